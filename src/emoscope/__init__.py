@@ -1,0 +1,22 @@
+"""emoscope: which of six emotions an English text expresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from emoscope.labels import EMOTIONS
+from emoscope.prediction import Prediction
+
+if TYPE_CHECKING:
+    from emoscope.classifier import EmotionClassifier
+
+__version__ = "0.1.0"
+__all__ = ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EmotionClassifier":
+        from emoscope.classifier import EmotionClassifier
+
+        return EmotionClassifier
+    raise AttributeError(f"module 'emoscope' has no attribute {name!r}")

@@ -1,0 +1,66 @@
+"""The exception tree, and the gate for optional dependencies.
+
+EmoscopeError
+├── DataError            rows that cannot be read: file, line, what was found, what is allowed
+├── LabelError           a label name or id that does not exist
+├── ModelError           a model that cannot be found or used
+│   └── ChecksumError    a file of a model folder differs from its recorded checksum
+├── RecipeError          a training recipe with a wrong key or value
+└── MissingExtraError    an optional dependency is not installed (also an ImportError)
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+
+class EmoscopeError(Exception):
+    """Base of every error that emoscope raises for what a caller can mend."""
+
+
+class DataError(EmoscopeError):
+    """Rows that cannot be read."""
+
+
+class LabelError(EmoscopeError):
+    """A label that does not exist."""
+
+
+class ModelError(EmoscopeError):
+    """A model that cannot be found, read or used."""
+
+
+class ChecksumError(ModelError):
+    """A file of a model folder differs from its recorded checksum."""
+
+
+class RecipeError(EmoscopeError):
+    """A recipe with a wrong key or value."""
+
+
+class MissingExtraError(EmoscopeError, ImportError):
+    """An optional dependency is not installed."""
+
+
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "plot": ("matplotlib",),
+    "score": ("pyarrow",),
+    "export": ("torch", "onnx"),
+    "train": ("torch", "onnx", "datasets", "safetensors"),
+}
+
+
+def require_extra(extra: str) -> None:
+    """Raise MissingExtraError unless every module of `extra` can be imported.
+
+    Args:
+        extra: a key of EXTRAS, named like the extra in pyproject.toml.
+
+    Raises:
+        MissingExtraError: names the missing modules and the pip line that installs them.
+    """
+    missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
+    if missing:
+        raise MissingExtraError(
+            f"this needs {', '.join(missing)}, not installed here; run: pip install 'emoscope[{extra}]'"
+        )

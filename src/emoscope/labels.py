@@ -1,0 +1,72 @@
+"""The emotions in index order, and the mapping between label names and ids.
+
+This is the only place that knows the order. Source of the order: the data set `dair-ai/emotion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from emoscope.errors import LabelError
+
+EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Label names in index order; `Labels()` is the six emotions."""
+
+    names: tuple[str, ...] = EMOTIONS
+
+    def __post_init__(self) -> None:
+        if len(set(self.names)) != len(self.names):
+            raise LabelError(f"label names must differ, got {list(self.names)}")
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Labels:
+        """Read `id2label` of a Hugging Face `config.json`.
+
+        Raises:
+            LabelError: `id2label` is missing, or its ids are not 0, 1, 2, ... without a gap.
+        """
+        id2label = config.get("id2label")
+        if not isinstance(id2label, Mapping) or not id2label:
+            raise LabelError("the model's config.json has no id2label; add it, for example {'0': 'sadness', ...}")
+        try:
+            by_id = {int(key): str(name) for key, name in id2label.items()}
+        except ValueError:
+            raise LabelError(f"id2label must map ids to names, got the ids {sorted(id2label)}") from None
+        if sorted(by_id) != list(range(len(by_id))):
+            raise LabelError(f"the ids of id2label must be 0 to {len(by_id) - 1}, got {sorted(by_id)}")
+        return cls(tuple(by_id[i] for i in range(len(by_id))))
+
+    @property
+    def id2label(self) -> dict[int, str]:
+        """Index to name, as Hugging Face configurations have it."""
+        return dict(enumerate(self.names))
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        """Name to index, as Hugging Face configurations have it."""
+        return {name: i for i, name in enumerate(self.names)}
+
+    def index(self, label: str | int) -> int:
+        """Index of a label given as a name ("joy"), an id (1) or an id in digits ("1").
+
+        Raises:
+            LabelError: no such label; the message lists those allowed.
+        """
+        if isinstance(label, str) and label in self.names:
+            return self.names.index(label)
+        try:
+            index = int(label)
+        except ValueError:
+            index = -1
+        if not 0 <= index < len(self.names):
+            raise LabelError(f"unknown label {label!r}; allowed: {', '.join(self.names)}, or 0 to {len(self) - 1}")
+        return index
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,49 @@
+"""Shared fixtures. Sockets beyond loopback are blocked for the whole run."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(autouse=True)
+def _only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_loopback(address[0]):
+            raise RuntimeError(f"tests are offline, but something connected to {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def emotion_data() -> Path:
+    """Folder with the train and validation splits of `emotion`; skips where it is not at hand."""
+    folder = SHARED / "emotion"
+    if not folder.is_dir():
+        pytest.skip(f"the emotion data set is not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def goemotions_data() -> Path:
+    """Folder with GoEmotions; skips where it is not at hand."""
+    folder = SHARED / "goemotions"
+    if not folder.is_dir():
+        pytest.skip(f"the GoEmotions data set is not at {folder}")
+    return folder
