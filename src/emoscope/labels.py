@@ -5,6 +5,7 @@ This is the only place that knows the order. Source of the order: the data set `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,9 @@ class Labels:
         """
         id2label = config.get("id2label")
         if not isinstance(id2label, Mapping) or not id2label:
-            raise LabelError("the model's config.json has no id2label; add it, for example {'0': 'sadness', ...}")
+            raise LabelError(
+                "the model's config.json has no id2label; add it, for example {'0': 'sadness', ...}"
+            )
         try:
             by_id = {int(key): str(name) for key, name in id2label.items()}
         except ValueError:
@@ -60,12 +63,10 @@ class Labels:
         """
         if isinstance(label, str) and label in self.names:
             return self.names.index(label)
-        try:
-            index = int(label)
-        except ValueError:
-            index = -1
+        index = int(label) if isinstance(label, int) or re.fullmatch("[0-9]{1,9}", label) else -1
         if not 0 <= index < len(self.names):
-            raise LabelError(f"unknown label {label!r}; allowed: {', '.join(self.names)}, or 0 to {len(self) - 1}")
+            allowed = f"{', '.join(self.names)}, or 0 to {len(self) - 1}"
+            raise LabelError(f"unknown label {label!r}; allowed: {allowed}")
         return index
 
     def __len__(self) -> int:

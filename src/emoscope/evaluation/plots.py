@@ -1,0 +1,152 @@
+"""Plots of a report: confusion matrix, reliability diagram and bars a label. Needs the extra `plot`.
+
+Drawn through matplotlib's objects, not through pyplot: no window, no global state. Colours are from
+Okabe and Ito's palette, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.errors import require_extra
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from emoscope.evaluation.report import Report
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#6E6E6E"
+DPI = 160
+
+
+def plot_report(report: Report, folder: str | Path) -> list[Path]:
+    """Draw a report as PNG files.
+
+    Args:
+        report: from `evaluate`, or the same read back from JSON.
+        folder: made where it is missing; files of the same names are replaced.
+
+    Returns:
+        The files: confusion_matrix.png, reliability.png, per_label.png.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    require_extra("plot")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "confusion_matrix.png": _confusion_matrix(report),
+        "reliability.png": _reliability(report),
+        "per_label.png": _per_label(report),
+    }
+    for name, figure in figures.items():
+        figure.savefig(folder / name, dpi=DPI)
+    return [folder / name for name in figures]
+
+
+def _confusion_matrix(report: Report) -> Figure:
+    labels, counts = report["confusion"]["labels"], np.array(report["confusion"]["matrix"])
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = 2.4 + 0.8 * len(labels)
+    figure = _figure(side + 0.6, side)
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
+    _write_cells(axes, counts, shares)
+    axes.set_xticks(range(len(labels)), labels, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set(xlabel="predicted label", ylabel="true label")
+    bar = figure.colorbar(
+        image, ax=axes, shrink=0.8, label="share of the true label's rows", format="{x:.0%}"
+    )
+    bar.outline.set_visible(False)
+    _title(axes, report, f"accuracy {report['accuracy']:.2%}")
+    return figure
+
+
+def _write_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[Any]) -> None:
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            share = shares[row, column]
+            colour = "white" if share > 0.55 else "black"
+            axes.text(
+                column, row, f"{share:.1%}\n{count:,}", ha="center", va="center", color=colour, fontsize=9
+            )
+
+
+def _reliability(report: Report) -> Figure:
+    groups = report["reliability"]
+    confidence, accuracy, rows = (
+        np.array([group[key] for group in groups]) for key in ("confidence", "accuracy", "rows")
+    )
+    centres = [(group["lower"] + group["upper"]) / 2 for group in groups]
+    width = groups[0]["upper"] - groups[0]["lower"]
+    figure = _figure(6.0, 6.4)
+    axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
+    axes.bar(centres, accuracy, 0.92 * width, color=BLUE, alpha=0.35, label="accuracy in the bin")
+    axes.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1, label="perfect calibration")
+    axes.plot(confidence, accuracy, "o", color=BLUE, markersize=6, label="at the bin's mean confidence")
+    axes.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1))
+    counts.bar(centres, rows, 0.92 * width, color=GREY)
+    counts.set(xlabel="confidence in the top label", ylabel="rows", yscale="log", ylim=(0.7, None))
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, columnspacing=1.2)
+    for panel in (axes, counts):
+        _open(panel)
+    _title(axes, report, f"expected calibration error {report['ece']:.4f}")
+    return figure
+
+
+def _per_label(report: Report) -> Figure:
+    labels = report["per_label"]
+    positions = np.arange(len(labels))
+    figure = _figure(2.6 + 1.1 * len(labels), 4.8)
+    axes = figure.subplots()
+    for offset, (metric, colour) in enumerate(
+        (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN)), start=-1
+    ):
+        heights = [row[metric] for row in labels.values()]
+        bars = axes.bar(
+            positions + 0.27 * offset, heights, 0.25, color=colour, label=metric.replace("f1", "F1")
+        )
+        axes.bar_label(bars, [f"{height:.2f}" for height in heights], padding=2, fontsize=8)
+    axes.set_xticks(positions, [f"{name}\n{row['support']:,} rows" for name, row in labels.items()])
+    axes.set(ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
+    axes.tick_params(axis="x", length=0)
+    axes.grid(axis="y", color="#E4E4E4")
+    axes.set_axisbelow(True)
+    _open(axes)
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    _title(axes, report, f"macro F1 {report['f1_macro']:.2%}")
+    return figure
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _open(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _title(axes: Axes, report: Report, headline: str) -> None:
+    dataset, model = report["dataset"], report["model"]
+    model = model if len(model) <= 40 else f"…{model[-39:]}"
+    split = f", {dataset['split']}" if dataset["split"] else ""
+    axes.set_title(headline, loc="left", fontsize=13, fontweight="bold", pad=24)
+    axes.annotate(
+        f"{model} on {dataset['name']}{split}, {dataset['rows']:,} rows",
+        (0, 1),
+        xytext=(0, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        color=GREY,
+    )

@@ -1,0 +1,168 @@
+"""Raw text -> the form a model was trained on.
+
+A model folder records its form by name; `FORMS` maps the name to the function. Knows no tokenizer.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from unicodedata import category, name
+from unicodedata import normalize as unicode_normalize
+
+_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 "
+_APOSTROPHES = "'`´‘’‛ʼ′＇"
+_HTML = (
+    "a|abbr|b|big|blockquote|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span|strike|strong"
+    "|sub|sup|table|tbody|td|th|tr|u|ul"
+)
+
+# Every pattern runs in linear time on any input. Those that look behind do so after their first character:
+# `re` then skips to that character.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_HASHTAG = re.compile(r"#(?<![\w/]#)\w+")
+_CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_TAG = re.compile(rf"</?(?:{_HTML})(?:\s[^<>=]*=[^<>]*|\s*/?)>")
+_URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+")
+_MENTION = re.compile(r"@(?<!\w@)\w+")
+_EMOTICON = re.compile(r"[:;=<](?<!\S[:;=<])(?:'?-?([)(\]dop/\\|])\1*|/?3+)(?![^\s.,!?])")
+
+# Eyes "=" are read as ":", noses are left out, the last character may be repeated.
+_EMOTICONS = {
+    ":)": "smiling face",
+    ":]": "smiling face",
+    ":d": "grinning face",
+    ";)": "winking face",
+    ":p": "face stuck out tongue",
+    ":(": "frowning face",
+    ":'(": "crying face",
+    ":/": "confused face",
+    ":\\": "confused face",
+    ":|": "neutral face",
+    ":o": "astonished face",
+    "<3": "heart",
+    "</3": "broken heart",
+}
+
+# Emoji whose Unicode name describes the ink, or not what people mean by them (the names of CLDR do).
+_RENAMED = {
+    "☺": "smiling face",
+    "☻": "smiling face",
+    "☹": "frowning face",
+    "❤": "heart",
+    "♥": "heart",
+    "♡": "heart",
+    "😡": "enraged face",
+    "🤬": "swearing face",
+    "♀": "",
+    "♂": "",
+}
+
+
+def normalize(text: str) -> str:
+    """Bring raw text to the form of the data set `dair-ai/emotion`, named `plain`.
+
+    Lower-case words separated by one space, without punctuation: "I'm SO angry!!!" gives "im so angry".
+    Apostrophes go without a trace, HTML tags, @mentions and URLs are dropped, HTML entities
+    decoded; "#SoHappy" gives "so happy"; emoji and a few emoticons become words ("😀" and ":D" give
+    "grinning face"). Letters, digits and combining marks of every script stay, composed as NFKC has
+    them; invisible characters are dropped; anything else, lone surrogates among it, is a space.
+    Elongated words ("soooo") stay as they are, as in the data set.
+
+    Text that is in this form already comes back as it is: `normalize` is idempotent. The names of recent
+    emoji depend on the Unicode version of Python; an emoji without a name is dropped.
+
+    Args:
+        text: any string; never an error.
+    """
+    if _is_plain(text):
+        return text
+    if "&" in text:
+        text = _ENTITY.sub(_decoded, text)
+    if "#" in text:
+        text = _HASHTAG.sub(_hashtag_words, text)
+    text = text.lower()
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if "/" in text or "www." in text:
+        text = _URL.sub(" ", text)
+    if "@" in text:
+        text = _MENTION.sub(" ", text)
+    text = _EMOTICON.sub(_emoticon_words, text).translate(_CHARACTERS)
+    if not text.isascii():
+        text = _composed(text)
+    return " ".join(text.split())
+
+
+def _is_plain(text: str) -> bool:
+    if not text.isascii() or text.encode().translate(None, _PLAIN):
+        return False
+    return "  " not in text and text[:1] != " " and text[-1:] != " "
+
+
+def _decoded(entity: re.Match[str]) -> str:
+    return html.unescape(entity[0])
+
+
+def _hashtag_words(hashtag: re.Match[str]) -> str:
+    return _CAMEL_CASE.sub(" ", hashtag[0])
+
+
+def _emoticon_words(match: re.Match[str]) -> str:
+    found = match[0]
+    short = found.rstrip(found[-1]) + found[-1]
+    words = _EMOTICONS.get(short.replace("-", "").replace("=", ":"))
+    return f" {words} " if words else found
+
+
+def _composed(text: str) -> str:
+    text = unicode_normalize("NFKC", text).lower()
+    return unicode_normalize("NFKC", text.translate(_CHARACTERS))
+
+
+def _is_emoji(char: str) -> bool:
+    code = ord(char)
+    blocks = 0x2600 <= code < 0x27C0 or 0x2B00 <= code < 0x2C00 or 0x1F300 <= code < 0x1FB00
+    return blocks and category(char) == "So"
+
+
+def _emoji_words(char: str) -> str:
+    words = name(char, "").lower().replace("-", " ").split()
+    return _RENAMED.get(char, " ".join(word for word in words if word != "with"))
+
+
+def _is_invisible(char: str) -> bool:
+    if category(char) in ("Cf", "Me"):
+        return True
+    return name(char, "").startswith(("VARIATION SELECTOR", "EMOJI MODIFIER", "MONGOLIAN FREE VARIATION"))
+
+
+def _replacement(char: str) -> str | None:
+    if char in _APOSTROPHES or _is_invisible(char):
+        return None
+    if _is_emoji(char):
+        return f" {_emoji_words(char)} "
+    return char if category(char)[0] in "LMN" else " "
+
+
+class _Characters(dict[int, str | None]):
+    """What becomes of each character, worked out when it is first met (for `str.translate`)."""
+
+    def __missing__(self, code: int) -> str | None:
+        replacement = _replacement(chr(code))
+        if code < 0x20000:  # emoji and all living scripts but rare Han: bounds the memory
+            self[code] = replacement
+        return replacement
+
+
+_CHARACTERS = _Characters()
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+FORMS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": _as_it_is, "plain": normalize})
+"""The named forms: `raw` leaves a text as it is (for foreign checkpoints), `plain` is `normalize`."""

@@ -1,0 +1,236 @@
+"""Texts -> TokenBatch: token ids without padding, a word cache, groups of equal length within a token budget.
+
+The ids always equal those of the library `tokenizers`; this module knows no model and no label.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, pairwise
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+
+from emoscope.errors import ModelError
+
+CACHED_WORDS = 100_000
+LONGEST_CACHED_WORD = 64
+_SLAB = 512  # texts: few enough for the lists of their words to stay in the processor's cache
+_BYTES = np.dtype(np.int32).itemsize
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Token ids of many rows, packed without padding: row i holds `ids[offsets[i]:offsets[i + 1]]`.
+
+    A text longer than the model's longest input takes several rows (windows); no row is empty.
+
+    Attributes:
+        ids: int32 (tokens,), read-only.
+        offsets: int64 (rows + 1,), from 0 to tokens.
+        text_index: int64 (rows,), which text each row belongs to; it never decreases.
+        texts: number of texts.
+    """
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    text_index: NDArray[np.int64]
+    texts: int
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each row, int64 (rows,)."""
+        return np.diff(self.offsets)
+
+    def groups(self, max_tokens: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows of equal length together, the longest first: dense arrays without padding.
+
+        Args:
+            max_tokens: most tokens of a group; a single row may exceed it.
+
+        Yields:
+            rows, int64 (n,), and their ids, int64 (n, length). Every row comes exactly once.
+        """
+        lengths = self.lengths
+        if not lengths.size:
+            return
+        order = np.argsort(-lengths, kind="stable")
+        for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+            length = int(lengths[same[0]])
+            size = max(1, max_tokens // length)
+            for start in range(0, same.size, size):
+                rows = same[start : start + size]
+                yield rows, self.ids[self.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
+
+
+class Tokenizer:
+    """A `tokenizers.Tokenizer` with a bounded word cache; the ids always equal those of the wrapped one.
+
+    A BERT tokenizer never joins what stands on the two sides of a space, so that the ids of a text are those
+    of its words, one after the other. Any other tokenizer encodes whole texts. Several threads may encode at
+    once.
+    """
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, *, max_length: int) -> None:
+        """Wrap a tokenizer, which no longer truncates or pads from here on.
+
+        Args:
+            tokenizer: any tokenizer of the library.
+            max_length: most tokens of a row, special tokens included.
+
+        Raises:
+            ModelError: `max_length` leaves no room beside the special tokens.
+        """
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        before, after = _special_tokens(tokenizer)
+        self._tokenizer = tokenizer
+        self._before, self._after = _packed(before), _packed(after)
+        self._specials = len(before) + len(after)
+        self._empty = b"" if self._specials else _packed([_filler(tokenizer)])
+        self._room = max_length - self._specials
+        if self._room < 1:
+            raise ModelError(
+                f"max_length is {max_length}, but {self._specials} special tokens stand around every text; "
+                f"give at least {self._specials + 1}"
+            )
+        self._by_word = _splits_at_spaces(tokenizer)
+        self._cache: dict[str, bytes] = {}
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, max_length: int) -> Tokenizer:
+        """Read a `tokenizer.json`; truncation and padding stored in it are switched off.
+
+        Raises:
+            ModelError: the file cannot be read, or holds no tokenizer.
+        """
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises a bare Exception for everything
+            raise ModelError(
+                f"no tokenizer in {path} ({error}); give the tokenizer.json of a Hugging Face model"
+            ) from error
+        return cls(tokenizer, max_length=max_length)
+
+    def encode(self, texts: Sequence[str]) -> TokenBatch:
+        """Token ids of the texts, special tokens included.
+
+        A text over the longest input is cut into windows of nearly equal length that follow one another
+        without overlap. A text without tokens is one row of the special tokens alone (of one padding token,
+        for a tokenizer that adds none). A lone surrogate is read as U+FFFD.
+        """
+        contents: list[bytes] = []
+        encoded = self._encode_by_word if self._by_word else self._encode_whole
+        for start in range(0, len(texts), _SLAB):
+            contents += encoded(texts[start : start + _SLAB])
+        return self._batch(contents)
+
+    def _encode_by_word(self, texts: Sequence[str]) -> list[bytes]:
+        words = [text.split(" ") for text in texts]
+        ids_of = self._word_ids(set(chain.from_iterable(words))).__getitem__
+        return [b"".join(map(ids_of, row)) for row in words]
+
+    def _encode_whole(self, texts: Iterable[str]) -> list[bytes]:
+        valid = [_SURROGATES.sub("\ufffd", text) for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
+        return [_packed(encoding.ids) for encoding in encodings]
+
+    def _word_ids(self, words: set[str]) -> dict[str, bytes]:
+        cache = self._cache
+        missing = words.difference(cache)
+        if not missing:
+            return cache
+        found = dict(zip(missing, self._encode_whole(missing), strict=True))
+        word_ids = {word: cache[word] for word in words - missing} | found
+        self._remember(found, word_ids)
+        return word_ids
+
+    def _remember(self, found: dict[str, bytes], in_use: dict[str, bytes]) -> None:
+        """Cache what was found; a full cache starts afresh with the words in use (most of them frequent)."""
+        full = len(self._cache) + len(found) > CACHED_WORDS
+        words = in_use if full else found
+        short = ((word, ids) for word, ids in words.items() if len(word) <= LONGEST_CACHED_WORD)
+        if full:
+            self._cache = dict(islice(short, CACHED_WORDS))
+        else:
+            self._cache.update(short)
+
+    def _batch(self, contents: list[bytes]) -> TokenBatch:
+        texts = len(contents)
+        sizes = np.fromiter(map(len, contents), np.int64, texts) // _BYTES
+        windows = np.maximum(1, -(-sizes // self._room))
+        if windows.sum() > texts:
+            contents = [
+                row for ids, n in zip(contents, windows.tolist(), strict=True) for row in _windows(ids, n)
+            ]
+        if self._empty:
+            contents = [ids or self._empty for ids in contents]
+        rows = len(contents)
+        offsets = np.zeros(rows + 1, np.int64)
+        np.cumsum(np.fromiter(map(len, contents), np.int64, rows) // _BYTES + self._specials, out=offsets[1:])
+        between = self._after + self._before
+        packed = self._before + between.join(contents) + self._after if contents else b""
+        text_index = np.repeat(np.arange(texts, dtype=np.int64), windows)
+        return TokenBatch(np.frombuffer(packed, np.int32), offsets, text_index, texts)
+
+
+def _packed(ids: Sequence[int]) -> bytes:
+    return np.array(ids, np.int32).tobytes()
+
+
+def _windows(ids: bytes, count: int) -> list[bytes]:
+    """Cut into `count` windows whose lengths differ by one token at most."""
+    size = len(ids) // _BYTES
+    cuts = [_BYTES * (size * i // count) for i in range(count + 1)]
+    return [ids[start:stop] for start, stop in pairwise(cuts)]
+
+
+def _special_tokens(tokenizer: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
+    """The ids that the post-processor puts before and after every text."""
+    for probe in _probes(tokenizer):
+        content = tokenizer.encode(probe, add_special_tokens=False).ids
+        whole = tokenizer.encode(probe, add_special_tokens=True).ids
+        found = [i for i in range(len(whole)) if whole[i : i + len(content)] == content]
+        if content and len(found) == 1:
+            return whole[: found[0]], whole[found[0] + len(content) :]
+    raise ModelError(
+        "the tokenizer's post-processor puts special tokens inside a text, or its vocabulary is empty; "
+        "give the tokenizer.json of an encoder, which puts them before and after"
+    )
+
+
+def _probes(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
+    yield "a"
+    yield from tokenizer.get_vocab()
+
+
+def _filler(tokenizer: tokenizers.Tokenizer) -> int:
+    """The id that stands for a text without tokens, where the tokenizer has no special tokens."""
+    names = ("[PAD]", "<pad>", "[UNK]", "<unk>", "<|endoftext|>")
+    return next((id_ for id_ in map(tokenizer.token_to_id, names) if id_ is not None), 0)
+
+
+def _splits_at_spaces(tokenizer: tokenizers.Tokenizer) -> bool:
+    """Whether the ids of a text are always those of its space-separated words, one after the other."""
+    bert = (
+        isinstance(tokenizer.model, WordPiece)
+        and isinstance(tokenizer.normalizer, BertNormalizer)
+        and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer)
+    )
+    a, b, a_b = (tokenizer.encode(text, add_special_tokens=False).ids for text in ("a", "b", "a b"))
+    in_order = a_b == a + b  # a template may repeat the text
+    return bert and in_order and all(map(_stays_in_a_word, tokenizer.get_added_tokens_decoder().values()))
+
+
+def _stays_in_a_word(token: tokenizers.AddedToken) -> bool:
+    """Whether an added token can only match inside one word, and whatever stands around that word."""
+    content = token.content
+    return content.isascii() and content.isprintable() and " " not in content and not token.single_word

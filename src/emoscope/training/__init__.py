@@ -1,0 +1,20 @@
+"""Fine-tuning: recipe and examples in, checkpoint out. Needs the extra `train`.
+
+`config` alone works on the base install, so that the command line can show every recipe key.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from emoscope.errors import require_extra
+
+__all__ = ["train_compact"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'emoscope.training' has no attribute {name!r}")
+    require_extra("train")
+    return getattr(import_module("emoscope.training.trainer"), name)

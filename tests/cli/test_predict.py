@@ -1,0 +1,156 @@
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from emoscope import EMOTIONS
+from emoscope.cli import main
+
+EMOSCOPE = [sys.executable, "-m", "emoscope"]
+
+
+def run(*args, stdin=b"", **environment):
+    return subprocess.run(
+        [*EMOSCOPE, *args], input=stdin, capture_output=True, env=os.environ | environment, check=False
+    )
+
+
+def on_terminal(*args, **environment):
+    """Run with a terminal as standard output; returns what it showed."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*EMOSCOPE, *args], stdout=theirs, stdin=subprocess.DEVNULL, env=os.environ | environment
+    ):
+        os.close(theirs)
+        shown = b""
+        while block := _read(ours):
+            shown += block
+    os.close(ours)
+    return shown.decode()
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:
+        return b""
+
+
+def test_json_lines_in_a_pipe():
+    result = run("predict", "i feel so happy today", "i am angry")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 0
+    assert [row["text"] for row in rows] == ["i feel so happy today", "i am angry"]
+    assert [row["label"] for row in rows] == ["joy", "anger"]
+    assert list(rows[0]["scores"]) == list(EMOTIONS)
+    assert rows[0]["score"] == rows[0]["scores"]["joy"]
+
+
+def test_lines_of_standard_input_keep_their_number_and_order():
+    result = run(
+        "predict", stdin="i feel happy\r\n\ni am sad\u2028still one line\nlast without newline".encode()
+    )
+    texts = [json.loads(line)["text"] for line in result.stdout.decode().split("\n")[:-1]]
+    assert texts == ["i feel happy", "", "i am sad\u2028still one line", "last without newline"]
+
+
+def test_lines_are_answered_as_they_arrive():
+    with subprocess.Popen([*EMOSCOPE, "predict"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdin.write(b"i feel happy\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["label"] == "joy"
+        process.stdin.write(b"i am angry\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["label"] == "anger"
+
+
+def test_table_on_a_terminal_has_bars_and_colour():
+    shown = on_terminal("predict", "i feel so happy today")
+    assert "joy" in shown and "█" in shown and "\x1b[" in shown
+
+
+def test_no_color():
+    shown = on_terminal("predict", "i feel so happy today", NO_COLOR="1")
+    assert "█" in shown and "\x1b" not in shown
+
+
+def test_json_on_a_terminal_when_asked():
+    assert json.loads(on_terminal("predict", "--json", "i feel so happy today"))["label"] == "joy"
+
+
+def test_table_in_a_pipe_when_asked_has_no_colour():
+    shown = run("predict", "--table", "i feel so happy today").stdout.decode()
+    assert shown.startswith("i feel so happy today\n") and "█" in shown and "\x1b" not in shown
+
+
+def test_control_characters_never_reach_the_terminal():
+    assert "\x1b" not in run("predict", "--table", "\x1b[2J happy").stdout.decode()
+
+
+def test_bad_utf8_names_its_line_and_keeps_the_answers_before_it():
+    result = run("predict", stdin=b"i feel happy\n" * 3 + b"caf\xe9\n")
+    assert result.returncode == 1
+    assert "line 4" in result.stderr.decode() and "0xe9 at column 4" in result.stderr.decode()
+    assert "Traceback" not in result.stderr.decode()
+
+
+def test_bad_utf8_argument_is_answered():
+    result = subprocess.run([*EMOSCOPE, "predict", b"caf\xe9 happy"], capture_output=True, check=False)
+    assert result.returncode == 0
+    assert json.loads(result.stdout)["text"] == "caf\udce9 happy"
+
+
+def test_a_closed_pipe_is_no_error():
+    result = subprocess.run(
+        f"{sys.executable} -m emoscope predict < {__file__} | head -n 1 > /dev/null; echo ${{PIPESTATUS[0]}}",
+        shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert (result.stdout, result.stderr) == ("0\n", "")
+
+
+def test_interrupt_is_one_line(capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("emoscope.classifier.EmotionClassifier.predict", interrupt)
+    assert main(["predict", "i feel happy"]) == 130
+    assert capsys.readouterr().err == "emoscope predict: interrupted\n"
+
+
+def test_no_such_model_is_one_line(capsys):
+    assert main(["predict", "--model", "no/such/model/here", "text"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        error.startswith("emoscope predict: error: no model at no/such/model/here") and error.count("\n") == 1
+    )
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["nonsense"], ["predict", "--nonsense"], ["predict", "--json", "--table", "x"]]
+)
+def test_wrong_use_is_two(argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--help"], ["predict", "--help"], ["evaluate", "--help"], ["train", "--help"], ["export", "--help"]],
+)
+def test_help_teaches_with_examples(argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 0
+    assert "examples:\n  emoscope" in capsys.readouterr().out
+
+
+def test_empty_input_gives_no_rows(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert main(["predict"]) == 0
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,49 @@
+"""A fake classifier and rows of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emoscope.data import Examples
+from emoscope.labels import EMOTIONS, Labels
+
+
+@dataclass
+class FakeClassifier:
+    """Knows the probabilities of every text by heart."""
+
+    labels: tuple[str, ...]
+    rows: dict[str, Any]
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.array([self.rows[text] for text in texts], np.float32).reshape(len(texts), -1)
+
+
+@pytest.fixture
+def fake() -> Callable[..., FakeClassifier]:
+    """The class, to be called with labels and rows."""
+    return FakeClassifier
+
+
+@pytest.fixture
+def examples() -> Examples:
+    """300 rows of the six emotions."""
+    label_ids = np.random.default_rng(1).integers(6, size=300)
+    texts = [f"sentence number {i}" for i in range(300)]
+    return Examples(texts, label_ids.astype(np.int64), Labels(), "sentences", "validation")
+
+
+@pytest.fixture
+def classifier(examples: Examples) -> FakeClassifier:
+    """Right on most of `examples`, more or less sure, and never says surprise."""
+    rng = np.random.default_rng(2)
+    logits = rng.normal(size=(300, 6)) + 2.5 * np.eye(6)[examples.label_ids]
+    logits[:, 5] = -9.0
+    rows = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return FakeClassifier(EMOTIONS, dict(zip(examples.texts, rows, strict=True)))

@@ -1,0 +1,185 @@
+"""emoscope evaluate, with a fake in the place of the model."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emoscope.classifier import EmotionClassifier
+from emoscope.cli import evaluate
+from emoscope.errors import DataError, MissingExtraError
+from emoscope.labels import EMOTIONS
+
+WORDS = {"sadness": "gloomy", "joy": "cheerful", "love": "smitten", "anger": "cross", "fear": "scared"}
+
+
+def _lines(odd: int) -> str:
+    rows = [f"i feel {word} {number};{label}" for label, word in WORDS.items() for number in range(20)]
+    rows += [f"that is odd {number};{('joy', 'anger')[number % 2]}" for number in range(odd)]
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for split, odd in (("train", 40), ("validation", 4), ("test", 10)):
+        (folder / f"{split}.txt").write_text(_lines(odd))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any]:
+    """The names of the models that were asked for; each is one that knows the words."""
+    names: list[Any] = []
+
+    class Reader:
+        labels = EMOTIONS
+
+        def predict_proba(self, texts: Any) -> Any:
+            index = {word: i for i, label in enumerate(EMOTIONS) for word in [WORDS.get(label)]}
+            found = [next((index[word] for word in text.split() if word in index), 1) for text in texts]
+            rows = {
+                text: [0.9 if i == at else 0.02 for i in range(6)]
+                for text, at in zip(texts, found, strict=True)
+            }
+            return fake(EMOTIONS, rows).predict_proba(texts)
+
+    def from_pretrained(cls: type, name: Any = None) -> Reader:
+        names.append(name)
+        return Reader()
+
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(from_pretrained))
+    return names
+
+
+def _run(*arguments: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args([*map(str, arguments)]))
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
+    assert _run("--json", *arguments) == 0
+    report: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return report
+
+
+def test_validation_is_the_default_and_keywords_come_from_train(
+    data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]
+) -> None:
+    report = _json(capsys, "--data", data)
+    assert report["dataset"]["split"] == "validation"
+    assert report["accuracy"] == pytest.approx(102 / 104)
+    assert report["ambiguity"]["keywords"] == 1
+    assert report["ambiguity"]["with_keyword"] == {"rows": 4, "accuracy": 0.5}
+    assert asked == ["bundled"]
+
+
+def test_split_and_model_are_those_asked_for(
+    data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]
+) -> None:
+    report = _json(capsys, "--data", data, "--split", "test", "--model", "some/model")
+    assert (report["model"], report["dataset"]["split"], report["dataset"]["rows"]) == (
+        "some/model",
+        "test",
+        110,
+    )
+    assert asked == ["some/model"]
+    assert _json(capsys, "--data", data, "--split", "dev")["dataset"]["split"] == "validation"
+
+
+def test_a_single_file_with_columns_of_other_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("comment,emotion\ni feel cheerful,joy\ni feel cross,3\ni feel gloomy,joy\n")
+    report = _json(capsys, "--data", file, "--text-column", "comment", "--label-column", "emotion")
+    assert report["accuracy"] == pytest.approx(2 / 3)
+    assert report["ambiguity"] is None
+
+
+def test_the_table_fits_a_terminal_and_names_every_figure(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("--data", data) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for word in (
+        *EMOTIONS,
+        "accuracy",
+        "F1, macro",
+        "0.9808",
+        "interval",
+        "ambiguous",
+        "texts/s",
+        "CPU memory",
+    ):
+        assert word in out
+    assert "\x1b" not in out
+
+
+def test_the_report_is_written_whole_into_new_folders(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "new" / "folder" / "report.json"
+    printed = _json(capsys, "--data", data, "--report", file)
+    assert json.loads(file.read_text()) == printed
+    assert [entry.name for entry in file.parent.iterdir()] == ["report.json"]
+
+
+def test_a_report_that_cannot_be_written_leaves_nothing_behind(data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "taken"
+    folder.mkdir()
+    with pytest.raises(OSError, match="taken"):
+        _run("--data", data, "--report", folder)
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data", "taken"]
+
+
+def test_plots_are_drawn(data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert _run("--data", data, "--plots", tmp_path / "plots") == 0
+    assert len(list((tmp_path / "plots").glob("*.png"))) == 3
+
+
+def test_plots_without_matplotlib_fail_before_the_work(
+    data: Path, monkeypatch: pytest.MonkeyPatch, asked: list[Any]
+) -> None:
+    monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="plot"):
+        _run("--data", data, "--plots", "plots")
+    assert asked == []
+
+
+def test_an_unknown_split_is_an_error_that_lists_those_there(data: Path) -> None:
+    with pytest.raises(DataError, match=r"no split 'holdout'; .* --split train\|validation\|test"):
+        _run("--data", data, "--split", "holdout")
+
+
+def test_several_splits_without_validation_need_one_named(data: Path) -> None:
+    (data / "validation.txt").unlink()
+    with pytest.raises(DataError, match=r"--split train\|test"):
+        _run("--data", data)
+
+
+def test_a_model_with_its_own_labels_reads_data_with_them(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fake: Callable[..., Any],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    labels = tuple(f"feeling number {i}" for i in range(9))
+    rows = {f"text {i}": [1.0 if i == j else 0.0 for j in range(9)] for i in range(9)}
+    model = fake(labels, rows)
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    file = tmp_path / "rows.txt"
+    file.write_text("".join(f"text {i};{label}\n" for i, label in enumerate(labels)))
+    assert _run("--data", file) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    assert "9 labels are too wide" in out

@@ -1,0 +1,67 @@
+"""Bootstrap intervals agree with resampling the rows one draw at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from emoscope.evaluation import bootstrap_intervals, confusion_matrix
+from emoscope.evaluation.metrics import averages
+
+
+def _rows(number: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    rng = np.random.default_rng(3)
+    truth = rng.choice(4, number, p=(0.4, 0.3, 0.2, 0.1))
+    predicted = np.where(rng.random(number) < 0.8, truth, rng.integers(4, size=number))
+    return truth, predicted, rng.exponential(size=number)
+
+
+def _naive(truth: NDArray[Any], predicted: NDArray[Any], losses: NDArray[Any]) -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(4)
+    values = []
+    for _ in range(4000):
+        rows = rng.integers(len(truth), size=len(truth))
+        draw = averages(confusion_matrix(truth[rows], predicted[rows], 4)) | {"loss": losses[rows].mean()}
+        values.append(draw)
+    names = ("accuracy", "f1_macro", "f1_weighted", "loss")
+    return {name: np.quantile([draw[name] for draw in values], (0.025, 0.975)) for name in names}
+
+
+def test_intervals_agree_with_a_loop_over_resampled_rows() -> None:
+    truth, predicted, losses = _rows(120)
+    got = bootstrap_intervals(confusion_matrix(truth, predicted, 4), losses, resamples=20_000)
+    expected = _naive(truth, predicted, losses)
+    assert got.keys() == expected.keys()
+    for name, (low, high) in expected.items():
+        tolerance = 0.05 * (high - low) + 1 / len(truth)
+        assert got[name] == pytest.approx((low, high), abs=tolerance), name
+
+
+def test_intervals_contain_the_value_and_narrow_with_more_rows() -> None:
+    widths = []
+    for number in (200, 5000):
+        truth, predicted, losses = _rows(number)
+        confusion = confusion_matrix(truth, predicted, 4)
+        got = bootstrap_intervals(confusion, losses)
+        for name, value in (averages(confusion) | {"loss": losses.mean()}).items():
+            if name in got:
+                assert got[name].low < value < got[name].high, name
+        widths.append({name: high - low for name, (low, high) in got.items()})
+    assert all(widths[1][name] < 0.5 * widths[0][name] for name in widths[0])
+
+
+def test_the_seed_decides_the_intervals() -> None:
+    truth, predicted, losses = _rows(100)
+    confusion = confusion_matrix(truth, predicted, 4)
+    assert bootstrap_intervals(confusion, losses) == bootstrap_intervals(confusion, losses)
+    assert bootstrap_intervals(confusion, losses) != bootstrap_intervals(confusion, losses, seed=1)
+
+
+def test_a_perfect_classifier_has_an_interval_of_one_point() -> None:
+    truth = np.arange(60) % 3
+    got = bootstrap_intervals(confusion_matrix(truth, truth, 3), np.zeros(60), resamples=50)
+    assert got["accuracy"] == got["f1_macro"] == (1.0, 1.0)
+    assert got["loss"] == (0.0, 0.0)

@@ -1,0 +1,126 @@
+"""Keywords found in rows that were made with known ones."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from emoscope.data import Examples, load_splits
+from emoscope.errors import DataError
+from emoscope.evaluation import evaluate, fit_keywords
+from emoscope.evaluation.keywords import LEAST_ROWS
+from emoscope.labels import Labels
+
+LABELS = Labels(("sadness", "joy", "love"))
+WORDS = {"gloomy": (60, 0, 0), "cheerful": (0, 60, 0), "smitten": (0, 0, 60), "odd": (22, 18, 0)}
+
+
+def _examples(words: dict[str, tuple[int, ...]], split: str = "train") -> Examples:
+    """Rows "i feel WORD today N": as many of each word under each label as `words` says."""
+    rows = [
+        (f"i feel {word} today {number}", label_id)
+        for word, counts in words.items()
+        for label_id, count in enumerate(counts)
+        for number in range(count)
+    ]
+    texts, label_ids = zip(*rows, strict=True)
+    return Examples(list(texts), np.array(label_ids, np.int64), LABELS, "made", split)
+
+
+def test_a_word_shared_by_two_labels_is_ambiguous_and_the_others_are_not() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    assert list(keywords.ambiguous) == ["odd"]
+    odd = keywords.ambiguous["odd"]
+    assert (odd.rows, odd.label, odd.share) == (40, "sadness", pytest.approx(22 / 40))
+
+
+@pytest.mark.parametrize(
+    ("counts", "ambiguous"),
+    [
+        ((LEAST_ROWS // 2, LEAST_ROWS - LEAST_ROWS // 2, 0), True),
+        ((LEAST_ROWS // 2, LEAST_ROWS - 1 - LEAST_ROWS // 2, 0), False),
+        ((70, 30, 0), False),
+        ((69, 31, 0), True),
+    ],
+    ids=["just enough rows", "one row too few", "a majority of 70 %", "a majority of 69 %"],
+)
+def test_limits_of_ambiguity(counts: tuple[int, ...], ambiguous: bool) -> None:
+    keywords = fit_keywords(_examples(WORDS | {"weird": counts, "odd": (0, 0, 0)}))
+    assert ("weird" in keywords.ambiguous) is ambiguous
+
+
+def test_the_keyword_of_a_text_is_its_strongest_word() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    assert keywords.keyword("i feel odd and smitten") == "smitten"
+    assert keywords.keyword("odd i feel") == "odd"
+    assert keywords.keyword("unheard of") == keywords.keyword("") == ""
+
+
+def test_an_ambiguous_word_beside_a_clear_one_is_contained_but_does_not_decide() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    texts = ["i feel odd", "odd but cheerful", "i feel cheerful", "oddly cheerful"]
+    assert keywords.contains(texts).tolist() == [True, True, False, False]
+    assert keywords.decides(texts).tolist() == [True, False, False, False]
+    assert keywords.contains([]).shape == (0,)
+
+
+def test_the_ceiling_leaves_the_majority_share_to_ambiguous_rows() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    assert keywords.ceiling(["i feel cheerful", "i feel gloomy"]) == 1.0
+    assert keywords.ceiling(["i feel odd"]) == pytest.approx(22 / 40)
+    assert keywords.ceiling(["i feel odd", "gloomy", "who", "odd but smitten"]) == pytest.approx(
+        (22 / 40 + 3) / 4
+    )
+    assert keywords.ceiling(_examples(WORDS).texts) == pytest.approx(1 - 18 / 220)
+
+
+def test_as_a_classifier_it_names_the_label_shares_of_the_keyword() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    got = keywords.predict_proba(["i feel odd", "cheerful", "unheard of"])
+    assert got.dtype == np.float32
+    np.testing.assert_allclose(
+        got, [[22 / 40, 18 / 40, 0], [0, 1, 0], [82 / 220, 78 / 220, 60 / 220]], rtol=1e-6
+    )
+    assert keywords.predict_proba([]).shape == (0, 3)
+
+
+def test_labels_without_rows_do_no_harm() -> None:
+    keywords = fit_keywords(_examples({"gloomy": (30, 0, 0), "cheerful": (0, 30, 0)}))
+    assert keywords.predict_proba(["gloomy"]).tolist() == [[1.0, 0.0, 0.0]]
+
+
+def test_no_rows_are_an_error() -> None:
+    with pytest.raises(DataError, match="made has no rows"):
+        fit_keywords(Examples([], np.zeros(0, np.int64), LABELS, "made", None))
+
+
+def test_the_report_of_the_one_keyword_rule() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    rows = _examples({"odd": (1, 3, 0), "gloomy": (6, 0, 0)}, "validation")
+    report = evaluate(keywords, rows, model_name="one keyword", keywords=keywords)
+    assert json.loads(json.dumps(report["ambiguity"], allow_nan=False)) == {
+        "keywords": 1,
+        "ceiling": pytest.approx((6 + 4 * 22 / 40) / 10),
+        "rule_accuracy": pytest.approx(0.7),
+        "decided": {"rows": 4, "accuracy": 0.25},
+        "with_keyword": {"rows": 4, "accuracy": 0.25},
+        "without_keyword": {"rows": 6, "accuracy": 1.0},
+    }
+
+
+def test_keywords_of_the_emotion_data(emotion_data: Path) -> None:
+    """The data set's own README names five of the words, about 11 % of rows, and a ceiling near 0.95."""
+    splits = load_splits(emotion_data)
+    keywords = fit_keywords(splits["train"])
+    assert {"weird", "overwhelmed", "sweet", "passionate", "amazing"} <= keywords.ambiguous.keys()
+    assert 15 <= len(keywords.ambiguous) <= 30
+    assert keywords.contains(splits["validation"].texts).mean() == pytest.approx(0.11, abs=0.01)
+    assert keywords.ceiling(splits["validation"].texts) == pytest.approx(0.953, abs=0.003)
+    report = evaluate(keywords, splits["validation"], model_name="one keyword", keywords=keywords)
+    assert 0.86 < report["accuracy"] < report["ambiguity"]["ceiling"]
+    assert (
+        report["ambiguity"]["decided"]["accuracy"] < 0.6 < report["ambiguity"]["without_keyword"]["accuracy"]
+    )

@@ -1,0 +1,151 @@
+"""Metrics equal scikit-learn's; calibration equals a plain loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sklearn import metrics as sklearn_metrics
+
+from emoscope.evaluation import metrics
+
+AVERAGES = ("macro", "micro", "weighted")
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Truth, predictions and number of labels; some labels may never occur in either."""
+    labels = draw(st.integers(2, 7))
+    ids = st.integers(0, labels - 1)
+    rows = draw(st.lists(st.tuples(ids, ids), min_size=1, max_size=40))
+    truth, predicted = np.array(rows, np.int64).T
+    return truth, predicted, labels
+
+
+@st.composite
+def scored(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Probabilities that sum to 1, and truth; sure, unsure and tied rows among them."""
+    labels, rows = draw(st.integers(2, 6)), draw(st.integers(1, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    logits = rng.normal(size=(rows, labels)) * draw(st.sampled_from((0.0, 0.5, 3.0, 200.0)))
+    exponentials = np.exp(logits - logits.max(1, keepdims=True))
+    dtype = draw(st.sampled_from((np.float32, np.float64)))
+    return (exponentials / exponentials.sum(1, keepdims=True)).astype(dtype), rng.integers(labels, size=rows)
+
+
+@given(pairs())
+def test_confusion_matrix_equals_scikit_learns(
+    case: tuple[NDArray[np.int64], NDArray[np.int64], int],
+) -> None:
+    truth, predicted, labels = case
+    expected = sklearn_metrics.confusion_matrix(truth, predicted, labels=range(labels))
+    np.testing.assert_array_equal(metrics.confusion_matrix(truth, predicted, labels), expected)
+
+
+@given(pairs())
+@settings(deadline=None)
+def test_averages_equal_scikit_learns(case: tuple[NDArray[np.int64], NDArray[np.int64], int]) -> None:
+    truth, predicted, labels = case
+    expected = {"accuracy": sklearn_metrics.accuracy_score(truth, predicted)}
+    for average in AVERAGES:
+        scores = sklearn_metrics.precision_recall_fscore_support(
+            truth, predicted, average=average, zero_division=0
+        )
+        expected |= {
+            f"{name}_{average}": score
+            for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)
+        }
+    assert metrics.averages(metrics.confusion_matrix(truth, predicted, labels)) == pytest.approx(expected)
+
+
+@given(pairs())
+def test_scores_of_each_label_equal_scikit_learns(
+    case: tuple[NDArray[np.int64], NDArray[np.int64], int],
+) -> None:
+    truth, predicted, labels = case
+    expected = sklearn_metrics.precision_recall_fscore_support(
+        truth, predicted, labels=range(labels), zero_division=0
+    )
+    rows = metrics.per_label(metrics.confusion_matrix(truth, predicted, labels))
+    got = np.array([(row.precision, row.recall, row.f1, row.support) for row in rows]).T
+    np.testing.assert_allclose(got, expected)
+
+
+def test_a_label_never_predicted_scores_zero_and_counts_in_the_macro_average() -> None:
+    confusion = metrics.confusion_matrix(np.array([0, 0, 1, 1]), np.array([0, 0, 0, 0]), 3)
+    assert metrics.per_label(confusion)[1] == metrics.LabelMetrics(0.0, 0.0, 0.0, 2)
+    assert metrics.averages(confusion)["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_metrics_of_a_stack_are_those_of_each_matrix() -> None:
+    stack = np.random.default_rng(0).integers(0, 9, size=(5, 4, 4))
+    stack[:, 2] = 0
+    for score in (metrics.precision, metrics.recall, metrics.f1):
+        np.testing.assert_array_equal(score(stack), [score(matrix) for matrix in stack])
+        for average in (metrics.macro, metrics.weighted):
+            got = average(score(stack), stack)
+            np.testing.assert_allclose(got, [average(score(matrix), matrix) for matrix in stack])
+
+
+@given(scored())
+@settings(deadline=None)
+def test_log_loss_equals_scikit_learns(case: tuple[NDArray[Any], NDArray[np.int64]]) -> None:
+    probabilities, truth = case
+    expected = sklearn_metrics.log_loss(truth, probabilities, labels=range(probabilities.shape[1]))
+    assert metrics.log_loss(probabilities, truth) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_log_loss_of_a_sure_error_is_finite() -> None:
+    sure = np.array([[1.0, 0.0]], np.float32)
+    assert metrics.log_loss(sure, np.array([1])) == pytest.approx(-np.log(np.finfo(np.float32).eps))
+
+
+def _naive_calibration_error(probabilities: NDArray[Any], truth: NDArray[np.int64], bins: int) -> float:
+    total = 0.0
+    for number in range(bins):
+        low, high = number / bins, (number + 1) / bins
+        rows = [i for i, row in enumerate(probabilities) if low < float(max(row)) <= high]
+        if rows:
+            accuracy = np.mean([probabilities[i].argmax() == truth[i] for i in rows])
+            confidence = np.mean([float(max(probabilities[i])) for i in rows])
+            total += len(rows) / len(truth) * abs(accuracy - confidence)
+    return total
+
+
+@given(scored(), st.integers(1, 20))
+@settings(deadline=None)
+def test_calibration_error_equals_a_plain_loop(
+    case: tuple[NDArray[Any], NDArray[np.int64]], bins: int
+) -> None:
+    probabilities, truth = case
+    expected = _naive_calibration_error(probabilities, truth, bins)
+    got = metrics.expected_calibration_error(probabilities, truth, bins)
+    assert got == pytest.approx(expected, abs=1e-9)
+
+
+def test_calibration_error_by_hand() -> None:
+    probabilities = np.array([[0.8, 0.2], [0.8, 0.2], [0.45, 0.55], [0.0, 1.0]])
+    truth = np.array([0, 1, 1, 1])
+    expected = (2 * abs(0.5 - 0.8) + abs(1 - 0.55) + 0) / 4
+    assert metrics.expected_calibration_error(probabilities, truth) == pytest.approx(expected)
+
+
+def test_reliability_bins_are_open_below_and_closed_above() -> None:
+    probabilities = np.array([[0.5, 0.5], [0.5000001, 0.4999999], [1.0, 0.0]])
+    got = metrics.reliability(probabilities, np.array([0, 1, 0]), bins=2)
+    assert [(group.lower, group.upper, group.rows) for group in got] == [(0.0, 0.5, 1), (0.5, 1.0, 2)]
+    assert [group.accuracy for group in got] == [1.0, 0.5]
+    assert got[1].confidence == pytest.approx(0.75, abs=1e-6)
+
+
+@given(scored())
+def test_reliability_bins_hold_every_row_once(case: tuple[NDArray[Any], NDArray[np.int64]]) -> None:
+    probabilities, truth = case
+    groups = metrics.reliability(probabilities, truth)
+    assert sum(group.rows for group in groups) == len(truth)
+    correct = sum(group.rows * group.accuracy for group in groups)
+    assert correct == pytest.approx((probabilities.argmax(1) == truth).sum())

@@ -1,0 +1,240 @@
+"""Which room may import which, what stays out of the base, how long functions and files may be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import emoscope
+
+PACKAGE = Path(emoscope.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+STAGES = {"training", "export", "torch_runtime", "scoring", "serving"}
+FOLDERS = {"evaluation", "cli"} | STAGES | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+BASE = {"root", "evaluation", "cli", "__main__"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "datasets",
+    "pandas",
+    "matplotlib",
+    "pyarrow",
+    "ray",
+    "fastapi",
+    "starlette",
+}
+NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
+LONGEST_FUNCTION, LONGEST_FILE = 60, 500
+
+every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+
+
+class Import(NamedTuple):
+    """One imported name; `when` is "module", "function" or "typing" (under TYPE_CHECKING)."""
+
+    name: str
+    when: str
+    line: int
+
+    @property
+    def top(self) -> str:
+        return self.name.split(".")[0]
+
+
+def module_name(file: Path) -> str:
+    parts = ["emoscope", *file.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def package_name(file: Path) -> str:
+    return ".".join(["emoscope", *file.relative_to(PACKAGE).parent.parts])
+
+
+def room(name: str) -> str:
+    """The folder that a module or a name in it belongs to; "root" for the flat modules."""
+    part = [*name.split("."), ""][1]
+    return part if part in FOLDERS or part == "__main__" else "root"
+
+
+def imports(source: str, package: str) -> list[Import]:
+    """Every import of a module of `package`, relative ones made absolute."""
+    return list(_imports(ast.parse(source), package, "module"))
+
+
+def _imports(node: ast.AST, package: str, when: str) -> Iterator[Import]:
+    if isinstance(node, ast.Import):
+        yield from (Import(alias.name, when, node.lineno) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        origin = ".".join([*above, *([node.module] if node.module else [])])
+        yield from (Import(f"{origin}.{alias.name}", when, node.lineno) for alias in node.names)
+    elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        for statement in node.body:
+            yield from _imports(statement, package, "typing" if when == "module" else when)
+        for statement in node.orelse:
+            yield from _imports(statement, package, when)
+    else:
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for child in ast.iter_child_nodes(node):
+            yield from _imports(child, package, "function" if inside else when)
+
+
+def arrow_is_allowed(module: str, imported: Import) -> bool:
+    here, there = room(module), room(imported.name)
+    if here == "cli":
+        light = re.fullmatch(r"emoscope|emoscope\.(__version__|(errors|cli)(\..+)?)", imported.name)
+        return imported.when != "module" or light is not None
+    if there == "cli":
+        return here == "__main__"
+    if module == "emoscope.classifier" and there == "torch_runtime":
+        return imported.when != "module"
+    return there in {"root", here} or (there == "evaluation" and here in FOLDERS)
+
+
+def wrong_arrows(module: str, source: str, package: str) -> list[str]:
+    ours = [imported for imported in imports(source, package) if imported.top == "emoscope"]
+    return [
+        f"line {i.line}: {module} -> {i.name} ({i.when})" for i in ours if not arrow_is_allowed(module, i)
+    ]
+
+
+def heavy_imports(module: str, source: str, package: str) -> list[str]:
+    if room(module) not in BASE:
+        return []
+    eager = [imported for imported in imports(source, package) if imported.when == "module"]
+    return [f"line {i.line}: {module} -> {i.name}" for i in eager if i.top in HEAVY]
+
+
+@every_file
+def test_imports_follow_the_arrows(file: Path) -> None:
+    assert wrong_arrows(module_name(file), file.read_text("utf-8"), package_name(file)) == []
+
+
+@every_file
+def test_the_base_imports_nothing_heavy(file: Path) -> None:
+    assert heavy_imports(module_name(file), file.read_text("utf-8"), package_name(file)) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emoscope.data", "from emoscope.evaluation import report"),
+        ("emoscope.data", "def f():\n    import emoscope.training.trainer"),
+        ("emoscope.data", "from emoscope import cli"),
+        ("emoscope.data", "if TYPE_CHECKING:\n    from emoscope.serving import app"),
+        ("emoscope.classifier", "from emoscope.torch_runtime import TorchModel"),
+        ("emoscope.runtime", "def f():\n    from emoscope.torch_runtime import TorchModel"),
+        ("emoscope.evaluation.report", "from emoscope.training import trainer"),
+        ("emoscope.evaluation.report", "from ..training import trainer"),
+        ("emoscope.training.trainer", "from emoscope.export import graph"),
+        ("emoscope.training.trainer", "from .. import export"),
+        ("emoscope.serving.app", "async def f():\n    from emoscope.cli import main"),
+        ("emoscope.cli.predict", "from emoscope.classifier import EmotionClassifier"),
+        ("emoscope.cli.predict", "from emoscope import EmotionClassifier"),
+        ("emoscope.cli.predict", "try:\n    import emoscope.data\nexcept ImportError:\n    pass"),
+        ("emoscope.cli.predict", "if TYPE_CHECKING:\n    pass\nelse:\n    import emoscope.data"),
+    ],
+)
+def test_a_wrong_arrow_is_seen(module: str, source: str) -> None:
+    assert wrong_arrows(module, source, module.rpartition(".")[0]) != []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("emoscope.data", "from emoscope.labels import Labels\nimport numpy"),
+        ("emoscope.classifier", "def f():\n    from emoscope.torch_runtime import TorchModel"),
+        ("emoscope.__main__", "from emoscope.cli import main"),
+        ("emoscope.training.trainer", "from emoscope.evaluation import evaluate\nfrom .config import Recipe"),
+        (
+            "emoscope.cli.predict",
+            "import emoscope\nfrom emoscope.errors import DataError\nfrom . import table",
+        ),
+        ("emoscope.cli.predict", "def f():\n    from emoscope.serving.app import create_app"),
+        ("emoscope.cli.predict", "if TYPE_CHECKING:\n    from emoscope.data import Examples"),
+    ],
+)
+def test_a_right_arrow_is_allowed(module: str, source: str) -> None:
+    assert wrong_arrows(module, source, module.rpartition(".")[0]) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "seen"),
+    [
+        ("import torch.nn", True),
+        ("class A:\n    from pyarrow import parquet", True),
+        ("try:\n    import pandas\nexcept ImportError:\n    pandas = None", True),
+        ("def f():\n    import torch", False),
+        ("if TYPE_CHECKING:\n    import torch", False),
+    ],
+)
+def test_a_heavy_import_is_seen(source: str, seen: bool) -> None:
+    assert bool(heavy_imports("emoscope.data", source, "emoscope")) is seen
+    assert heavy_imports("emoscope.training.trainer", source, "emoscope.training") == []
+
+
+@pytest.fixture(scope="module")
+def declared() -> dict[str, set[str]]:
+    """Import names that pyproject.toml declares: under "base", and under "any" with those of the extras."""
+    tomllib = pytest.importorskip("tomllib")
+    file = Path(__file__).parents[1] / "pyproject.toml"
+    project: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))["project"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {re.split(r"[^\w.-]", line.strip())[0].lower().replace("-", "_") for line in requirements}
+
+    base = names(project["dependencies"])
+    return {"base": base, "any": base.union(*map(names, project["optional-dependencies"].values()))}
+
+
+@every_file
+def test_what_is_imported_is_declared(file: Path, declared: dict[str, set[str]]) -> None:
+    in_base = room(module_name(file)) in BASE
+    undeclared = [
+        f"line {imported.line}: {imported.name}"
+        for imported in imports(file.read_text("utf-8"), package_name(file))
+        if imported.top not in sys.stdlib_module_names | {"emoscope"}
+        and imported.top not in declared["base" if in_base and imported.when == "module" else "any"]
+    ]
+    assert undeclared == []
+
+
+def test_import_emoscope_stays_light() -> None:
+    program = "import json, sys; import emoscope; print(json.dumps(sorted(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    modules = {name.split(".")[0] for name in json.loads(loaded.stdout)}
+    assert "emoscope" in modules
+    assert modules & NOT_AT_IMPORT == set()
+
+
+@pytest.mark.parametrize("name", ["emoscope", "emoscope.evaluation"])
+def test_all_names_resolve(name: str) -> None:
+    if not (PACKAGE.parent / name.replace(".", "/")).is_dir():
+        pytest.skip(f"{name} does not exist yet")
+    module = import_module(name)
+    assert len(set(module.__all__)) == len(module.__all__) > 0
+    assert [missing for missing in module.__all__ if not hasattr(module, missing)] == []
+
+
+@every_file
+def test_functions_fit_a_screen_and_files_a_head(file: Path) -> None:
+    source = file.read_text("utf-8")
+    functions = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    lengths = {
+        f"{node.name}, line {node.lineno}": (node.end_lineno or 0) - node.lineno + 1 for node in functions
+    }
+    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+    assert len(source.splitlines()) <= LONGEST_FILE

@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.classifier import CHUNK
+from emoscope.text import normalize
+
+CARD = "I love using transformers. The best part is wide range of support and its easy to use"
+TEXTS = [
+    CARD,
+    "I'M SO ANGRY!!!",
+    "i feel so happy today",
+    "i was scared of the dark",
+    "",
+    "they left me and i feel completely alone and sad " * 60,
+    "what a surprise",
+]
+HOSTILE = {
+    "empty": "",
+    "blank": " \t\n ",
+    "NUL bytes": "i feel\x00 happy\x00",
+    "lone surrogate": "i feel \ud800 happy",
+    "emoji only": "😀😭❤️👩‍👩‍👧",
+    "Arabic": "أنا سعيد جدا اليوم",
+    "Chinese": "我今天很高兴",
+    "right-to-left marks": "i \u202efeel\u202c \u200fhappy",
+    "control characters": "".join(map(chr, range(32))),
+}
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    return EmotionClassifier.from_pretrained()
+
+
+@pytest.mark.parametrize(
+    ("text", "emotion"),
+    [
+        ("i feel so happy today", "joy"),
+        ("I'm heartbroken and I cry every night.", "sadness"),
+        ("She makes me so angry!", "anger"),
+        ("i was terrified of the dark", "fear"),
+        ("i was amazed and stunned by the news", "surprise"),
+        ("i feel so tender and caring towards him", "love"),
+    ],
+)
+def test_plain_sentences(classifier, text, emotion):
+    assert classifier.predict([text])[0].label == emotion
+
+
+def test_shape_dtype_and_sums(classifier):
+    rows = classifier.predict_proba(TEXTS)
+    assert rows.shape == (len(TEXTS), 6)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(rows.sum(axis=1), 1, atol=1e-5)
+    assert classifier.labels == EMOTIONS
+
+
+def test_no_texts(classifier):
+    assert classifier.predict_proba([]).shape == (0, 6)
+    assert classifier.predict([]) == []
+
+
+def test_predictions_carry_the_same_scores(classifier):
+    for prediction, row in zip(classifier.predict(TEXTS), classifier.predict_proba(TEXTS), strict=True):
+        assert list(prediction.scores) == list(EMOTIONS)
+        np.testing.assert_array_equal(np.float32(list(prediction.scores.values())), row)
+        assert prediction.label == EMOTIONS[row.argmax()]
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_scores_do_not_depend_on_the_batch(classifier, texts, random):
+    alone = np.concatenate([classifier.predict_proba([text]) for text in texts])
+    order = list(range(len(texts)))
+    random.shuffle(order)
+    together = classifier.predict_proba([texts[i] for i in order])
+    np.testing.assert_allclose(together, alone[order], atol=1e-5)
+
+
+def test_chunks_keep_the_order(classifier):
+    texts = [f"i feel {word} number {i}" for i in range(CHUNK) for word in ("happy", "angry")]
+    whole = classifier.predict_proba(texts)
+    np.testing.assert_allclose(whole[-3:], classifier.predict_proba(texts[-3:]), atol=1e-5)
+    assert whole[::2].argmax(axis=1).tolist() == [1] * CHUNK
+
+
+def test_case_punctuation_and_apostrophes_agree(classifier):
+    rows = classifier.predict_proba(["I'M SO ANGRY!!!", "i'm so angry", "im so angry", "I’m so angry."])
+    np.testing.assert_array_equal(rows, rows[:1].repeat(4, axis=0))
+
+
+def test_a_long_text_is_read_to_its_end(classifier):
+    filler = "the the the " * 400
+    happy, angry = (
+        classifier.predict_proba([filler + f"i feel {word} " * 100])[0] for word in ("happy", "angry")
+    )
+    assert happy[EMOTIONS.index("joy")] > angry[EMOTIONS.index("joy")]
+    assert angry[EMOTIONS.index("anger")] > happy[EMOTIONS.index("anger")]
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_has_an_answer(classifier, text):
+    row = classifier.predict_proba([text])
+    assert np.isfinite(row).all()
+    assert row.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text", ["x" * 1_000_000, "i feel happy " * 77_000, "😀" * 250_000], ids=["word", "words", "emoji"]
+)
+def test_a_megabyte_in_one_line(classifier, text):
+    assert np.isfinite(classifier.predict_proba([text])).all()
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(st.characters(), max_size=200))
+def test_any_text_has_an_answer(classifier, text):
+    row = classifier.predict_proba([text])
+    assert np.isfinite(row).all()
+    np.testing.assert_array_equal(row, classifier.predict_proba([normalize(text)]))
+
+
+def test_one_str_is_refused(classifier):
+    for method in (classifier.predict, classifier.predict_proba):
+        with pytest.raises(TypeError, match=r"predict\(\[text\]\)"):
+            method("i feel happy")
+
+
+@pytest.mark.parametrize("rubbish", [None, 3, b"bytes", ["nested"]])
+def test_what_is_not_text_is_refused_with_its_place(classifier, rubbish):
+    with pytest.raises(TypeError, match=r"texts\[1\] must be a str"):
+        classifier.predict_proba(["fine", rubbish])
+
+
+def test_call_is_shaped_like_the_pipeline(classifier):
+    (one,) = classifier(CARD)
+    assert [set(entry) for entry in one] == [{"label", "score"}] * 6
+    assert [entry["score"] for entry in one] == sorted((entry["score"] for entry in one), reverse=True)
+    assert one[0]["label"] == "joy"
+    assert len(classifier([CARD, "i am sad"])) == 2
+    assert classifier([CARD]) == classifier(CARD)
+
+
+def test_call_equals_the_pipeline_in_form(classifier):
+    """The same call on a real transformers pipeline gives the same types, nesting and order."""
+    transformers = pytest.importorskip("transformers")
+    from emoscope.model_folder import BUNDLED
+
+    config = transformers.DistilBertConfig(
+        num_labels=6, n_layers=1, n_heads=2, dim=8, hidden_dim=8, id2label=dict(enumerate(EMOTIONS))
+    )
+    pipeline = transformers.pipeline(
+        "text-classification",
+        model=transformers.DistilBertForSequenceClassification(config),
+        tokenizer=transformers.PreTrainedTokenizerFast(
+            tokenizer_file=str(BUNDLED / "tokenizer.json"), pad_token="[PAD]"
+        ),
+        top_k=None,
+        device="cpu",
+    )
+    for inputs in (CARD, [CARD], [CARD, "i am sad"]):
+        assert _form(classifier(inputs)) == _form(pipeline(inputs))
+
+
+def _form(value):
+    if isinstance(value, list):
+        return [_form(item) for item in value]
+    assert sorted(value) == ["label", "score"]
+    return {key: type(item) for key, item in value.items()}

@@ -1,0 +1,40 @@
+import pytest
+
+from emoscope import EMOTIONS
+from emoscope.errors import LabelError
+from emoscope.labels import Labels
+
+
+def test_order_of_the_data_set():
+    assert EMOTIONS == ("sadness", "joy", "love", "anger", "fear", "surprise")
+    assert Labels().id2label[2] == "love"
+    assert Labels().label2id["surprise"] == 5
+
+
+@pytest.mark.parametrize("label", ["joy", 1, "1"])
+def test_index_takes_names_and_ids(label):
+    assert Labels().index(label) == 1
+
+
+@pytest.mark.parametrize("label", ["happy", 6, -1, "", "1.0", "Joy"])
+def test_unknown_label_names_those_allowed(label):
+    with pytest.raises(LabelError, match="sadness, joy, love, anger, fear, surprise, or 0 to 5"):
+        Labels().index(label)
+
+
+def test_from_config_sorts_by_id():
+    assert Labels.from_config({"id2label": {"1": "b", "0": "a"}}).names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"id2label": {}}, {"id2label": {"0": "a", "2": "b"}}, {"id2label": {"x": "a"}}, {"id2label": ["a"]}],
+)
+def test_broken_config_is_an_error(config):
+    with pytest.raises(LabelError, match="id2label"):
+        Labels.from_config(config)
+
+
+def test_equal_names_are_refused():
+    with pytest.raises(LabelError, match="must differ"):
+        Labels(("a", "a"))
