@@ -68,9 +68,7 @@ def _arguments() -> argparse.Namespace:
 def _distilbert_pipeline() -> Any:
     torch.manual_seed(0)
     labels = dict(enumerate(EMOTIONS))
-    config = DistilBertConfig(
-        num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()}
-    )
+    config = DistilBertConfig(num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()})
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(BUNDLED / "tokenizer.json"),
         pad_token="[PAD]",

@@ -38,12 +38,8 @@ def main() -> None:
         python = environment / "bin" / "python"
         constraints = root / "constraints.txt"
         subprocess.run([python, "-m", "pip", "install", "-q", wheel, "-c", constraints], check=True)
-        sizes = json.loads(
-            subprocess.run([python, "-c", SIZES], check=True, capture_output=True, text=True).stdout
-        )
-        total = sum(
-            file.stat().st_size for file in environment.rglob("*") if file.is_file() and not file.is_symlink()
-        )
+        sizes = json.loads(subprocess.run([python, "-c", SIZES], check=True, capture_output=True, text=True).stdout)
+        total = sum(file.stat().st_size for file in environment.rglob("*") if file.is_file() and not file.is_symlink())
         results = {
             "wheel_bytes": wheel.stat().st_size,
             "environment_bytes": total,

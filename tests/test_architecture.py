@@ -102,9 +102,7 @@ def arrow_is_allowed(module: str, imported: Import) -> bool:
 
 def wrong_arrows(module: str, source: str, package: str) -> list[str]:
     ours = [imported for imported in imports(source, package) if imported.top == "emoscope"]
-    return [
-        f"line {i.line}: {module} -> {i.name} ({i.when})" for i in ours if not arrow_is_allowed(module, i)
-    ]
+    return [f"line {i.line}: {module} -> {i.name} ({i.when})" for i in ours if not arrow_is_allowed(module, i)]
 
 
 def heavy_imports(module: str, source: str, package: str) -> list[str]:
@@ -229,12 +227,8 @@ def test_all_names_resolve(name: str) -> None:
 def test_functions_fit_a_screen_and_files_a_head(file: Path) -> None:
     source = file.read_text("utf-8")
     functions = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    lengths = {
-        f"{node.name}, line {node.lineno}": (node.end_lineno or 0) - node.lineno + 1 for node in functions
-    }
+    lengths = {f"{node.name}, line {node.lineno}": (node.end_lineno or 0) - node.lineno + 1 for node in functions}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
     assert len(source.splitlines()) <= LONGEST_FILE

@@ -94,9 +94,7 @@ def test_case_punctuation_and_apostrophes_agree(classifier):
 
 def test_a_long_text_is_read_to_its_end(classifier):
     filler = "the the the " * 400
-    happy, angry = (
-        classifier.predict_proba([filler + f"i feel {word} " * 100])[0] for word in ("happy", "angry")
-    )
+    happy, angry = (classifier.predict_proba([filler + f"i feel {word} " * 100])[0] for word in ("happy", "angry"))
     assert happy[EMOTIONS.index("joy")] > angry[EMOTIONS.index("joy")]
     assert angry[EMOTIONS.index("anger")] > happy[EMOTIONS.index("anger")]
 

@@ -129,9 +129,7 @@ def test_byte_order_mark_crlf_and_blank_lines_at_the_end_are_accepted(tmp_path: 
 def test_columns_and_labels_may_be_others(tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("id,mood,sentence\n7,good,it went well\n8,bad,it did not\n")
-    examples = load_examples(
-        file, labels=Labels(("bad", "good")), text_column="sentence", label_column="mood"
-    )
+    examples = load_examples(file, labels=Labels(("bad", "good")), text_column="sentence", label_column="mood")
     assert examples.texts == ["it went well", "it did not"]
     assert examples.label_ids.tolist() == [1, 0]
 
@@ -334,9 +332,7 @@ def test_a_bad_row_is_named(tmp_path: Path, name: str, content: bytes, expected:
 def test_broken_csv_names_the_line_where_its_row_begins(tmp_path: Path, content: bytes, line: int) -> None:
     text = message_of(tmp_path, "a.csv", content)
     assert text.startswith(f"a.csv, line {line}: the row that begins here is broken (")
-    assert text.endswith(
-        "allowed: a field with ',', a quote or a line break in double quotes, quotes in it doubled"
-    )
+    assert text.endswith("allowed: a field with ',', a quote or a line break in double quotes, quotes in it doubled")
 
 
 @pytest.mark.parametrize("line", [b"[" * 100_000, b"9" * 5_000])
@@ -448,9 +444,7 @@ def test_a_format_that_is_not_known(tmp_path: Path) -> None:
     assert message_of(tmp_path, "a.xlsx", b"PK") == expected
 
 
-@pytest.mark.parametrize(
-    "source", ["./nothing/here", "../a", "a/b/c", "train.txt", "owner/rows.csv", "", "a b"]
-)
+@pytest.mark.parametrize("source", ["./nothing/here", "../a", "a/b/c", "train.txt", "owner/rows.csv", "", "a b"])
 def test_a_path_that_is_not_there(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if source == "":

@@ -5,9 +5,7 @@ from emoscope import errors
 
 def test_missing_extra_names_the_pip_line(monkeypatch):
     monkeypatch.setitem(errors.EXTRAS, "plot", ("no_such_module",))
-    with pytest.raises(
-        errors.MissingExtraError, match=r"no_such_module.*pip install 'emoscope\[plot\]'"
-    ) as caught:
+    with pytest.raises(errors.MissingExtraError, match=r"no_such_module.*pip install 'emoscope\[plot\]'") as caught:
         errors.require_extra("plot")
     assert isinstance(caught.value, ImportError)
 

@@ -105,9 +105,7 @@ def test_plain_words_stay(text: str) -> None:
     assert normalize(text) == " ".join(text.split())
 
 
-@pytest.mark.parametrize(
-    "unit", ["<a ", "<a =", "&#", "#aA", "@", ":", ":)", "www.", "a\u0301\u0323", "\ud800", "😀"]
-)
+@pytest.mark.parametrize("unit", ["<a ", "<a =", "&#", "#aA", "@", ":", ":)", "www.", "a\u0301\u0323", "\ud800", "😀"])
 def test_long_hostile_text(unit: str) -> None:
     text = unit * 50_000
     assert normalize(normalize(text)) == normalize(text)
@@ -125,9 +123,7 @@ def test_forms() -> None:
 
 
 def test_training_texts_are_unchanged(emotion_data: Path) -> None:
-    lines = [
-        line for path in sorted(emotion_data.glob("*.txt")) for line in path.read_text("utf-8").splitlines()
-    ]
+    lines = [line for path in sorted(emotion_data.glob("*.txt")) for line in path.read_text("utf-8").splitlines()]
     texts = [text for text in (line.rpartition(";")[0] for line in lines) if re.fullmatch("[a-z0-9 ]+", text)]
     assert len(texts) > 0.99 * len(lines)
     assert [normalize(text) for text in texts] == texts

@@ -29,12 +29,8 @@ words = st.sampled_from(
     [*SPECIAL, "a", "happy", "Angry!", "un", "cafe\u0301", "\u0301", "中文", "\x00", "\t", "x" * 101]
 )
 unicode_text = st.text(st.characters(exclude_categories=["Cs"]))
-texts_strategy = st.lists(
-    unicode_text | st.lists(words | st.text(max_size=4) | st.just(" ")).map("".join), max_size=8
-)
-texts_strategy = texts_strategy.map(
-    lambda texts: [text.encode("utf-8", "replace").decode() for text in texts]
-)
+texts_strategy = st.lists(unicode_text | st.lists(words | st.text(max_size=4) | st.just(" ")).map("".join), max_size=8)
+texts_strategy = texts_strategy.map(lambda texts: [text.encode("utf-8", "replace").decode() for text in texts])
 
 
 def bert(**mask_flags: bool) -> tokenizers.Tokenizer:
@@ -43,9 +39,7 @@ def bert(**mask_flags: bool) -> tokenizers.Tokenizer:
         *(f"##{c}" for c in "abcdefghijklmnopqrstuvwxyz"),
     ]
     vocabulary = [*SPECIAL, *pieces, "happy", "angry", "cafe", "##ry", "day", "to", "feel"]
-    tokenizer = tokenizers.Tokenizer(
-        models.WordPiece({w: i for i, w in enumerate(vocabulary)}, unk_token="[UNK]")
-    )
+    tokenizer = tokenizers.Tokenizer(models.WordPiece({w: i for i, w in enumerate(vocabulary)}, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -141,12 +135,8 @@ def reference(tokenizer: tokenizers.Tokenizer, texts: Sequence[str]) -> list[lis
 @pytest.mark.parametrize("kind", KINDS)
 @given(texts=texts_strategy)
 @example(texts=[])
-@example(
-    texts=["", " ", "  ", "\t", "[SEP]", "a[MASK]b", " [MASK] \t [MASK] un", "so happy", "un un", "中 文中"]
-)
-@example(
-    texts=["x" * 100, "x" * 101, "x" * 5000, "a\u0301 \u0301\u0323 e", "\x00 a\x00b", "\u200b \ufeff \ufffd"]
-)
+@example(texts=["", " ", "  ", "\t", "[SEP]", "a[MASK]b", " [MASK] \t [MASK] un", "so happy", "un un", "中 文中"])
+@example(texts=["x" * 100, "x" * 101, "x" * 5000, "a\u0301 \u0301\u0323 e", "\x00 a\x00b", "\u200b \ufeff \ufffd"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_ids_equal_the_library(kind: str, texts: list[str]) -> None:
     tokenizer = Tokenizer(KINDS[kind], max_length=100_000)
@@ -192,9 +182,7 @@ def test_words_are_not_cached_where_they_may_depend_on_their_neighbours(
 def test_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenization, "CACHED_WORDS", 50)
     tokenizer = Tokenizer(bert(), max_length=512)
-    stream = [
-        [f"happy day number{i} x{j}" for j in range(size)] for i, size in enumerate([3, 20, 25, 200, 5] * 3)
-    ]
+    stream = [[f"happy day number{i} x{j}" for j in range(size)] for i, size in enumerate([3, 20, 25, 200, 5] * 3)]
     for texts in stream:
         assert rows(tokenizer.encode(texts)) == reference(tokenizer._tokenizer, texts)
         assert 0 < len(tokenizer._cache) <= 50
@@ -219,9 +207,7 @@ def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(
-    texts=st.lists(
-        st.lists(st.sampled_from(["a", "happy", "fearful", "day"]), max_size=60).map(" ".join), max_size=5
-    ),
+    texts=st.lists(st.lists(st.sampled_from(["a", "happy", "fearful", "day"]), max_size=60).map(" ".join), max_size=5),
     max_length=st.integers(3, 40),
 )
 def test_windows_lose_nothing(kind: str, texts: list[str], max_length: int) -> None:
@@ -238,9 +224,7 @@ def test_windows_lose_nothing(kind: str, texts: list[str], max_length: int) -> N
         contents = [row[before : len(row) - after] for row in windows]
         content = KINDS[kind].encode(text, add_special_tokens=False).ids or ([] if empty else [0])
         assert list(chain.from_iterable(contents)) == content
-        assert all(
-            row == empty[:before] + c + empty[before:] for row, c in zip(windows, contents, strict=True)
-        )
+        assert all(row == empty[:before] + c + empty[before:] for row, c in zip(windows, contents, strict=True))
         sizes = [len(c) for c in contents]
         assert len(sizes) == max(1, -(-len(content) // room))
         assert max(sizes) - min(sizes) <= 1
@@ -306,9 +290,7 @@ def test_max_length_without_room() -> None:
 
 def test_special_tokens_inside_the_text() -> None:
     tokenizer = bert()
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="$A [SEP] $A", special_tokens=[("[SEP]", 3)]
-    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A [SEP] $A", special_tokens=[("[SEP]", 3)])
     with pytest.raises(ModelError, match="puts special tokens inside a text"):
         Tokenizer(tokenizer, max_length=512)
 

@@ -21,7 +21,8 @@ def probabilities(
     """
     scaled = logits.astype(np.float32) / np.float32(temperature)
     if multi_label:
-        return (0.5 * (1.0 + np.tanh(0.5 * scaled))).astype(np.float32)
+        sigmoid: NDArray[np.float32] = np.float32(0.5) * (np.float32(1) + np.tanh(scaled * np.float32(0.5)))
+        return sigmoid
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     result: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return result

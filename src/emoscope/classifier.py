@@ -33,7 +33,7 @@ class Classifier(Protocol):
         ...
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Probabilities (len(texts), len(labels)) as float32; the row of a text does not depend on the others."""
+        """Probabilities, float32 (len(texts), len(labels)); a row does not depend on the other texts."""
         ...
 
 
@@ -80,9 +80,7 @@ class EmotionClassifier:
     def _from_folder(cls, folder: ModelFolder) -> EmotionClassifier:
         manifest = folder.manifest
         if manifest.text_form not in FORMS:
-            raise ModelError(
-                f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}"
-            )
+            raise ModelError(f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}")
         return cls(
             folder.labels.names,
             Tokenizer.from_file(folder.tokenizer, max_length=manifest.max_length),
@@ -144,8 +142,8 @@ class EmotionClassifier:
         starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))
         weights = batch.lengths.astype(np.float32)
         total = np.add.reduceat(weights, starts)
-        mean: NDArray[np.float32] = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
-        return mean
+        mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
+        return mean.astype(np.float32)
 
 
 def _check(texts: Sequence[str]) -> Sequence[str]:

@@ -321,9 +321,7 @@ def _hub_tables(hub_id: str, columns: _Columns) -> dict[str, _Table]:
     try:
         require_extra("train")
     except MissingExtraError as error:
-        raise MissingExtraError(
-            f"no file or folder {hub_id!r} here; to load it from the Hub, {error}"
-        ) from None
+        raise MissingExtraError(f"no file or folder {hub_id!r} here; to load it from the Hub, {error}") from None
     import datasets
 
     try:

@@ -45,8 +45,9 @@ class MissingExtraError(EmoscopeError, ImportError):
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "score": ("pyarrow",),
-    "export": ("torch", "onnx"),
-    "train": ("torch", "onnx", "datasets", "safetensors"),
+    "compact": ("torch", "safetensors"),
+    "export": ("torch", "safetensors", "onnx"),
+    "train": ("torch", "safetensors", "datasets", "tqdm"),
 }
 
 

@@ -34,9 +34,7 @@ class Labels:
         """
         id2label = config.get("id2label")
         if not isinstance(id2label, Mapping) or not id2label:
-            raise LabelError(
-                "the model's config.json has no id2label; add it, for example {'0': 'sadness', ...}"
-            )
+            raise LabelError("the model's config.json has no id2label; add it, for example {'0': 'sadness', ...}")
         try:
             by_id = {int(key): str(name) for key, name in id2label.items()}
         except ValueError:

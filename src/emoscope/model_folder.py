@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -87,9 +87,7 @@ def open_folder(path: Path) -> ModelFolder:
         if not (path / name).is_file():
             raise ModelError(f"{path} is not a model folder: {name} is missing")
     if not any((path / name).is_file() for name in GRAPHS):
-        raise ModelError(
-            f"{path} has no ONNX graph ({' or '.join(GRAPHS)}); make one with: emoscope export {path} OUT"
-        )
+        raise ModelError(f"{path} has no ONNX graph ({' or '.join(GRAPHS)}); make one with: emoscope export {path} OUT")
     manifest = read_manifest(path)
     _verify(path, manifest)
     return ModelFolder(path, _read_json(path / "config.json"), manifest)
@@ -102,7 +100,8 @@ def read_manifest(path: Path) -> Manifest:
     values = _read_json(path / MANIFEST)
     if values.get("format") != FORMAT:
         raise ModelError(
-            f"{path / MANIFEST} has format {values.get('format')!r}, this version reads {FORMAT}; upgrade emoscope"
+            f"{path / MANIFEST} has format {values.get('format')!r}, but this version of emoscope "
+            f"reads {FORMAT}; upgrade emoscope"
         )
     unknown = set(values) - set(Manifest.__dataclass_fields__)
     if unknown:
@@ -126,8 +125,12 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def resolve(name_or_path: str | Path | None) -> Path:
-    """Folder of a model given as None or "bundled", a path, or a Hub id (downloaded into the Hub's cache).
+def resolve(name_or_path: str | Path | None, *, files: Sequence[str] = HUB_FILES) -> Path:
+    """Folder of a model given as None or "bundled", a path, or a Hub id.
+
+    Args:
+        name_or_path: which model.
+        files: what to download of a Hub id (into the Hub's cache), as patterns.
 
     Raises:
         ModelError: there is no such folder, and no such model on the Hub.
@@ -138,18 +141,16 @@ def resolve(name_or_path: str | Path | None) -> Path:
     if path.is_dir():
         return path
     if path.exists() or isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(name_or_path):
-        raise ModelError(
-            f"no model at {name_or_path}; give a model folder, a Hub id like owner/name, or 'bundled'"
-        )
-    return _download(name_or_path)
+        raise ModelError(f"no model at {name_or_path}; give a model folder, a Hub id like owner/name, or 'bundled'")
+    return _download(name_or_path, files)
 
 
-def _download(hub_id: str) -> Path:
+def _download(hub_id: str, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(HUB_FILES)))
+        return Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"no folder {hub_id!r} here, and the Hub gave no such model: {reason}") from error
@@ -159,9 +160,7 @@ def _verify(path: Path, manifest: Manifest) -> None:
     for name, expected in manifest.files.items():
         file = path / name
         if not file.is_file():
-            raise ChecksumError(
-                f"{file} is missing, though {MANIFEST} lists it; install or download the model again"
-            )
+            raise ChecksumError(f"{file} is missing, though {MANIFEST} lists it; install or download the model again")
         found = sha256(file)
         if found != expected:
             raise ChecksumError(

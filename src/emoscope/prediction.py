@@ -37,7 +37,5 @@ def _html_bar(name: str, score: float, top: bool) -> str:
     bar = f'<div style="background:#4878cf;height:0.8em;width:{12 * score:.2f}em"></div>'
     cells = (escape(name), f'<div style="width:12em;background:#8883">{bar}</div>', f"{score:.4f}")
     return (
-        f'<tr style="font-weight:{weight}">'
-        + "".join(f'<td style="text-align:left">{c}</td>' for c in cells)
-        + "</tr>"
+        f'<tr style="font-weight:{weight}">' + "".join(f'<td style="text-align:left">{c}</td>' for c in cells) + "</tr>"
     )

@@ -43,9 +43,7 @@ class OnnxModel:
     better than several threads inside one small matrix product.
     """
 
-    def __init__(
-        self, path: Path, *, threads: int | None = None, max_batch_tokens: int = MAX_BATCH_TOKENS
-    ) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, max_batch_tokens: int = MAX_BATCH_TOKENS) -> None:
         """Load the graph.
 
         Args:

@@ -168,9 +168,7 @@ class Tokenizer:
         sizes = np.fromiter(map(len, contents), np.int64, texts) // _BYTES
         windows = np.maximum(1, -(-sizes // self._room))
         if windows.sum() > texts:
-            contents = [
-                row for ids, n in zip(contents, windows.tolist(), strict=True) for row in _windows(ids, n)
-            ]
+            contents = [row for ids, n in zip(contents, windows.tolist(), strict=True) for row in _windows(ids, n)]
         if self._empty:
             contents = [ids or self._empty for ids in contents]
         rows = len(contents)

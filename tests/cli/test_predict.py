@@ -22,9 +22,7 @@ def run(*args, stdin=b"", **environment):
 def on_terminal(*args, **environment):
     """Run with a terminal as standard output; returns what it showed."""
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*EMOSCOPE, *args], stdout=theirs, stdin=subprocess.DEVNULL, env=os.environ | environment
-    ):
+    with subprocess.Popen([*EMOSCOPE, *args], stdout=theirs, stdin=subprocess.DEVNULL, env=os.environ | environment):
         os.close(theirs)
         shown = b""
         while block := _read(ours):
@@ -51,9 +49,7 @@ def test_json_lines_in_a_pipe():
 
 
 def test_lines_of_standard_input_keep_their_number_and_order():
-    result = run(
-        "predict", stdin="i feel happy\r\n\ni am sad\u2028still one line\nlast without newline".encode()
-    )
+    result = run("predict", stdin="i feel happy\r\n\ni am sad\u2028still one line\nlast without newline".encode())
     texts = [json.loads(line)["text"] for line in result.stdout.decode().split("\n")[:-1]]
     assert texts == ["i feel happy", "", "i am sad\u2028still one line", "last without newline"]
 
@@ -124,14 +120,10 @@ def test_interrupt_is_one_line(capsys, monkeypatch):
 def test_no_such_model_is_one_line(capsys):
     assert main(["predict", "--model", "no/such/model/here", "text"]) == 1
     error = capsys.readouterr().err
-    assert (
-        error.startswith("emoscope predict: error: no model at no/such/model/here") and error.count("\n") == 1
-    )
+    assert error.startswith("emoscope predict: error: no model at no/such/model/here") and error.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "argv", [[], ["nonsense"], ["predict", "--nonsense"], ["predict", "--json", "--table", "x"]]
-)
+@pytest.mark.parametrize("argv", [[], ["nonsense"], ["predict", "--nonsense"], ["predict", "--json", "--table", "x"]])
 def test_wrong_use_is_two(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(argv)

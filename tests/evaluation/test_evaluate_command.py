@@ -44,10 +44,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any
         def predict_proba(self, texts: Any) -> Any:
             index = {word: i for i, label in enumerate(EMOTIONS) for word in [WORDS.get(label)]}
             found = [next((index[word] for word in text.split() if word in index), 1) for text in texts]
-            rows = {
-                text: [0.9 if i == at else 0.02 for i in range(6)]
-                for text, at in zip(texts, found, strict=True)
-            }
+            rows = {text: [0.9 if i == at else 0.02 for i in range(6)] for text, at in zip(texts, found, strict=True)}
             return fake(EMOTIONS, rows).predict_proba(texts)
 
     def from_pretrained(cls: type, name: Any = None) -> Reader:
@@ -81,9 +78,7 @@ def test_validation_is_the_default_and_keywords_come_from_train(
     assert asked == ["bundled"]
 
 
-def test_split_and_model_are_those_asked_for(
-    data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]
-) -> None:
+def test_split_and_model_are_those_asked_for(data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]) -> None:
     report = _json(capsys, "--data", data, "--split", "test", "--model", "some/model")
     assert (report["model"], report["dataset"]["split"], report["dataset"]["rows"]) == (
         "some/model",
@@ -94,9 +89,7 @@ def test_split_and_model_are_those_asked_for(
     assert _json(capsys, "--data", data, "--split", "dev")["dataset"]["split"] == "validation"
 
 
-def test_a_single_file_with_columns_of_other_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_single_file_with_columns_of_other_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("comment,emotion\ni feel cheerful,joy\ni feel cross,3\ni feel gloomy,joy\n")
     report = _json(capsys, "--data", file, "--text-column", "comment", "--label-column", "emotion")
@@ -104,9 +97,7 @@ def test_a_single_file_with_columns_of_other_names(
     assert report["ambiguity"] is None
 
 
-def test_the_table_fits_a_terminal_and_names_every_figure(
-    data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_table_fits_a_terminal_and_names_every_figure(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--data", data) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,29 @@ def test_the_keyword_of_a_text_is_its_strongest_word() -> None:
     assert keywords.keyword("unheard of") == keywords.keyword("") == ""
 
 
+def _naive_keyword(text: str, rows: Examples) -> str:
+    base = [float(np.mean(rows.label_ids == label_id)) for label_id in range(3)]
+
+    def strength(word: str) -> float:
+        ids = [i for row, i in zip(rows.texts, rows.label_ids, strict=True) if word in row.split()]
+        shares = [(ids.count(i) + 2 * base[i]) / (len(ids) + 2) for i in range(3)]
+        return sum(share * math.log(share / base[i]) for i, share in enumerate(shares))
+
+    return max(text.split(), key=strength)
+
+
+def test_strength_follows_its_formula() -> None:
+    rng = np.random.default_rng(5)
+    vocabulary = np.array([f"w{i}" for i in range(30)])
+    label_ids = np.sort(rng.integers(3, size=60))
+    picks = (rng.geometric(0.15, size=(60, 8)) + 3 * label_ids[:, None]) % 30
+    rows = Examples([" ".join(vocabulary[pick]) for pick in picks], label_ids, LABELS, "made", None)
+    keywords = fit_keywords(rows)
+    got = [keywords.keyword(text) for text in rows.texts]
+    assert got == [_naive_keyword(text, rows) for text in rows.texts]
+    assert len(set(got)) > 5
+
+
 def test_an_ambiguous_word_beside_a_clear_one_is_contained_but_does_not_decide() -> None:
     keywords = fit_keywords(_examples(WORDS))
     texts = ["i feel odd", "odd but cheerful", "i feel cheerful", "oddly cheerful"]
@@ -71,9 +95,7 @@ def test_the_ceiling_leaves_the_majority_share_to_ambiguous_rows() -> None:
     keywords = fit_keywords(_examples(WORDS))
     assert keywords.ceiling(["i feel cheerful", "i feel gloomy"]) == 1.0
     assert keywords.ceiling(["i feel odd"]) == pytest.approx(22 / 40)
-    assert keywords.ceiling(["i feel odd", "gloomy", "who", "odd but smitten"]) == pytest.approx(
-        (22 / 40 + 3) / 4
-    )
+    assert keywords.ceiling(["i feel odd", "gloomy", "who", "odd but smitten"]) == pytest.approx((22 / 40 + 3) / 4)
     assert keywords.ceiling(_examples(WORDS).texts) == pytest.approx(1 - 18 / 220)
 
 
@@ -81,9 +103,7 @@ def test_as_a_classifier_it_names_the_label_shares_of_the_keyword() -> None:
     keywords = fit_keywords(_examples(WORDS))
     got = keywords.predict_proba(["i feel odd", "cheerful", "unheard of"])
     assert got.dtype == np.float32
-    np.testing.assert_allclose(
-        got, [[22 / 40, 18 / 40, 0], [0, 1, 0], [82 / 220, 78 / 220, 60 / 220]], rtol=1e-6
-    )
+    np.testing.assert_allclose(got, [[22 / 40, 18 / 40, 0], [0, 1, 0], [82 / 220, 78 / 220, 60 / 220]], rtol=1e-6)
     assert keywords.predict_proba([]).shape == (0, 3)
 
 
@@ -121,6 +141,4 @@ def test_keywords_of_the_emotion_data(emotion_data: Path) -> None:
     assert keywords.ceiling(splits["validation"].texts) == pytest.approx(0.953, abs=0.003)
     report = evaluate(keywords, splits["validation"], model_name="one keyword", keywords=keywords)
     assert 0.86 < report["accuracy"] < report["ambiguity"]["ceiling"]
-    assert (
-        report["ambiguity"]["decided"]["accuracy"] < 0.6 < report["ambiguity"]["without_keyword"]["accuracy"]
-    )
+    assert report["ambiguity"]["decided"]["accuracy"] < 0.6 < report["ambiguity"]["without_keyword"]["accuracy"]

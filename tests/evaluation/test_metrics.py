@@ -52,12 +52,9 @@ def test_averages_equal_scikit_learns(case: tuple[NDArray[np.int64], NDArray[np.
     truth, predicted, labels = case
     expected = {"accuracy": sklearn_metrics.accuracy_score(truth, predicted)}
     for average in AVERAGES:
-        scores = sklearn_metrics.precision_recall_fscore_support(
-            truth, predicted, average=average, zero_division=0
-        )
+        scores = sklearn_metrics.precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)
         expected |= {
-            f"{name}_{average}": score
-            for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)
+            f"{name}_{average}": score for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)
         }
     assert metrics.averages(metrics.confusion_matrix(truth, predicted, labels)) == pytest.approx(expected)
 
@@ -67,9 +64,7 @@ def test_scores_of_each_label_equal_scikit_learns(
     case: tuple[NDArray[np.int64], NDArray[np.int64], int],
 ) -> None:
     truth, predicted, labels = case
-    expected = sklearn_metrics.precision_recall_fscore_support(
-        truth, predicted, labels=range(labels), zero_division=0
-    )
+    expected = sklearn_metrics.precision_recall_fscore_support(truth, predicted, labels=range(labels), zero_division=0)
     rows = metrics.per_label(metrics.confusion_matrix(truth, predicted, labels))
     got = np.array([(row.precision, row.recall, row.f1, row.support) for row in rows]).T
     np.testing.assert_allclose(got, expected)
@@ -118,9 +113,7 @@ def _naive_calibration_error(probabilities: NDArray[Any], truth: NDArray[np.int6
 
 @given(scored(), st.integers(1, 20))
 @settings(deadline=None)
-def test_calibration_error_equals_a_plain_loop(
-    case: tuple[NDArray[Any], NDArray[np.int64]], bins: int
-) -> None:
+def test_calibration_error_equals_a_plain_loop(case: tuple[NDArray[Any], NDArray[np.int64]], bins: int) -> None:
     probabilities, truth = case
     expected = _naive_calibration_error(probabilities, truth, bins)
     got = metrics.expected_calibration_error(probabilities, truth, bins)

@@ -14,11 +14,9 @@ from sklearn import metrics as sklearn_metrics
 from emoscope.data import Examples
 from emoscope.errors import DataError, LabelError, ModelError
 from emoscope.evaluation import evaluate, expected_calibration_error, fit_keywords
-from emoscope.labels import EMOTIONS
+from emoscope.labels import EMOTIONS, Labels
 
-AVERAGED = {
-    f"{name}_{kind}" for name in ("precision", "recall", "f1") for kind in ("macro", "micro", "weighted")
-}
+AVERAGED = {f"{name}_{kind}" for name in ("precision", "recall", "f1") for kind in ("macro", "micro", "weighted")}
 MEMORY = {f"mem_{device}_{kind}_delta" for device in ("cpu", "gpu") for kind in ("alloc", "peaked")}
 QUALITY = {"accuracy", "loss", "ece", "per_label", "confusion", "intervals", "reliability", "ambiguity"}
 COST = {"runtime_seconds", "samples_per_second", "memory"}
@@ -86,23 +84,18 @@ def test_labels_in_another_order_are_matched_by_name(
     classifier: Any, examples: Examples, fake: Callable[..., Any]
 ) -> None:
     order = [3, 0, 5, 1, 4, 2]
-    shuffled = fake(
-        tuple(EMOTIONS[i] for i in order), {text: row[order] for text, row in classifier.rows.items()}
-    )
-    keywords = fit_keywords(examples)
+    shuffled = fake(tuple(EMOTIONS[i] for i in order), {text: row[order] for text, row in classifier.rows.items()})
+    relabelled = replace(examples, labels=Labels(shuffled.labels), label_ids=np.argsort(order)[examples.label_ids])
     reports = [
-        evaluate(model, examples, model_name="fake", keywords=keywords) for model in (classifier, shuffled)
+        evaluate(model, examples, model_name="fake", keywords=fit_keywords(rows))
+        for model, rows in ((classifier, examples), (shuffled, relabelled))
     ]
     assert _quality(reports[0]) == _quality(reports[1])
 
 
 @pytest.mark.parametrize("labels", [EMOTIONS[:5], (*EMOTIONS[:5], "disgust"), (*EMOTIONS, "disgust")])
-def test_other_labels_are_an_error(
-    labels: tuple[str, ...], examples: Examples, fake: Callable[..., Any]
-) -> None:
-    with pytest.raises(
-        LabelError, match=r"the model's labels are sadness, joy.* the data's are sadness, joy"
-    ):
+def test_other_labels_are_an_error(labels: tuple[str, ...], examples: Examples, fake: Callable[..., Any]) -> None:
+    with pytest.raises(LabelError, match=r"the model's labels are sadness, joy.* the data's are sadness, joy"):
         evaluate(fake(labels, {}), examples, model_name="fake")
 
 

@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="emoscope",
-        description="Which of six emotions an English text expresses: sadness, joy, love, anger, fear, surprise.",
+        description="Which emotion an English text expresses: sadness, joy, love, anger, fear or surprise.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -73,9 +73,7 @@ def _evaluate(args: argparse.Namespace) -> Report:
 
     classifier = EmotionClassifier.from_pretrained(args.model)
     labels = Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
-    splits = load_splits(
-        args.data, labels=labels, text_column=args.text_column, label_column=args.label_column
-    )
+    splits = load_splits(args.data, labels=labels, text_column=args.text_column, label_column=args.label_column)
     examples = _choose(splits, args)
     keywords = fit_keywords(splits["train"]) if "train" in splits else None
     return evaluate(classifier, examples, model_name=args.model, keywords=keywords)

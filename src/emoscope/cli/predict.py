@@ -17,11 +17,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
+    import io
+
     from emoscope.prediction import Prediction
 
 BAR_WIDTH = 30
@@ -60,7 +62,8 @@ def run(args: argparse.Namespace) -> int:
 def _arriving_lines() -> Iterator[list[str]]:
     """Lines of standard input, in batches of whatever has arrived."""
     rest, number = b"", 0
-    while block := sys.stdin.buffer.read1(READ_SIZE):  # type: ignore[attr-defined]
+    stdin = cast("io.BufferedReader", sys.stdin.buffer)
+    while block := stdin.read1(READ_SIZE):
         *lines, rest = (rest + block).split(b"\n")
         if lines:
             yield _decode(lines, number)

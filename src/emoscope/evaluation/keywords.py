@@ -131,9 +131,7 @@ def _strongest(text: str, strength: dict[str, float]) -> str:
     return max(known, key=strength.__getitem__, default="")
 
 
-def _ambiguous(
-    decided: dict[str, NDArray[np.float64]], labels: tuple[str, ...]
-) -> dict[str, AmbiguousKeyword]:
+def _ambiguous(decided: dict[str, NDArray[np.float64]], labels: tuple[str, ...]) -> dict[str, AmbiguousKeyword]:
     found: dict[str, AmbiguousKeyword] = {}
     for word, counts in sorted(decided.items(), key=lambda item: (-item[1].sum(), item[0])):
         rows, share = int(counts.sum()), float(counts.max() / counts.sum())

@@ -190,7 +190,5 @@ def _correct(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
     zeros = np.zeros(np.shape(numerator), np.float64)
-    result: NDArray[np.float64] = np.divide(
-        numerator, denominator, out=zeros, where=np.asarray(denominator) > 0
-    )
+    result: NDArray[np.float64] = np.divide(numerator, denominator, out=zeros, where=np.asarray(denominator) > 0)
     return result

@@ -63,9 +63,7 @@ def _confusion_matrix(report: Report) -> Figure:
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="predicted label", ylabel="true label")
-    bar = figure.colorbar(
-        image, ax=axes, shrink=0.8, label="share of the true label's rows", format="{x:.0%}"
-    )
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true label's rows", format="{x:.0%}")
     bar.outline.set_visible(False)
     _title(axes, report, f"accuracy {report['accuracy']:.2%}")
     return figure
@@ -76,9 +74,7 @@ def _write_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[Any]) -> None
         if count:
             share = shares[row, column]
             colour = "white" if share > 0.55 else "black"
-            axes.text(
-                column, row, f"{share:.1%}\n{count:,}", ha="center", va="center", color=colour, fontsize=9
-            )
+            axes.text(column, row, f"{share:.1%}\n{count:,}", ha="center", va="center", color=colour, fontsize=9)
 
 
 def _reliability(report: Report) -> Figure:
@@ -108,16 +104,12 @@ def _per_label(report: Report) -> Figure:
     positions = np.arange(len(labels))
     figure = _figure(2.6 + 1.1 * len(labels), 4.8)
     axes = figure.subplots()
-    for offset, (metric, colour) in enumerate(
-        (("precision", BLUE), ("recall", ORANGE), ("f1", GREEN)), start=-1
-    ):
+    for offset, (metric, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN)), start=-1):
         heights = [row[metric] for row in labels.values()]
-        bars = axes.bar(
-            positions + 0.27 * offset, heights, 0.25, color=colour, label=metric.replace("f1", "F1")
-        )
+        bars = axes.bar(positions + 0.27 * offset, heights, 0.25, color=colour, label=metric.replace("f1", "F1"))
         axes.bar_label(bars, [f"{height:.2f}" for height in heights], padding=2, fontsize=8)
     axes.set_xticks(positions, [f"{name}\n{row['support']:,} rows" for name, row in labels.items()])
-    axes.set(ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
+    axes.set(xlim=(-0.6, len(labels) - 0.4), ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y", color="#E4E4E4")
     axes.set_axisbelow(True)

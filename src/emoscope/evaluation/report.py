@@ -112,9 +112,7 @@ def _dataset(examples: Examples) -> dict[str, Any]:
     }
 
 
-def _quality(
-    probabilities: NDArray[Any], truth: NDArray[np.int64], labels: tuple[str, ...]
-) -> dict[str, Any]:
+def _quality(probabilities: NDArray[Any], truth: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, Any]:
     confusion = confusion_matrix(truth, probabilities.argmax(1), len(labels))
     losses = row_losses(probabilities, truth)
     intervals = bootstrap_intervals(confusion, losses)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from mmap import PAGESIZE
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter
@@ -74,15 +75,9 @@ def resident_bytes() -> int | None:
     None where there is not even that.
     """
     try:
-        return int(STATM.read_bytes().split()[1]) * _page_bytes()
+        return int(STATM.read_bytes().split()[1]) * PAGESIZE
     except OSError:
         return _highest_resident_bytes()
-
-
-def _page_bytes() -> int:
-    import resource
-
-    return resource.getpagesize()
 
 
 def _highest_resident_bytes() -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from emoscope.errors import require_extra
 
-__all__ = ["train_compact"]
+__all__ = ["Progress", "train_compact"]
 
 
 def __getattr__(name: str) -> Any:

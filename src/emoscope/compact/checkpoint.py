@@ -1,0 +1,91 @@
+"""A compact student on disk, in the Hugging Face layout: config.json, model.safetensors, tokenizer.json."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from emoscope.compact.model import CompactModel, CompactShape
+from emoscope.errors import ModelError
+from emoscope.labels import Labels
+
+MODEL_TYPE = "emoscope-compact"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained compact student and what it needs to read text.
+
+    Attributes:
+        model: the module, in evaluation mode.
+        labels: its outputs.
+        tokenizer: path of its `tokenizer.json`.
+        text_form: a name in `text.FORMS`.
+        max_length: longest input in tokens.
+        temperature: the logits are divided by it.
+    """
+
+    model: CompactModel
+    labels: Labels
+    tokenizer: Path
+    text_form: str
+    max_length: int
+    temperature: float
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write the checkpoint into an existing folder."""
+    shape = checkpoint.model.shape
+    config = {
+        "model_type": MODEL_TYPE,
+        "architectures": ["CompactModel"],
+        "problem_type": "single_label_classification",
+        "id2label": checkpoint.labels.id2label,
+        "label2id": checkpoint.labels.label2id,
+        "vocab_size": shape.vocabulary,
+        "embedding_size": shape.dimension,
+        "hidden_size": shape.hidden,
+        "max_length": checkpoint.max_length,
+        "text_form": checkpoint.text_form,
+        "temperature": checkpoint.temperature,
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    tensors = {name: tensor.contiguous() for name, tensor in checkpoint.model.state_dict().items()}
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(checkpoint.tokenizer, folder / "tokenizer.json")
+
+
+def load_checkpoint(folder: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        ModelError: a file is missing or broken, or the checkpoint is of another kind of model.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        tensors = load_file(folder / "model.safetensors")
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ModelError(f"no checkpoint can be read from {folder}: {error}") from error
+    if config.get("model_type") != MODEL_TYPE:
+        raise ModelError(f"{folder} is a {config.get('model_type')!r} checkpoint; allowed: {MODEL_TYPE}")
+    labels = Labels.from_config(config)
+    model = CompactModel(
+        CompactShape(config["vocab_size"], config["embedding_size"], config["hidden_size"], len(labels))
+    )
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(f"{folder}: model.safetensors does not fit config.json: {error}") from error
+    return Checkpoint(
+        model.eval(),
+        labels,
+        folder / "tokenizer.json",
+        config["text_form"],
+        config["max_length"],
+        config["temperature"],
+    )

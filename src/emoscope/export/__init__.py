@@ -1,0 +1,12 @@
+"""Checkpoint -> model folder: one ONNX graph, held against torch before it is written. Needs the extra `export`."""
+
+from __future__ import annotations
+
+from emoscope.errors import require_extra
+
+require_extra("export")
+
+from emoscope.export.exporter import export_compact
+from emoscope.export.parity import Parity, compare_runtimes
+
+__all__ = ["Parity", "compare_runtimes", "export_compact"]

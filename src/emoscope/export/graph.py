@@ -1,0 +1,180 @@
+"""A trained compact model -> an ONNX graph, laid out for speed on a CPU.
+
+`vectors @ input_weight + bias` is constant: ONNX Runtime folds it, once, when it loads the graph, into one table of
+gate inputs a word piece. The file holds only int8 rows with a scale each; at run time a step is three look-ups, three
+small products and the gates.
+
+Padding costs next to nothing: it stands at the end of both reading orders and reads an extra table row whose update
+gate is shut, so the state stays as it was and the maximum does not move; the mask takes it out of the attention.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from emoscope.compact import CompactModel
+
+OPSET = 18
+SHUT = 30.0  # sigmoid(30) is 1 in float32
+GATES = ("reset", "update", "candidate")
+
+
+class _Nodes:
+    """Collects nodes and constants under given names; a call adds one node and returns its output's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def __call__(self, operator: str, output: str, *inputs: str, **attributes: object) -> str:
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
+        return name
+
+
+def build_graph(model: CompactModel) -> onnx.ModelProto:
+    """Inputs int64 `input_ids`, `attention_mask` (batch, length), padding at the end; output `logits`."""
+    add = _Nodes()
+    tables = _gate_tables(add, model)
+    _steps_first(add)
+    _loop(add, tables, _reading_order(add, model.vectors.shape[0]), model)
+    _attention(add)
+    _output(add, model)
+    inputs = [_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
+    outputs = [_info("logits", TensorProto.FLOAT, ["batch", model.shape.labels])]
+    graph = helper.make_graph(add.nodes, "compact", inputs, outputs, add.constants)
+    onnx_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    onnx.checker.check_model(onnx_model, full_check=True)
+    return onnx_model
+
+
+def _info(name: str, kind: int, shape: list[str | int | None]) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def _gate_tables(add: _Nodes, model: CompactModel) -> list[str]:
+    """A table a gate: (2 * (vocabulary + 1), hidden), forward rows, one padding row, then the same backwards."""
+    rows, scale = int8_rows(model.vectors.detach())
+    add.constant("vectors_int8", rows.numpy(), np.int8)
+    add.constant("vectors_scale", scale.numpy())
+    vectors = add("Mul", "vectors", add("Cast", "vectors_float", "vectors_int8", to=TensorProto.FLOAT), "vectors_scale")
+    weight = model.input_weight.detach().chunk(3, dim=2)
+    bias = model.input_bias.detach().chunk(3, dim=1)
+    tables = []
+    for gate, w, b in zip(GATES, weight, bias, strict=True):
+        padding = add.constant(f"{gate}_padding", np.full((1, model.shape.hidden), SHUT if gate == "update" else 0))
+        parts = []
+        for way in (0, 1):
+            name = f"{gate}_{way}"
+            product = add("MatMul", f"{name}_product", vectors, add.constant(f"{name}_weight", w[way].numpy()))
+            parts += [add("Add", f"{name}_rows", product, add.constant(f"{name}_bias", b[way].numpy())), padding]
+        tables.append(add("Concat", f"{gate}_table", *parts, axis=0))
+    return tables
+
+
+def _steps_first(add: _Nodes) -> None:
+    """`ids` and `mask` (length, batch), `lengths` (batch,)."""
+    add("Transpose", "ids", "input_ids", perm=[1, 0])
+    add("Cast", "mask", add("Transpose", "mask_steps", "attention_mask", perm=[1, 0]), to=TensorProto.BOOL)
+    add.constant("axis_0", [0], np.int64)
+    add.constant("axis_1", [1], np.int64)
+    add("ReduceSum", "lengths", "mask_steps", "axis_0", keepdims=0)
+
+
+def _reversed(add: _Nodes, name: str) -> str:
+    """Each text's own steps in reverse; padding stays at the end. *Shape:* (length, batch, ...)."""
+    return add("ReverseSequence", f"{name}_reversed", name, "lengths", time_axis=0, batch_axis=1)
+
+
+def _reading_order(add: _Nodes, vocabulary: int) -> str:
+    """Table rows (length, 2, batch) of each text forwards and backwards."""
+    add("Where", "rows", "mask", "ids", add.constant("padding_row", vocabulary, np.int64))
+    add("Add", "rows_backwards", _reversed(add, "rows"), add.constant("second_half", vocabulary + 1, np.int64))
+    return _both_ways(add, "rows", "rows_backwards")
+
+
+def _both_ways(add: _Nodes, forwards: str, backwards: str) -> str:
+    """*Shape:* twice (length, batch, ...) -> (length, 2, batch, ...)."""
+    pair = [add("Unsqueeze", f"{way}_way", way, "axis_1") for way in (forwards, backwards)]
+    return add("Concat", f"{forwards}_both", *pair, axis=1)
+
+
+def _loop(add: _Nodes, tables: list[str], rows: str, model: CompactModel) -> None:
+    """Scan over the steps: `largest` (2, batch, hidden), `states` (length, 2, batch, hidden) and their `scores`."""
+    hidden = model.shape.hidden
+    for gate, weight in zip(GATES, model.recurrent_weight.detach().chunk(3, dim=2), strict=True):
+        add.constant(f"{gate}_recurrent", weight.numpy())
+    add.constant("attention_weight", model.attention.detach().view(2, hidden, 1).numpy())
+    sizes = [add.constant("ways", [2], np.int64), add("Shape", "batch", "input_ids", start=0, end=1)]
+    shape = add("Concat", "state_shape", *sizes, add.constant("hidden", [hidden], np.int64), axis=0)
+    zeros = add("Expand", "first_state", add.constant("zero", 0.0), shape)
+    lowest = add("Expand", "first_largest", add.constant("lowest", -1.0), shape)  # tanh's bound
+    outputs = ["last_state", "largest", "states", "scores"]
+    body = _step(tables, hidden)
+    add.nodes.append(helper.make_node("Scan", [zeros, lowest, rows], outputs, body=body, num_scan_inputs=1))
+
+
+def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
+    """One token of both directions: look up the gate inputs, the GRU step, the running maximum, the attention score."""
+    add = _Nodes()
+    reset, update, candidate = (add("Gather", f"{gate}_input", t, "row") for gate, t in zip(GATES, tables, strict=True))
+    products = [add("MatMul", f"{gate}_product", "state", f"{gate}_recurrent") for gate in GATES]
+    reset = add("Sigmoid", "reset_gate", add("Add", "reset_sum", reset, products[0]))
+    update = add("Sigmoid", "update_gate", add("Add", "update_sum", update, products[1]))
+    recalled = add("Mul", "candidate_reset", reset, products[2])
+    new = add("Tanh", "candidate_value", add("Add", "candidate_sum", candidate, recalled))
+    kept = add("Mul", "state_kept", update, add("Sub", "state_change", "state", new))
+    state = add("Add", "next_state", new, kept)
+    largest = add("Max", "next_largest", "largest_so_far", state)
+    score = add("MatMul", "score", state, "attention_weight")
+    add("Identity", "state_kept_whole", state)
+    inputs = [_info(name, TensorProto.FLOAT, [2, None, hidden]) for name in ("state", "largest_so_far")]
+    inputs.append(_info("row", TensorProto.INT64, [2, None]))
+    outputs = [_info(name, TensorProto.FLOAT, [2, None, hidden]) for name in (state, largest, "state_kept_whole")]
+    return helper.make_graph(add.nodes, "step", inputs, [*outputs, _info(score, TensorProto.FLOAT, [2, None, 1])])
+
+
+def _attention(add: _Nodes) -> None:
+    """`mean` (2, batch, hidden): the states weighted by one softmax over both directions' scores of a token."""
+    ways = [
+        add("Gather", name, "scores", add.constant(f"{name}_index", way, np.int64), axis=1)
+        for way, name in enumerate(("scores_forwards", "scores_backwards"))
+    ]
+    score = add("Add", "score_token", ways[0], _reversed(add, ways[1]))
+    real = add("Unsqueeze", "mask_score", "mask", add.constant("axis_2", [2], np.int64))
+    score = add("Where", "score_real", real, score, add.constant("never", -1e9))
+    add("Softmax", "weights", score, axis=0)
+    weights = _both_ways(add, "weights", _reversed(add, "weights"))
+    add("ReduceSum", "mean", add("Mul", "states_weighted", "states", weights), "axis_0", keepdims=0)
+
+
+def _output(add: _Nodes, model: CompactModel) -> None:
+    """`logits` from (4, batch, hidden): largest forwards and backwards, mean forwards and backwards."""
+    pooled = add("Transpose", "pooled", add("Concat", "poolings", "largest", "mean", axis=0), perm=[1, 0, 2])
+    flat = add("Reshape", "features", pooled, add.constant("flat", [0, 4 * model.shape.hidden], np.int64))
+    weights = add.constant("output_weight", model.output.weight.detach().numpy())
+    add("Gemm", "logits", flat, weights, add.constant("output_bias", model.output.bias.detach().numpy()), transB=1)
+
+
+def with_int8_vectors(model: CompactModel) -> CompactModel:
+    """The model that the graph holds: `model` with its vectors rounded to int8 rows and back."""
+    rows, scale = int8_rows(model.vectors.detach())
+    rounded = CompactModel(model.shape)
+    rounded.load_state_dict({**model.state_dict(), "vectors": rows * scale})
+    return rounded.eval()
+
+
+def int8_rows(vectors: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows rounded to int8 with a scale each, so that `rows * scale` is near `vectors`.
+
+    *Shape:* (vocabulary, dimension) -> int8 (vocabulary, dimension), float32 (vocabulary, 1).
+    """
+    scale = (vectors.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
+    return (vectors / scale).round().to(torch.int8), scale
