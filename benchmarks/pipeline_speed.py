@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from itertools import cycle, islice
 from typing import Any
 
-import record
 import torch
 from transformers import (
     DistilBertConfig,
@@ -22,6 +21,7 @@ from transformers import (
     pipeline,
 )
 
+import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.data import load_splits
 from emoscope.model_folder import BUNDLED

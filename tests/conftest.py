@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["hub.fixtures"]
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -19,7 +19,8 @@ import emoscope
 PACKAGE = Path(emoscope.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"training", "export", "torch_runtime", "scoring", "serving"}
-FOLDERS = {"evaluation", "cli"} | STAGES | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+SHARED = {"evaluation", "compact"}
+FOLDERS = SHARED | {"cli"} | STAGES | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
 BASE = {"root", "evaluation", "cli", "__main__"}
 HEAVY = {
     "torch",
@@ -97,7 +98,7 @@ def arrow_is_allowed(module: str, imported: Import) -> bool:
         return here == "__main__"
     if module == "emoscope.classifier" and there == "torch_runtime":
         return imported.when != "module"
-    return there in {"root", here} or (there == "evaluation" and here in FOLDERS)
+    return there in {"root", here} or (there in SHARED and here in STAGES)
 
 
 def wrong_arrows(module: str, source: str, package: str) -> list[str]:

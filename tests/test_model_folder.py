@@ -17,7 +17,8 @@ def test_bundled_folder_is_whole():
     opened = open_folder(resolve(None))
     assert opened.labels.names == EMOTIONS
     assert not opened.multi_label
-    assert {"config.json", "tokenizer.json", "README.md"} <= set(opened.manifest.files)
+    assert set(opened.manifest.files) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
+    assert (BUNDLED / "README.md").is_file()
     assert sum(file.stat().st_size for file in BUNDLED.rglob("*")) < 8_000_000
 
 

@@ -110,9 +110,9 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def write_manifest(path: Path, **values: Any) -> None:
-    """Write `emoscope.json` with the checksum of every other file of the folder."""
+    """Write `emoscope.json` with the checksum of every other file of the folder but the card, which people edit."""
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, "__init__.py")}
+    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, "README.md")}
     (path / MANIFEST).write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
 
 
@@ -138,10 +138,10 @@ def resolve(name_or_path: str | Path | None, *, files: Sequence[str] = HUB_FILES
     if name_or_path is None or name_or_path == "bundled":
         return BUNDLED
     path = Path(name_or_path)
-    if path.is_dir():
+    if str(name_or_path) and path.is_dir():
         return path
     if path.exists() or isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(name_or_path):
-        raise ModelError(f"no model at {name_or_path}; give a model folder, a Hub id like owner/name, or 'bundled'")
+        raise ModelError(f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'")
     return _download(name_or_path, files)
 
 

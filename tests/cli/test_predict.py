@@ -120,7 +120,7 @@ def test_interrupt_is_one_line(capsys, monkeypatch):
 def test_no_such_model_is_one_line(capsys):
     assert main(["predict", "--model", "no/such/model/here", "text"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("emoscope predict: error: no model at no/such/model/here") and error.count("\n") == 1
+    assert error.startswith("emoscope predict: error: no model at 'no/such/model/here'") and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("argv", [[], ["nonsense"], ["predict", "--nonsense"], ["predict", "--json", "--table", "x"]])

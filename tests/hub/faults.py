@@ -15,8 +15,9 @@ BODY_FAULTS = ("cut", "reset", "corrupt", "slow")
 class Fault:
     """What goes wrong on the paths that match a pattern (fnmatch), `left` more times (None: always).
 
-    `how` is an HTTP status; or, for the body of a file, one of
-    "cut": the connection ends in the middle of the file (the client resumes, and gets no further while this lasts);
+    `how` is an HTTP status (5xx with Retry-After: 0, so that the client's retries stay short); or, for the body of a
+    file, one of
+    "cut": the connection ends in the middle of the file (the client tries again, from its last full 10 MB);
     "reset": the same by a TCP reset (the client gives up at once);
     "corrupt": 16 bytes in the middle inverted, the length as it should be;
     "slow": the body in 20 pieces, 0.1 s apart.

@@ -51,7 +51,8 @@ REDIRECTS = {
     "emotion": "dair-ai/emotion",
 }
 DEFAULTS = {"kind": "models", "revision": "main", "path": ""}
-ERROR_CODES = {404: "EntryNotFound"}
+FAULT_CODES = {403: "GatedRepo", 404: "RepoNotFound"}
+BAD_TOKEN = "Invalid credentials in Authorization header"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Request:
 class Hub:
     """The server, running while its context is entered.
 
-    Attributes: `endpoint` (for HF_ENDPOINT), `root` (the repositories), `requests` (what was asked, in order).
+    Attributes: `endpoint` (for HF_ENDPOINT), `port`, `root` (the repositories), `requests` (what was asked, in order).
     """
 
     def __init__(self, root: Path) -> None:
@@ -75,8 +76,8 @@ class Hub:
         self.requests: list[Request] = []
         self.faults = Faults()
         self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": self}))
-        port = self._server.server_address[1]
-        self.endpoint, self.cdn = f"http://127.0.0.1:{port}", f"http://localhost:{port}/cdn"
+        self.port = self._server.server_address[1]
+        self.endpoint, self.cdn = f"http://127.0.0.1:{self.port}", f"http://localhost:{self.port}/cdn"
 
     def __enter__(self) -> Hub:
         self.uploads.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def route(self) -> None:
         if isinstance(status := self.hub.faults.strike(unquote(self.path), body=False), int):
-            raise HubError(status, ERROR_CODES.get(status, ""), f"fault {status}")
+            self.fail(status)
         for methods, pattern, handler in ROUTES:
             if self.command in methods and (match := re.fullmatch(pattern, self.path)):
                 if moved := REDIRECTS.get(match.groupdict().get("repo_id", "")):
@@ -145,6 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def has_token(self) -> bool:
         return (self.headers.get("Authorization") or "").startswith("Bearer ")
+
+    def fail(self, status: int) -> None:
+        """What the Hub says with this status: a bad token, a gated or missing repository, a missing file, trouble."""
+        missing_file = status == 404 and not self.path.startswith("/api/")
+        code = "EntryNotFound" if missing_file else FAULT_CODES.get(status, "")
+        retry = {"Retry-After": "0"} if status >= 500 else {}
+        raise HubError(status, code, BAD_TOKEN if status == 401 else f"Fault {status}", **retry)
 
     def require_token(self) -> None:
         if not self.has_token():

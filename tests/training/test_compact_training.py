@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("safetensors")
+
+import tiny
+import torch
+from huggingface_hub import ModelCard
+
+from emoscope.compact import load_checkpoint
+from emoscope.errors import DataError, ModelError, RecipeError
+from emoscope.training.config import CompactConfig, read_recipe
+from emoscope.training.trainer import train_compact
+from emoscope.training.vectors import principal_vectors
+
+SMALL = {"dimension": 8, "hidden": 8, "epochs": 12, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return tiny.encoder(tmp_path_factory.mktemp("encoder") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return {"train": tiny.examples("train", repeat=2), "validation": tiny.examples("validation")}
+
+
+@pytest.fixture(scope="module")
+def trained(encoder, splits, tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs") / "student"
+    steps = []
+    report = train_compact(CompactConfig(vectors=str(encoder), **SMALL), splits, output, progress=steps.append)
+    return output, report, steps
+
+
+def test_it_learns_what_can_be_learnt(trained):
+    _, report, _ = trained
+    assert report["accuracy"] > 0.95
+    assert report["dataset"]["split"] == "validation"
+
+
+def test_folder_holds_a_whole_checkpoint(trained, encoder):
+    output, report, _ = trained
+    names = {file.name for file in output.iterdir()}
+    assert names == {"config.json", "model.safetensors", "tokenizer.json", "recipe.toml", "report.json", "README.md"}
+    assert json.loads((output / "report.json").read_text()) == report
+    checkpoint = load_checkpoint(output)
+    assert checkpoint.labels.names[1] == "joy"
+    assert 0.05 < checkpoint.temperature < 20
+    assert not list(output.parent.glob("*.partial"))
+
+
+def test_recipe_reads_back(trained, encoder):
+    output, _, _ = trained
+    from emoscope.training.config import configure
+
+    assert configure(CompactConfig, read_recipe(output / "recipe.toml")) == CompactConfig(vectors=str(encoder), **SMALL)
+
+
+def test_card_is_valid_and_holds_the_measured_figures(trained):
+    output, report, _ = trained
+    card = ModelCard.load(output / "README.md")
+    values = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    assert values["Accuracy"] == report["accuracy"]
+    assert values["Macro F1"] == report["f1_macro"]
+    assert f"{report['loss']:.4f}" in card.content
+    assert report["dataset"]["fingerprint"] in card.content
+
+
+def test_progress_counts_every_step_of_both_stages(trained):
+    _, _, steps = trained
+    assert [step.stage for step in steps] == sorted((step.stage for step in steps), reverse=True)
+    for stage in ("temperature", "student"):
+        done = [step.done for step in steps if step.stage == stage]
+        totals = {step.total for step in steps if step.stage == stage}
+        assert done == list(range(1, max(done) + 1))
+        assert totals == {max(done)}
+    assert steps[-1].loss < steps[0].loss
+
+
+def test_same_seed_same_weights_and_another_seed_others(encoder, splits, tmp_path):
+    config = {**SMALL, "epochs": 1, "vectors": str(encoder)}
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        train_compact(CompactConfig(**config, seed=seed), splits, tmp_path / name)
+    a, b, c = (load_checkpoint(tmp_path / name) for name in "abc")
+    for key, weight in a.model.state_dict().items():
+        assert torch.equal(weight, b.model.state_dict()[key])
+    assert a.temperature == b.temperature
+    assert not torch.equal(a.model.output.weight, c.model.output.weight)
+
+
+def test_a_word_piece_that_never_occurs_keeps_its_vector(trained, encoder):
+    model = load_checkpoint(trained[0]).model
+    first = principal_vectors(encoder, SMALL["dimension"], 1.0)
+    changed = (model.vectors != first).any(dim=1)
+    assert 0 < changed.sum() < len(first)
+    assert not changed[-26:].any()
+
+
+def test_principal_vectors_keep_the_distances(encoder):
+    from safetensors.numpy import load_file
+
+    vectors = load_file(encoder / "model.safetensors")["embeddings.word_embeddings.weight"]
+    whole = principal_vectors(encoder, tiny.WIDTH, 2.0).numpy()
+    assert whole.std() == pytest.approx(2.0, rel=1e-4)
+    before = np.linalg.norm(vectors[:5, None] - vectors[None, 5:10], axis=-1)
+    after = np.linalg.norm(whole[:5, None] - whole[None, 5:10], axis=-1)
+    np.testing.assert_allclose(after / before, (after / before)[0, 0], rtol=1e-4)
+
+
+def test_too_many_dimensions_is_an_error(encoder, splits, tmp_path):
+    with pytest.raises(ModelError, match="dimension is 17, but .* 16"):
+        train_compact(CompactConfig(vectors=str(encoder), dimension=17), splits, tmp_path / "out")
+
+
+def test_a_missing_split_is_an_error(encoder, splits, tmp_path):
+    with pytest.raises(DataError, match="no split validation; it has: train"):
+        train_compact(CompactConfig(vectors=str(encoder)), {"train": splits["train"]}, tmp_path / "out")
+
+
+def test_a_used_output_is_refused_and_left_alone(encoder, splits, trained):
+    before = (trained[0] / "README.md").read_bytes()
+    with pytest.raises(RecipeError, match="not empty"):
+        train_compact(CompactConfig(vectors=str(encoder)), splits, trained[0])
+    assert (trained[0] / "README.md").read_bytes() == before
+
+
+def test_no_encoder_there_is_an_error(splits, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
+        train_compact(CompactConfig(vectors=str(tmp_path / "empty")), splits, tmp_path / "out")
