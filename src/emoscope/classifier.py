@@ -20,8 +20,8 @@ from emoscope.tokenization import TokenBatch, Tokenizer
 
 T = TypeVar("T")
 
-CHUNK = 4096
-"""Texts tokenised at once while the chunk before them is in the graph."""
+CHUNK = 16_384
+"""Texts tokenised at once while the chunk before them is in the graph: many, so that few lengths run in small groups."""
 
 
 class Classifier(Protocol):

@@ -141,7 +141,9 @@ def resolve(name_or_path: str | Path | None, *, files: Sequence[str] = HUB_FILES
     if str(name_or_path) and path.is_dir():
         return path
     if path.exists() or isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(name_or_path):
-        raise ModelError(f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'")
+        raise ModelError(
+            f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'"
+        )
     return _download(name_or_path, files)
 
 

@@ -17,7 +17,7 @@ from emoscope.tokenization import TokenBatch
 
 Group = tuple[NDArray[np.int64], NDArray[np.int64]]
 
-MAX_BATCH_TOKENS = 4096
+MAX_BATCH_TOKENS = 8192
 """Tokens of one call to the graph: large enough to fill the matrix products, small enough for the caches."""
 
 _FEEDS: dict[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]] = {
@@ -54,9 +54,7 @@ class OnnxModel:
         Raises:
             ModelError: ONNX Runtime cannot load the file, or it asks for other inputs.
         """
-        self.threads = threads or len(
-            os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-        )
+        self.threads = threads or _usable_cores()
         self.max_batch_tokens = max_batch_tokens
         self._session = _load(path)
         self._inputs = [node.name for node in self._session.get_inputs()]
@@ -86,6 +84,10 @@ class OnnxModel:
         feed = {name: _FEEDS[name](input_ids) for name in self._inputs}
         logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
         return logits
+
+
+def _usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _load(path: Path) -> Any:

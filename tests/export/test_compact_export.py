@@ -6,9 +6,9 @@ for module in ("torch", "onnx", "safetensors"):
 
 import onnx
 import onnxruntime
-import tiny
 import torch
 
+import tiny
 from emoscope import EmotionClassifier
 from emoscope.cli import main
 from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad

@@ -6,10 +6,10 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("safetensors")
 
-import tiny
 import torch
 from huggingface_hub import ModelCard
 
+import tiny
 from emoscope.compact import load_checkpoint
 from emoscope.errors import DataError, ModelError, RecipeError
 from emoscope.training.config import CompactConfig, read_recipe

@@ -73,7 +73,13 @@ class _Bar:
         if progress.stage != self._stage:
             self.__exit__()
             self._stage = progress.stage
-            self._bar = tqdm(total=progress.total, desc=progress.stage, unit="step", file=sys.stderr, mininterval=0.5)
+            self._bar = tqdm(
+                total=progress.total,
+                desc=progress.stage,
+                unit="step",
+                file=sys.stderr,
+                mininterval=0.5 if sys.stderr.isatty() else 30,
+            )
         self._bar.set_postfix(loss=f"{progress.loss:.3f}", refresh=False)
         self._bar.update(progress.done - self._bar.n)
 

@@ -4,11 +4,14 @@
 gate inputs a word piece. The file holds only int8 rows with a scale each; at run time a step is three look-ups, three
 small products and the gates.
 
-Padding costs next to nothing: it stands at the end of both reading orders and reads an extra table row whose update
-gate is shut, so the state stays as it was and the maximum does not move; the mask takes it out of the attention.
+Padding costs no operation in the loop: it stands at the end of both reading orders and reads an extra table row whose
+update gate is shut, so that the state stays as it was and the maximum does not move; the mask takes it out of the
+attention.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import onnx
@@ -30,7 +33,7 @@ class _Nodes:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def __call__(self, operator: str, output: str, *inputs: str, **attributes: object) -> str:
+    def __call__(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 

@@ -41,6 +41,7 @@ class CompactConfig:
     gradient_clip: float = key(1.0, "largest norm of a gradient")
     word_dropout: float = key(0.1, "probability that a word piece's vector is zero in a training step")
     dropout: float = key(0.3, "dropout of the pooled text")
+    label_smoothing: float = key(0.02, "share of each target spread evenly over the labels")
     adversarial_radius: float = key(3.0, "length of the adversarial shift of a text's vectors; 0 for none")
     calibration_share: float = key(0.1, "share of the training rows that the temperature is fitted on")
     seed: int = key(0, "seed of every random choice")

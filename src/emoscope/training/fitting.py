@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +30,8 @@ def fit(
     """Train a student on rows of token ids.
 
     Only the vectors of word pieces that occur are trained, which makes a step three times cheaper; the others keep
-    their first values. The same seed gives the same weights on the same machine with the same number of threads.
+    their first values. The same seed gives the same weights on the same machine: one thread, whose sums have one order
+    (a second one would gain little on steps this small).
 
     Args:
         vectors: float32 (vocabulary, dimension), the first word-piece vectors.
@@ -43,11 +45,22 @@ def fit(
     used = torch.tensor(sorted({token for ids in token_ids for token in ids}))
     place = {token: row for row, token in enumerate(used.tolist())}
     student = _student(vectors[used], labels, config)
-    _run(student, [[place[token] for token in ids] for ids in token_ids], label_ids, config, on_step)
+    with _one_thread():
+        _run(student, [[place[token] for token in ids] for ids in token_ids], label_ids, config, on_step)
     whole = _student(vectors, labels, config)
     trained = vectors.index_copy(0, used, student.vectors.detach())
     whole.load_state_dict({**student.state_dict(), "vectors": trained})
     return whole.eval()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _student(vectors: Tensor, labels: int, config: CompactConfig) -> CompactModel:
@@ -110,4 +123,5 @@ def _backward(student: CompactModel, ids: Tensor, mask: Tensor, label_ids: Tenso
 
 def _loss(student: CompactModel, embedded: Tensor, mask: Tensor, label_ids: Tensor, config: CompactConfig) -> Tensor:
     kept = torch.rand(mask.shape) >= config.word_dropout
-    return F.cross_entropy(student.classify(embedded * kept.unsqueeze(-1), mask), label_ids)
+    logits = student.classify(embedded * kept.unsqueeze(-1), mask)
+    return F.cross_entropy(logits, label_ids, label_smoothing=config.label_smoothing)

@@ -32,14 +32,15 @@ of {hidden} units a direction, largest and attention-weighted states, one linear
 ```python
 from emoscope import EmotionClassifier
 
-classifier = EmotionClassifier.from_pretrained({load})
+classifier = EmotionClassifier.from_pretrained()  # the model in the package; or the path of a model folder
 print(classifier.predict(["i feel so happy today"])[0])
 ```
 
 ## Results
 
-On the {split} split of `{dataset}` ({rows:,} rows, not trained on; fingerprint `{fingerprint}`), with a 95 % bootstrap
-interval over the rows:
+On the {split} split of `{dataset}` ({rows:,} rows, not trained on; SHA-256 of the rows
+`{fingerprint}`), the model as trained, in float32, with a 95 % bootstrap
+interval over the rows; what an exported graph changes is in `emoscope.json` under `parity`:
 
 | metric | value | interval |
 |---|---|---|
@@ -53,7 +54,7 @@ interval over the rows:
 
 ## Training
 
-On the train split ({train_rows:,} rows, fingerprint `{train_fingerprint}`), with this recipe:
+On the train split ({train_rows:,} rows, SHA-256 `{train_fingerprint}`), with this recipe:
 
 ```toml
 {recipe}
@@ -92,7 +93,6 @@ def compact_card(config: CompactConfig, checkpoint: Checkpoint, train: Examples,
     dataset = report["dataset"]
     body = BODY.format(
         name=report["model"],
-        load=repr(report["model"]),
         label_count=len(checkpoint.labels),
         label_names=", ".join(checkpoint.labels.names),
         dimension=config.dimension,

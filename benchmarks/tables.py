@@ -1,0 +1,127 @@
+"""Writes the tables between `<!-- table: NAME -->` and `<!-- end -->` in README and docs again, from the raw results.
+
+Run: python benchmarks/tables.py
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md")
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+BUYS = {
+    "onnxruntime": "runs the graph",
+    "numpy": "arrays in and out",
+    "tokenizers": "word pieces, with the ids of the reference implementation",
+    "huggingface_hub": "models and data sets of the Hub",
+    "emoscope": "the package, its model included",
+    "pip": "comes with the virtual environment",
+    "setuptools": "comes with the virtual environment",
+}
+
+
+def main() -> None:
+    for name in DOCUMENTS:
+        path = ROOT / name
+        path.write_text(MARKED.sub(lambda match: match[1] + TABLES[match[2]]() + match[3], path.read_text()))
+
+
+def _result(name: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+    return record["results"] | {"machine": record["machine"]}
+
+
+def _table(header: str, rows: list[str]) -> str:
+    columns = header.count("|") - 1
+    return "\n".join([header, "|" + "---|" * columns, *rows]) + "\n"
+
+
+def _headline() -> str:
+    quality, speed, startup, size = (_result(name) for name in ("quality", "pipeline_speed", "startup", "size"))
+    bundled, mean, spread = quality["bundled"], quality["mean"], quality["standard_deviation"]
+    count, medians = len(quality["seeds"]), speed["median"]
+    pipeline = max(rate for name, rate in medians.items() if name != "emoscope")
+    seconds = startup["median"]
+    rows = [
+        _row(f"validation {title}", f"{bundled[key]:.4f}", f"{mean[key]:.4f} ± {spread[key]:.4f} over {count} seeds")
+        for key, title in (
+            ("accuracy", "accuracy"),
+            ("f1_macro", "macro F1"),
+            ("loss", "loss"),
+            ("ece", "calibration error"),
+        )
+    ]
+    rows += [
+        _row(
+            "strings to probabilities, two cores",
+            f"{medians['emoscope']:,.0f} texts/s",
+            f"{speed['ratio_to_best_pipeline']:,.0f} times a transformers pipeline of DistilBERT's size ({pipeline:.1f})",
+        ),
+        _row("wheel", f"{size['wheel_bytes'] / 1e6:.1f} MB", ""),
+        _row(
+            "base environment", f"{size['environment_bytes'] / 1e6:.0f} MB", "Python's own pip and setuptools included"
+        ),
+        _row(
+            "`import emoscope`",
+            f"{seconds['import emoscope']:.2f} s",
+            f"Python alone {seconds['python -c pass']:.2f} s",
+        ),
+        _row(
+            "`emoscope predict`, cold process",
+            f"{seconds['emoscope predict']:.2f} s",
+            f"through transformers {seconds['transformers pipeline']:.2f} s",
+        ),
+    ]
+    return _table("| what | bundled model | beside it |", rows)
+
+
+def _row(*cells: str) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _seeds() -> str:
+    quality = _result("quality")
+    named = {f"seed {seed}, as trained": metrics for seed, metrics in quality["seeds"].items()}
+    named |= {"mean": quality["mean"], "standard deviation": quality["standard_deviation"]}
+    named |= {"bundled (seed 0, int8 vectors)": quality["bundled"]}
+    keys = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
+    rows = [_row(name, *(f"{metrics[key]:.4f}" for key in keys)) for name, metrics in named.items()]
+    return _table("| model | accuracy | macro F1 | weighted F1 | loss | ECE |", rows)
+
+
+def _speed() -> str:
+    speed = _result("pipeline_speed")
+    rows = [
+        _row(name, f"{rate:,.1f}", _range(speed["texts_per_second"][name])) for name, rate in speed["median"].items()
+    ]
+    return _table("| what | texts/s, median | range |", rows)
+
+
+def _range(rates: list[float]) -> str:
+    return f"{min(rates):,.1f} to {max(rates):,.1f}"
+
+
+def _dependencies() -> str:
+    sizes = _result("size")["distribution_bytes"]
+    rows = [
+        _row(name, f"{size / 1e6:.1f}", BUYS.get(name, "needed by those above"))
+        for name, size in sorted(sizes.items(), key=lambda item: -item[1])
+    ]
+    return _table("| distribution | MB | buys |", rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "headline": _headline,
+    "seeds": _seeds,
+    "speed": _speed,
+    "dependencies": _dependencies,
+}
+
+if __name__ == "__main__":
+    main()
