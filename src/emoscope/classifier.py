@@ -21,7 +21,7 @@ from emoscope.tokenization import TokenBatch, Tokenizer
 T = TypeVar("T")
 
 CHUNK = 16_384
-"""Texts tokenised at once while the chunk before them is in the graph: many, so that few lengths run in small groups."""
+"""Texts tokenised at once while the chunk before them is in the graph: many, so that few groups are small."""
 
 
 class Classifier(Protocol):
