@@ -61,7 +61,7 @@ def _headline() -> str:
         _row(
             "strings to probabilities, two cores",
             f"{medians['emoscope']:,.0f} texts/s",
-            f"{speed['ratio_to_best_pipeline']:,.0f} times a transformers pipeline of DistilBERT's size ({pipeline:.1f})",
+            _times(speed["ratio_to_best_pipeline"], pipeline),
         ),
         _row("wheel", f"{size['wheel_bytes'] / 1e6:.1f} MB", ""),
         _row(
@@ -101,6 +101,10 @@ def _speed() -> str:
         _row(name, f"{rate:,.1f}", _range(speed["texts_per_second"][name])) for name, rate in speed["median"].items()
     ]
     return _table("| what | texts/s, median | range |", rows)
+
+
+def _times(ratio: float, pipeline: float) -> str:
+    return f"{ratio:,.0f} times a transformers pipeline of DistilBERT's size ({pipeline:.1f})"
 
 
 def _range(rates: list[float]) -> str:

@@ -45,9 +45,10 @@ class MissingExtraError(EmoscopeError, ImportError):
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "score": ("pyarrow",),
+    "torch": ("torch", "transformers", "safetensors"),
     "compact": ("torch", "safetensors"),
     "export": ("torch", "safetensors", "onnx"),
-    "train": ("torch", "safetensors", "datasets", "tqdm"),
+    "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm"),
 }
 
 
