@@ -148,7 +148,7 @@ def test_commands_from_data_to_prediction(tmp_path, capsys):
         lines = [f"{text};{rows.labels.names[i]}\n" for text, i in zip(rows.texts, rows.label_ids, strict=True)]
         (tmp_path / f"{split}.txt").write_text("".join(lines))
     encoder, data = str(tiny.encoder(tmp_path / "encoder")), str(tmp_path)
-    flags = ["--dimension", "8", "--hidden", "8", "--epochs", "12", "--learning-rate", "0.02", "--batch-size", "16"]
+    flags = ["--dimension", "16", "--hidden", "16", "--epochs", "25", "--learning-rate", "0.02", "--batch-size", "16"]
     assert main(["train", "--data", data, "--output", str(tmp_path / "run"), "--vectors", encoder, *flags]) == 0
     assert "macro F1" in capsys.readouterr().out
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "model"), "--data", data]) == 0
