@@ -16,8 +16,8 @@ import record
 from emoscope import EmotionClassifier
 from emoscope.data import load_splits
 from emoscope.evaluation import evaluate, fit_keywords
-from emoscope.training import train_compact
-from emoscope.training.config import CompactConfig, configure, read_recipe
+from emoscope.training import train
+from emoscope.training.config import configure, read_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "compact.toml"
 METRICS = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
@@ -56,7 +56,7 @@ def _report(args: argparse.Namespace, splits: Any, seed: int) -> dict[str, Any]:
     folder = args.output / f"seed{seed}"
     if not folder.exists():
         recipe = read_recipe(RECIPE) | {"seed": seed} | ({"vectors": args.vectors} if args.vectors else {})
-        train_compact(configure(CompactConfig, recipe), splits, folder)
+        train(configure(recipe), splits, folder)
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     return report
 

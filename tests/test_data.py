@@ -31,6 +31,7 @@ ROWS: Rows = [
     ("carriage\rreturn, été, 日本, 🙂", "love"),
 ]
 ALLOWED = "allowed: sadness, joy, love, anger, fear, surprise, or 0 to 5"
+HEADERLESS = "; of a file without a header, name both columns by number"
 
 
 def write_txt(file: Path, rows: Rows) -> None:
@@ -247,13 +248,13 @@ def test_any_bytes_are_rows_or_a_data_error(suffix: str) -> None:
         (
             "a.csv",
             b"text,mood\na,joy\n",
-            "a.csv, line 1: no column 'label'; the columns are ['text', 'mood']",
+            f"a.csv, line 1: no column 'label'; the columns are ['text', 'mood']{HEADERLESS}",
         ),
-        ("a.csv", b"a b,joy\n", "a.csv, line 1: no column 'text'; the columns are ['a b', 'joy']"),
+        ("a.csv", b"a b,joy\n", f"a.csv, line 1: no column 'text'; the columns are ['a b', 'joy']{HEADERLESS}"),
         (
             "a.csv",
             b"text,label,text\na,joy,b\n",
-            "a.csv, line 1: more than one column 'text'; the columns are ['text', 'label', 'text']",
+            f"a.csv, line 1: more than one column 'text'; the columns are ['text', 'label', 'text']{HEADERLESS}",
         ),
         (
             "a.csv",
@@ -493,7 +494,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     served: dict[str, Any] = {}
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    monkeypatch.setattr("emoscope.data.require_extra", lambda extra: None)
+    monkeypatch.setattr("emoscope.tables.require_extra", lambda extra: None)
     return served
 
 
@@ -519,6 +520,190 @@ def test_a_data_set_that_the_hub_does_not_have(hub: dict[str, Any]) -> None:
         "no file or folder 'some/thing' here, and it cannot be loaded from the Hub (FileNotFoundError: "
         "Dataset 'some/thing' doesn't exist on the Hub); check the name and the connection"
     )
+
+
+class SeveralTable(HubTable):
+    """The same with a list of labels a row, as GoEmotions has it there."""
+
+    features = {"text": object(), "label": SimpleNamespace(feature=HubTable.features["label"])}  # noqa: RUF012
+
+
+def test_label_names_of_the_hub_are_the_labels_where_none_are_given(hub: dict[str, Any]) -> None:
+    class Moods(HubTable):
+        features = {"text": object(), "label": SimpleNamespace(names=["tense", "calm", "bored"])}  # noqa: RUF012
+
+    hub["some/moods"] = {"train": Moods([("a", 0), ("b", 1)]), "test": Moods([("c", 1)])}
+    splits = load_splits("some/moods", labels=None)
+    assert {examples.labels.names for examples in splits.values()} == {("tense", "calm", "bored")}
+    assert splits["train"].label_ids.tolist() == [0, 1]
+
+
+def test_lists_of_labels_from_the_hub(hub: dict[str, Any]) -> None:
+    hub["some/moods"] = {"train": SeveralTable([("a", [0, 2]), ("b", []), ("c", [1])])}
+    examples = load_examples("some/moods", multi_label=True)
+    assert label_sets(examples) == [{"surprise", "sadness"}, set(), {"joy"}]
+
+
+# Any label set
+
+
+def labelled(file: Path, labels: Iterable[Any]) -> Path:
+    WRITERS[file.suffix](file, [(f"row {number}", label) for number, label in enumerate(labels)])
+    return file
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_labels_are_found_in_the_rows(tmp_path: Path, suffix: str) -> None:
+    file = labelled(tmp_path / f"a{suffix}", ["tense", "calm", "tense", "bored"])
+    examples = load_examples(file, labels=None)
+    assert examples.labels.names == ("bored", "calm", "tense")
+    assert examples.label_ids.tolist() == [2, 1, 2, 0]
+
+
+@pytest.mark.parametrize("labels", [["joy", "fear"], ["1", "4"], ["joy", "4"]])
+def test_rows_that_fit_the_six_emotions_have_them(tmp_path: Path, labels: list[str]) -> None:
+    examples = load_examples(labelled(tmp_path / "a.csv", labels), labels=None)
+    assert examples.labels == Labels()
+    assert rows_of(examples) == [("row 0", "joy"), ("row 1", "fear")]
+
+
+@pytest.mark.parametrize("kind", [int, str])
+def test_ids_without_names_are_their_own_names(tmp_path: Path, kind: type) -> None:
+    examples = load_examples(labelled(tmp_path / "a.jsonl", map(kind, [10, *range(10)])), labels=None)
+    assert examples.labels.names == tuple(map(str, range(11)))
+    assert examples.label_ids.tolist() == [10, *range(10)]
+
+
+def test_ids_with_a_gap_need_names(tmp_path: Path) -> None:
+    file = labelled(tmp_path / "a.csv", [1, 7])
+    assert message(file, labels=None) == f"{file}: the label ids are [1, 7], not 0, 1, 2 without a gap; name the labels"
+    assert "the label ids are [-1, 0, 1]" in message(labelled(file, [-1, 0, 1]), labels=None)
+
+
+def test_several_labels_in_a_cell_are_not_taken_for_one(tmp_path: Path) -> None:
+    file = labelled(tmp_path / "a.tsv", ["3", "7,9"])
+    assert message(file, labels=None) == f"{file}: the label '7,9' looks like several; read the data as multi-label"
+
+
+def test_all_splits_share_one_label_set(tmp_path: Path) -> None:
+    labelled(tmp_path / "train.csv", ["tense", "calm", "bored"])
+    labelled(tmp_path / "dev.jsonl", ["tense", "calm"])
+    splits = load_splits(tmp_path, labels=None)
+    assert {examples.labels.names for examples in splits.values()} == {("bored", "calm", "tense")}
+    alone = load_examples(tmp_path, "validation", labels=None)
+    assert alone.labels == splits["validation"].labels
+    assert alone.label_ids.tolist() == splits["validation"].label_ids.tolist() == [2, 1]
+
+
+def test_bad_rows_are_named_where_labels_are_found_too(tmp_path: Path) -> None:
+    expected = "line 3: no label, found ''; allowed: calm, or 0 to 0"
+    assert message(labelled(tmp_path / "a.csv", ["calm", ""]), labels=None).endswith(expected)
+
+
+# Several labels a row
+
+
+def label_sets(examples: Examples) -> list[set[str]]:
+    assert examples.multi_label
+    assert examples.label_ids.dtype == np.bool_
+    assert examples.label_ids.shape == (len(examples), len(examples.labels))
+    return [{examples.labels.names[i] for i in np.flatnonzero(row)} for row in examples.label_ids]
+
+
+SEVERAL = [{"joy", "love"}, set(), {"fear"}, {"anger", "fear", "sadness"}]
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("labels", [Labels(), None])
+def test_a_row_has_any_number_of_labels(tmp_path: Path, suffix: str, labels: Labels | None) -> None:
+    in_cells = suffix in (".txt", ".csv", ".tsv")
+    for kind in (str, EMOTIONS.index, lambda name: str(EMOTIONS.index(name))):
+        lists = [[kind(name) for name in sorted(names)] for names in SEVERAL]
+        cells = [",".join(map(str, labels)) for labels in lists] if in_cells else lists
+        file = labelled(tmp_path / f"a{suffix}", cells)
+        examples = load_examples(file, labels=labels, multi_label=True)
+        assert label_sets(examples) == SEVERAL
+        assert examples.labels == Labels()
+
+
+def test_labels_of_several_are_found_in_the_rows(tmp_path: Path) -> None:
+    examples = load_examples(labelled(tmp_path / "a.csv", ["tense, calm", "", "bored"]), labels=None, multi_label=True)
+    assert examples.labels.names == ("bored", "calm", "tense")
+    assert label_sets(examples) == [{"calm", "tense"}, set(), {"bored"}]
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [
+        ("joy,glee", f"unknown label 'glee'; {ALLOWED}"),
+        ("joy,", f"no label, found ''; {ALLOWED}"),
+        ([1, 6], f"unknown label 6; {ALLOWED}"),
+        ([[1]], f"unknown label [1]; {ALLOWED}"),
+        (None, f"no label, found None; {ALLOWED}"),
+    ],
+)
+def test_a_bad_label_among_several_is_named(tmp_path: Path, label: Any, expected: str) -> None:
+    file = labelled(tmp_path / "a.jsonl", [[1], label])
+    assert message(file, multi_label=True) == f"{file}, line 2: {expected}"
+
+
+def several(sets: Iterable[set[str]], names: tuple[str, ...] = EMOTIONS) -> Examples:
+    rows = list(sets)
+    indicators = np.array([[name in row for name in names] for row in rows])
+    return Examples([f"row {i}" for i in range(len(rows))], indicators, Labels(names), "made up", None)
+
+
+def test_the_fingerprint_of_several_labels_is_as_documented() -> None:
+    def framed(content: bytes) -> bytes:
+        return len(content).to_bytes(8, "little") + content
+
+    labels = [framed(framed(b"joy") + framed(b"love")), framed(b"")]
+    rows = framed(b"row 0") + labels[0] + framed(b"row 1") + labels[1]
+    assert several([{"love", "joy"}, set()]).fingerprint == hashlib.sha256(rows).hexdigest()
+    assert several([{"love", "joy"}, set()], EMOTIONS[::-1]).fingerprint == hashlib.sha256(rows).hexdigest()
+    assert several([{"love"}, {"joy"}]).fingerprint != several([{"love", "joy"}, set()]).fingerprint
+
+
+def test_a_subset_of_rows_with_several_labels() -> None:
+    examples = several(SEVERAL)
+    assert label_sets(examples.subset([3, 0])) == [SEVERAL[3], SEVERAL[0]]
+    assert label_sets(examples.subset(examples.label_ids[:, EMOTIONS.index("fear")])) == SEVERAL[2:]
+    assert not examples_of(ROWS).multi_label
+
+
+# Files without a header
+
+
+def test_numbers_as_columns_mean_no_header(tmp_path: Path) -> None:
+    file = tmp_path / "a.tsv"
+    file.write_text('plain words\t1\tx\n"quoted ""words"" and\ta tab"\t4\ty\n')
+    expected = [("plain words", "joy"), ('quoted "words" and\ta tab', "fear")]
+    assert rows_of(load_examples(file, text_column=0, label_column=1)) == expected
+    assert rows_of(load_examples(file, text_column="0", label_column="1")) == expected
+
+
+def test_problems_of_a_file_without_a_header_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("a b,joy\nc,d,fear\n")
+    numbers = {"text_column": 0, "label_column": 1}
+    assert message(file, **numbers) == (
+        f"{file}, line 2: 3 fields ['c', 'd', 'fear'], but the first line has 2; "
+        "allowed: as many as the first line has, a field with ',' in double quotes"
+    )
+    expected = f"{file}, line 1: no column '2'; the columns are ['0', '1']"
+    assert message(file, text_column=0, label_column=2) == expected
+    assert message(file, text_column=0, label_column="mood").endswith(HEADERLESS)
+
+
+def test_goemotions_as_it_is_published(goemotions_data: Path) -> None:
+    labels = Labels.read(goemotions_data / "labels.txt")
+    splits = load_splits(goemotions_data, labels=labels, multi_label=True, text_column=0, label_column=1)
+    assert {split: len(examples) for split, examples in splits.items()} == {"train": 43_410, "validation": 5_426}
+    assert splits["train"].label_ids.sum() == 36_308 + 2 * 6_541 + 3 * 532 + 4 * 28 + 5
+    assert not any('""' in text for text in splits["validation"].texts)
+    unnamed = load_examples(goemotions_data, "dev", labels=None, multi_label=True, text_column=0, label_column=1)
+    np.testing.assert_array_equal(unnamed.label_ids, splits["validation"].label_ids)
+    assert unnamed.labels.names == tuple(map(str, range(28)))
 
 
 # Fingerprint and subset

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from emoscope import EMOTIONS
@@ -38,3 +40,32 @@ def test_broken_config_is_an_error(config):
 def test_equal_names_are_refused():
     with pytest.raises(LabelError, match="must differ"):
         Labels(("a", "a"))
+
+
+def test_names_are_read_from_a_file_or_from_a_list(tmp_path: Path):
+    file = tmp_path / "labels.txt"
+    file.write_bytes("\ufeffcalm\r\nécœuré \nneutral".encode())
+    assert Labels.read(file).names == Labels.read(str(file)).names == ("calm", "écœuré", "neutral")
+    assert Labels.read("calm, tense,neutral").names == ("calm", "tense", "neutral")
+    assert len(Labels.read(",".join(f"label number {i}" for i in range(400)))) == 400
+
+
+def test_names_of_goemotions(goemotions_data: Path):
+    names = Labels.read(goemotions_data / "labels.txt").names
+    assert (len(names), names[0], names[-1]) == (28, "admiration", "neutral")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [("calm", "a file with one name a line"), ("a,,b", "label 1 of 'a,,b' is blank"), ("a,b,a", "must differ")],
+)
+def test_what_holds_no_names_is_an_error(source, problem):
+    with pytest.raises(LabelError, match=problem):
+        Labels.read(source)
+
+
+@pytest.mark.parametrize("content", [b"", b"calm\n\ntense\n", b"calm\n\xff\n"])
+def test_a_file_without_good_names_is_an_error(tmp_path: Path, content):
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(LabelError, match=r"labels\.txt"):
+        Labels.read(tmp_path / "labels.txt")

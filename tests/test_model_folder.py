@@ -1,16 +1,23 @@
 import json
 import shutil
+import sys
 
 import pytest
 
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.errors import ChecksumError, ModelError
-from emoscope.model_folder import BUNDLED, MANIFEST, open_folder, resolve
+from emoscope.errors import ChecksumError, MissingExtraError, ModelError
+from emoscope.model_folder import BUNDLED, MANIFEST, open_folder, resolve, write_manifest
 
 
 @pytest.fixture
 def folder(tmp_path):
     return shutil.copytree(BUNDLED, tmp_path / "model")
+
+
+def rewrite(folder, **changes):
+    """Change keys of config.json; None removes one."""
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps({key: v for key, v in config.items() if v is not None}))
 
 
 def test_bundled_folder_is_whole():
@@ -43,6 +50,7 @@ def test_damage_names_file_and_checksum(folder, name, damage):
 
 def test_foreign_folder_needs_no_manifest(folder):
     (folder / MANIFEST).unlink()
+    rewrite(folder, text_form=None, temperature=None, max_length=None)
     opened = open_folder(folder)
     assert (opened.manifest.text_form, opened.manifest.temperature, opened.manifest.max_length) == (
         "raw",
@@ -63,6 +71,14 @@ def test_rubbish_config_is_an_error(folder):
     (folder / MANIFEST).unlink()
     (folder / "config.json").write_text("[1")
     with pytest.raises(ModelError, match=r"config\.json cannot be read"):
+        open_folder(folder)
+
+
+@pytest.mark.parametrize("rubbish", [{"temperature": "warm"}, {"max_length": [64]}, {"max_position_embeddings": "x"}])
+def test_rubbish_values_in_the_config_are_an_error(folder, rubbish):
+    (folder / MANIFEST).unlink()
+    rewrite(folder, **rubbish)
+    with pytest.raises(ModelError, match="a temperature or a length in its configuration is no number"):
         open_folder(folder)
 
 
@@ -90,3 +106,64 @@ def test_a_model_not_on_the_hub_is_one_line(monkeypatch, tmp_path):
     with pytest.raises(ModelError, match="owner/name") as caught:
         resolve("owner/name")
     assert "\n" not in str(caught.value)
+
+
+def test_neither_graph_nor_weights_says_what_there_may_be(folder):
+    (folder / MANIFEST).unlink()
+    (folder / "onnx" / "model.onnx").unlink()
+    with pytest.raises(
+        ModelError, match=r"neither an ONNX graph \(onnx/model\.onnx .* nor weights \(model\.safetensors"
+    ):
+        open_folder(folder)
+
+
+def test_parameters_are_known_where_they_are_recorded(folder):
+    write_manifest(folder, text_form="plain")
+    assert EmotionClassifier.from_pretrained(folder).parameters is None
+    write_manifest(folder, text_form="plain", parameters=4_000_000)
+    assert EmotionClassifier.from_pretrained(folder).parameters == 4_000_000
+
+
+@pytest.mark.parametrize("device", ["cuda", "tpu"])
+def test_a_graph_runs_on_the_cpu_only(device):
+    with pytest.raises(ModelError, match=rf"runs on device 'cpu', got '{device}'"):
+        EmotionClassifier.from_pretrained(device=device)
+
+
+@pytest.mark.parametrize(
+    ("config", "tokenizer", "limit"),
+    [
+        ({"max_position_embeddings": 512}, {"model_max_length": 512}, 512),
+        ({"max_position_embeddings": 512}, {"model_max_length": int(1e30)}, 512),
+        ({"max_position_embeddings": 128}, None, 128),
+        ({"max_position_embeddings": 514, "model_type": "roberta", "pad_token_id": 1}, None, 512),
+        ({"max_position_embeddings": 66, "model_type": "roberta", "pad_token_id": 1}, {}, 64),
+        ({"max_position_embeddings": 512, "max_length": 64}, {"model_max_length": 128}, 64),
+    ],
+)
+def test_the_longest_input_is_the_shortest_limit(folder, config, tokenizer, limit):
+    (folder / MANIFEST).unlink()
+    rewrite(folder, **{"max_length": None, **config})
+    if tokenizer is not None:
+        (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer))
+    assert open_folder(folder).manifest.max_length == limit
+
+
+@pytest.mark.parametrize("kind", ["weights", "vocabulary"])
+def test_what_needs_torch_names_the_extra(folder, monkeypatch, kind):
+    (folder / MANIFEST).unlink()
+    if kind == "weights":
+        (folder / "onnx" / "model.onnx").rename(folder / "model.safetensors")
+    else:
+        (folder / "tokenizer.json").rename(folder / "vocab.txt")
+    monkeypatch.delitem(sys.modules, "emoscope.torch_runtime", raising=False)
+    monkeypatch.setattr("emoscope.errors.find_spec", lambda module: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[torch\]'"):
+        EmotionClassifier.from_pretrained(folder)
+
+
+def test_a_folder_without_a_tokenizer_says_so(folder):
+    (folder / MANIFEST).unlink()
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
+        EmotionClassifier.from_pretrained(folder)

@@ -10,6 +10,20 @@ def test_label_is_the_highest_score():
     assert (prediction.label, prediction.score) == ("b", 0.5)
 
 
+def test_one_label_applies_where_one_is_sought():
+    assert Prediction.from_scores({"a": 0.2, "b": 0.5, "c": 0.3}).labels == ("b",)
+    assert Prediction("b", 0.5, {"a": 0.2, "b": 0.5}).labels == ("b",)
+
+
+def test_the_labels_at_or_above_their_thresholds_apply():
+    scores = {"a": 0.2, "b": 0.9, "c": 0.5}
+    prediction = Prediction.from_scores(scores, (0.2, 0.95, 0.5))
+    assert (prediction.label, prediction.score, prediction.labels) == ("b", 0.9, ("a", "c"))
+    assert Prediction.from_scores(scores, (1.0, 1.0, 1.0)).labels == ()
+    with pytest.raises(ValueError):
+        Prediction.from_scores(scores, (0.5,)).labels  # noqa: B018
+
+
 def test_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Prediction.from_scores({"a": 1.0}).label = "b"

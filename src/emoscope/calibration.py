@@ -1,4 +1,4 @@
-"""From logits to probabilities that mean what they say: the temperature, and how it is fitted."""
+"""From logits to probabilities that mean what they say: the temperature, and how it is fitted; thresholds."""
 
 from __future__ import annotations
 
@@ -53,3 +53,29 @@ def fit_temperature(logits: NDArray[np.float32], label_ids: NDArray[np.int64]) -
         left, right = high - golden * (high - low), low + golden * (high - low)
         low, high = (low, right) if loss(left) < loss(right) else (left, high)
     return float(np.exp((low + high) / 2.0))
+
+
+def tune_thresholds(probabilities: NDArray[np.float32], indicators: NDArray[np.bool_]) -> list[float]:
+    """Threshold of each label with the best F1 on held-out rows: a row is given a label from there on up.
+
+    Candidates are the probabilities that occur. Sorted from high to low, the first k rows are those that the k-th
+    probability gives the label, so one cumulative sum has the counts of all candidates. Of candidates that do
+    equally well the one nearest 0.5 is taken, and the higher of two equally near.
+
+    Args:
+        probabilities: (rows, labels) of rows that the model was not fitted on, one at least.
+        indicators: bool (rows, labels), true where a row has a label.
+
+    Returns:
+        One threshold for each label; 0.5 for a label that no row has.
+    """
+    order = np.argsort(-probabilities, axis=0, kind="stable")
+    candidates = np.take_along_axis(probabilities, order, axis=0).astype(np.float64)
+    correct = np.take_along_axis(indicators, order, axis=0).astype(np.int64).cumsum(axis=0)
+    given = np.arange(1, len(candidates) + 1)[:, None]
+    f1 = 2 * correct / (given + correct[-1])
+    f1[:-1][candidates[:-1] == candidates[1:]] = -1.0
+    distance = np.where(f1 == f1.max(axis=0), np.abs(candidates - 0.5), np.inf)
+    best = np.take_along_axis(candidates, distance.argmin(axis=0)[None], axis=0)[0]
+    thresholds: list[float] = np.where(correct[-1] > 0, best, 0.5).tolist()
+    return thresholds

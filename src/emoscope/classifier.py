@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from emoscope.calibration import probabilities
 from emoscope.errors import ModelError
-from emoscope.model_folder import ModelFolder, open_folder, resolve
+from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
@@ -38,7 +38,12 @@ class Classifier(Protocol):
 
 
 class EmotionClassifier:
-    """Scores texts with a model folder.
+    """Scores texts with a model folder or a checkpoint.
+
+    Attributes:
+        labels: label names in index order.
+        thresholds: of a multi-label model, the probability from which each label applies; else None.
+        parameters: number of the model's parameters; None where an ONNX model folder does not record it.
 
     >>> from emoscope import EmotionClassifier
     >>> EmotionClassifier.from_pretrained().predict(["i feel so happy today"])[0].label
@@ -53,42 +58,66 @@ class EmotionClassifier:
         *,
         text_form: Callable[[str], str],
         temperature: float = 1.0,
-        multi_label: bool = False,
+        thresholds: tuple[float, ...] | None = None,
+        parameters: int | None = None,
     ) -> None:
+        """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
+
+        Args:
+            labels: label names in index order.
+            tokenizer: texts in their form to token ids.
+            runtime: token ids to logits.
+            text_form: raw text to the form that the model was trained on.
+            temperature: the logits are divided by it.
+            thresholds: of a multi-label model, the probability from which each label applies; else None.
+            parameters: number of the model's parameters, if known.
+        """
         self.labels = labels
+        self.thresholds = thresholds
+        self.parameters = parameters
         self._tokenizer = tokenizer
         self._runtime = runtime
         self._text_form = text_form
         self._temperature = temperature
-        self._multi_label = multi_label
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path | None = None) -> EmotionClassifier:
+    def from_pretrained(cls, name_or_path: str | Path | None = None, *, device: str = "cpu") -> EmotionClassifier:
         """Load a model.
 
         Args:
-            name_or_path: None or "bundled" for the model in the package, a model folder, or a Hub id
-                (with the Hub's own HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN).
+            name_or_path: None or "bundled" for the model in the package, a model folder, a checkpoint, or a Hub id
+                (with the Hub's own HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN). On the CPU an ONNX graph is
+                preferred to weights; weights need the extra "torch".
+            device: "cpu", or for a checkpoint "cuda" or one of several GPUs, "cuda:1".
 
         Raises:
-            ModelError: no such model, or one that cannot be read.
-            ChecksumError: a file of the model folder is damaged.
+            ModelError: no such model, or one that cannot be read, or not on this device.
+            ChecksumError: a file of the model is damaged.
+            MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed.
         """
-        return cls._from_folder(open_folder(resolve(name_or_path)))
+        kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
+        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device)
 
     @classmethod
-    def _from_folder(cls, folder: ModelFolder) -> EmotionClassifier:
+    def _from_folder(cls, folder: ModelFolder, device: str) -> EmotionClassifier:
         manifest = folder.manifest
         if manifest.text_form not in FORMS:
             raise ModelError(f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}")
+        runtime, parameters = _runtime(folder, device)
         return cls(
             folder.labels.names,
-            Tokenizer.from_file(folder.tokenizer, max_length=manifest.max_length),
-            OnnxModel(folder.graph),
+            _tokenizer(folder),
+            runtime,
             text_form=FORMS[manifest.text_form],
             temperature=manifest.temperature,
-            multi_label=folder.multi_label,
+            thresholds=folder.thresholds,
+            parameters=parameters,
         )
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each label has a probability of its own (sigmoid), not one distribution (softmax)."""
+        return self.thresholds is not None
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text.
@@ -97,7 +126,7 @@ class EmotionClassifier:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
         rows = self.predict_proba(texts).tolist()
-        return [Prediction.from_scores(dict(zip(self.labels, row, strict=True))) for row in rows]
+        return [Prediction.from_scores(dict(zip(self.labels, row, strict=True)), self.thresholds) for row in rows]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.
@@ -136,7 +165,7 @@ class EmotionClassifier:
         return self._tokenizer.encode([self._text_form(text) for text in texts])
 
     def _score(self, batch: TokenBatch) -> NDArray[np.float32]:
-        rows = probabilities(self._runtime.logits(batch), self._temperature, multi_label=self._multi_label)
+        rows = probabilities(self._runtime.logits(batch), self._temperature, multi_label=self.multi_label)
         if len(rows) == batch.texts:
             return rows
         starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))
@@ -144,6 +173,30 @@ class EmotionClassifier:
         total = np.add.reduceat(weights, starts)
         mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
         return mean.astype(np.float32)
+
+
+def _runtime(folder: ModelFolder, device: str) -> tuple[Runtime, int | None]:
+    """What turns token ids into logits on this device, and its number of parameters."""
+    if folder.graph and device == "cpu":
+        return OnnxModel(folder.graph), folder.manifest.parameters
+    if not folder.has_weights:
+        raise ModelError(
+            f"{folder.path} has an ONNX graph but no weights, and that runs on device 'cpu', got {device!r}; "
+            "leave the device out, or give the checkpoint"
+        )
+    from emoscope.torch_runtime import TorchModel, read_module
+
+    model = TorchModel(read_module(folder.path), device=device)
+    return model, model.parameters
+
+
+def _tokenizer(folder: ModelFolder) -> Tokenizer:
+    max_length = folder.manifest.max_length
+    if folder.tokenizer:
+        return Tokenizer.from_file(folder.tokenizer, max_length=max_length)
+    from emoscope.torch_runtime import read_tokenizer
+
+    return Tokenizer(read_tokenizer(folder.path), max_length=max_length)
 
 
 def _check(texts: Sequence[str]) -> Sequence[str]:

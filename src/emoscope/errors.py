@@ -46,6 +46,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "score": ("pyarrow",),
     "torch": ("torch", "transformers", "safetensors"),
+    "tensorboard": ("tensorboard",),
     "compact": ("torch", "safetensors"),
     "export": ("torch", "safetensors", "onnx"),
     "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from os.path import isfile
+from pathlib import Path
 from typing import Any
 
 from emoscope.errors import LabelError
@@ -43,6 +45,29 @@ class Labels:
             raise LabelError(f"the ids of id2label must be 0 to {len(by_id) - 1}, got {sorted(by_id)}")
         return cls(tuple(by_id[i] for i in range(len(by_id))))
 
+    @classmethod
+    def read(cls, source: str | Path) -> Labels:
+        """Read label names from a file, one a line in index order, or from the names with commas between.
+
+        Args:
+            source: path of a UTF-8 file, such as GoEmotions' labels.txt, or "bad,good".
+
+        Raises:
+            LabelError: neither of the two, or a name that is blank or stands twice.
+        """
+        if isfile(source):  # noqa: PTH113 - Path.is_file fails on a list of names too long for a path
+            names = _lines(Path(source))
+        elif "," in str(source):
+            names = str(source).split(",")
+        else:
+            raise LabelError(
+                f"no labels in {str(source)!r}; allowed: a file with one name a line, or names as in a,b,c"
+            )
+        stripped = tuple(name.strip() for name in names)
+        if "" in stripped:
+            raise LabelError(f"label {stripped.index('')} of {str(source)!r} is blank; give each label a name")
+        return cls(stripped)
+
     @property
     def id2label(self) -> dict[int, str]:
         """Index to name, as Hugging Face configurations have it."""
@@ -69,3 +94,12 @@ class Labels:
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text("utf-8-sig").rstrip().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(
+            f"{file}: no label names can be read there ({error}); allowed: UTF-8, one name a line"
+        ) from None

@@ -1,7 +1,8 @@
-"""What a model folder holds, its checksums, and where a model is found.
+"""What a model folder or a checkpoint holds, its checksums, and where a model is found.
 
-The layout is that of transformers.js and optimum: `config.json`, `tokenizer.json`, `onnx/model.onnx`
-or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a foreign folder lacks.
+A model folder has the layout of transformers.js and optimum: `config.json`, `tokenizer.json`, `onnx/model.onnx`
+or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a foreign folder lacks. A checkpoint has
+`model.safetensors` (or its shards, or `pytorch_model.bin`) instead of a graph.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from logging import ERROR
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +25,18 @@ BUNDLED = Path(__file__).parent / "bundled"
 FORMAT = 1
 MANIFEST = "emoscope.json"
 GRAPHS = ("onnx/model.onnx", "onnx/model_quantized.onnx")
-HUB_FILES = ("config.json", "tokenizer.json", "tokenizer_config.json", "README.md", MANIFEST, *GRAPHS)
+SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
+PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
+WEIGHTS = (SAFETENSORS, PICKLES)
+"""Kinds of weights of a checkpoint, the better one first."""
+VOCABULARIES = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+LIGHT_FILES = (
+    *("config.json", MANIFEST, "README.md", "tokenizer.json", "tokenizer_config.json"),
+    *(*VOCABULARIES, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+)
+LONGEST_INPUT = 512
+POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
@@ -36,6 +51,7 @@ class Manifest:
         max_length: longest input in tokens, special tokens included.
         temperature: the logits are divided by it.
         parity: how far the graph is from the torch model it was exported from.
+        parameters: number of the model's parameters, if known.
         format: version of this layout.
     """
 
@@ -44,12 +60,13 @@ class Manifest:
     max_length: int = 512
     temperature: float = 1.0
     parity: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
     format: int = FORMAT
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """An opened model folder: every file is there and equals its recorded checksum."""
+    """An opened model folder or checkpoint: every file is there and equals its recorded checksum."""
 
     path: Path
     config: Mapping[str, Any]
@@ -66,37 +83,63 @@ class ModelFolder:
         return self.config.get("problem_type") == "multi_label_classification"
 
     @property
-    def graph(self) -> Path:
-        """The ONNX file."""
-        return next(self.path / name for name in GRAPHS if (self.path / name).is_file())
+    def thresholds(self) -> tuple[float, ...] | None:
+        """Probability from which each label of a multi-label model applies, 0.5 unless `config.json` has its own.
+
+        Raises:
+            ModelError: `config.json` has no number for each label there.
+        """
+        if not self.multi_label:
+            return None
+        labels = len(self.labels)
+        values = self.config.get("thresholds", [0.5] * labels)
+        if isinstance(values, list) and len(values) == labels and all(isinstance(v, int | float) for v in values):
+            return tuple(map(float, values))
+        raise ModelError(f"{self.path / 'config.json'}: thresholds must be a list of {labels} numbers, got {values!r}")
 
     @property
-    def tokenizer(self) -> Path:
-        """`tokenizer.json`."""
-        return self.path / "tokenizer.json"
+    def graph(self) -> Path | None:
+        """The ONNX file, if there is one."""
+        return next((self.path / name for name in GRAPHS if (self.path / name).is_file()), None)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a checkpoint's weights are there."""
+        return any(_holds(self.path, names) for names in WEIGHTS)
+
+    @property
+    def tokenizer(self) -> Path | None:
+        """`tokenizer.json`, which older repositories lack: they have a vocabulary instead."""
+        path = self.path / "tokenizer.json"
+        return path if path.is_file() else None
 
 
 def open_folder(path: Path) -> ModelFolder:
-    """Read a model folder and check its files.
+    """Read a model folder or a checkpoint and check its files.
 
     Raises:
         ModelError: a file is missing or cannot be read.
         ChecksumError: a file differs from the checksum in `emoscope.json`.
     """
-    for name in ("config.json", "tokenizer.json"):
-        if not (path / name).is_file():
-            raise ModelError(f"{path} is not a model folder: {name} is missing")
-    if not any((path / name).is_file() for name in GRAPHS):
-        raise ModelError(f"{path} has no ONNX graph ({' or '.join(GRAPHS)}); make one with: emoscope export {path} OUT")
+    if not (path / "config.json").is_file():
+        raise ModelError(f"{path} is not a model folder: config.json is missing")
+    if not _holds(path, ("tokenizer.json", *VOCABULARIES)):
+        raise ModelError(f"{path} is not a model folder: tokenizer.json is missing")
     manifest = read_manifest(path)
     _verify(path, manifest)
-    return ModelFolder(path, _read_json(path / "config.json"), manifest)
+    folder = ModelFolder(path, _read_json(path / "config.json"), manifest)
+    if folder.graph is None and not folder.has_weights:
+        raise ModelError(
+            f"{path} has neither an ONNX graph ({' or '.join(GRAPHS)}) nor weights ({SAFETENSORS[0]} or {PICKLES[0]}); "
+            "give a folder that emoscope export or emoscope train wrote"
+        )
+    return folder
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The folder's `emoscope.json`; for a foreign folder the defaults, with its tokenizer's longest input."""
+    """The folder's `emoscope.json`; without one, what a checkpoint's `config.json` has of its keys, or the defaults."""
     if not (path / MANIFEST).is_file():
-        return Manifest(max_length=_foreign_max_length(path))
+        return _manifest_of(path, _read_json(path / "config.json"))
     values = _read_json(path / MANIFEST)
     if values.get("format") != FORMAT:
         raise ModelError(
@@ -125,15 +168,19 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def resolve(name_or_path: str | Path | None, *, files: Sequence[str] = HUB_FILES) -> Path:
+def resolve(
+    name_or_path: str | Path | None, *, files: Sequence[str] = LIGHT_FILES, one_of: Sequence[Sequence[str]] = ()
+) -> Path:
     """Folder of a model given as None or "bundled", a path, or a Hub id.
 
     Args:
         name_or_path: which model.
         files: what to download of a Hub id (into the Hub's cache), as patterns.
+        one_of: kinds of further files, as patterns; the first kind that the repository has is downloaded.
 
     Raises:
-        ModelError: there is no such folder, and no such model on the Hub.
+        ModelError: there is no such folder, and no such model on the Hub, or it cannot be downloaded.
+        ChecksumError: a downloaded file is damaged; it is removed, so that the next try downloads it again.
     """
     if name_or_path is None or name_or_path == "bundled":
         return BUNDLED
@@ -144,18 +191,88 @@ def resolve(name_or_path: str | Path | None, *, files: Sequence[str] = HUB_FILES
         raise ModelError(
             f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'"
         )
+    for kind in one_of:
+        folder = _download(name_or_path, [*files, *kind])
+        if _holds(folder, kind):
+            return folder
     return _download(name_or_path, files)
+
+
+def _holds(folder: Path, patterns: Sequence[str]) -> bool:
+    return any(file.is_file() for pattern in patterns for file in folder.glob(pattern))
 
 
 def _download(hub_id: str, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(files)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"no folder {hub_id!r} here, and the Hub gave no such model: {reason}") from error
+        with _no_warnings():
+            folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
+    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
+        raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
+    _verify_downloads(folder, files)
+    return folder
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """The Hub's client logs every attempt of its own; what is left in the end is raised."""
+    from huggingface_hub.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed, and what to do, in one line."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError):
+        return "it is not (or not whole) in the cache, and HF_HUB_OFFLINE is set; unset it to download"
+    if status in (401, 403) and (isinstance(cause, GatedRepoError) or not isinstance(cause, RepositoryNotFoundError)):
+        return f"no access (status {status}); accept the model's terms on its page, and set HF_TOKEN to a valid token"
+    if isinstance(cause, RepositoryNotFoundError):
+        return f"no such model (status {status}); check the id; a private one needs HF_TOKEN"
+    if status is not None:
+        return f"it answered with status {status}; try again later"
+    text = (str(cause).strip() or "no message").splitlines()[0]
+    if isinstance(cause, OSError | ValueError):
+        return text
+    return f"the connection failed or broke off ({type(cause).__name__}: {text}); check the network and try again"
+
+
+def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
+    """Check files of the Hub's cache, where a file is a link to a blob that is named by its digest."""
+    for link in folder.rglob("*"):
+        name = link.relative_to(folder).as_posix()
+        if not (link.is_symlink() and link.is_file() and any(fnmatchcase(name, pattern) for pattern in patterns)):
+            continue
+        blob = link.resolve()
+        if not _is_whole(blob):
+            link.unlink(missing_ok=True)
+            blob.unlink(missing_ok=True)
+            raise ChecksumError(
+                f"{name} was damaged on its way from the Hub: its digest is not {blob.name}; "
+                "it is removed from the cache, try again"
+            )
+
+
+def _is_whole(blob: Path) -> bool:
+    """Whether a blob equals its name: a large file's SHA-256, a small file's SHA-1 (Git's; plain on some mirrors)."""
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        return sha256(blob) == blob.name
+    if re.fullmatch("[0-9a-f]{40}", blob.name):
+        content = blob.read_bytes()
+        forms = (b"blob %d\0" % len(content) + content, content)
+        return blob.name in [hashlib.sha1(form, usedforsecurity=False).hexdigest() for form in forms]
+    return True
 
 
 def _verify(path: Path, manifest: Manifest) -> None:
@@ -171,10 +288,22 @@ def _verify(path: Path, manifest: Manifest) -> None:
             )
 
 
-def _foreign_max_length(path: Path) -> int:
-    limits = [512]
+def _manifest_of(path: Path, config: Mapping[str, Any]) -> Manifest:
+    try:
+        temperature, max_length = float(config.get("temperature") or 1), _max_length(path, config)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
+    return Manifest(text_form=str(config.get("text_form", "raw")), max_length=max_length, temperature=temperature)
+
+
+def _max_length(path: Path, config: Mapping[str, Any]) -> int:
+    """The shortest of what config, tokenizer and position embeddings allow."""
+    limits = [config.get("max_length") or LONGEST_INPUT]
     if (path / "tokenizer_config.json").is_file():
-        limits.append(_read_json(path / "tokenizer_config.json").get("model_max_length", 512))
+        limits.append(_read_json(path / "tokenizer_config.json").get("model_max_length") or LONGEST_INPUT)
+    if positions := config.get("max_position_embeddings"):
+        after_padding = config.get("model_type") in POSITIONS_AFTER_PADDING
+        limits.append(positions - (config.get("pad_token_id", 1) + 1 if after_padding else 0))
     return int(min(limits))
 
 

@@ -20,6 +20,7 @@ class FakeClassifier:
 
     labels: tuple[str, ...]
     rows: dict[str, Any]
+    thresholds: tuple[float, ...] | None = None
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return np.array([self.rows[text] for text in texts], np.float32).reshape(len(texts), -1)
@@ -47,3 +48,24 @@ def classifier(examples: Examples) -> FakeClassifier:
     logits[:, 5] = -9.0
     rows = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
     return FakeClassifier(EMOTIONS, dict(zip(examples.texts, rows, strict=True)))
+
+
+MOODS = ("calm", "tense", "bored", "eager", "numb")
+
+
+@pytest.fixture
+def several_labels() -> Examples:
+    """250 rows with none to five of five labels; no row has the last."""
+    rng = np.random.default_rng(5)
+    indicators = rng.random((250, 5)) < (0.5, 0.3, 0.2, 0.1, 0.0)
+    return Examples([f"row number {i}" for i in range(250)], indicators, Labels(MOODS), "moods", "validation")
+
+
+@pytest.fixture
+def multi_label_classifier(several_labels: Examples) -> FakeClassifier:
+    """Mostly right about `several_labels`; never gives "eager", and its labels stand in another order."""
+    rng = np.random.default_rng(6)
+    logits = rng.normal(size=(250, 5)) + 2.0 * several_labels.label_ids - 1.0
+    logits[:, 3] = -3.0
+    rows = (1 / (1 + np.exp(-logits)))[:, ::-1].astype(np.float32)
+    return FakeClassifier(MOODS[::-1], dict(zip(several_labels.texts, rows, strict=True)))

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.cli import evaluate
-from emoscope.errors import DataError, MissingExtraError
-from emoscope.labels import EMOTIONS
+from emoscope.cli.output import write_whole
+from emoscope.errors import DataError, MissingExtraError, ModelError
+from emoscope.labels import EMOTIONS, Labels
 
 WORDS = {"sadness": "gloomy", "joy": "cheerful", "love": "smitten", "anger": "cross", "fear": "scared"}
 
@@ -40,6 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any
 
     class Reader:
         labels = EMOTIONS
+        thresholds = None
 
         def predict_proba(self, texts: Any) -> Any:
             index = {word: i for i, label in enumerate(EMOTIONS) for word in [WORDS.get(label)]}
@@ -174,3 +177,93 @@ def test_a_model_with_its_own_labels_reads_data_with_them(
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     assert "9 labels are too wide" in out
+
+
+# Any number of labels a row
+
+MOODS = "calm,tense,bored"
+
+
+@pytest.fixture
+def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> Path:
+    """A headerless file, and in the place of the model one that knows three of its four rows."""
+    rows = {"one": [0.9, 0.6, 0.1], "two": [0.1, 0.2, 0.3], "three": [0.2, 0.7, 0.8], "four": [0.6, 0.1, 0.1]}
+    model = fake(tuple(MOODS.split(",")), rows)
+    model.multi_label, model.thresholds = True, (0.5, 0.5, 0.75)
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    file = tmp_path / "moods.tsv"
+    file.write_text("one\t0,1\tx\ntwo\t\tx\nthree\ttense,bored\tx\nfour\t2\tx\n")
+    return file
+
+
+HEADERLESS = ("--multi-label", "--text-column", "0", "--label-column", "1")
+
+
+def test_several_labels_from_a_file_without_a_header(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = _json(capsys, "--data", moods, *HEADERLESS)
+    assert report["accuracy"] == 0.75
+    assert report["thresholds"] == {"calm": 0.5, "tense": 0.5, "bored": 0.75}
+    assert report["f1_micro"] == pytest.approx(8 / 10)
+
+
+def test_labels_name_the_ids_of_the_data(moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "labels.txt").write_text("bored\ntense\ncalm\n")
+    moods.write_text("one\t2,1\tx\n")
+    report = _json(capsys, "--data", moods, "--labels", tmp_path / "labels.txt", *HEADERLESS)
+    assert (report["accuracy"], list(report["per_label"])) == (1.0, ["bored", "tense", "calm"])
+    assert report["thresholds"]["bored"] == 0.75
+    assert _json(capsys, "--data", moods, "--labels", "bored,tense,calm", *HEADERLESS)["accuracy"] == 1.0
+
+
+def test_the_multi_label_table_fits_a_terminal(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run("--data", moods, *HEADERLESS) == 0
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= 80
+    for word in (*MOODS.split(","), "all labels right", "F1, micro", "threshold", "0.7500", "weighted", "texts/s"):
+        assert word in out
+    assert "true \\ predicted" not in out and "ambiguous" not in out
+
+
+def test_a_multi_label_model_and_data_read_as_one_label_a_row(moods: Path) -> None:
+    with pytest.raises(ModelError, match="--multi-label"):
+        _run("--data", moods)
+
+
+def test_a_model_of_one_label_and_data_read_as_multi_label(
+    data: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]
+) -> None:
+    model = fake(EMOTIONS, {})
+    model.multi_label = False
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    with pytest.raises(ModelError, match="gives one label a text"):
+        _run("--data", data, "--multi-label")
+
+
+def test_goemotions_as_it_is_published(
+    goemotions_data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    labels = Labels.read(goemotions_data / "labels.txt")
+
+    class Always:
+        """Gives neutral always."""
+
+        def __init__(self) -> None:
+            self.labels, self.multi_label, self.thresholds = labels.names, True, None
+
+        def predict_proba(self, texts: Any) -> Any:
+            return np.tile(np.eye(28, dtype=np.float32)[27], (len(texts), 1))
+
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: Always()))
+    names = str(goemotions_data / "labels.txt")
+    report = _json(capsys, "--data", goemotions_data, "--split", "validation", "--labels", names, *HEADERLESS)
+    neutral = report["per_label"]["neutral"]
+    assert (report["dataset"]["rows"], neutral["recall"]) == (5_426, 1.0)
+    assert neutral["precision"] == pytest.approx(neutral["support"] / 5_426)
+
+
+def test_a_folder_as_the_report_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
+        write_whole(tmp_path, "{}")
+    assert list(tmp_path.iterdir()) == []

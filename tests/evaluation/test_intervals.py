@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from emoscope.evaluation import bootstrap_intervals, confusion_matrix
-from emoscope.evaluation.metrics import averages
+from emoscope.evaluation.intervals import RESAMPLES_AT_ONCE, multi_label_intervals
+from emoscope.evaluation.metrics import averages, indicator_counts
 
 
 def _rows(number: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -65,3 +66,35 @@ def test_a_perfect_classifier_has_an_interval_of_one_point() -> None:
     got = bootstrap_intervals(confusion_matrix(truth, truth, 3), np.zeros(60), resamples=50)
     assert got["accuracy"] == got["f1_macro"] == (1.0, 1.0)
     assert got["loss"] == (0.0, 0.0)
+
+
+def _indicators(rows: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    rng = np.random.default_rng(7)
+    truth = rng.random((rows, 4)) < (0.5, 0.3, 0.2, 0.05)
+    return truth, truth ^ (rng.random((rows, 4)) < 0.15), rng.exponential(size=rows)
+
+
+def test_multi_label_intervals_agree_with_a_loop_over_resampled_rows() -> None:
+    truth, given, losses = _indicators(120)
+    got = multi_label_intervals(truth, given, losses, resamples=10_000 + RESAMPLES_AT_ONCE // 2)
+    rng = np.random.default_rng(8)
+    draws = [rng.integers(120, size=120) for _ in range(3000)]
+    values = [averages(indicator_counts(truth[rows], given[rows])) | {"loss": losses[rows].mean()} for rows in draws]
+    assert sorted(got) == ["accuracy", "f1_macro", "f1_weighted", "loss"]
+    for name, interval in got.items():
+        low, high = np.quantile([value[name] for value in values], (0.025, 0.975))
+        assert interval == pytest.approx((low, high), abs=0.05 * (high - low) + 1 / 120), name
+
+
+def test_multi_label_intervals_are_those_of_one_label_where_each_row_has_one() -> None:
+    truth, predicted, losses = _rows(400)
+    one = bootstrap_intervals(confusion_matrix(truth, predicted, 4), losses, resamples=10_000)
+    several = multi_label_intervals(np.eye(4, dtype=bool)[truth], np.eye(4, dtype=bool)[predicted], losses)
+    for name, (low, high) in one.items():
+        assert several[name] == pytest.approx((low, high), abs=0.08 * (high - low) + 1 / 400), name
+
+
+def test_the_seed_decides_multi_label_intervals() -> None:
+    rows = _indicators(60)
+    assert multi_label_intervals(*rows, resamples=70) == multi_label_intervals(*rows, resamples=70)
+    assert multi_label_intervals(*rows, resamples=70) != multi_label_intervals(*rows, resamples=70, seed=1)

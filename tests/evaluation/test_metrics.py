@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from sklearn import metrics as sklearn_metrics
 
@@ -142,3 +143,67 @@ def test_reliability_bins_hold_every_row_once(case: tuple[NDArray[Any], NDArray[
     assert sum(group.rows for group in groups) == len(truth)
     correct = sum(group.rows * group.accuracy for group in groups)
     assert correct == pytest.approx((probabilities.argmax(1) == truth).sum())
+
+
+# Any number of labels a row
+
+SHAPES = st.tuples(st.integers(1, 30), st.integers(2, 6))
+
+
+@st.composite
+def indicators(draw: st.DrawFn) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Truth and what was given; some labels and rows may be empty in either."""
+    shape = draw(SHAPES)
+    truth, given = (draw(hnp.arrays(np.bool_, shape)) for _ in range(2))
+    return truth, given
+
+
+@given(indicators())
+@settings(deadline=None)
+def test_multi_label_averages_equal_scikit_learns(case: tuple[NDArray[np.bool_], NDArray[np.bool_]]) -> None:
+    truth, predicted = case
+    expected = {"accuracy": sklearn_metrics.accuracy_score(truth, predicted)}
+    for average in AVERAGES:
+        scores = sklearn_metrics.precision_recall_fscore_support(truth, predicted, average=average, zero_division=0)
+        expected |= {
+            f"{name}_{average}": score for name, score in zip(("precision", "recall", "f1"), scores[:3], strict=True)
+        }
+    assert metrics.averages(metrics.indicator_counts(truth, predicted)) == pytest.approx(expected)
+
+
+@given(indicators())
+@settings(deadline=None)
+def test_multi_label_scores_of_each_label_equal_scikit_learns(
+    case: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+) -> None:
+    truth, predicted = case
+    expected = sklearn_metrics.precision_recall_fscore_support(truth, predicted, zero_division=0)
+    rows = metrics.per_label(metrics.indicator_counts(truth, predicted))
+    got = np.array([(row.precision, row.recall, row.f1, row.support) for row in rows]).T
+    np.testing.assert_allclose(got, expected)
+
+
+@given(pairs())
+def test_one_label_a_row_counts_the_same_either_way(case: tuple[NDArray[np.int64], NDArray[np.int64], int]) -> None:
+    truth, predicted, labels = case
+    one = metrics.confusion_counts(metrics.confusion_matrix(truth, predicted, labels))
+    other = metrics.indicator_counts(np.eye(labels, dtype=bool)[truth], np.eye(labels, dtype=bool)[predicted])
+    for name in ("correct", "given", "support", "exact", "rows"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+@given(indicators(), st.integers(0, 99))
+@settings(deadline=None)
+def test_multi_label_loss_and_calibration_are_those_of_the_entries(
+    case: tuple[NDArray[np.bool_], NDArray[np.bool_]], seed: int
+) -> None:
+    truth, _ = case
+    probabilities = np.random.default_rng(seed).random(truth.shape)
+    entries = np.column_stack((1 - probabilities.ravel(), probabilities.ravel()))
+    expected = sklearn_metrics.log_loss(truth.ravel(), entries, labels=[False, True])
+    assert metrics.log_loss(probabilities, truth) == pytest.approx(expected)
+    assert metrics.row_losses(probabilities, truth).shape == (len(truth),)
+    index = np.minimum((probabilities * 15).astype(int), 14).ravel()
+    distances = [abs((truth.ravel()[index == b] - probabilities.ravel()[index == b]).sum()) for b in range(15)]
+    got = metrics.expected_calibration_error(probabilities, truth)
+    assert got == pytest.approx(sum(distances) / truth.size, abs=1e-9)

@@ -80,3 +80,23 @@ def test_without_matplotlib_the_error_names_the_extra(
     with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[plot\]'"):
         plot_report(report, tmp_path / "plots")
     assert not (tmp_path / "plots").exists()
+
+
+def test_plots_of_several_labels_a_row(multi_label_classifier: Any, several_labels: Examples, tmp_path: Path) -> None:
+    image = pytest.importorskip("matplotlib.image")
+    report = evaluate(multi_label_classifier, several_labels, model_name="fake", thresholds=(0.4,) * 5)
+    files = plot_report(json.loads(json.dumps(report)), tmp_path)
+    assert [file.name for file in files] == NAMES[1:]
+    for file in files:
+        assert 0.02 < (image.imread(file)[..., :3] < 0.95).any(axis=2).mean() < 0.98
+    words = _words(plots._reliability(report))
+    assert {"probability of a label", "share with the label", "rows x labels"} <= words
+    assert "confidence in the top label" not in words
+
+
+def test_many_labels_stand_in_panels_one_below_the_other(report: dict[str, Any]) -> None:
+    pytest.importorskip("matplotlib")
+    rows = {f"label {i}": report["per_label"]["joy"] | {"support": i} for i in range(23)}
+    figure = plots._per_label(report | {"per_label": rows})
+    assert [len(axes.get_xticks()) for axes in figure.axes] == [10, 10, 3]
+    assert {f"label {i}\n{i} rows" for i in range(23)} <= _words(figure)

@@ -18,7 +18,7 @@ from emoscope.labels import EMOTIONS, Labels
 
 AVERAGED = {f"{name}_{kind}" for name in ("precision", "recall", "f1") for kind in ("macro", "micro", "weighted")}
 MEMORY = {f"mem_{device}_{kind}_delta" for device in ("cpu", "gpu") for kind in ("alloc", "peaked")}
-QUALITY = {"accuracy", "loss", "ece", "per_label", "confusion", "intervals", "reliability", "ambiguity"}
+QUALITY = {"accuracy", "loss", "ece", "per_label", "confusion", "intervals", "reliability", "ambiguity", "thresholds"}
 COST = {"runtime_seconds", "samples_per_second", "memory"}
 TRAINER = {"test_accuracy", "test_f1", "test_loss", "test_runtime", "test_samples_per_second"}
 
@@ -122,3 +122,91 @@ def test_a_single_row_makes_a_report(classifier: Any, examples: Examples) -> Non
     report = evaluate(classifier, examples.subset([0]), model_name="fake", keywords=fit_keywords(examples))
     json.dumps(report, allow_nan=False)
     assert report["ambiguity"]["with_keyword"] == {"rows": 0, "accuracy": None}
+
+
+# Any number of labels a row
+
+THRESHOLDS = (0.5, 0.9, 0.4, 0.3, 0.6)
+
+
+def test_the_multi_label_report_has_the_same_shape(
+    multi_label_classifier: Any, several_labels: Examples, classifier: Any, examples: Examples
+) -> None:
+    report = evaluate(multi_label_classifier, several_labels, model_name="fake")
+    one_label = evaluate(classifier, examples, model_name="fake")
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert list(report) == list(one_label)
+    assert (report["confusion"], report["ambiguity"], one_label["thresholds"]) == (None, None, None)
+    assert report["thresholds"] == dict.fromkeys(several_labels.labels.names, 0.5)
+    assert report["trainer"]["test_f1"] == report["f1_weighted"]
+    assert report["trainer"]["test_loss"] == report["loss"]
+    assert sum(group["rows"] for group in report["reliability"]) == several_labels.label_ids.size
+
+
+@pytest.mark.parametrize("thresholds", [None, THRESHOLDS])
+def test_multi_label_figures_equal_scikit_learns(
+    thresholds: tuple[float, ...] | None, multi_label_classifier: Any, several_labels: Examples
+) -> None:
+    report = evaluate(multi_label_classifier, several_labels, model_name="fake", thresholds=thresholds)
+    probabilities = multi_label_classifier.predict_proba(several_labels.texts)
+    given = (probabilities >= np.array(thresholds or [0.5] * 5))[:, ::-1]
+    truth, names = several_labels.label_ids, several_labels.labels.names
+    expected = sklearn_metrics.classification_report(
+        truth, given, target_names=names, output_dict=True, zero_division=0
+    )
+    assert report["accuracy"] == pytest.approx(sklearn_metrics.accuracy_score(truth, given))
+    entries = probabilities[:, ::-1].ravel().astype(np.float64)
+    assert report["loss"] == pytest.approx(sklearn_metrics.log_loss(truth.ravel(), entries), rel=1e-5)
+    assert report["ece"] == expected_calibration_error(probabilities[:, ::-1], truth)
+    for average in ("macro", "micro", "weighted"):
+        assert report[f"f1_{average}"] == pytest.approx(expected[f"{average} avg"]["f1-score"])
+    for name, row in report["per_label"].items():
+        scores = {"f1" if key == "f1-score" else key: value for key, value in expected[name].items()}
+        assert row == pytest.approx(scores), name
+    if thresholds:
+        assert report["thresholds"] == dict(zip(names, thresholds[::-1], strict=True))
+    for name, interval in report["intervals"].items():
+        assert interval["low"] < report[name] < interval["high"], name
+
+
+def test_a_row_is_given_a_label_from_its_threshold_on(several_labels: Examples, fake: Callable[..., Any]) -> None:
+    row = several_labels.subset([0])
+    at = np.float32(0.3)
+    model = fake(row.labels.names, {row.texts[0]: np.where(row.label_ids[0], at, np.nextafter(at, np.float32(0)))})
+    assert evaluate(model, row, model_name="fake", thresholds=[float(at)] * 5)["accuracy"] == 1.0
+
+
+def test_as_many_thresholds_as_labels(multi_label_classifier: Any, several_labels: Examples) -> None:
+    with pytest.raises(LabelError, match="got 2 thresholds for 5 labels"):
+        evaluate(multi_label_classifier, several_labels, model_name="fake", thresholds=(0.5, 0.5))
+
+
+@pytest.mark.parametrize("row", [[np.nan] * 5, [0.9, 1.1, 0, 0, 0], [0.5, -0.1, 0, 0, 0], [np.inf, 0, 0, 0, 0]])
+def test_multi_label_entries_are_probabilities(
+    row: list[float], multi_label_classifier: Any, several_labels: Examples
+) -> None:
+    multi_label_classifier.rows[several_labels.texts[7]] = row
+    with pytest.raises(ModelError, match=r"the model's row 7 is .* between 0 and 1"):
+        evaluate(multi_label_classifier, several_labels, model_name="fake")
+
+
+def test_a_model_that_says_what_it_is_must_fit_the_data(
+    classifier: Any, examples: Examples, multi_label_classifier: Any, several_labels: Examples
+) -> None:
+    classifier.multi_label = True
+    with pytest.raises(ModelError, match=r"the model is multi-label, .* \(--multi-label\)"):
+        evaluate(classifier, examples, model_name="fake")
+    multi_label_classifier.multi_label = False
+    with pytest.raises(ModelError, match="the model gives one label a text, the data is read as multi-label"):
+        evaluate(multi_label_classifier, several_labels, model_name="fake")
+    multi_label_classifier.multi_label = True
+    assert evaluate(multi_label_classifier, several_labels, model_name="fake")["accuracy"] > 0
+
+
+def test_keywords_are_for_one_label_a_row(
+    multi_label_classifier: Any, several_labels: Examples, examples: Examples
+) -> None:
+    with pytest.raises(DataError, match="moods has any number of labels a row"):
+        fit_keywords(several_labels)
+    report = evaluate(multi_label_classifier, several_labels, model_name="fake", keywords=fit_keywords(examples))
+    assert report["ambiguity"] is None

@@ -15,8 +15,8 @@ from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_ch
 from emoscope.errors import ModelError
 from emoscope.export import exporter
 from emoscope.export.graph import build_graph, int8_rows, with_int8_vectors
+from emoscope.training import train
 from emoscope.training.config import CompactConfig
-from emoscope.training.trainer import train_compact
 
 SHAPE = CompactShape(vocabulary=50, dimension=12, hidden=10, labels=4)
 
@@ -42,7 +42,7 @@ def checkpoint(tmp_path_factory):
         vectors=str(tiny.encoder(folder / "encoder")), dimension=8, hidden=8, epochs=3, max_length=16
     )
     splits = {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
-    train_compact(config, splits, folder / "student")
+    train(config, splits, folder / "student")
     return folder / "student"
 
 

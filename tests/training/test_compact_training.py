@@ -12,8 +12,8 @@ from huggingface_hub import ModelCard
 import tiny
 from emoscope.compact import load_checkpoint
 from emoscope.errors import DataError, ModelError, RecipeError
-from emoscope.training.config import CompactConfig, read_recipe
-from emoscope.training.trainer import train_compact
+from emoscope.training import train
+from emoscope.training.config import CompactConfig, configure, read_recipe
 from emoscope.training.vectors import principal_vectors
 
 SMALL = {"dimension": 8, "hidden": 8, "epochs": 12, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
@@ -33,7 +33,7 @@ def splits():
 def trained(encoder, splits, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "student"
     steps = []
-    report = train_compact(CompactConfig(vectors=str(encoder), **SMALL), splits, output, progress=steps.append)
+    report = train(CompactConfig(vectors=str(encoder), **SMALL), splits, output, progress=steps.append)
     return output, report, steps
 
 
@@ -56,9 +56,7 @@ def test_folder_holds_a_whole_checkpoint(trained, encoder):
 
 def test_recipe_reads_back(trained, encoder):
     output, _, _ = trained
-    from emoscope.training.config import configure
-
-    assert configure(CompactConfig, read_recipe(output / "recipe.toml")) == CompactConfig(vectors=str(encoder), **SMALL)
+    assert configure(read_recipe(output / "recipe.toml")) == CompactConfig(vectors=str(encoder), **SMALL)
 
 
 def test_card_is_valid_and_holds_the_measured_figures(trained):
@@ -85,7 +83,7 @@ def test_progress_counts_every_step_of_both_stages(trained):
 def test_same_seed_same_weights_and_another_seed_others(encoder, splits, tmp_path):
     config = {**SMALL, "epochs": 1, "vectors": str(encoder)}
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
-        train_compact(CompactConfig(**config, seed=seed), splits, tmp_path / name)
+        train(CompactConfig(**config, seed=seed), splits, tmp_path / name)
     a, b, c = (load_checkpoint(tmp_path / name) for name in "abc")
     for key, weight in a.model.state_dict().items():
         assert torch.equal(weight, b.model.state_dict()[key])
@@ -114,22 +112,22 @@ def test_principal_vectors_keep_the_distances(encoder):
 
 def test_too_many_dimensions_is_an_error(encoder, splits, tmp_path):
     with pytest.raises(ModelError, match="dimension is 17, but .* 16"):
-        train_compact(CompactConfig(vectors=str(encoder), dimension=17), splits, tmp_path / "out")
+        train(CompactConfig(vectors=str(encoder), dimension=17), splits, tmp_path / "out")
 
 
 def test_a_missing_split_is_an_error(encoder, splits, tmp_path):
     with pytest.raises(DataError, match="no split validation; it has: train"):
-        train_compact(CompactConfig(vectors=str(encoder)), {"train": splits["train"]}, tmp_path / "out")
+        train(CompactConfig(vectors=str(encoder)), {"train": splits["train"]}, tmp_path / "out")
 
 
 def test_a_used_output_is_refused_and_left_alone(encoder, splits, trained):
     before = (trained[0] / "README.md").read_bytes()
     with pytest.raises(RecipeError, match="not empty"):
-        train_compact(CompactConfig(vectors=str(encoder)), splits, trained[0])
+        train(CompactConfig(vectors=str(encoder)), splits, trained[0])
     assert (trained[0] / "README.md").read_bytes() == before
 
 
 def test_no_encoder_there_is_an_error(splits, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
-        train_compact(CompactConfig(vectors=str(tmp_path / "empty")), splits, tmp_path / "out")
+        train(CompactConfig(vectors=str(tmp_path / "empty")), splits, tmp_path / "out")

@@ -12,12 +12,13 @@ from importlib import import_module
 from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
-COMMANDS = ("predict", "evaluate", "train", "export")
+COMMANDS = ("predict", "evaluate", "compare", "train", "export", "push")
 
 EPILOG = """examples:
   emoscope predict "i feel so happy today"
   emoscope predict --json < texts.txt > scores.jsonl
   emoscope evaluate --data DIR
+  emoscope compare bundled owner/name --data DIR
   emoscope train recipes/compact.toml --data DIR --output runs/compact
 """
 

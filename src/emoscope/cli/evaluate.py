@@ -4,10 +4,15 @@ The data is a folder of splits (train, validation, test), one file (.txt with te
 .jsonl, .parquet) or a Hub id. Where it has a train split, the report says as well how far its ambiguous
 keywords, words that stand for two labels about alike, limit any classifier.
 
+With --multi-label a row has any number of labels ("joy,love", "1,2", a list in JSON or Parquet), and a model gives
+every label that reaches its threshold. Numbers as columns mean a .csv or .tsv without a header.
+
 examples:
   emoscope evaluate --data DIR
   emoscope evaluate --data DIR --split test --report report.json --plots plots
   emoscope evaluate --data rows.csv --text-column comment --label-column emotion --json
+  emoscope evaluate --data goemotions --labels goemotions/labels.txt --multi-label \
+      --text-column 0 --label-column 1 --model DIR
 """
 
 from __future__ import annotations
@@ -18,10 +23,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoscope.errors import DataError
+from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
+from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
-    from emoscope.data import Examples
     from emoscope.evaluation import Report
 
 WIDTH = 80
@@ -32,20 +37,27 @@ METRICS = {
     "loss": "log loss",
     "ece": "calibration error",
 }
+MULTI_LABEL_METRICS = {
+    "accuracy": "all labels right",
+    "f1_macro": "F1, macro",
+    "f1_micro": "F1, micro",
+    "f1_weighted": "F1, weighted",
+    "loss": "log loss",
+    "ece": "calibration error",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument("--data", required=True, metavar="D", help="folder of splits, file, or Hub id")
-    parser.add_argument("--split", metavar="S", help="default: validation if there, else the only one")
+    add_data_arguments(parser, default_labels="the model's")
+    add_split_argument(parser)
+    parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
     )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
-    parser.add_argument("--text-column", default="text", metavar="C", help="default: text")
-    parser.add_argument("--label-column", default="label", metavar="C", help="default: label")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -58,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     report = _evaluate(args)
     text = json.dumps(report, indent=2, allow_nan=False)
     if args.report:
-        _write(args.report, text + "\n")
+        write_whole(args.report, text + "\n")
     if args.plots:
         plot_report(report, args.plots)
     print(text if args.json else "\n".join(_tables(report)))
@@ -67,68 +79,52 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluate(args: argparse.Namespace) -> Report:
     from emoscope.classifier import EmotionClassifier
-    from emoscope.data import load_splits
     from emoscope.evaluation import evaluate, fit_keywords
-    from emoscope.labels import EMOTIONS, Labels
+    from emoscope.evaluation.report import check_multi_label
 
     classifier = EmotionClassifier.from_pretrained(args.model)
-    labels = Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
-    splits = load_splits(args.data, labels=labels, text_column=args.text_column, label_column=args.label_column)
-    examples = _choose(splits, args)
-    keywords = fit_keywords(splits["train"]) if "train" in splits else None
-    return evaluate(classifier, examples, model_name=args.model, keywords=keywords)
-
-
-def _choose(splits: dict[str, Examples], args: argparse.Namespace) -> Examples:
-    from emoscope.data import SPLIT_OF_STEM
-
-    if args.split is None and len(splits) == 1:
-        return next(iter(splits.values()))
-    split = args.split or "validation"
-    for name in (split, SPLIT_OF_STEM.get(split, split)):
-        if name in splits:
-            return splits[name]
-    raise DataError(f"{args.data} has no split {split!r}; name one of them: --split {'|'.join(splits)}")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file in one step: it is there whole, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    check_multi_label(classifier, args.multi_label)
+    splits = read_splits(args, labels_for(args, classifier))
+    return evaluate(
+        classifier,
+        choose_split(splits, args),
+        model_name=args.model,
+        keywords=fit_keywords(splits["train"]) if "train" in splits and not args.multi_label else None,
+        thresholds=classifier.thresholds,
+    )
 
 
 def _tables(report: Report) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows"
-    for lines in (_headline, _labels, _confusion, _keywords, _cost):
+    multi_label = report["thresholds"] is not None
+    for lines in (_headline, _labels, _cost) if multi_label else (_headline, _labels, _confusion, _keywords, _cost):
         yield ""
         yield from lines(report)
 
 
 def _headline(report: Report) -> Iterator[str]:
     yield f"{'metric':<20}{'value':>8}    95 % interval"
-    for metric, title in METRICS.items():
+    for metric, title in (MULTI_LABEL_METRICS if report["thresholds"] else METRICS).items():
         interval = report["intervals"].get(metric)
         between = f"    {interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
         yield f"{title:<20}{report[metric]:>8.4f}{between}"
 
 
 def _labels(report: Report) -> Iterator[str]:
+    thresholds = report["thresholds"] or {}
     averages = {
         kind: {name: report[f"{name}_{kind}"] for name in ("precision", "recall", "f1")}
         | {"support": report["dataset"]["rows"]}
-        for kind in ("macro", "weighted")
+        for kind in (("macro", "micro", "weighted") if thresholds else ("macro", "weighted"))
     }
-    yield f"{'label':<20}{'precision':>10}{'recall':>10}{'F1':>10}{'rows':>10}"
+    title = f"{'label':<20}{'precision':>10}{'recall':>10}{'F1':>10}{'rows':>10}"
+    yield title + (f"{'threshold':>11}" if thresholds else "")
     for name, row in (report["per_label"] | averages).items():
         scores = "".join(f"{row[metric]:>10.4f}" for metric in ("precision", "recall", "f1"))
-        yield f"{_cut(name, 19):<20}{scores}{row['support']:>10,}"
+        threshold = f"{thresholds[name]:>11.4f}" if name in thresholds else ""
+        yield f"{_cut(name, 19):<20}{scores}{row['support']:>10,}{threshold}"
 
 
 def _confusion(report: Report) -> Iterator[str]:

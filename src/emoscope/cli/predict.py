@@ -38,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
     )
+    parser.add_argument(
+        "--device", default="cpu", metavar="D", help="'cpu' (default), or 'cuda' for a checkpoint on a GPU"
+    )
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     shape.add_argument("--table", action="store_true", help="the table, in a pipe too")
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     show = _table if as_table else _json
     if not args.texts and sys.stdin.isatty():
         print("Type a text a line; Ctrl-D ends.", file=sys.stderr)
-    classifier = EmotionClassifier.from_pretrained(args.model)
+    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
     for texts in [args.texts] if args.texts else _arriving_lines():
         for text, prediction in zip(texts, classifier.predict(texts), strict=True):
             sys.stdout.write(show(text, prediction))

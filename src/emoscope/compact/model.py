@@ -134,6 +134,6 @@ def _uniform(hidden: int, *shape: int) -> nn.Parameter:
 
 def _reversed(values: Tensor, mask: Tensor) -> Tensor:
     """Each text's tokens in reverse; padding stays at the end. *Shape:* (texts, length, size), unchanged."""
-    steps = torch.arange(mask.shape[1])
+    steps = torch.arange(mask.shape[1], device=mask.device)
     backwards = torch.where(mask, mask.sum(1, keepdim=True) - 1 - steps, steps)
     return values.gather(1, backwards.unsqueeze(-1).expand_as(values))

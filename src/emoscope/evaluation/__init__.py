@@ -5,6 +5,10 @@ Works on the base install; the plots need the extra `plot`.
 
 from __future__ import annotations
 
+from emoscope.evaluation.comparison import Comparison, compare, load_classifiers
+from emoscope.evaluation.comparison_plot import plot_comparison
+from emoscope.evaluation.comparison_table import comparison_markdown, comparison_text
+from emoscope.evaluation.footprint import Footprint, measure_footprint
 from emoscope.evaluation.intervals import Interval, bootstrap_intervals
 from emoscope.evaluation.keywords import AmbiguousKeyword, Keywords, fit_keywords
 from emoscope.evaluation.metrics import (
@@ -18,26 +22,43 @@ from emoscope.evaluation.metrics import (
     reliability,
 )
 from emoscope.evaluation.plots import plot_report
+from emoscope.evaluation.published import PUBLISHED, PublishedResult
 from emoscope.evaluation.report import Report, evaluate
+from emoscope.evaluation.significance import Difference, McNemar, holm, mcnemar, paired_bootstrap
 from emoscope.evaluation.timing import Measurement, measure
 
 __all__ = [
+    "PUBLISHED",
     "AmbiguousKeyword",
+    "Comparison",
+    "Difference",
+    "Footprint",
     "Interval",
     "Keywords",
     "LabelMetrics",
+    "McNemar",
     "Measurement",
+    "PublishedResult",
     "ReliabilityBin",
     "Report",
     "averages",
     "bootstrap_intervals",
+    "compare",
+    "comparison_markdown",
+    "comparison_text",
     "confusion_matrix",
     "evaluate",
     "expected_calibration_error",
     "fit_keywords",
+    "holm",
+    "load_classifiers",
     "log_loss",
+    "mcnemar",
     "measure",
+    "measure_footprint",
+    "paired_bootstrap",
     "per_label",
+    "plot_comparison",
     "plot_report",
     "reliability",
 ]

@@ -6,20 +6,22 @@ Annals of Statistics 7, 1979; percentile interval: Efron and Tibshirani, "An Int
 1993, chapter 13). It covers the choice of rows, not the seed that a model was trained with.
 
 A metric of counts depends on the rows only through the confusion matrix, and drawing rows draws that
-matrix from a multinomial distribution: all resamples come from one call.
+matrix from a multinomial distribution: all resamples come from one call. Rows with any number of labels have no
+such matrix; there, how often each row is drawn, times what each row counts for, gives the counts of a resample.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.metrics import accuracy, f1, macro, weighted
+from emoscope.evaluation.metrics import Counts, accuracy, confusion_counts, f1, macro, weighted
 
 LEVEL = 0.95
 RESAMPLES = 2000
+RESAMPLES_AT_ONCE = 50
 
 
 class Interval(NamedTuple):
@@ -43,12 +45,56 @@ def bootstrap_intervals(
     rng = np.random.default_rng(seed)
     rows = len(losses)
     draws = rng.multinomial(rows, confusion.ravel() / rows, resamples).reshape(resamples, *confusion.shape)
-    scores = f1(draws)
+    loss = np.array([losses[rng.integers(rows, size=rows)].mean() for _ in range(resamples)])
+    return _intervals(confusion_counts(draws), loss)
+
+
+def multi_label_intervals(
+    truth: NDArray[np.bool_],
+    given: NDArray[np.bool_],
+    losses: NDArray[np.float64],
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """What `bootstrap_intervals` gives, of rows with any number of labels.
+
+    Args:
+        truth: bool (rows, labels), true where a row has a label.
+        given: bool (rows, labels), true where it was given one.
+        losses: (rows,), from `metrics.row_losses`, of the same rows.
+        resamples: how often the rows are drawn again.
+        seed: of the draws; the same seed gives the same intervals.
+    """
+    rows, labels = truth.shape
+    exact = (truth == given).all(1)
+    table = np.column_stack((truth & given, given, truth, exact, losses)).astype(np.float64)
+    sums = _resampled_sums(table, resamples, np.random.default_rng(seed))
+    correct, chosen, support = np.split(sums[:, :-2], 3, axis=1)
+    averaged = np.ones((resamples, labels), np.bool_)
+    counts = Counts(correct, chosen, support, averaged, sums[:, -2], np.full(resamples, rows))
+    return _intervals(counts, sums[:, -1] / rows)
+
+
+def _resampled_sums(table: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Column sums of the rows of a table drawn again with replacement, (resamples, columns)."""
+    rows = len(table)
+    sums = []
+    for start in range(0, resamples, RESAMPLES_AT_ONCE):
+        draws = rng.integers(rows, size=(min(RESAMPLES_AT_ONCE, resamples - start), rows))
+        times = np.array([np.bincount(draw, minlength=rows) for draw in draws], np.float64)
+        sums.append(times @ table)
+    return np.concatenate(sums)
+
+
+def _intervals(counts: Counts, loss: NDArray[Any]) -> dict[str, Interval]:
+    """Intervals from the counts and the loss of each resample."""
+    scores = f1(counts)
     values = {
-        "accuracy": accuracy(draws),
-        "f1_macro": macro(scores, draws),
-        "f1_weighted": weighted(scores, draws),
-        "loss": np.array([losses[rng.integers(rows, size=rows)].mean() for _ in range(resamples)]),
+        "accuracy": accuracy(counts),
+        "f1_macro": macro(scores, counts),
+        "f1_weighted": weighted(scores, counts),
+        "loss": loss,
     }
     return {name: _middle(value) for name, value in values.items()}
 

@@ -98,8 +98,10 @@ def fit_keywords(examples: Examples) -> Keywords:
         examples: rows to learn from: a train split, so that it can be held against other rows.
 
     Raises:
-        DataError: there are no rows.
+        DataError: there are no rows, or they may have several labels.
     """
+    if examples.multi_label:
+        raise DataError(f"{examples.name} has any number of labels a row; keywords need rows with one label each")
     if not len(examples):
         raise DataError(f"{examples.name} has no rows; keywords need labelled rows to be found in")
     labels = examples.labels.names

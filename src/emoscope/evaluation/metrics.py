@@ -1,14 +1,15 @@
 """Quality of a classifier from arrays: metrics of counts, log loss, and calibration.
 
-One confusion matrix, made once, feeds every metric of counts. These take a stack of matrices
-(..., labels, labels) as well as a single one, which is how `intervals` scores all resamples at once.
+`Counts`, made once, feeds every metric of counts: from a confusion matrix where a row has one label, from
+indicators where it has any number. The metrics take a confusion matrix as well, and a stack (..., labels, labels)
+of matrices or of `Counts`, which is how `intervals` scores all resamples at once.
 Definitions follow scikit-learn with `zero_division=0`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +28,36 @@ class LabelMetrics:
     support: int
 
 
+class Counts(NamedTuple):
+    """What the metrics of counts need to know of rows, or of a stack (...) of resamples of them.
+
+    Attributes:
+        correct: (..., labels) rows that have a label and were given it.
+        given: (..., labels) rows that were given a label.
+        support: (..., labels) rows that have a label.
+        averaged: bool (..., labels), the labels that macro averages take in.
+        exact: (...) rows of which every label is right.
+        rows: (...) all rows.
+    """
+
+    correct: NDArray[Any]
+    given: NDArray[Any]
+    support: NDArray[Any]
+    averaged: NDArray[np.bool_]
+    exact: NDArray[Any]
+    rows: NDArray[Any]
+
+
+Confusion: TypeAlias = NDArray[np.int64] | Counts
+"""A confusion matrix (..., labels, labels), or the counts of one."""
+
+
 @dataclass(frozen=True)
 class ReliabilityBin:
     """The rows whose highest probability lies in (lower, upper].
+
+    Of multi-label data an entry, a row with one of the labels, takes the place of a row: its probability lies
+    there, and it is right where the row has the label.
 
     Attributes:
         rows: how many, at least 1.
@@ -60,90 +88,113 @@ def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], labels: int) 
     return matrix
 
 
-def accuracy(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Share of rows on the diagonal; also micro precision, recall and F1, equal for one label a row.
+def confusion_counts(confusion: NDArray[np.int64]) -> Counts:
+    """Counts of one label a row.
+
+    Macro averages take in the labels that occur, in the truth or in the predictions.
 
     Args:
         confusion: (..., labels, labels).
-
-    Returns:
-        float64 (...).
     """
-    return _ratio(_correct(confusion).sum(-1), confusion.sum((-2, -1)))
+    correct, given, support = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1)
+    return Counts(correct, given, support, given + support > 0, correct.sum(-1), support.sum(-1))
 
 
-def precision(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def indicator_counts(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> Counts:
+    """Counts of any number of labels a row; macro averages take in every label.
+
+    Args:
+        truth: bool (rows, labels), true where a row has a label.
+        given: bool (rows, labels), true where it was given one.
+    """
+    averaged = np.ones(truth.shape[1], np.bool_)
+    exact, rows = (truth == given).all(1).sum(), np.array(len(truth))
+    return Counts((truth & given).sum(0), given.sum(0), truth.sum(0), averaged, exact, rows)
+
+
+def accuracy(confusion: Confusion) -> NDArray[np.float64]:
+    """Share of rows whose every label is right, float64 (...); of one label a row, micro F1 is the same."""
+    counts = _counts(confusion)
+    return _ratio(counts.exact, counts.rows)
+
+
+def precision(confusion: Confusion) -> NDArray[np.float64]:
     """Of the rows given a label, the share that has it: (..., labels); 0 where none was given it."""
-    return _ratio(_correct(confusion), confusion.sum(-2))
+    return _ratio(*_precision(_counts(confusion)))
 
 
-def recall(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def recall(confusion: Confusion) -> NDArray[np.float64]:
     """Of the rows that have a label, the share that was given it: (..., labels); 0 where none has it."""
-    return _ratio(_correct(confusion), confusion.sum(-1))
+    return _ratio(*_recall(_counts(confusion)))
 
 
-def f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def f1(confusion: Confusion) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall: (..., labels); 0 where a label is neither there nor given."""
-    return _ratio(2 * _correct(confusion), confusion.sum(-2) + confusion.sum(-1))
+    return _ratio(*_f1(_counts(confusion)))
 
 
-def macro(scores: NDArray[np.float64], confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Mean over the labels that occur, in the truth or in the predictions.
+def macro(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
+    """Mean over the labels that `Counts.averaged` names.
 
     Args:
         scores: (..., labels), from `precision`, `recall` or `f1`.
-        confusion: (..., labels, labels), the one they came from.
+        confusion: what they came from.
 
     Returns:
         float64 (...).
     """
-    occurs = confusion.sum(-2) + confusion.sum(-1) > 0
-    return _ratio((scores * occurs).sum(-1), occurs.sum(-1))
+    averaged = _counts(confusion).averaged
+    return _ratio((scores * averaged).sum(-1), averaged.sum(-1))
 
 
-def weighted(scores: NDArray[np.float64], confusion: NDArray[np.int64]) -> NDArray[np.float64]:
+def weighted(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
     """Mean over labels, each weighted by its rows in the truth; shapes as in `macro`."""
-    support = confusion.sum(-1)
+    support = _counts(confusion).support
     return _ratio((scores * support).sum(-1), support.sum(-1))
 
 
-def averages(confusion: NDArray[np.int64]) -> dict[str, float]:
+def averages(confusion: Confusion) -> dict[str, float]:
     """Accuracy, and precision, recall and F1 as `..._macro`, `..._micro` and `..._weighted`.
 
     Args:
-        confusion: (labels, labels).
+        confusion: (labels, labels), or the counts of one.
     """
-    micro = float(accuracy(confusion))
-    result = {"accuracy": micro}
-    for name, score in (("precision", precision), ("recall", recall), ("f1", f1)):
-        scores = score(confusion)
-        result[f"{name}_macro"] = float(macro(scores, confusion))
-        result[f"{name}_micro"] = micro
-        result[f"{name}_weighted"] = float(weighted(scores, confusion))
+    counts = _counts(confusion)
+    result = {"accuracy": float(accuracy(counts))}
+    for name, fraction in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
+        numerator, denominator = fraction(counts)
+        scores = _ratio(numerator, denominator)
+        result[f"{name}_macro"] = float(macro(scores, counts))
+        result[f"{name}_micro"] = float(_ratio(numerator.sum(-1), denominator.sum(-1)))
+        result[f"{name}_weighted"] = float(weighted(scores, counts))
     return result
 
 
-def per_label(confusion: NDArray[np.int64]) -> list[LabelMetrics]:
-    """Metrics of each label of a (labels, labels) matrix, in index order."""
-    columns = (precision(confusion), recall(confusion), f1(confusion), confusion.sum(-1))
+def per_label(confusion: Confusion) -> list[LabelMetrics]:
+    """Metrics of each label of a (labels, labels) matrix or of its counts, in index order."""
+    counts = _counts(confusion)
+    columns = (precision(counts), recall(counts), f1(counts), counts.support)
     return [LabelMetrics(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def row_losses(probabilities: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
     """Negative natural logarithm of the probability of each row's true label.
 
+    Of multi-label rows: the binary cross-entropy, mean over the labels.
+
     Args:
         probabilities: floats (rows, labels); clipped to [eps, 1 - eps] of their own dtype, as
             scikit-learn does.
-        truth: label ids (rows,).
+        truth: label ids (rows,), or bool (rows, labels), true where a row has a label.
 
     Returns:
         float64 (rows,), finite.
     """
     eps = float(np.finfo(probabilities.dtype).eps)
-    chosen = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    wide = probabilities.astype(np.float64)
+    chosen = np.where(truth, wide, 1.0 - wide) if truth.ndim == 2 else wide[np.arange(len(truth)), truth]
     losses: NDArray[np.float64] = -np.log(np.clip(chosen, eps, 1.0 - eps))
-    return losses
+    return losses.mean(1) if truth.ndim == 2 else losses
 
 
 def log_loss(probabilities: NDArray[Any], truth: NDArray[Any]) -> float:
@@ -154,16 +205,20 @@ def log_loss(probabilities: NDArray[Any], truth: NDArray[Any]) -> float:
 def reliability(probabilities: NDArray[Any], truth: NDArray[Any], bins: int = BINS) -> list[ReliabilityBin]:
     """Rows grouped by confidence in the top label, in bins of equal width over (0, 1].
 
+    Of multi-label rows: entries grouped by their probability; see `ReliabilityBin`. A probability of 0 is in the
+    first bin.
+
     Args:
         probabilities: floats (rows, labels).
-        truth: label ids (rows,).
+        truth: label ids (rows,), or bool (rows, labels), true where a row has a label.
         bins: number of bins.
 
     Returns:
         The bins that hold a row, from low confidence to high.
     """
-    confidence = probabilities.max(1).astype(np.float64)
-    correct = probabilities.argmax(1) == truth
+    multi_label = truth.ndim == 2
+    confidence = (probabilities.ravel() if multi_label else probabilities.max(1)).astype(np.float64)
+    correct = truth.ravel() if multi_label else probabilities.argmax(1) == truth
     edges = np.linspace(0.0, 1.0, bins + 1)
     index = np.digitize(confidence, edges[1:-1], right=True)
     rows = np.bincount(index, minlength=bins)
@@ -178,14 +233,26 @@ def expected_calibration_error(probabilities: NDArray[Any], truth: NDArray[Any],
     """Mean distance of confidence from accuracy over bins, weighted by their rows; in [0, 1].
 
     Top label, bins of equal width: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
-    equation 3. The arguments are those of `reliability`.
+    equation 3; of multi-label rows, every entry. The arguments are those of `reliability`.
     """
     groups = reliability(probabilities, truth, bins)
-    return sum(group.rows * abs(group.accuracy - group.confidence) for group in groups) / len(truth)
+    return sum(group.rows * abs(group.accuracy - group.confidence) for group in groups) / truth.size
 
 
-def _correct(confusion: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diagonal(confusion, axis1=-2, axis2=-1)
+def _counts(confusion: Confusion) -> Counts:
+    return confusion if isinstance(confusion, Counts) else confusion_counts(confusion)
+
+
+def _precision(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
+    return counts.correct, counts.given
+
+
+def _recall(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
+    return counts.correct, counts.support
+
+
+def _f1(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
+    return 2 * counts.correct, counts.given + counts.support
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

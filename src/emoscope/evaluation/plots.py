@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#6E6E6E"
 DPI = 160
+LABELS_A_PANEL = 10
 
 
 def plot_report(report: Report, folder: str | Path) -> list[Path]:
@@ -32,7 +33,7 @@ def plot_report(report: Report, folder: str | Path) -> list[Path]:
         folder: made where it is missing; files of the same names are replaced.
 
     Returns:
-        The files: confusion_matrix.png, reliability.png, per_label.png.
+        The files: confusion_matrix.png (not of multi-label rows), reliability.png, per_label.png.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -40,11 +41,8 @@ def plot_report(report: Report, folder: str | Path) -> list[Path]:
     require_extra("plot")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    figures = {
-        "confusion_matrix.png": _confusion_matrix(report),
-        "reliability.png": _reliability(report),
-        "per_label.png": _per_label(report),
-    }
+    figures = {"confusion_matrix.png": _confusion_matrix(report)} if report["confusion"] else {}
+    figures |= {"reliability.png": _reliability(report), "per_label.png": _per_label(report)}
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=DPI)
     return [folder / name for name in figures]
@@ -79,6 +77,7 @@ def _write_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[Any]) -> None
 
 def _reliability(report: Report) -> Figure:
     groups = report["reliability"]
+    share, certainty, unit = _reliability_words(report)
     confidence, accuracy, rows = (
         np.array([group[key] for group in groups]) for key in ("confidence", "accuracy", "rows")
     )
@@ -86,12 +85,12 @@ def _reliability(report: Report) -> Figure:
     width = groups[0]["upper"] - groups[0]["lower"]
     figure = _figure(6.0, 6.4)
     axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
-    axes.bar(centres, accuracy, 0.92 * width, color=BLUE, alpha=0.35, label="accuracy in the bin")
+    axes.bar(centres, accuracy, 0.92 * width, color=BLUE, alpha=0.35, label=f"{share.split()[0]} in the bin")
     axes.plot((0, 1), (0, 1), color=GREY, linestyle="--", linewidth=1, label="perfect calibration")
-    axes.plot(confidence, accuracy, "o", color=BLUE, markersize=6, label="at the bin's mean confidence")
-    axes.set(ylabel="accuracy", ylim=(0, 1.02), xlim=(0, 1))
+    axes.plot(confidence, accuracy, "o", color=BLUE, markersize=6, label=f"at the bin's mean {certainty.split()[0]}")
+    axes.set(ylabel=share, ylim=(0, 1.02), xlim=(0, 1))
     counts.bar(centres, rows, 0.92 * width, color=GREY)
-    counts.set(xlabel="confidence in the top label", ylabel="rows", yscale="log", ylim=(0.7, None))
+    counts.set(xlabel=certainty, ylabel=unit, yscale="log", ylim=(0.7, None))
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, columnspacing=1.2)
     for panel in (axes, counts):
         _open(panel)
@@ -99,24 +98,37 @@ def _reliability(report: Report) -> Figure:
     return figure
 
 
+def _reliability_words(report: Report) -> tuple[str, str, str]:
+    """What is right, what is sure, and what is counted."""
+    if report.get("thresholds"):
+        return "share with the label", "probability of a label", "rows x labels"
+    return "accuracy", "confidence in the top label", "rows"
+
+
 def _per_label(report: Report) -> Figure:
-    labels = report["per_label"]
-    positions = np.arange(len(labels))
-    figure = _figure(2.6 + 1.1 * len(labels), 4.8)
-    axes = figure.subplots()
+    labels = list(report["per_label"].items())
+    panels = [labels[start : start + LABELS_A_PANEL] for start in range(0, len(labels), LABELS_A_PANEL)]
+    figure = _figure(2.6 + 1.1 * len(panels[0]), 1.2 + 3.6 * len(panels))
+    every = figure.subplots(len(panels), squeeze=False).ravel()
+    for axes, rows in zip(every, panels, strict=True):
+        _bars(axes, rows)
+        axes.set(xlim=(-0.6, len(panels[0]) - 0.4), ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
+        _open(axes)
+    figure.legend(*every[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    _title(every[0], report, f"macro F1 {report['f1_macro']:.2%}")
+    return figure
+
+
+def _bars(axes: Axes, rows: list[tuple[str, dict[str, Any]]]) -> None:
+    positions = np.arange(len(rows))
     for offset, (metric, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN)), start=-1):
-        heights = [row[metric] for row in labels.values()]
+        heights = [row[metric] for _, row in rows]
         bars = axes.bar(positions + 0.27 * offset, heights, 0.25, color=colour, label=metric.replace("f1", "F1"))
         axes.bar_label(bars, [f"{height:.2f}" for height in heights], padding=2, fontsize=8)
-    axes.set_xticks(positions, [f"{name}\n{row['support']:,} rows" for name, row in labels.items()])
-    axes.set(xlim=(-0.6, len(labels) - 0.4), ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
+    axes.set_xticks(positions, [f"{name}\n{row['support']:,} rows" for name, row in rows])
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y", color="#E4E4E4")
     axes.set_axisbelow(True)
-    _open(axes)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False)
-    _title(axes, report, f"macro F1 {report['f1_macro']:.2%}")
-    return figure
 
 
 def _figure(width: float, height: float) -> Figure:

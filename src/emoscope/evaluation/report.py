@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DataError, LabelError, ModelError
-from emoscope.evaluation.intervals import bootstrap_intervals
+from emoscope.evaluation.intervals import bootstrap_intervals, multi_label_intervals
 from emoscope.evaluation.metrics import (
     averages,
+    confusion_counts,
     confusion_matrix,
     expected_calibration_error,
+    indicator_counts,
     per_label,
     reliability,
     row_losses,
@@ -27,59 +29,99 @@ if TYPE_CHECKING:
     from emoscope.evaluation.keywords import Keywords
 
 Report = dict[str, Any]
-"""What `evaluate` returns: `json.dumps` writes it as it is, and it holds no NaN."""
+"""What `evaluate` returns. These keys, shares in [0, 1]:
+
+- `model`; `dataset` {name, split, rows, fingerprint}
+- `accuracy`; `precision_macro`, `_micro`, `_weighted`, and so for `recall` and `f1`
+- `loss`, in nats; `ece`, the expected calibration error over 15 bins
+- `per_label` {label: {precision, recall, f1, support}}
+- `thresholds`, null or, of multi-label rows, {label: threshold}
+- `confusion` {labels, matrix}, a row of the matrix for each true label; null of multi-label rows
+- `intervals` {metric: {low, high}}, 95 %, bootstrap over the rows
+- `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that hold a row
+- `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
+  number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,
+  accuracy} of the rows that an ambiguous keyword decides, that contain one, that contain none
+- `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
+- `trainer`, the same under the Hugging Face Trainer's names; its `test_f1` is the weighted one
+
+Of multi-label rows, `accuracy` is the share of rows whose every label is right, `loss` the mean binary
+cross-entropy over all entries (a row with a label), and `ece` and `reliability` are over entries.
+"""
 
 
 def evaluate(
-    classifier: Classifier, examples: Examples, *, model_name: str, keywords: Keywords | None = None
+    classifier: Classifier,
+    examples: Examples,
+    *,
+    model_name: str,
+    keywords: Keywords | None = None,
+    thresholds: Sequence[float] | None = None,
 ) -> Report:
     """Score labelled rows once and report quality, calibration, speed and memory of that pass.
 
     Args:
         classifier: its labels may stand in another order than the data's; they are matched by name.
-        examples: the rows, one label each.
+        examples: the rows, with one label each or, multi-label, with any number.
         model_name: what the report calls the classifier.
         keywords: ambiguous keywords of the data, found in other rows than these; with None,
-            `ambiguity` is null.
+            `ambiguity` is null, as it is for multi-label rows.
+        thresholds: of multi-label rows, the least probability with which a row is given a label, one for each of
+            the classifier's labels, in its order; with None, 0.5 each.
 
     Returns:
-        These keys, shares in [0, 1]:
-
-        - `model`; `dataset` {name, split, rows, fingerprint}
-        - `accuracy`; `precision_macro`, `_micro`, `_weighted`, and so for `recall` and `f1`
-        - `loss`, in nats; `ece`, the expected calibration error over 15 bins
-        - `per_label` {label: {precision, recall, f1, support}}
-        - `confusion` {labels, matrix}, a row of the matrix for each true label
-        - `intervals` {metric: {low, high}}, 95 %, bootstrap over the rows
-        - `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that hold a row
-        - `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
-          number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,
-          accuracy} of the rows that an ambiguous keyword decides, that contain one, that contain none
-        - `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
-        - `trainer`, the same under the Hugging Face Trainer's names; its `test_f1` is the weighted one
+        The report; `json.dumps` writes it as it is, and it holds no NaN.
 
     Raises:
         DataError: the data has no rows.
-        LabelError: the classifier's labels are not the data's.
-        ModelError: what the classifier returns are not probabilities.
+        LabelError: the classifier's labels are not the data's, or as many as the thresholds.
+        ModelError: what the classifier returns are not probabilities, or it gives one label where the data has
+            any number, or the reverse.
     """
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to evaluate on; name a file or split that has some")
+    check_multi_label(classifier, examples.multi_label)
     columns = _columns(classifier.labels, examples.labels.names)
     measurement = measure(classifier, examples.texts)
-    _check_probabilities(measurement.probabilities, (len(examples), len(classifier.labels)))
+    _check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
     probabilities = measurement.probabilities[:, columns]
-    quality = _quality(probabilities, examples.label_ids, examples.labels.names)
+    quality = _quality(probabilities, examples, _thresholds(thresholds, columns) if examples.multi_label else None)
     return {
         "model": model_name,
         "dataset": _dataset(examples),
         **quality,
-        "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords is not None else None,
+        "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords and not examples.multi_label else None,
         "runtime_seconds": measurement.runtime_seconds,
         "samples_per_second": measurement.samples_per_second,
         "memory": measurement.memory,
         "trainer": _trainer(quality, measurement),
     }
+
+
+def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
+    """Hold what a classifier says of itself in its attribute `multi_label`, if it has one, against the data.
+
+    Raises:
+        ModelError: the classifier gives any number of labels and the data has one a row, or the reverse.
+    """
+    if getattr(classifier, "multi_label", multi_label) == multi_label:
+        return
+    if multi_label:
+        raise ModelError(
+            "the model gives one label a text, the data is read as multi-label; "
+            "name a multi-label model, or leave multi-label out"
+        )
+    raise ModelError(
+        "the model is multi-label, the data is read as one label a row; read the data as multi-label (--multi-label)"
+    )
+
+
+def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArray[np.float64]:
+    if thresholds is None:
+        return np.full(len(columns), 0.5)
+    if len(thresholds) != len(columns):
+        raise LabelError(f"got {len(thresholds)} thresholds for {len(columns)} labels; give one for each label")
+    return np.array(thresholds, np.float64)[columns]
 
 
 def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
@@ -91,16 +133,15 @@ def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return [got.index(name) for name in wanted]
 
 
-def _check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int]) -> None:
+def _check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
     if probabilities.shape != shape:
         raise ModelError(f"the model returned probabilities of shape {probabilities.shape}, expected {shape}")
-    sums = probabilities.sum(1)
-    if not (probabilities.min() >= 0 and np.all(np.abs(sums - 1) < 1e-3)):
-        row = int(np.argmax(~(np.abs(sums - 1) < 1e-3) | ~(probabilities >= 0).all(1)))
-        raise ModelError(
-            f"the model's row {row} is {probabilities[row].tolist()}, not probabilities that sum to 1; "
-            "only a model of one label a text can be evaluated here"
-        )
+    good = (probabilities >= 0).all(1)
+    good &= (probabilities <= 1).all(1) if multi_label else np.abs(probabilities.sum(1) - 1) < 1e-3
+    if not good.all():
+        row = int(np.argmin(good))
+        wanted = "between 0 and 1" if multi_label else "that sum to 1; a multi-label model needs multi-label data"
+        raise ModelError(f"the model's row {row} is {probabilities[row].tolist()}, not probabilities {wanted}")
 
 
 def _dataset(examples: Examples) -> dict[str, Any]:
@@ -112,16 +153,23 @@ def _dataset(examples: Examples) -> dict[str, Any]:
     }
 
 
-def _quality(probabilities: NDArray[Any], truth: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, Any]:
-    confusion = confusion_matrix(truth, probabilities.argmax(1), len(labels))
+def _quality(probabilities: NDArray[Any], examples: Examples, thresholds: NDArray[np.float64] | None) -> dict[str, Any]:
+    truth, labels = examples.label_ids, examples.labels.names
     losses = row_losses(probabilities, truth)
-    intervals = bootstrap_intervals(confusion, losses)
+    if thresholds is None:
+        matrix = confusion_matrix(truth, probabilities.argmax(1), len(labels))
+        confusion = {"labels": list(labels), "matrix": matrix.tolist()}
+        counts, intervals = confusion_counts(matrix), bootstrap_intervals(matrix, losses)
+    else:
+        confusion, given = None, probabilities >= thresholds
+        counts, intervals = indicator_counts(truth, given), multi_label_intervals(truth, given, losses)
     return {
-        **averages(confusion),
+        **averages(counts),
         "loss": float(losses.mean()),
         "ece": expected_calibration_error(probabilities, truth),
-        "per_label": {name: asdict(row) for name, row in zip(labels, per_label(confusion), strict=True)},
-        "confusion": {"labels": list(labels), "matrix": confusion.tolist()},
+        "per_label": {name: asdict(row) for name, row in zip(labels, per_label(counts), strict=True)},
+        "thresholds": None if thresholds is None else dict(zip(labels, thresholds.tolist(), strict=True)),
+        "confusion": confusion,
         "intervals": {name: interval._asdict() for name, interval in intervals.items()},
         "reliability": [asdict(group) for group in reliability(probabilities, truth)],
     }

@@ -73,5 +73,6 @@ def _fill(draft: Path, folder: Path, checkpoint: Checkpoint, record: dict[str, P
         text_form=checkpoint.text_form,
         max_length=checkpoint.max_length,
         temperature=checkpoint.temperature,
+        parameters=sum(weight.numel() for weight in checkpoint.model.parameters()),
         parity=json.loads(json.dumps(parity)),
     )

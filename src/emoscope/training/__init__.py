@@ -10,11 +10,13 @@ from typing import Any
 
 from emoscope.errors import require_extra
 
-__all__ = ["Progress", "train_compact"]
+__all__ = ["Progress", "train"]
+
+_ROOMS = {"Progress": "progress", "train": "trainer"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in _ROOMS:
         raise AttributeError(f"module 'emoscope.training' has no attribute {name!r}")
     require_extra("train")
-    return getattr(import_module("emoscope.training.trainer"), name)
+    return getattr(import_module(f"emoscope.training.{_ROOMS[name]}"), name)

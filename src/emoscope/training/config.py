@@ -9,11 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeAlias, get_type_hints
 
 from emoscope.errors import RecipeError
-
-Config = TypeVar("Config", bound="CompactConfig")
 
 
 def key(default: Any, help: str) -> Any:
@@ -47,7 +45,29 @@ class CompactConfig:
     seed: int = key(0, "seed of every random choice")
 
 
-def key_types(config_class: type[Config]) -> dict[str, type]:
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Recipe of a fine-tuned encoder. The defaults are those of the public model card of DistilBERT on `emotion`."""
+
+    model: str = key("distilbert-base-uncased", "pretrained encoder to fine-tune: a Hub id or a folder")
+    epochs: int = key(8, "passes over the training rows")
+    batch_size: int = key(64, "texts a step and device")
+    learning_rate: float = key(2e-5, "first learning rate; it falls linearly to zero")
+    warmup: float = key(0.0, "share of the steps until the highest learning rate")
+    weight_decay: float = key(0.01, "AdamW's decay of the matrices")
+    max_length: int = key(512, "longest input in tokens; longer training texts are cut")
+    text_form: str = key("raw", "form of the texts: raw as they are, plain lower-case words without punctuation")
+    patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never")
+    seed: int = key(42, "seed of every random choice")
+
+
+AnyConfig: TypeAlias = CompactConfig | EncoderConfig
+
+KINDS: dict[str, type[AnyConfig]] = {"compact": CompactConfig, "encoder": EncoderConfig}
+"""What a recipe's key `kind` names. Without it, a recipe with a `model` is an encoder's, any other the student's."""
+
+
+def key_types(config_class: type[AnyConfig]) -> dict[str, type]:
     """Type of each recipe key, in the order of declaration."""
     hints = get_type_hints(config_class)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_class)}
@@ -67,23 +87,28 @@ def read_recipe(path: Path) -> dict[str, Any]:
     return recipe
 
 
-def write_recipe(config: CompactConfig, path: Path) -> None:
-    """Write every key of a configuration as a recipe that `read_recipe` reads back."""
-    lines = [f"{name} = {_toml(value)}" for name, value in dataclasses.asdict(config).items()]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+def recipe_text(config: AnyConfig) -> str:
+    """Every key of a configuration as TOML that `read_recipe` reads back."""
+    kind = next(name for name, config_class in KINDS.items() if isinstance(config, config_class))
+    values = {"kind": kind} | dataclasses.asdict(config)
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
-def configure(config_class: type[Config], values: Mapping[str, Any]) -> Config:
-    """A configuration from recipe keys.
+def configure(values: Mapping[str, Any]) -> AnyConfig:
+    """The configuration that recipe keys describe.
 
     Raises:
-        RecipeError: a key that does not exist, or a value of another type.
+        RecipeError: a kind or key that does not exist, or a value of another type.
     """
-    types = key_types(config_class)
+    values = dict(values)
+    kind = values.pop("kind", "encoder" if "model" in values else "compact")
+    if kind not in KINDS:
+        raise RecipeError(f"unknown kind of recipe {kind!r}; allowed: {', '.join(KINDS)}")
+    types = key_types(KINDS[kind])
     unknown = sorted(set(values) - set(types))
     if unknown:
-        raise RecipeError(f"unknown recipe keys {unknown}; allowed: {', '.join(types)}")
-    return config_class(**{name: _typed(name, value, types[name]) for name, value in values.items()})
+        raise RecipeError(f"unknown keys {unknown} in a recipe of kind {kind}; allowed: {', '.join(types)}")
+    return KINDS[kind](**{name: _typed(name, value, types[name]) for name, value in values.items()})
 
 
 def _typed(name: str, value: Any, expected: type) -> Any:
@@ -92,7 +117,3 @@ def _typed(name: str, value: Any, expected: type) -> Any:
     if type(value) is not expected:
         raise RecipeError(f"recipe key {name} must be a {expected.__name__}, got {value!r}")
     return value
-
-
-def _toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else json.dumps(value)

@@ -1,141 +1,125 @@
-"""From recipe and examples to a checkpoint folder: module, tokenizer, temperature, recipe, report, model card."""
+"""A training run from recipe and examples to a whole checkpoint folder: model, recipe, report, model card.
+
+The run lives in `OUTPUT.partial` and is renamed when everything is there: OUTPUT is whole or not there.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from emoscope.calibration import fit_temperature
 from emoscope.classifier import EmotionClassifier
-from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import Report, evaluate, fit_keywords
-from emoscope.text import FORMS
-from emoscope.tokenization import TokenBatch, Tokenizer
-from emoscope.training.config import CompactConfig, write_recipe
-from emoscope.training.fitting import fit
-from emoscope.training.model_card import compact_card
-from emoscope.training.vectors import find_encoder, principal_vectors
+from emoscope.training.config import AnyConfig, CompactConfig, recipe_text
+from emoscope.training.encoder import fine_tune
+from emoscope.training.model_card import model_card
+from emoscope.training.progress import OnProgress, no_progress
+from emoscope.training.student import train_student
 
-TEXT_FORM = "plain"
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a run stands: the stage ("temperature", then "student"), its steps done of all, the last step's loss."""
-
-    stage: str
-    done: int
-    total: int
-    loss: float
+RUN_FILE = "run.json"
 
 
-OnProgress = Callable[[Progress], None]
-
-
-def train_compact(
-    config: CompactConfig,
+def train(
+    config: AnyConfig,
     splits: Mapping[str, Examples],
     output: Path,
     *,
-    progress: OnProgress = lambda _: None,
-) -> Report:
-    """Train the compact student and write its checkpoint.
-
-    The temperature is fitted on rows that its model has not seen: a second student, trained first on the other
-    training rows, scores a random `calibration_share` of them. Validation rows are scored once, at the end; nothing
-    is chosen on them.
+    resume: bool = False,
+    report_to: str = "none",
+    progress: OnProgress = no_progress,
+) -> Report | None:
+    """Train what the recipe describes and write its checkpoint folder.
 
     Args:
         config: the recipe.
-        splits: "train", and "validation" to report on.
-        output: the folder to write; it appears when everything is done.
-        progress: called after each step of both trainings.
+        splits: "train" and "validation".
+        output: the folder to write.
+        resume: continue an interrupted run of the same recipe on the same rows (from its last whole epoch; the
+            compact student, a matter of minutes, starts again); without one, start.
+        report_to: "tensorboard" or "none"; of an encoder's run.
+        progress: called after each step.
 
     Returns:
-        The report on validation.
+        The report on validation; None in the helping processes of a run on several devices.
 
     Raises:
         DataError: a split is missing.
         ModelError: the encoder to start from cannot be found or read.
-        RecipeError: `output` exists and holds something.
+        RecipeError: `output` is in use, or a run of another recipe or other rows is to be resumed.
     """
-    _check(splits, output)
-    encoder = find_encoder(config.vectors)
-    tokenizer = Tokenizer.from_file(encoder / "tokenizer.json", max_length=config.max_length)
-    vectors = principal_vectors(encoder, config.dimension, config.vector_std)
-    model, temperature = _fit_calibrated(vectors, tokenizer, splits["train"], config, progress)
-    labels = splits["train"].labels
-    checkpoint = Checkpoint(model, labels, encoder / "tokenizer.json", TEXT_FORM, config.max_length, temperature)
-    classifier = EmotionClassifier(
-        labels.names, tokenizer, CompactRuntime(model), text_form=FORMS[TEXT_FORM], temperature=temperature
-    )
-    keywords = fit_keywords(splits["train"])
-    report = evaluate(classifier, splits["validation"], model_name=output.name, keywords=keywords)
-    _save(checkpoint, config, splits["train"], report, output)
-    return report
+    _check_splits(splits)
+    folder = output.with_name(output.name + ".partial")
+    if _is_main_process():
+        _begin(output, folder, _identity(config, splits), resume)
+    if isinstance(config, CompactConfig):
+        if splits["train"].multi_label:
+            raise RecipeError("the compact student gives one label a text; multi-label data needs an encoder: --model")
+        train_student(config, splits, folder, progress=progress)
+    else:
+        fine_tune(config, splits, folder, resume=resume, report_to=report_to, progress=progress)
+    return _finish(config, splits, folder, output) if _is_main_process() else None
 
 
-def _check(splits: Mapping[str, Examples], output: Path) -> None:
-    missing = {"train", "validation"} - set(splits)
+def _check_splits(splits: Mapping[str, Examples]) -> None:
+    missing = sorted({"train", "validation"} - set(splits))
     if missing:
-        raise DataError(f"the data has no split {' and no split '.join(sorted(missing))}; it has: {', '.join(splits)}")
+        raise DataError(f"the data has no split {' and no split '.join(missing)}; it has: {', '.join(splits)}")
+
+
+def _is_main_process() -> bool:
+    """Whether this is the only process, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _identity(config: AnyConfig, splits: Mapping[str, Examples]) -> dict[str, str]:
+    rows = {f"rows of {split}": splits[split].fingerprint for split in ("train", "validation")}
+    return {"recipe": recipe_text(config)} | rows
+
+
+def _begin(output: Path, folder: Path, identity: dict[str, str], resume: bool) -> None:
+    """Make the run's folder, or check that the one there is of the same run."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise RecipeError(f"{output} exists and is not empty; give another --output or remove it")
+    file = folder / RUN_FILE
+    if resume and file.is_file():
+        begun = json.loads(file.read_text(encoding="utf-8"))
+        changed = [name for name, value in identity.items() if begun.get(name) != value]
+        if changed:
+            raise RecipeError(
+                f"{folder} holds a run with another {' and other '.join(changed)}; continue it "
+                "with what it began with, or remove it"
+            )
+        return
+    if file.is_file():
+        raise RecipeError(f"{folder} holds an interrupted run; --resume continues it, removing it starts afresh")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    file.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
 
 
-def _fit_calibrated(
-    vectors: torch.Tensor, tokenizer: Tokenizer, train: Examples, config: CompactConfig, progress: OnProgress
-) -> tuple[CompactModel, float]:
-    """The student of all rows, and the temperature found with a student of a part of them."""
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(config.seed)).numpy()
-    held_out, rest = np.split(order, [max(1, round(config.calibration_share * len(order)))])
-
-    def fit_on(examples: Examples, stage: str) -> CompactModel:
-        batch, label_ids = _encode(tokenizer, examples)
-        return fit(
-            vectors,
-            _rows(batch),
-            torch.from_numpy(label_ids),
-            config,
-            lambda done, total, loss: progress(Progress(stage, done, total, loss)),
-        )
-
-    batch, label_ids = _encode(tokenizer, train.subset(held_out))
-    logits = CompactRuntime(fit_on(train.subset(rest), "temperature")).logits(batch)
-    return fit_on(train, "student"), fit_temperature(logits, label_ids)
-
-
-def _encode(tokenizer: Tokenizer, examples: Examples) -> tuple[TokenBatch, NDArray[np.int64]]:
-    """Rows of token ids, and the label id of each: a long text is several rows with its label."""
-    batch = tokenizer.encode([FORMS[TEXT_FORM](text) for text in examples.texts])
-    return batch, examples.label_ids[batch.text_index]
-
-
-def _rows(batch: TokenBatch) -> list[list[int]]:
-    ids, bounds = batch.ids.tolist(), batch.offsets.tolist()
-    return [ids[start:stop] for start, stop in pairwise(bounds)]
-
-
-def _save(checkpoint: Checkpoint, config: CompactConfig, train: Examples, report: Report, output: Path) -> None:
-    """Write everything into a folder beside `output`, then rename it: `output` is whole or not there."""
-    partial = output.with_name(output.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_checkpoint(checkpoint, partial)
-    write_recipe(config, partial / "recipe.toml")
-    (partial / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    card = compact_card(config, checkpoint, train, report)
-    (partial / "README.md").write_text(card, encoding="utf-8")
+def _finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path) -> Report:
+    """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place."""
+    classifier = EmotionClassifier.from_pretrained(folder)
+    keywords = None if splits["train"].multi_label else fit_keywords(splits["train"])
+    report = evaluate(
+        classifier,
+        splits["validation"],
+        model_name=output.name,
+        keywords=keywords,
+        thresholds=classifier.thresholds,
+    )
+    (folder / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    card = model_card(config, splits["train"], report, parameters=classifier.parameters)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    (folder / RUN_FILE).unlink()
     if output.exists():
         output.rmdir()
-    partial.rename(output)
+    folder.rename(output)
+    return report

@@ -1,0 +1,95 @@
+"""Compare models on the same rows: quality with paired tests, speed in the same run, size and memory.
+
+A model is 'bundled', a model folder, a checkpoint or a Hub id. Two models are a tie unless McNemar's exact
+test, corrected for all pairs by Holm, says otherwise. The public model card's own table is shown as a
+reference, apart from what is measured.
+
+examples:
+  emoscope compare bundled DIR --data DATA
+  emoscope compare bundled owner/name DIR --data DATA --split test --report comparison.json --plot comparison.png
+  emoscope compare bundled DIR --data rows.csv --markdown > comparison.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
+from emoscope.cli.output import write_whole
+from emoscope.errors import DataError
+
+if TYPE_CHECKING:
+    from emoscope.classifier import Classifier
+    from emoscope.data import Examples
+    from emoscope.evaluation import Comparison
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.add_argument("models", nargs="+", metavar="M", help="'bundled', a model folder, a checkpoint or a Hub id")
+    add_data_arguments(parser, default_labels="the models'")
+    add_split_argument(parser)
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole comparison there")
+    parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw accuracy against speed (extra: plot)")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the whole comparison as JSON")
+    shape.add_argument("--markdown", action="store_true", help="print GitHub tables")
+    parser.add_argument("--rounds", type=_positive, default=3, metavar="N", help="timings of each model; default: 3")
+    parser.add_argument("--speed-texts", type=_positive, default=512, metavar="N", help="texts timed; default: 512")
+    parser.add_argument("--no-memory", action="store_true", help="load no model a second time to measure its memory")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compare, write, print."""
+    from emoscope.errors import require_extra
+    from emoscope.evaluation import comparison_markdown, comparison_text, plot_comparison
+
+    if args.plot:
+        require_extra("plot")
+    comparison = _compare(args)
+    text = json.dumps(comparison, indent=2, allow_nan=False)
+    if args.report:
+        write_whole(args.report, text + "\n")
+    if args.plot:
+        plot_comparison(comparison, args.plot)
+    if not args.json:
+        text = comparison_markdown(comparison) if args.markdown else comparison_text(comparison)
+    print(text)
+    return 0
+
+
+def _compare(args: argparse.Namespace) -> Comparison:
+    from emoscope.evaluation import compare, load_classifiers, measure_footprint
+    from emoscope.evaluation.comparison import check_comparable
+
+    classifiers = load_classifiers(args.models)
+    examples = _examples(args, classifiers[args.models[0]])
+    check_comparable(classifiers, examples)
+    timed = examples.texts[: args.speed_texts]
+    return compare(
+        classifiers,
+        examples,
+        rounds=args.rounds,
+        speed_texts=args.speed_texts,
+        footprints={name: measure_footprint(name, timed, memory=not args.no_memory) for name in classifiers},
+    )
+
+
+def _examples(args: argparse.Namespace, classifier: Classifier) -> Examples:
+    """The rows, with the classifier's labels; where those do not fit, with their own, for an error that names both."""
+    try:
+        splits = read_splits(args, labels_for(args, classifier))
+    except DataError:
+        if args.labels:
+            raise
+        splits = read_splits(args, None)
+    return choose_split(splits, args)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 1, got {text!r}")
+    return int(text)

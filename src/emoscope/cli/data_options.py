@@ -1,0 +1,80 @@
+"""The flags that say which labelled rows a command reads, and the reading."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from emoscope.errors import DataError
+
+if TYPE_CHECKING:
+    from emoscope.classifier import Classifier
+    from emoscope.data import Examples
+    from emoscope.labels import Labels
+
+
+def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) -> None:
+    """Flags of every command that reads labelled rows.
+
+    Args:
+        parser: the command's.
+        default_labels: what the labels are without `--labels`, in words.
+    """
+    parser.add_argument("--data", required=True, metavar="D", help="folder of splits, file, or Hub id")
+    parser.add_argument(
+        "--labels",
+        metavar="L",
+        help=f"the data's labels in index order: a file, one a line, or a,b,c (default: {default_labels})",
+    )
+    parser.add_argument("--text-column", default="text", metavar="C", help="name or number (from 0); default: text")
+    parser.add_argument("--label-column", default="label", metavar="C", help="name or number (from 0); default: label")
+
+
+def add_split_argument(parser: argparse.ArgumentParser) -> None:
+    """The flag that names one split."""
+    parser.add_argument("--split", metavar="S", help="default: validation if there, else the only one")
+
+
+def read_splits(args: argparse.Namespace, labels: Labels | None) -> dict[str, Examples]:
+    """Every split of `--data`; with `labels` None the data's own."""
+    from emoscope.data import load_splits
+
+    return load_splits(
+        args.data,
+        labels=labels,
+        multi_label=getattr(args, "multi_label", False),
+        text_column=args.text_column,
+        label_column=args.label_column,
+    )
+
+
+def given_labels(args: argparse.Namespace) -> Labels | None:
+    """The labels that `--labels` names, None without it."""
+    from emoscope.labels import Labels
+
+    return Labels.read(args.labels) if args.labels else None
+
+
+def labels_for(args: argparse.Namespace, classifier: Classifier) -> Labels:
+    """The labels that `--labels` names, else the classifier's; the six emotions always in their own order."""
+    from emoscope.labels import EMOTIONS, Labels
+
+    own = Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
+    return given_labels(args) or own
+
+
+def choose_split(splits: dict[str, Examples], args: argparse.Namespace) -> Examples:
+    """The split that `--split` names; without it validation, or the only one.
+
+    Raises:
+        DataError: no such split.
+    """
+    from emoscope.tables import SPLIT_OF_STEM
+
+    if args.split is None and len(splits) == 1:
+        return next(iter(splits.values()))
+    split = args.split or "validation"
+    for name in (split, SPLIT_OF_STEM.get(split, split)):
+        if name in splits:
+            return splits[name]
+    raise DataError(f"{args.data} has no split {split!r}; name one of them: --split {'|'.join(splits)}")

@@ -1,0 +1,243 @@
+"""Classifiers compared on the same rows in one run: quality, paired tests, speed, size and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError
+from emoscope.evaluation.footprint import Footprint
+from emoscope.evaluation.intervals import LEVEL, RESAMPLES, bootstrap_intervals
+from emoscope.evaluation.metrics import averages, confusion_matrix, expected_calibration_error, row_losses
+from emoscope.evaluation.published import published
+from emoscope.evaluation.significance import holm, mcnemar, paired_bootstrap
+from emoscope.evaluation.timing import WARM_UP_TEXTS
+
+if TYPE_CHECKING:
+    from emoscope.classifier import Classifier, EmotionClassifier
+    from emoscope.data import Examples
+
+Comparison = dict[str, Any]
+"""What `compare` returns: `json.dumps` writes it as it is, it holds no NaN, shares are in [0, 1].
+
+- `dataset` {name, split, rows, fingerprint}
+- `models`, a list of {model, accuracy, f1_macro, f1_weighted, loss (nats), ece, intervals {metric: {low,
+  high}}, samples_per_second {median, low, high, rounds}, parameters, size_bytes, peak_rss_bytes}; the
+  last three are null where unknown
+- `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, accuracy and f1_macro {difference (a
+  less b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below 0.05, else which is
+  better
+- `settings` {level, alpha, correction, resamples, seed, rounds, speed_texts}
+- `published`, the model card's own table: nothing measured here
+"""
+
+ALPHA = 0.05
+SPEED_TEXTS = 512
+ROUNDS = 3
+METRICS = ("accuracy", "f1_macro", "f1_weighted")
+TESTS = ("mcnemar", "accuracy", "f1_macro")
+
+
+def compare(
+    classifiers: Mapping[str, Classifier],
+    examples: Examples,
+    *,
+    rounds: int = ROUNDS,
+    speed_texts: int = SPEED_TEXTS,
+    seed: int = 0,
+    footprints: Mapping[str, Footprint] | None = None,
+) -> Comparison:
+    """Score the same rows with every classifier, test each pair, and time them in turns.
+
+    The rounds of the timing go A B C A B C ..., so that a machine that slows down slows all of them. Every
+    classifier has scored all rows before, so its caches are warm.
+
+    Args:
+        classifiers: by the name that the comparison gives them; their labels may stand in another order
+            than the data's.
+        examples: the rows, one label each.
+        rounds: how often each classifier is timed.
+        speed_texts: how many of the first rows are timed, at most.
+        seed: of the bootstrap.
+        footprints: size and memory of the classifiers that they are known of, by name.
+
+    Returns:
+        See `Comparison`.
+
+    Raises:
+        DataError, LabelError: see `check_comparable`.
+        ModelError: a classifier fails, or what it returns are not probabilities.
+        ValueError: no classifier, or `rounds` or `speed_texts` below 1.
+    """
+    if not classifiers or rounds < 1 or speed_texts < 1:
+        raise ValueError("compare needs one classifier, one round and one text for the speed at least")
+    check_comparable(classifiers, examples)
+    timed = examples.texts[:speed_texts]
+    scored = {name: _score(name, classifier, examples) for name, classifier in classifiers.items()}
+    speeds = _speeds(classifiers, timed, rounds)
+    models = [
+        {
+            "model": name,
+            **_quality(scored[name], examples, seed),
+            "samples_per_second": speeds[name],
+            "parameters": getattr(classifier, "parameters", None),
+            **asdict((footprints or {}).get(name, Footprint())),
+        }
+        for name, classifier in classifiers.items()
+    ]
+    return {
+        "dataset": _dataset(examples),
+        "models": models,
+        "pairs": _pairs({name: rows.argmax(1) for name, rows in scored.items()}, examples, seed),
+        "settings": _settings() | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
+        "published": published(),
+    }
+
+
+def load_classifiers(names: Sequence[str]) -> dict[str, EmotionClassifier]:
+    """Load models that can be compared: each exists, and all have the same labels.
+
+    Args:
+        names: as `EmotionClassifier.from_pretrained` takes them.
+
+    Raises:
+        ModelError: a name stands twice, or its model cannot be loaded; any other EmoscopeError of the loading
+            is raised with the name of the model before its message.
+        LabelError: two models have different labels.
+    """
+    classifiers: dict[str, EmotionClassifier] = {}
+    for name in names:
+        if name in classifiers:
+            raise ModelError(f"model {name!r} is given twice; give each model once")
+        classifiers[name] = _load(name)
+        first, *_ = classifiers
+        if set(classifiers[name].labels) != set(classifiers[first].labels):
+            raise LabelError(
+                f"model {name!r} has the labels {', '.join(classifiers[name].labels)}, but {first!r} has "
+                f"{', '.join(classifiers[first].labels)}; compare models with the same labels"
+            )
+    return classifiers
+
+
+def check_comparable(classifiers: Mapping[str, Classifier], examples: Examples) -> None:
+    """Hold the classifiers' labels against the data's, before anything is scored.
+
+    Raises:
+        DataError: the data has no rows, or any number of labels a row.
+        LabelError: a classifier's labels are not the data's.
+    """
+    if not len(examples):
+        raise DataError(f"{examples.name} has no rows to compare on; name a file or split that has some")
+    if examples.multi_label:
+        raise DataError(f"{examples.name} has any number of labels a row; compare on data with one label a row")
+    wanted = examples.labels.names
+    for name, classifier in classifiers.items():
+        if set(classifier.labels) != set(wanted):
+            raise LabelError(
+                f"model {name!r} has the labels {', '.join(classifier.labels)}, but the data has {', '.join(wanted)}; "
+                "compare models on data with their own labels"
+            )
+
+
+def _load(name: str) -> EmotionClassifier:
+    from emoscope.classifier import EmotionClassifier
+
+    try:
+        return EmotionClassifier.from_pretrained(name)
+    except EmoscopeError as error:
+        raise type(error)(f"model {name!r}: {error}") from error
+
+
+def _dataset(examples: Examples) -> dict[str, Any]:
+    return {
+        "name": examples.name,
+        "split": examples.split,
+        "rows": len(examples),
+        "fingerprint": examples.fingerprint,
+    }
+
+
+def _settings() -> dict[str, Any]:
+    return {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "correction": "Holm"}
+
+
+def _score(name: str, classifier: Classifier, examples: Examples) -> NDArray[Any]:
+    """Checked probabilities (rows, labels), with the columns in the order of the data's labels."""
+    try:
+        rows = classifier.predict_proba(examples.texts)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"model {name!r} cannot score {examples.name}: {reason}") from error
+    expected = (len(examples), len(classifier.labels))
+    if rows.shape != expected:
+        raise ModelError(f"model {name!r} returned probabilities of shape {rows.shape}, expected {expected}")
+    if not (rows.min() >= 0 and np.all(np.abs(rows.sum(1) - 1) < 1e-3)):
+        raise ModelError(
+            f"model {name!r} returned rows that are not probabilities with a sum of 1; "
+            "only models of one label a text can be compared"
+        )
+    return rows[:, [classifier.labels.index(label) for label in examples.labels.names]]
+
+
+def _quality(probabilities: NDArray[Any], examples: Examples, seed: int) -> dict[str, Any]:
+    truth = examples.label_ids
+    confusion = confusion_matrix(truth, probabilities.argmax(1), len(examples.labels))
+    scores, losses = averages(confusion), row_losses(probabilities, truth)
+    intervals = bootstrap_intervals(confusion, losses, seed=seed)
+    return {
+        **{metric: scores[metric] for metric in METRICS},
+        "loss": float(losses.mean()),
+        "ece": expected_calibration_error(probabilities, truth),
+        "intervals": {metric: interval._asdict() for metric, interval in intervals.items()},
+    }
+
+
+def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed: int) -> list[dict[str, Any]]:
+    pairs = [
+        {"a": a, "b": b, **_tests(predicted[a], predicted[b], examples, seed)} for a, b in combinations(predicted, 2)
+    ]
+    for test in TESTS:
+        for pair, p in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
+            pair[test]["p_holm"] = p
+    for pair in pairs:
+        pair["verdict"] = _verdict(pair)
+    return pairs
+
+
+def _tests(a: NDArray[np.int64], b: NDArray[np.int64], examples: Examples, seed: int) -> dict[str, Any]:
+    truth = examples.label_ids
+    differences = paired_bootstrap(truth, a, b, len(examples.labels), seed=seed)
+    return {
+        "mcnemar": asdict(mcnemar(a == truth, b == truth)),
+        **{metric: asdict(difference) for metric, difference in differences.items()},
+    }
+
+
+def _verdict(pair: Mapping[str, Any]) -> str:
+    test = pair["mcnemar"]
+    if test["p_holm"] >= ALPHA:
+        return "tie"
+    return f"{pair['a'] if test['only_a'] > test['only_b'] else pair['b']} better"
+
+
+def _speeds(classifiers: Mapping[str, Classifier], texts: Sequence[str], rounds: int) -> dict[str, dict[str, Any]]:
+    """Texts per second of each classifier, measured in turns."""
+    for classifier in classifiers.values():
+        classifier.predict_proba(texts[:WARM_UP_TEXTS])
+    speeds: dict[str, list[float]] = {name: [] for name in classifiers}
+    for _ in range(rounds):
+        for name, classifier in classifiers.items():
+            start = perf_counter()
+            classifier.predict_proba(texts)
+            speeds[name].append(len(texts) / (perf_counter() - start))
+    return {
+        name: {"median": median(values), "low": min(values), "high": max(values), "rounds": values}
+        for name, values in speeds.items()
+    }

@@ -1,0 +1,15 @@
+"""Checkpoints on torch, under the same runtime contract as `OnnxModel`. Needs the extra `torch`.
+
+It knows no text and no label; `EmotionClassifier.from_pretrained` composes it with the rest.
+"""
+
+from __future__ import annotations
+
+from emoscope.errors import require_extra
+
+require_extra("torch")
+
+from emoscope.torch_runtime.checkpoint import read_module, read_tokenizer
+from emoscope.torch_runtime.model import TorchModel
+
+__all__ = ["TorchModel", "read_module", "read_tokenizer"]

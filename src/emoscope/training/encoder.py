@@ -1,0 +1,232 @@
+"""Fine-tunes a pretrained encoder with the Hugging Face Trainer: recipe and examples in, checkpoint folder out.
+
+A run lives in `OUTPUT.partial` until it is done. Every epoch ends in a checkpoint there, from which a run that was
+killed continues to the same result. Several devices: `torchrun -m emoscope train ...`, unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    DataCollatorWithPadding,
+    EarlyStoppingCallback,
+    EvalPrediction,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+from transformers.integrations.integration_utils import TensorBoardCallback
+from transformers.trainer_utils import PredictionOutput
+
+from emoscope.calibration import probabilities, tune_thresholds
+from emoscope.data import Examples
+from emoscope.errors import ModelError, RecipeError, require_extra
+from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
+from emoscope.model_folder import resolve
+from emoscope.text import FORMS
+from emoscope.training.config import EncoderConfig
+from emoscope.training.progress import OnProgress, Progress, no_progress
+
+ENCODER_FILES = (
+    "config.json",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+)
+
+
+def fine_tune(
+    config: EncoderConfig,
+    splits: Mapping[str, Examples],
+    folder: Path,
+    *,
+    resume: bool = False,
+    report_to: str = "none",
+    progress: OnProgress = no_progress,
+) -> None:
+    """Fine-tune and leave the best epoch (by weighted F1 on validation) in `folder`, in the Hugging Face layout.
+
+    Args:
+        config: the recipe.
+        splits: "train" and "validation".
+        folder: where to write; checkpoints of the run go into `folder/checkpoints`.
+        resume: continue from the newest whole checkpoint there.
+        report_to: "tensorboard" logs every step into `folder/tensorboard`, "none" nothing.
+        progress: called after each step and each epoch's evaluation.
+
+    Raises:
+        ModelError: no such encoder.
+        RecipeError: `text_form` does not exist.
+    """
+    if config.text_form not in FORMS:
+        raise RecipeError(f"unknown text_form {config.text_form!r}; allowed: {', '.join(FORMS)}")
+    source = resolve(config.model, files=ENCODER_FILES)
+    if not (source / "config.json").is_file():
+        raise ModelError(f"{source} is no encoder to fine-tune: config.json is missing")
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    model = _classifier(source, splits["train"], config)
+    validation = _Tokens(splits["validation"], tokenizer, config)
+    trainer = Trainer(
+        model=model,
+        args=_arguments(config, folder / "checkpoints"),
+        data_collator=DataCollatorWithPadding(tokenizer),
+        train_dataset=_Tokens(splits["train"], tokenizer, config),
+        eval_dataset=validation,
+        processing_class=tokenizer,
+        compute_metrics=partial(_metrics, multi_label=splits["train"].multi_label),
+        callbacks=_callbacks(config, folder, report_to, progress),
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train(resume_from_checkpoint=_newest_whole(folder / "checkpoints") if resume else None)
+    scored = trainer.predict(validation) if splits["train"].multi_label else None
+    if trainer.is_world_process_zero():
+        _save(trainer, tokenizer, config, folder)
+        if scored is not None:
+            _extend_config(folder, thresholds=_thresholds(scored))
+
+
+def _classifier(source: Path, train: Examples, config: EncoderConfig) -> PreTrainedModel:
+    torch.manual_seed(config.seed)
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+        source,
+        num_labels=len(train.labels),
+        id2label=train.labels.id2label,
+        label2id=train.labels.label2id,
+        problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
+        dtype=torch.float32,
+    )
+    return model
+
+
+def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=config.epochs,
+        per_device_train_batch_size=config.batch_size,
+        per_device_eval_batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        train_sampling_strategy="group_by_length",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="f1_weighted",
+        greater_is_better=True,
+        use_cpu=not torch.accelerator.is_available(),
+        ddp_find_unused_parameters=False,
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        logging_steps=1,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        seed=config.seed,
+    )
+
+
+def _metrics(prediction: EvalPrediction, *, multi_label: bool) -> dict[str, float]:
+    truth, logits = np.asarray(prediction.label_ids), np.asarray(prediction.predictions)
+    if multi_label:
+        return averages(indicator_counts(truth > 0, logits >= 0))
+    return averages(confusion_matrix(truth, logits.argmax(axis=1), logits.shape[1]))
+
+
+def _callbacks(config: EncoderConfig, folder: Path, report_to: str, progress: OnProgress) -> list[TrainerCallback]:
+    callbacks: list[TrainerCallback] = [_Reporter(progress)]
+    if config.patience:
+        callbacks.append(EarlyStoppingCallback(config.patience))
+    if report_to == "tensorboard":
+        require_extra("tensorboard")
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(folder / "tensorboard"))
+        callbacks.append(TensorBoardCallback(writer))  # type: ignore[no-untyped-call]
+    return callbacks
+
+
+class _Tokens(Dataset[dict[str, Any]]):
+    """Token ids of each row, and its label id or (multi-label) its indicators as float."""
+
+    def __init__(self, examples: Examples, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig) -> None:
+        texts = [FORMS[config.text_form](text) for text in examples.texts]
+        self._encoded = tokenizer(texts, truncation=True, max_length=config.max_length)
+        label_ids = examples.label_ids.astype(np.float32) if examples.multi_label else examples.label_ids
+        self._label_ids = label_ids.tolist()
+
+    def __len__(self) -> int:
+        return len(self._label_ids)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {name: values[row] for name, values in self._encoded.items()} | {"labels": self._label_ids[row]}
+
+
+class _Reporter(TrainerCallback):
+    """Passes the Trainer's steps and evaluations on; the Trainer itself prints nothing."""
+
+    def __init__(self, progress: OnProgress) -> None:
+        self._progress = progress
+        self._metrics: dict[str, float] = {}
+        self._loss = float("nan")
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any) -> None:
+        logs = rest.get("logs") or {}
+        self._loss = logs.get("loss", self._loss)
+        if "eval_f1_weighted" in logs:
+            self._metrics = {"accuracy": logs["eval_accuracy"], "f1_weighted": logs["eval_f1_weighted"]}
+        if state.is_world_process_zero:
+            self._progress(Progress("encoder", state.global_step, state.max_steps, self._loss, self._metrics))
+
+
+def _newest_whole(folder: Path) -> str | None:
+    """The newest checkpoint whose last file is whole: a kill in the middle of a save leaves a part of one."""
+    numbered = sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.rpartition("-")[2]))
+    for checkpoint in numbered:
+        try:
+            json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return str(checkpoint)
+    return None
+
+
+def _save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig, folder: Path) -> None:
+    trainer.save_model(str(folder))
+    tokenizer.save_pretrained(folder)
+    (folder / "training_args.bin").unlink(missing_ok=True)
+    _extend_config(folder, text_form=config.text_form, max_length=config.max_length)
+    (folder / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
+
+
+def _extend_config(folder: Path, **values: Any) -> None:
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | values
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _thresholds(scored: PredictionOutput) -> list[float]:
+    """The probability from which each label applies, with the best F1 on validation."""
+    scores = probabilities(np.asarray(scored.predictions), multi_label=True)
+    return tune_thresholds(scores, np.asarray(scored.label_ids) > 0)

@@ -1,0 +1,247 @@
+"""Fine-tuning of encoders, on the tiny checkpoints of the small Hub."""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+for module in ("torch", "transformers", "accelerate", "datasets"):
+    pytest.importorskip(module)
+
+from huggingface_hub import ModelCard
+
+import tiny
+from emoscope import EmotionClassifier
+from emoscope.calibration import tune_thresholds
+from emoscope.errors import ModelError, RecipeError
+from emoscope.training import train
+from emoscope.training.config import CompactConfig, EncoderConfig
+from hub.repositories import FAMILIES
+
+METRICS = ("accuracy", "f1_macro", "f1_weighted", "loss", "confusion")
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
+
+
+@pytest.fixture(scope="module")
+def config(hub):
+    encoder = hub.repository(FAMILIES[0].encoder).folder
+    return EncoderConfig(model=str(encoder), epochs=4, batch_size=16, learning_rate=3e-3, max_length=32)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(config, splits, tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs") / "encoder"
+    steps = []
+    report = train(config, splits, output, report_to="tensorboard", progress=steps.append)
+    return output, report, steps
+
+
+def test_it_learns_what_can_be_learnt(config, tmp_path):
+    splits = {"train": tiny.examples("train", repeat=2), "validation": tiny.examples("validation")}
+    report = train(replace(config, epochs=15), splits, tmp_path / "run")
+    assert report["accuracy"] > 0.6
+
+
+def test_multi_label_with_thresholds_tuned_on_validation(config, splits, tmp_path):
+    def with_second_label(rows):
+        indicators = np.eye(6, dtype=bool)[rows.label_ids]
+        indicators[:, 0] |= np.arange(len(rows)) % 3 == 0
+        return replace(rows, label_ids=indicators)
+
+    both = {name: with_second_label(rows) for name, rows in splits.items()}
+    report = train(replace(config, epochs=2), both, tmp_path / "run")
+    classifier = EmotionClassifier.from_pretrained(tmp_path / "run")
+    scores = classifier.predict_proba(both["validation"].texts)
+    assert report["thresholds"] == dict(zip(classifier.labels, classifier.thresholds, strict=True))
+    assert list(classifier.thresholds) == pytest.approx(tune_thresholds(scores, both["validation"].label_ids), abs=1e-4)
+    assert ModelCard.load(tmp_path / "run" / "README.md").data.eval_results
+    given = [set(prediction.labels) for prediction in classifier.predict(both["validation"].texts)]
+    expected = [
+        {name for name, t, p in zip(classifier.labels, classifier.thresholds, row, strict=True) if p >= t}
+        for row in scores.tolist()
+    ]
+    assert given == expected
+
+
+def test_the_student_refuses_multi_label_data(splits, tmp_path):
+    rows = {name: replace(rows, label_ids=np.eye(6, dtype=bool)[rows.label_ids]) for name, rows in splits.items()}
+    with pytest.raises(RecipeError, match="one label a text"):
+        train(CompactConfig(), rows, tmp_path / "run")
+
+
+def test_folder_holds_a_whole_checkpoint(undisturbed):
+    output, report, _ = undisturbed
+    names = {file.name for file in output.iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json", "recipe.toml", "report.json", "README.md"} <= names
+    assert not names & {"checkpoints", "run.json", "training_args.bin"}
+    assert json.loads((output / "report.json").read_text()) == report
+    assert json.loads((output / "config.json").read_text())["id2label"]["1"] == "joy"
+    assert list((output / "tensorboard").glob("events.*"))
+    assert not list(output.parent.glob("*.partial"))
+
+
+def test_the_best_epoch_was_kept(undisturbed):
+    output, report, _ = undisturbed
+    history = json.loads((output / "history.json").read_text())
+    best = max(entry["eval_f1_weighted"] for entry in history if "eval_f1_weighted" in entry)
+    assert report["f1_weighted"] == pytest.approx(best, abs=1e-6)
+
+
+def test_transformers_loads_the_folder_with_equal_scores(undisturbed):
+    from transformers import pipeline
+
+    output, _, _ = undisturbed
+    texts = ["i feel happy today", "they made me feel angry and then very sad"]
+    theirs = pipeline("text-classification", model=str(output), top_k=None, device="cpu")(texts)
+    for ours, expected in zip(EmotionClassifier.from_pretrained(output)(texts), theirs, strict=True):
+        assert [row["label"] for row in ours] == [row["label"] for row in expected]
+        assert [row["score"] for row in ours] == pytest.approx([row["score"] for row in expected], abs=1e-5)
+
+
+def test_card_is_valid_and_holds_every_measured_metric(undisturbed):
+    output, report, _ = undisturbed
+    card = ModelCard.load(output / "README.md")
+    values = {result.metric_name: result.metric_value for result in card.data.eval_results}
+    assert values["Accuracy"] == report["accuracy"]
+    assert values["Weighted recall"] == report["recall_weighted"]
+    assert len(values) == 9
+    assert card.data.base_model is None
+    assert "kept, so the figures are a little higher" in card.content
+
+
+def test_progress_reaches_the_last_step_with_metrics(undisturbed):
+    steps = undisturbed[2]
+    assert steps[-1].done == steps[-1].total == 4 * 8
+    assert set(steps[-1].metrics) == {"accuracy", "f1_weighted"}
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.encoder)
+def test_every_family_trains(hub, family, splits, tmp_path):
+    config = EncoderConfig(model=str(hub.repository(family.encoder).folder), epochs=1, batch_size=16, max_length=32)
+    report = train(config, splits, tmp_path / "run")
+    assert report["dataset"]["rows"] == 120
+    assert EmotionClassifier.from_pretrained(tmp_path / "run").labels[5] == "surprise"
+
+
+def test_patience_stops_early(config, splits, tmp_path):
+    hopeless = replace(config, learning_rate=0.0, patience=1, epochs=6)
+    train(hopeless, splits, tmp_path / "run")
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert max(entry["epoch"] for entry in history) == 2
+
+
+def _train_in_child(config, splits, output, resume):
+    train(config, splits, output, resume=resume)
+
+
+def test_killed_ten_times_and_resumed_it_ends_the_same(config, splits, undisturbed, tmp_path):
+    """SIGKILL at random moments; the forkserver imports torch once for all the runs."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["emoscope.training.trainer", "transformers.models.distilbert"])
+    output, kills, seconds = tmp_path / "run", 0, random.Random(0)
+    while not output.exists():
+        process = context.Process(target=_train_in_child, args=(config, splits, output, True))
+        process.start()
+        process.join(seconds.uniform(1.0, 4.0) if kills < 10 else None)
+        if process.exitcode is None:
+            os.kill(process.pid, signal.SIGKILL)
+            process.join()
+            kills += 1
+        elif process.exitcode == 0 and kills < 10:
+            kills += 1
+            _undo(output, seconds)
+        assert process.exitcode in (0, -signal.SIGKILL)
+    report = json.loads((output / "report.json").read_text())
+    assert {name: report[name] for name in METRICS} == {name: undisturbed[1][name] for name in METRICS}
+
+
+def _undo(output, seconds):
+    """It was done before it could be killed: take it away, so that ten kills happen."""
+    import shutil
+
+    shutil.rmtree(output)
+    time.sleep(seconds.uniform(0, 0.1))
+
+
+def test_an_interrupted_run_is_refused_without_resume_and_with_another_recipe(config, splits, tmp_path):
+    class StopError(Exception):
+        pass
+
+    def stop(progress):
+        if progress.done == 12:
+            raise StopError
+
+    with pytest.raises(StopError):
+        train(config, splits, tmp_path / "run", progress=stop)
+    with pytest.raises(RecipeError, match="--resume continues it"):
+        train(config, splits, tmp_path / "run")
+    with pytest.raises(RecipeError, match="another recipe"):
+        train(replace(config, seed=7), splits, tmp_path / "run", resume=True)
+    fewer = {**splits, "train": splits["train"].subset(range(60))}
+    with pytest.raises(RecipeError, match="another rows of train"):
+        train(config, fewer, tmp_path / "run", resume=True)
+
+
+def test_a_half_written_checkpoint_is_passed_over(tmp_path):
+    from emoscope.training.encoder import _newest_whole
+
+    for step, content in ((8, '{"global_step": 8}'), (16, '{"global_s'), (24, None)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if content is not None:
+            (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
+    assert _newest_whole(tmp_path) == str(tmp_path / "checkpoint-8")
+    assert _newest_whole(tmp_path / "nothing") is None
+
+
+def test_no_such_encoder_is_an_error(splits, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ModelError, match=r"config\.json"):
+        train(EncoderConfig(model=str(tmp_path / "empty")), splits, tmp_path / "run")
+
+
+def test_unknown_text_form_is_an_error(config, splits, tmp_path):
+    with pytest.raises(RecipeError, match="'shouted'; allowed: raw, plain"):
+        train(replace(config, text_form="shouted"), splits, tmp_path / "run")
+
+
+def test_two_processes_through_torchrun(config, splits, tmp_path):
+    for split, rows in splits.items():
+        lines = [f"{text};{rows.labels.names[i]}\n" for text, i in zip(rows.texts, rows.label_ids, strict=True)]
+        (tmp_path / f"{split}.txt").write_text("".join(lines))
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command = [
+        "-m",
+        "emoscope",
+        "train",
+        "--model",
+        config.model,
+        "--data",
+        str(tmp_path),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    flags = ["--epochs", "2", "--batch-size", "8", "--learning-rate", "0.003", "--max-length", "32"]
+    result = subprocess.run(
+        [*torchrun, *command, *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.count("macro F1") == 1
+    history = json.loads((tmp_path / "run" / "history.json").read_text())
+    assert max(entry["step"] for entry in history) == 2 * 8
