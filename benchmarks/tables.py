@@ -120,11 +120,44 @@ def _dependencies() -> str:
     return _table("| distribution | MB | buys |", rows)
 
 
+def _minilm() -> str:
+    rows = [
+        _row(
+            f"{epoch['epoch']:.0f}",
+            *(f"{epoch[key]:.4f}" for key in ("eval_accuracy", "eval_f1_macro", "eval_f1_weighted")),
+        )
+        for epoch in _result("minilm")["epochs"]
+    ]
+    return _table("| epoch | accuracy | macro F1 | weighted F1 |", rows)
+
+
+def _comparison() -> str:
+    from emoscope.evaluation import comparison_markdown
+
+    return comparison_markdown(_result("comparison")).rstrip() + "\n"
+
+
+def _full_size() -> str:
+    rows = [
+        _row(
+            name,
+            f"{family['parameters'] / 1e6:.2f}",
+            f"{family['published_millions']:.2f}",
+            f"{family['card_metrics']}",
+        )
+        for name, family in _result("full_size")["families"].items()
+    ]
+    return _table("| family | parameters, millions | published | metrics in its card |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
     "speed": _speed,
     "dependencies": _dependencies,
+    "minilm": _minilm,
+    "comparison": _comparison,
+    "full_size": _full_size,
 }
 
 if __name__ == "__main__":

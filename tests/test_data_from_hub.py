@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+for module in ("pyarrow", "safetensors", "datasets"):
+    pytest.importorskip(module)
+
 from hub.fixtures import RunWithHub
 from hub.repositories import DATASET
 from hub.sentences import splits

@@ -1,10 +1,42 @@
-"""Uploads to the Hugging Face Hub."""
+"""The Hugging Face Hub: downloads whose digests are checked, and uploads; every failure is one line."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from logging import ERROR
 from pathlib import Path
 
-from emoscope.errors import ModelError
+from emoscope.checksums import sha256
+from emoscope.errors import ChecksumError, ModelError
+
+
+def download(hub_id: str, files: Sequence[str]) -> Path:
+    """Bring files of a model repository into the Hub's cache, and check them.
+
+    Args:
+        hub_id: "owner/name".
+        files: which, as patterns; those that the repository lacks are no error.
+
+    Returns:
+        The folder in the cache.
+
+    Raises:
+        ModelError: there is no such repository, or it cannot be downloaded.
+        ChecksumError: a downloaded file is damaged; it is removed, so that the next try downloads it again.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        with _no_warnings():
+            folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
+    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
+        raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
+    _verify_downloads(folder, files)
+    return folder
 
 
 def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
@@ -22,7 +54,6 @@ def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
         ModelError: no such folder, a file is missing, the card is no valid model card, or the Hub refused.
     """
     from huggingface_hub import HfApi, ModelCard
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
     for name in ("config.json", "README.md"):
         if not (folder / name).is_file():
@@ -30,17 +61,73 @@ def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
     try:
         ModelCard.load(folder / "README.md")
     except Exception as error:  # what does not parse is an error of the YAML library
-        reason = _reason(error)
+        reason = str(error).splitlines()[0]
         raise ModelError(f"{folder / 'README.md'} is no valid model card: {reason}; nothing was uploaded") from error
     api = HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
         commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload by emoscope push")
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
+    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
         raise ModelError(f"{repository} could not be pushed: {_reason(error)}") from error
     return str(commit.commit_url)
 
 
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """The Hub's client logs every attempt of its own; what is left in the end is raised."""
+    from huggingface_hub.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(ERROR)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
 def _reason(error: Exception) -> str:
-    """The first line of an error; its name where it says nothing."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    """Why a download failed, and what to do, in one line."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError):
+        return "it is not (or not whole) in the cache, and HF_HUB_OFFLINE is set; unset it to download"
+    if status in (401, 403) and (isinstance(cause, GatedRepoError) or not isinstance(cause, RepositoryNotFoundError)):
+        return f"no access (status {status}); accept the model's terms on its page, and set HF_TOKEN to a valid token"
+    if isinstance(cause, RepositoryNotFoundError):
+        return f"no such model (status {status}); check the id; a private one needs HF_TOKEN"
+    if status is not None:
+        return f"it answered with status {status}; try again later"
+    text = (str(cause).strip() or "no message").splitlines()[0]
+    if isinstance(cause, OSError | ValueError):
+        return text
+    return f"the connection failed or broke off ({type(cause).__name__}: {text}); check the network and try again"
+
+
+def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
+    """Check files of the Hub's cache, where a file is a link to a blob that is named by its digest."""
+    for link in folder.rglob("*"):
+        name = link.relative_to(folder).as_posix()
+        if not (link.is_symlink() and link.is_file() and any(fnmatchcase(name, pattern) for pattern in patterns)):
+            continue
+        blob = link.resolve()
+        if not _is_whole(blob):
+            link.unlink(missing_ok=True)
+            blob.unlink(missing_ok=True)
+            raise ChecksumError(
+                f"{name} was damaged on its way from the Hub: its digest is not {blob.name}; "
+                "it is removed from the cache, try again"
+            )
+
+
+def _is_whole(blob: Path) -> bool:
+    """Whether a blob equals its name: a large file's SHA-256, a small file's SHA-1 (Git's; plain on some mirrors)."""
+    if re.fullmatch("[0-9a-f]{64}", blob.name):
+        return sha256(blob) == blob.name
+    if re.fullmatch("[0-9a-f]{40}", blob.name):
+        content = blob.read_bytes()
+        forms = (b"blob %d\0" % len(content) + content, content)
+        return blob.name in [hashlib.sha1(form, usedforsecurity=False).hexdigest() for form in forms]
+    return True

@@ -7,18 +7,16 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from fnmatch import fnmatchcase
-from logging import ERROR
 from pathlib import Path
 from typing import Any
 
+from emoscope.checksums import sha256
 from emoscope.errors import ChecksumError, ModelError
+from emoscope.hub import download
 from emoscope.labels import Labels
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -159,15 +157,6 @@ def write_manifest(path: Path, **values: Any) -> None:
     (path / MANIFEST).write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def resolve(
     name_or_path: str | Path | None, *, files: Sequence[str] = LIGHT_FILES, one_of: Sequence[Sequence[str]] = ()
 ) -> Path:
@@ -192,87 +181,14 @@ def resolve(
             f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'"
         )
     for kind in one_of:
-        folder = _download(name_or_path, [*files, *kind])
+        folder = download(name_or_path, [*files, *kind])
         if _holds(folder, kind):
             return folder
-    return _download(name_or_path, files)
+    return download(name_or_path, files)
 
 
 def _holds(folder: Path, patterns: Sequence[str]) -> bool:
     return any(file.is_file() for pattern in patterns for file in folder.glob(pattern))
-
-
-def _download(hub_id: str, files: Sequence[str]) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        with _no_warnings():
-            folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
-    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
-        raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
-    _verify_downloads(folder, files)
-    return folder
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """The Hub's client logs every attempt of its own; what is left in the end is raised."""
-    from huggingface_hub.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
-
-
-def _reason(error: Exception) -> str:
-    """Why a download failed, and what to do, in one line."""
-    from huggingface_hub import constants
-    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
-
-    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
-    status = getattr(getattr(cause, "response", None), "status_code", None)
-    if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError):
-        return "it is not (or not whole) in the cache, and HF_HUB_OFFLINE is set; unset it to download"
-    if status in (401, 403) and (isinstance(cause, GatedRepoError) or not isinstance(cause, RepositoryNotFoundError)):
-        return f"no access (status {status}); accept the model's terms on its page, and set HF_TOKEN to a valid token"
-    if isinstance(cause, RepositoryNotFoundError):
-        return f"no such model (status {status}); check the id; a private one needs HF_TOKEN"
-    if status is not None:
-        return f"it answered with status {status}; try again later"
-    text = (str(cause).strip() or "no message").splitlines()[0]
-    if isinstance(cause, OSError | ValueError):
-        return text
-    return f"the connection failed or broke off ({type(cause).__name__}: {text}); check the network and try again"
-
-
-def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
-    """Check files of the Hub's cache, where a file is a link to a blob that is named by its digest."""
-    for link in folder.rglob("*"):
-        name = link.relative_to(folder).as_posix()
-        if not (link.is_symlink() and link.is_file() and any(fnmatchcase(name, pattern) for pattern in patterns)):
-            continue
-        blob = link.resolve()
-        if not _is_whole(blob):
-            link.unlink(missing_ok=True)
-            blob.unlink(missing_ok=True)
-            raise ChecksumError(
-                f"{name} was damaged on its way from the Hub: its digest is not {blob.name}; "
-                "it is removed from the cache, try again"
-            )
-
-
-def _is_whole(blob: Path) -> bool:
-    """Whether a blob equals its name: a large file's SHA-256, a small file's SHA-1 (Git's; plain on some mirrors)."""
-    if re.fullmatch("[0-9a-f]{64}", blob.name):
-        return sha256(blob) == blob.name
-    if re.fullmatch("[0-9a-f]{40}", blob.name):
-        content = blob.read_bytes()
-        forms = (b"blob %d\0" % len(content) + content, content)
-        return blob.name in [hashlib.sha1(form, usedforsecurity=False).hexdigest() for form in forms]
-    return True
 
 
 def _verify(path: Path, manifest: Manifest) -> None:

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from hub.repositories import build
-from hub.server import Hub
+if TYPE_CHECKING:
+    from hub.server import Hub
 
 RunWithHub = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -22,6 +23,11 @@ RunWithHub = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """The Hub, serving the four encoders, a fine-tuned model of each, and the data set."""
+    for module in ("numpy", "pyarrow", "safetensors", "tokenizers"):
+        pytest.importorskip(module)
+    from hub.repositories import build
+    from hub.server import Hub
+
     root = tmp_path_factory.mktemp("hub")
     build(root)
     with Hub(root) as hub:

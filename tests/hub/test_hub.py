@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
+for module in ("pyarrow", "safetensors", "torch", "transformers", "datasets"):
+    pytest.importorskip(module)
+
 from hub.fixtures import RunWithHub
 from hub.repositories import DATASET, FAMILIES, build
 from hub.sentences import EMOTIONS, splits
