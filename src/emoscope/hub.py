@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from logging import ERROR
 from pathlib import Path
 
 from emoscope.checksums import sha256
 from emoscope.errors import ChecksumError, ModelError
+from emoscope.quiet import quiet_loggers
 
 
 def download(hub_id: str, files: Sequence[str]) -> Path:
@@ -31,7 +30,7 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        with _no_warnings():
+        with quiet_loggers("huggingface_hub"):
             folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
         raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
@@ -70,19 +69,6 @@ def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
     except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
         raise ModelError(f"{repository} could not be pushed: {_reason(error)}") from error
     return str(commit.commit_url)
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """The Hub's client logs every attempt of its own; what is left in the end is raised."""
-    from huggingface_hub.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(ERROR)
-    try:
-        yield
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def _reason(error: Exception) -> str:

@@ -12,16 +12,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from emoscope.errors import DataError, MissingExtraError, require_extra
+from emoscope.quiet import quiet_loggers
 
 SPLIT_OF_STEM = {
     "train": "train",
@@ -236,7 +235,7 @@ def _hub_tables(hub_id: str, columns: Columns) -> dict[str, Table]:
     import datasets
 
     try:
-        with _quiet("datasets", "huggingface_hub"):
+        with quiet_loggers("datasets", "huggingface_hub"):
             splits = datasets.load_dataset(hub_id)
     except Exception as error:  # the Hub, the network and the files there can fail in any way
         raise DataError(
@@ -244,19 +243,6 @@ def _hub_tables(hub_id: str, columns: Columns) -> dict[str, Table]:
             f"({type(error).__name__}: {_first_line(error)}); check the name and the connection"
         ) from None
     return {split: _hub_table(hub_id, split, table, columns) for split, table in splits.items()}
-
-
-@contextmanager
-def _quiet(*loggers: str) -> Iterator[None]:
-    """Keep loggers silent: what fails for good is an exception, and what is tried again is no news."""
-    levels = {logger: logger.level for logger in map(logging.getLogger, loggers)}
-    try:
-        for logger in levels:
-            logger.setLevel(logging.CRITICAL + 1)
-        yield
-    finally:
-        for logger, level in levels.items():
-            logger.setLevel(level)
 
 
 def _hub_table(hub_id: str, split: str, table: Any, columns: Columns) -> Table:

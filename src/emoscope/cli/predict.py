@@ -91,6 +91,8 @@ def _decode(lines: list[bytes], number: int) -> list[str]:
 
 def _json(text: str, prediction: Prediction) -> str:
     row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+    if prediction.thresholds is not None:
+        row["labels"] = list(prediction.labels)
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 

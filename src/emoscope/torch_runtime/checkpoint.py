@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from logging import ERROR
 from pathlib import Path
 
 import tokenizers
@@ -16,6 +12,7 @@ from torch import Tensor, nn
 from emoscope.compact import CompactModel, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
+from emoscope.quiet import quiet_transformers
 
 
 class _Compact(nn.Module):
@@ -65,7 +62,7 @@ def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
     from transformers import AutoTokenizer
 
     try:
-        with _quiet():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
             backend: tokenizers.Tokenizer = tokenizer.backend_tokenizer
             return backend
@@ -80,7 +77,7 @@ def _sequence_classifier(folder: Path) -> nn.Module:
     from transformers import AutoModelForSequenceClassification
 
     try:
-        with _quiet():
+        with quiet_transformers():
             model, loading = AutoModelForSequenceClassification.from_pretrained(
                 folder,
                 dtype=torch.float32,
@@ -97,24 +94,6 @@ def _sequence_classifier(folder: Path) -> nn.Module:
         )
     module: nn.Module = model
     return module
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """No progress bars and no advice from `transformers` while it loads."""
-    from transformers.utils import logging
-
-    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logging.set_verbosity(ERROR)
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            yield
-        finally:
-            logging.set_verbosity(verbosity)
-            if bars:
-                logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _first_line(error: Exception) -> str:

@@ -38,6 +38,7 @@ from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import resolve
+from emoscope.quiet import quiet_transformers
 from emoscope.text import FORMS
 from emoscope.training.config import EncoderConfig
 from emoscope.training.progress import OnProgress, Progress, no_progress
@@ -100,24 +101,26 @@ def fine_tune(
         callbacks=_callbacks(config, folder, report_to, progress),
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=_newest_whole(folder / "checkpoints") if resume else None)
-    scored = trainer.predict(validation) if splits["train"].multi_label else None
-    if trainer.is_world_process_zero():
-        _save(trainer, tokenizer, config, folder)
-        if scored is not None:
-            _extend_config(folder, thresholds=_thresholds(scored))
+    with quiet_transformers():
+        trainer.train(resume_from_checkpoint=_newest_whole(folder / "checkpoints") if resume else None)
+        scored = trainer.predict(validation) if splits["train"].multi_label else None
+        if trainer.is_world_process_zero():
+            _save(trainer, tokenizer, config, folder)
+    if scored is not None and trainer.is_world_process_zero():
+        _extend_config(folder, thresholds=_thresholds(scored))
 
 
 def _classifier(source: Path, train: Examples, config: EncoderConfig) -> PreTrainedModel:
     torch.manual_seed(config.seed)
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-        source,
-        num_labels=len(train.labels),
-        id2label=train.labels.id2label,
-        label2id=train.labels.label2id,
-        problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
-        dtype=torch.float32,
-    )
+    with quiet_transformers():
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            source,
+            num_labels=len(train.labels),
+            id2label=train.labels.id2label,
+            label2id=train.labels.label2id,
+            problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
+            dtype=torch.float32,
+        )
     return model
 
 
