@@ -617,7 +617,8 @@ SEVERAL = [{"joy", "love"}, set(), {"fear"}, {"anger", "fear", "sadness"}]
 @pytest.mark.parametrize("labels", [Labels(), None])
 def test_a_row_has_any_number_of_labels(tmp_path: Path, suffix: str, labels: Labels | None) -> None:
     in_cells = suffix in (".txt", ".csv", ".tsv")
-    for kind in (str, EMOTIONS.index, lambda name: str(EMOTIONS.index(name))):
+    as_ids = (EMOTIONS.index, lambda name: str(EMOTIONS.index(name)))
+    for kind in (str, *(as_ids if labels else ())):  # a few ids alone do not say whose they are
         lists = [[kind(name) for name in sorted(names)] for names in SEVERAL]
         cells = [",".join(map(str, labels)) for labels in lists] if in_cells else lists
         file = labelled(tmp_path / f"a{suffix}", cells)
@@ -747,3 +748,8 @@ def test_a_subset_keeps_the_order_asked_for() -> None:
     assert examples.subset(range(2)).name == examples.name
     with pytest.raises(IndexError):
         examples.subset([5])
+
+
+def test_ids_of_other_labels_are_not_taken_for_emotions(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text,label\nbuy now,1\nsee you at noon,0\n")
+    assert load_examples(tmp_path / "rows.csv", labels=None).labels.names == ("0", "1")

@@ -167,3 +167,30 @@ def test_a_folder_without_a_tokenizer_says_so(folder):
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
         EmotionClassifier.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "values", [{"temperature": "x"}, {"temperature": 0}, {"files": []}, {"max_length": None}, {"max_length": "5"}]
+)
+def test_rubbish_in_the_manifest_is_an_error(folder, values):
+    manifest = json.loads((folder / MANIFEST).read_text()) | values
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match=rf"emoscope\.json has {next(iter(values))}"):
+        open_folder(folder)
+
+
+def test_more_outputs_than_labels_is_an_error(folder):
+    (folder / MANIFEST).unlink()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"id2label": {"0": "a", "1": "b"}}))
+    with pytest.raises(ModelError, match="6 outputs, but .* 2 labels"):
+        EmotionClassifier.from_pretrained(folder).predict(["text"])
+
+
+def test_settings_of_text_generation_are_not_ours(folder):
+    (folder / MANIFEST).unlink()
+    config = json.loads((folder / "config.json").read_text()) | {"max_length": 20, "temperature": 3.0}
+    del config["text_form"]
+    (folder / "config.json").write_text(json.dumps(config))
+    manifest = open_folder(folder).manifest
+    assert (manifest.max_length, manifest.temperature) == (512, 1.0)

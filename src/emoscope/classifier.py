@@ -165,7 +165,13 @@ class EmotionClassifier:
         return self._tokenizer.encode([self._text_form(text) for text in texts])
 
     def _score(self, batch: TokenBatch) -> NDArray[np.float32]:
-        rows = probabilities(self._runtime.logits(batch), self._temperature, multi_label=self.multi_label)
+        logits = self._runtime.logits(batch)
+        if logits.shape[1] != len(self.labels):
+            raise ModelError(
+                f"the model has {logits.shape[1]} outputs, but the id2label of its config.json names "
+                f"{len(self.labels)} labels"
+            )
+        rows = probabilities(logits, self._temperature, multi_label=self.multi_label)
         if len(rows) == batch.texts:
             return rows
         starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))

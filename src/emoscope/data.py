@@ -144,7 +144,9 @@ def _with_labels(source: str | Path, tables: dict[str, Table], multi_label: bool
     cells = (cell for table in tables.values() for _, _, cell in table.rows)
     labels = (label for cell in cells for label in (_several(cell) if multi_label else [cell]))
     names = set(known) or {str(label) for label in labels if _may_be_label(label)}
-    if names <= {*EMOTIONS, *map(str, SIX_EMOTIONS.id2label)}:
+    ids = [str(index) for index in SIX_EMOTIONS.id2label]
+    fewer_of_another_set = any(names == {*ids[:count]} for count in range(1, len(ids)))
+    if names <= {*EMOTIONS, *ids} and not fewer_of_another_set:
         return tables, SIX_EMOTIONS
     return tables, Labels(known or _in_order(source, names))
 

@@ -8,6 +8,7 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,9 @@ PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*
 WEIGHTS = (SAFETENSORS, PICKLES)
 """Kinds of weights of a checkpoint, the better one first."""
 VOCABULARIES = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+TOKENIZERS = ("tokenizer.json", *VOCABULARIES)
+"""Files of which one at least makes a tokenizer."""
+
 LIGHT_FILES = (
     *("config.json", MANIFEST, "README.md", "tokenizer.json", "tokenizer_config.json"),
     *(*VOCABULARIES, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
@@ -103,7 +107,7 @@ class ModelFolder:
     @property
     def has_weights(self) -> bool:
         """Whether a checkpoint's weights are there."""
-        return any(_holds(self.path, names) for names in WEIGHTS)
+        return any(holds(self.path, names) for names in WEIGHTS)
 
     @property
     def tokenizer(self) -> Path | None:
@@ -121,7 +125,7 @@ def open_folder(path: Path) -> ModelFolder:
     """
     if not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a model folder: config.json is missing")
-    if not _holds(path, ("tokenizer.json", *VOCABULARIES)):
+    if not holds(path, TOKENIZERS):
         raise ModelError(f"{path} is not a model folder: tokenizer.json is missing")
     manifest = read_manifest(path)
     _verify(path, manifest)
@@ -147,7 +151,22 @@ def read_manifest(path: Path) -> Manifest:
     unknown = set(values) - set(Manifest.__dataclass_fields__)
     if unknown:
         raise ModelError(f"{path / MANIFEST} has unknown keys {sorted(unknown)}")
-    return Manifest(**values)
+    manifest = Manifest(**values)
+    _check_manifest(path / MANIFEST, manifest)
+    return manifest
+
+
+def _check_manifest(file: Path, manifest: Manifest) -> None:
+    """Refuse values that no manifest written by emoscope has."""
+    right = {
+        "files": isinstance(manifest.files, Mapping),
+        "text_form": isinstance(manifest.text_form, str),
+        "max_length": isinstance(manifest.max_length, int) and manifest.max_length > 0,
+        "temperature": isinstance(manifest.temperature, int | float) and 0 < manifest.temperature < math.inf,
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise ModelError(f"{file} has {name} {getattr(manifest, name)!r}; install or download the model again")
 
 
 def write_manifest(path: Path, **values: Any) -> None:
@@ -182,12 +201,13 @@ def resolve(
         )
     for kind in one_of:
         folder = download(name_or_path, [*files, *kind])
-        if _holds(folder, kind):
+        if holds(folder, kind):
             return folder
     return download(name_or_path, files)
 
 
-def _holds(folder: Path, patterns: Sequence[str]) -> bool:
+def holds(folder: Path, patterns: Sequence[str]) -> bool:
+    """Whether a folder has a file that one of the patterns names."""
     return any(file.is_file() for pattern in patterns for file in folder.glob(pattern))
 
 
@@ -205,16 +225,18 @@ def _verify(path: Path, manifest: Manifest) -> None:
 
 
 def _manifest_of(path: Path, config: Mapping[str, Any]) -> Manifest:
+    own = "text_form" in config  # else temperature and max_length are settings of text generation
     try:
-        temperature, max_length = float(config.get("temperature") or 1), _max_length(path, config)
+        temperature = float(config.get("temperature") or 1) if own else 1.0
+        max_length = _max_length(path, config, own)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
     return Manifest(text_form=str(config.get("text_form", "raw")), max_length=max_length, temperature=temperature)
 
 
-def _max_length(path: Path, config: Mapping[str, Any]) -> int:
+def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:
     """The shortest of what config, tokenizer and position embeddings allow."""
-    limits = [config.get("max_length") or LONGEST_INPUT]
+    limits = [(config.get("max_length") if own else None) or LONGEST_INPUT]
     if (path / "tokenizer_config.json").is_file():
         limits.append(_read_json(path / "tokenizer_config.json").get("model_max_length") or LONGEST_INPUT)
     if positions := config.get("max_position_embeddings"):

@@ -50,7 +50,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any
             rows = {text: [0.9 if i == at else 0.02 for i in range(6)] for text, at in zip(texts, found, strict=True)}
             return fake(EMOTIONS, rows).predict_proba(texts)
 
-    def from_pretrained(cls: type, name: Any = None) -> Reader:
+    def from_pretrained(cls: type, name: Any = None, *, device: str = "cpu") -> Reader:
         names.append(name)
         return Reader()
 
@@ -170,7 +170,7 @@ def test_a_model_with_its_own_labels_reads_data_with_them(
     labels = tuple(f"feeling number {i}" for i in range(9))
     rows = {f"text {i}": [1.0 if i == j else 0.0 for j in range(9)] for i in range(9)}
     model = fake(labels, rows)
-    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     file = tmp_path / "rows.txt"
     file.write_text("".join(f"text {i};{label}\n" for i, label in enumerate(labels)))
     assert _run("--data", file) == 0
@@ -190,7 +190,7 @@ def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., A
     rows = {"one": [0.9, 0.6, 0.1], "two": [0.1, 0.2, 0.3], "three": [0.2, 0.7, 0.8], "four": [0.6, 0.1, 0.1]}
     model = fake(tuple(MOODS.split(",")), rows)
     model.multi_label, model.thresholds = True, (0.5, 0.5, 0.75)
-    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     file = tmp_path / "moods.tsv"
     file.write_text("one\t0,1\tx\ntwo\t\tx\nthree\ttense,bored\tx\nfour\t2\tx\n")
     return file
@@ -234,7 +234,7 @@ def test_a_model_of_one_label_and_data_read_as_multi_label(
 ) -> None:
     model = fake(EMOTIONS, {})
     model.multi_label = False
-    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: model))
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     with pytest.raises(ModelError, match="gives one label a text"):
         _run("--data", data, "--multi-label")
 
@@ -255,7 +255,7 @@ def test_goemotions_as_it_is_published(
         def predict_proba(self, texts: Any) -> Any:
             return np.tile(np.eye(28, dtype=np.float32)[27], (len(texts), 1))
 
-    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: Always()))
+    monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: Always()))
     names = str(goemotions_data / "labels.txt")
     report = _json(capsys, "--data", goemotions_data, "--split", "validation", "--labels", names, *HEADERLESS)
     neutral = report["per_label"]["neutral"]

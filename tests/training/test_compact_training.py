@@ -131,3 +131,17 @@ def test_no_encoder_there_is_an_error(splits, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ModelError, match=r"tokenizer\.json is missing"):
         train(CompactConfig(vectors=str(tmp_path / "empty")), splits, tmp_path / "out")
+
+
+def test_a_label_that_no_training_row_has_still_has_an_output(encoder, splits, tmp_path):
+    rows = splits["train"].subset(splits["train"].label_ids < 5)
+    train(CompactConfig(vectors=str(encoder), **{**SMALL, "epochs": 1}), {**splits, "train": rows}, tmp_path / "run")
+    assert load_checkpoint(tmp_path / "run").model.shape.labels == 6
+
+
+def test_a_folder_in_the_way_is_left_alone(encoder, splits, tmp_path):
+    (tmp_path / "run.partial").mkdir()
+    (tmp_path / "run.partial" / "mine").write_text("mine")
+    with pytest.raises(RecipeError, match="in the way"):
+        train(CompactConfig(vectors=str(encoder), **SMALL), splits, tmp_path / "run")
+    assert (tmp_path / "run.partial" / "mine").read_text() == "mine"

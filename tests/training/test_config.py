@@ -42,7 +42,7 @@ def test_unknown_key_lists_those_allowed():
     "values", [{"epochs": "3"}, {"epochs": 3.0}, {"epochs": True}, {"vectors": 3}, {"dropout": None}]
 )
 def test_wrong_type_is_an_error(values):
-    with pytest.raises(RecipeError, match="must be a"):
+    with pytest.raises(RecipeError, match="must be of type"):
         configure(values)
 
 
@@ -92,3 +92,22 @@ def test_a_model_makes_it_an_encoder():
 def test_an_unknown_kind_lists_those_allowed():
     with pytest.raises(RecipeError, match="'svm'; allowed: compact, encoder"):
         configure({"kind": "svm"})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"dropout": 5.0},
+        {"warmup": 2.0},
+        {"learning_rate": float("nan")},
+        {"seed": -1},
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_out_of_range_say_the_range(kind, values):
+    if not set(values) <= set(key_types(KINDS[kind])):
+        pytest.skip("not a key of this kind")
+    with pytest.raises(RecipeError, match=r"must be from .* to .*, got"):
+        configure({"kind": kind, **values})

@@ -245,3 +245,25 @@ def test_two_processes_through_torchrun(config, splits, tmp_path):
     assert result.stdout.count("macro F1") == 1
     history = json.loads((tmp_path / "run" / "history.json").read_text())
     assert max(entry["step"] for entry in history) == 2 * 8
+
+
+def test_a_failed_start_leaves_nothing_in_the_way(config, splits, tmp_path):
+    with pytest.raises(ModelError):
+        train(replace(config, model=str(tmp_path)), splits, tmp_path / "run")
+    with pytest.raises(RecipeError):
+        train(replace(config, text_form="shouted"), splits, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_encoder_without_tokenizer_or_with_broken_weights_is_an_error(config, splits, tmp_path):
+    import shutil
+
+    bare = shutil.copytree(config.model, tmp_path / "bare")
+    for name in ("tokenizer.json", "vocab.txt"):
+        (bare / name).unlink()
+    with pytest.raises(ModelError, match="it has no tokenizer"):
+        train(replace(config, model=str(bare)), splits, tmp_path / "run")
+    broken = shutil.copytree(config.model, tmp_path / "broken")
+    (broken / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ModelError, match="no encoder can be read"):
+        train(replace(config, model=str(broken)), splits, tmp_path / "run")

@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
     )
+    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
@@ -82,7 +83,7 @@ def _evaluate(args: argparse.Namespace) -> Report:
     from emoscope.evaluation import evaluate, fit_keywords
     from emoscope.evaluation.report import check_multi_label
 
-    classifier = EmotionClassifier.from_pretrained(args.model)
+    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
     check_multi_label(classifier, args.multi_label)
     splits = read_splits(args, labels_for(args, classifier))
     return evaluate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,9 +15,9 @@ from typing import Any, TypeAlias, get_type_hints
 from emoscope.errors import RecipeError
 
 
-def key(default: Any, help: str) -> Any:
-    """A recipe key with its default and the line that explains it."""
-    return dataclasses.field(default=default, metadata={"help": help})
+def key(default: Any, help: str, least: float = -math.inf, most: float = math.inf) -> Any:
+    """A recipe key with its default, the line that explains it, and the least and the most it may be."""
+    return dataclasses.field(default=default, metadata={"help": help, "range": (least, most)})
 
 
 @dataclass(frozen=True)
@@ -27,22 +28,22 @@ class CompactConfig:
         "sentence-transformers/all-MiniLM-L6-v2",
         "encoder whose word-piece vectors and tokenizer the student starts from: a Hub id or a folder",
     )
-    dimension: int = key(128, "principal components kept of a word-piece vector")
-    hidden: int = key(64, "GRU units a direction")
-    vector_std: float = key(1.0, "standard deviation that the first vectors are scaled to")
-    max_length: int = key(512, "longest input in tokens; longer texts are read in windows")
-    epochs: int = key(5, "passes over the training rows")
-    batch_size: int = key(64, "texts a step")
-    learning_rate: float = key(2e-3, "highest learning rate of the one-cycle schedule")
-    warmup: float = key(0.1, "share of the steps until the highest learning rate")
-    weight_decay: float = key(0.01, "AdamW's decay of the layers' matrices")
-    gradient_clip: float = key(1.0, "largest norm of a gradient")
-    word_dropout: float = key(0.1, "probability that a word piece's vector is zero in a training step")
-    dropout: float = key(0.3, "dropout of the pooled text")
-    label_smoothing: float = key(0.02, "share of each target spread evenly over the labels")
-    adversarial_radius: float = key(3.0, "length of the adversarial shift of a text's vectors; 0 for none")
-    calibration_share: float = key(0.1, "share of the training rows that the temperature is fitted on")
-    seed: int = key(0, "seed of every random choice")
+    dimension: int = key(128, "principal components kept of a word-piece vector", 1)
+    hidden: int = key(64, "GRU units a direction", 1)
+    vector_std: float = key(1.0, "standard deviation that the first vectors are scaled to", 1e-6)
+    max_length: int = key(512, "longest input in tokens; longer texts are read in windows", 3)
+    epochs: int = key(5, "passes over the training rows", 1)
+    batch_size: int = key(64, "texts a step", 1)
+    learning_rate: float = key(2e-3, "highest learning rate of the one-cycle schedule", 0.0, 10.0)
+    warmup: float = key(0.1, "share of the steps until the highest learning rate", 0.0, 0.99)
+    weight_decay: float = key(0.01, "AdamW's decay of the layers' matrices", 0.0)
+    gradient_clip: float = key(1.0, "largest norm of a gradient", 1e-6)
+    word_dropout: float = key(0.1, "probability that a word piece's vector is zero in a training step", 0.0, 0.99)
+    dropout: float = key(0.3, "dropout of the pooled text", 0.0, 0.99)
+    label_smoothing: float = key(0.02, "share of each target spread evenly over the labels", 0.0, 0.99)
+    adversarial_radius: float = key(3.0, "length of the adversarial shift of a text's vectors; 0 for none", 0.0)
+    calibration_share: float = key(0.1, "share of the training rows that the temperature is fitted on", 0.01, 0.9)
+    seed: int = key(0, "seed of every random choice", 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,15 @@ class EncoderConfig:
     """Recipe of a fine-tuned encoder. The defaults are those of the public model card of DistilBERT on `emotion`."""
 
     model: str = key("distilbert-base-uncased", "pretrained encoder to fine-tune: a Hub id or a folder")
-    epochs: int = key(8, "passes over the training rows")
-    batch_size: int = key(64, "texts a step and device")
-    learning_rate: float = key(2e-5, "first learning rate; it falls linearly to zero")
-    warmup: float = key(0.0, "share of the steps until the highest learning rate")
-    weight_decay: float = key(0.01, "AdamW's decay of the matrices")
-    max_length: int = key(512, "longest input in tokens; longer training texts are cut")
+    epochs: int = key(8, "passes over the training rows", 1)
+    batch_size: int = key(64, "texts a step and device", 1)
+    learning_rate: float = key(2e-5, "first learning rate; it falls linearly to zero", 0.0, 10.0)
+    warmup: float = key(0.0, "share of the steps until the highest learning rate", 0.0, 0.99)
+    weight_decay: float = key(0.01, "AdamW's decay of the matrices", 0.0)
+    max_length: int = key(512, "longest input in tokens; longer training texts are cut", 3)
     text_form: str = key("raw", "form of the texts: raw as they are, plain lower-case words without punctuation")
-    patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never")
-    seed: int = key(42, "seed of every random choice")
+    patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never", 0)
+    seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
 
 AnyConfig: TypeAlias = CompactConfig | EncoderConfig
@@ -108,12 +109,20 @@ def configure(values: Mapping[str, Any]) -> AnyConfig:
     unknown = sorted(set(values) - set(types))
     if unknown:
         raise RecipeError(f"unknown keys {unknown} in a recipe of kind {kind}; allowed: {', '.join(types)}")
-    return KINDS[kind](**{name: _typed(name, value, types[name]) for name, value in values.items()})
+    config = KINDS[kind](**{name: _typed(name, value, types[name]) for name, value in values.items()})
+    for field in dataclasses.fields(config):
+        _check_range(field.name, getattr(config, field.name), *field.metadata["range"])
+    return config
+
+
+def _check_range(name: str, value: Any, least: float, most: float) -> None:
+    if isinstance(value, int | float) and not least <= value <= most:
+        raise RecipeError(f"recipe key {name} must be from {least:g} to {most:g}, got {value!r}")
 
 
 def _typed(name: str, value: Any, expected: type) -> Any:
     if expected is float and type(value) is int:
         return float(value)
     if type(value) is not expected:
-        raise RecipeError(f"recipe key {name} must be a {expected.__name__}, got {value!r}")
+        raise RecipeError(f"recipe key {name} must be of type {expected.__name__}, got {value!r}")
     return value

@@ -7,6 +7,7 @@ killed continues to the same result. Several devices: `torchrun -m emoscope trai
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -37,26 +38,16 @@ from emoscope.calibration import probabilities, tune_thresholds
 from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
-from emoscope.model_folder import resolve
+from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
 from emoscope.quiet import quiet_transformers
 from emoscope.text import FORMS
 from emoscope.training.config import EncoderConfig
 from emoscope.training.progress import OnProgress, Progress, no_progress
 
-ENCODER_FILES = (
-    "config.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "model-*.safetensors",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "spiece.model",
-)
+
+def is_main_process() -> bool:
+    """Whether this is the only process, or the first of those that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def fine_tune(
@@ -84,11 +75,7 @@ def fine_tune(
     """
     if config.text_form not in FORMS:
         raise RecipeError(f"unknown text_form {config.text_form!r}; allowed: {', '.join(FORMS)}")
-    source = resolve(config.model, files=ENCODER_FILES)
-    if not (source / "config.json").is_file():
-        raise ModelError(f"{source} is no encoder to fine-tune: config.json is missing")
-    tokenizer = AutoTokenizer.from_pretrained(source)
-    model = _classifier(source, splits["train"], config)
+    tokenizer, model = _load(config, splits["train"])
     validation = _Tokens(splits["validation"], tokenizer, config)
     trainer = Trainer(
         model=model,
@@ -110,18 +97,28 @@ def fine_tune(
         _extend_config(folder, thresholds=_thresholds(scored))
 
 
-def _classifier(source: Path, train: Examples, config: EncoderConfig) -> PreTrainedModel:
+def _load(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """The encoder's tokenizer, and the encoder with a new head drawn from the seed."""
+    source = resolve(config.model, one_of=WEIGHTS)
+    for kind, files in (("config.json", ("config.json",)), ("tokenizer", TOKENIZERS)):
+        if not holds(source, files):
+            raise ModelError(f"{source} is no encoder to fine-tune: it has no {kind}")
     torch.manual_seed(config.seed)
-    with quiet_transformers():
-        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-            source,
-            num_labels=len(train.labels),
-            id2label=train.labels.id2label,
-            label2id=train.labels.label2id,
-            problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
-            dtype=torch.float32,
-        )
-    return model
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(source)
+            model = AutoModelForSequenceClassification.from_pretrained(
+                source,
+                num_labels=len(train.labels),
+                id2label=train.labels.id2label,
+                label2id=train.labels.label2id,
+                problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
+                dtype=torch.float32,
+            )
+    except Exception as error:  # the library raises whatever its many readers meet
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelError(f"no encoder can be read from {source}: {reason}") from error
+    return tokenizer, model
 
 
 def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
@@ -138,6 +135,7 @@ def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
         save_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=True,
+        restore_callback_states_from_checkpoint=True,
         metric_for_best_model="f1_weighted",
         greater_is_better=True,
         use_cpu=not torch.accelerator.is_available(),
@@ -162,7 +160,7 @@ def _callbacks(config: EncoderConfig, folder: Path, report_to: str, progress: On
     callbacks: list[TrainerCallback] = [_Reporter(progress)]
     if config.patience:
         callbacks.append(EarlyStoppingCallback(config.patience))
-    if report_to == "tensorboard":
+    if report_to == "tensorboard" and is_main_process():
         require_extra("tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 

@@ -25,7 +25,7 @@ OnStep = Callable[[int, int, float], None]
 
 
 def fit(
-    vectors: Tensor, token_ids: TokenIds, label_ids: Tensor, config: CompactConfig, on_step: OnStep
+    vectors: Tensor, token_ids: TokenIds, label_ids: Tensor, labels: int, config: CompactConfig, on_step: OnStep
 ) -> CompactModel:
     """Train a student on rows of token ids.
 
@@ -37,11 +37,11 @@ def fit(
         vectors: float32 (vocabulary, dimension), the first word-piece vectors.
         token_ids: ids of each row.
         label_ids: int64 (rows,).
+        labels: how many there are, whether or not each occurs.
         config: the recipe.
         on_step: called after each step.
     """
     torch.manual_seed(config.seed)
-    labels = int(label_ids.max()) + 1
     used = torch.tensor(sorted({token for ids in token_ids for token in ids}))
     place = {token: row for row, token in enumerate(used.tolist())}
     student = _student(vectors[used], labels, config)

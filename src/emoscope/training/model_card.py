@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from huggingface_hub import EvalResult, ModelCardData
 
 from emoscope.data import Examples
 from emoscope.evaluation import Report
 from emoscope.evaluation.published import PUBLISHED
 from emoscope.training.config import AnyConfig, CompactConfig, EncoderConfig, recipe_text
+
+EMOTION = "dair-ai/emotion"
+EMOTION_VALIDATION = "535c0f48f905a13cccc2531258b9caba01393bc01fb666be1b1e1f24e36adfe1"
+"""Fingerprint of the 2,000 validation rows of that data set, configuration `split`."""
 
 METRICS = {
     "accuracy": ("Accuracy", "accuracy"),
@@ -70,7 +77,7 @@ SHA-256 of the rows: train `{train_fingerprint}`, {split} `{fingerprint}`.
 
 ## Licence
 
-The model: Apache-2.0. If it was trained on `dair-ai/emotion` (Saravia et al., "CARER: Contextualized Affect
+{licence} If it was trained on `dair-ai/emotion` (Saravia et al., "CARER: Contextualized Affect
 Representations for Emotion Recognition", EMNLP 2018): those texts are for educational and research purposes and are not
 part of the model.
 """
@@ -85,6 +92,9 @@ exported graph changes is in its `emoscope.json` under `parity`."""
 ENCODER = """\
 `{model}`, fine-tuned by [emoscope](https://github.com/emoscope/emoscope) as a sequence classifier. {parameters}
 parameters."""
+
+LICENCE = "The model: Apache-2.0."
+ENCODER_LICENCE = "The model: that of the encoder that it was fine-tuned from."
 
 COMPACT_SELECTION = """\
 No {split} row was used in this run, for anything but these tables. The temperature was fitted on a random
@@ -108,6 +118,11 @@ for yourself: `emoscope compare`.
 {published}
 
 """
+
+
+MULTI_LABEL_SELECTION = """
+The threshold of each label was tuned on these rows too. Accuracy counts the texts whose labels are all right.
+Thresholds: {thresholds}."""
 
 
 def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters: int | None) -> str:
@@ -135,6 +150,7 @@ def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters
         per_label="\n".join(_label_row(name, row) for name, row in report["per_label"].items()),
         selection=selection,
         comparison=_comparison(report),
+        licence=LICENCE if isinstance(config, CompactConfig) else ENCODER_LICENCE,
         train_rows=len(train),
         train_fingerprint=train.fingerprint,
         recipe=recipe_text(config),
@@ -147,23 +163,26 @@ def _words(config: AnyConfig, report: Report, parameters: int | None) -> tuple[s
     values = vars(config) | {
         "parameters": "An unknown number of" if parameters is None else f"{parameters:,}",
         "split": report["dataset"]["split"],
+        "thresholds": ", ".join(f"{name} {value:.2f}" for name, value in (report["thresholds"] or {}).items()),
     }
     if isinstance(config, CompactConfig):
         return COMPACT.format(**values), COMPACT_SELECTION.format(**values)
-    return ENCODER.format(**values), ENCODER_SELECTION.format(**values)
+    selection = ENCODER_SELECTION + (MULTI_LABEL_SELECTION if report["thresholds"] else "")
+    return ENCODER.format(**values), selection.format(**values)
 
 
 def _metadata(config: AnyConfig, report: Report) -> ModelCardData:
     dataset = report["dataset"]
+    name = _hub_dataset(dataset)
     results = [
         EvalResult(
             task_type="text-classification",
             task_name="Text Classification",
-            dataset_type=_hub_name(dataset["name"]),
+            dataset_type=name or dataset["name"],
             dataset_name=dataset["name"],
-            dataset_config="split" if dataset["name"].endswith("emotion") else None,
+            dataset_config="split" if name == EMOTION else None,
             dataset_split=dataset["split"],
-            dataset_revision=dataset["fingerprint"],
+            dataset_args={"sha256_of_rows": dataset["fingerprint"]},
             metric_type=hub_type,
             metric_name=title,
             metric_value=report[metric],
@@ -174,23 +193,26 @@ def _metadata(config: AnyConfig, report: Report) -> ModelCardData:
         model_name=report["model"],
         base_model=_hub_id(config.model if isinstance(config, EncoderConfig) else config.vectors),
         language="en",
-        license="apache-2.0",
+        license="apache-2.0" if isinstance(config, CompactConfig) else None,
         library_name="emoscope" if isinstance(config, CompactConfig) else "transformers",
         pipeline_tag="text-classification",
         tags=["emotion", "emoscope"],
-        datasets=[_hub_name(dataset["name"])],
+        datasets=[name] if name else None,
         metrics=["accuracy", "f1"],
         eval_results=results,
     )
 
 
-def _hub_name(dataset: str) -> str:
-    return "dair-ai/emotion" if dataset == "emotion" else dataset
+def _hub_dataset(dataset: dict[str, Any]) -> str | None:
+    """The Hub id that the data was read from; `dair-ai/emotion` for a file with the rows of its validation split."""
+    if dataset["fingerprint"] == EMOTION_VALIDATION:
+        return EMOTION
+    return dataset["name"] if "/" in dataset["name"] else None
 
 
 def _hub_id(model: str) -> str | None:
     """The model, unless it was a folder."""
-    return None if model.startswith((".", "/")) else model
+    return None if Path(model).exists() else model
 
 
 def _result(report: Report, metric: str) -> str:
@@ -201,7 +223,9 @@ def _result(report: Report, metric: str) -> str:
 
 def _ambiguity(report: Report) -> str:
     ambiguity = report["ambiguity"]
-    if ambiguity is None or not ambiguity["with_keyword"]["rows"] or not ambiguity["without_keyword"]["rows"]:
+    if ambiguity is None:
+        return "Keywords that carry two labels about evenly were not sought."
+    if not ambiguity["with_keyword"]["rows"] or not ambiguity["without_keyword"]["rows"]:
         return "No row holds a keyword that carries two labels about evenly in the training data."
     share, rest = ambiguity["with_keyword"], ambiguity["without_keyword"]
     return (
@@ -214,7 +238,7 @@ def _ambiguity(report: Report) -> str:
 def _comparison(report: Report) -> str:
     """The published models on the same rows; nothing for other data."""
     dataset = report["dataset"]
-    if (_hub_name(dataset["name"]), dataset["split"]) != ("dair-ai/emotion", "validation"):
+    if dataset["fingerprint"] != EMOTION_VALIDATION:
         return ""
     rows = [
         f"| {other.model} | {other.accuracy:.4f} | {other.f1_weighted:.4f} | {other.test_accuracy or 'not published'} |"

@@ -62,6 +62,7 @@ def _fit_calibrated(
             vectors,
             _rows(batch),
             torch.from_numpy(label_ids),
+            len(train.labels),
             config,
             lambda done, total, loss: progress(Progress(stage, done, total, loss)),
         )

@@ -6,17 +6,18 @@ The run lives in `OUTPUT.partial` and is renamed when everything is there: OUTPU
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
 from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples
-from emoscope.errors import DataError, RecipeError
+from emoscope.errors import DataError, EmoscopeError, RecipeError
 from emoscope.evaluation import Report, evaluate, fit_keywords
-from emoscope.training.config import AnyConfig, CompactConfig, recipe_text
-from emoscope.training.encoder import fine_tune
+from emoscope.training.config import AnyConfig, CompactConfig, EncoderConfig, recipe_text
+from emoscope.training.encoder import fine_tune, is_main_process
 from emoscope.training.model_card import model_card
 from emoscope.training.progress import OnProgress, no_progress
 from emoscope.training.student import train_student
@@ -54,15 +55,19 @@ def train(
     """
     _check_splits(splits)
     folder = output.with_name(output.name + ".partial")
-    if _is_main_process():
+    if is_main_process():
         _begin(output, folder, _identity(config, splits), resume)
-    if isinstance(config, CompactConfig):
-        if splits["train"].multi_label:
-            raise RecipeError("the compact student gives one label a text; multi-label data needs an encoder: --model")
-        train_student(config, splits, folder, progress=progress)
-    else:
-        fine_tune(config, splits, folder, resume=resume, report_to=report_to, progress=progress)
-    return _finish(config, splits, folder, output) if _is_main_process() else None
+    try:
+        if isinstance(config, CompactConfig):
+            _check_for_student(splits, report_to)
+            train_student(config, splits, folder, progress=progress)
+        else:
+            fine_tune(config, splits, folder, resume=resume, report_to=report_to, progress=progress)
+    except EmoscopeError:
+        if is_main_process() and not any(folder.glob("checkpoints/checkpoint-*")):
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return _finish(config, splits, folder, output) if is_main_process() else None
 
 
 def _check_splits(splits: Mapping[str, Examples]) -> None:
@@ -71,9 +76,11 @@ def _check_splits(splits: Mapping[str, Examples]) -> None:
         raise DataError(f"the data has no split {' and no split '.join(missing)}; it has: {', '.join(splits)}")
 
 
-def _is_main_process() -> bool:
-    """Whether this is the only process, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
+def _check_for_student(splits: Mapping[str, Examples], report_to: str) -> None:
+    if splits["train"].multi_label:
+        raise RecipeError("the compact student gives one label a text; multi-label data needs an encoder: --model")
+    if report_to != "none":
+        raise RecipeError(f"only an encoder's run reports to {report_to}; for the student leave --report-to out")
 
 
 def _identity(config: AnyConfig, splits: Mapping[str, Examples]) -> dict[str, str]:
@@ -97,14 +104,16 @@ def _begin(output: Path, folder: Path, identity: dict[str, str], resume: bool) -
         return
     if file.is_file():
         raise RecipeError(f"{folder} holds an interrupted run; --resume continues it, removing it starts afresh")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    if folder.exists() and any(folder.iterdir()):
+        raise RecipeError(f"{folder} is in the way, and holds no run of emoscope train; move it away")
+    folder.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
 
 
 def _finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path) -> Report:
     """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place."""
-    classifier = EmotionClassifier.from_pretrained(folder)
+    on_gpu = isinstance(config, EncoderConfig) and torch.cuda.is_available()
+    classifier = EmotionClassifier.from_pretrained(folder, device="cuda" if on_gpu else "cpu")
     keywords = None if splits["train"].multi_label else fit_keywords(splits["train"])
     report = evaluate(
         classifier,
@@ -117,9 +126,9 @@ def _finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, out
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     card = model_card(config, splits["train"], report, parameters=classifier.parameters)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    (folder / RUN_FILE).unlink()
     if output.exists():
         output.rmdir()
     folder.rename(output)
+    shutil.rmtree(output / "checkpoints", ignore_errors=True)
+    (output / RUN_FILE).unlink()
     return report
