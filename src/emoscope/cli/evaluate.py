@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_split_argument(parser)
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
     parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
+        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")

@@ -1,4 +1,4 @@
-"""Export a checkpoint to a model folder: one ONNX graph, held against torch before anything is written.
+"""Export a compact student to a model folder: one ONNX graph, held against torch before anything is written.
 
 The model folder runs without torch, and any command takes it as --model.
 

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; with none, lines of standard input")
     parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, or a Hub id"
+        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
     parser.add_argument(
         "--device", default="cpu", metavar="D", help="'cpu' (default), or 'cuda' for a checkpoint on a GPU"
