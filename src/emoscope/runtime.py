@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from emoscope.errors import ModelError
-from emoscope.tokenization import TokenBatch
+from emoscope.tokenization import TokenBatch, in_row_order
 
 Group = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -74,11 +74,8 @@ class OnnxModel:
         """
         groups = list(batch.groups(self.max_batch_tokens))
         run = self._pool.map if len(groups) > 1 else map
-        rows = np.concatenate([rows for rows, _ in groups])
-        values = np.concatenate(list(run(self._run, (ids for _, ids in groups))))
-        logits = np.empty_like(values)
-        logits[rows] = values
-        return logits
+        values = list(run(self._run, (ids for _, ids in groups)))
+        return in_row_order([rows for rows, _ in groups], values)
 
     def _run(self, input_ids: NDArray[np.int64]) -> NDArray[np.float32]:
         feed = {name: _FEEDS[name](input_ids) for name in self._inputs}

@@ -71,6 +71,22 @@ class TokenBatch:
                 yield rows, self.ids[self.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
 
 
+def in_row_order(groups: Sequence[NDArray[np.int64]], values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """What was worked out group by group, put back into the order of the rows.
+
+    Args:
+        groups: the rows of each group, as `TokenBatch.groups` yields them.
+        values: the results of each group, (n, size).
+
+    Returns:
+        float32 (rows, size).
+    """
+    grouped = np.concatenate(values)
+    ordered = np.empty_like(grouped)
+    ordered[np.concatenate(groups)] = grouped
+    return ordered
+
+
 class Tokenizer:
     """A `tokenizers.Tokenizer` with a bounded word cache; the ids always equal those of the wrapped one.
 

@@ -17,6 +17,7 @@ from emoscope.evaluation.footprint import Footprint
 from emoscope.evaluation.intervals import LEVEL, RESAMPLES, bootstrap_intervals
 from emoscope.evaluation.metrics import averages, confusion_matrix, expected_calibration_error, row_losses
 from emoscope.evaluation.published import published
+from emoscope.evaluation.report import describe_dataset
 from emoscope.evaluation.significance import holm, mcnemar, paired_bootstrap
 from emoscope.evaluation.timing import WARM_UP_TEXTS
 
@@ -93,7 +94,7 @@ def compare(
         for name, classifier in classifiers.items()
     ]
     return {
-        "dataset": _dataset(examples),
+        "dataset": describe_dataset(examples),
         "models": models,
         "pairs": _pairs({name: rows.argmax(1) for name, rows in scored.items()}, examples, seed),
         "settings": _settings() | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
@@ -153,15 +154,6 @@ def _load(name: str) -> EmotionClassifier:
         return EmotionClassifier.from_pretrained(name)
     except EmoscopeError as error:
         raise type(error)(f"model {name!r}: {error}") from error
-
-
-def _dataset(examples: Examples) -> dict[str, Any]:
-    return {
-        "name": examples.name,
-        "split": examples.split,
-        "rows": len(examples),
-        "fingerprint": examples.fingerprint,
-    }
 
 
 def _settings() -> dict[str, Any]:

@@ -88,7 +88,7 @@ def evaluate(
     quality = _quality(probabilities, examples, _thresholds(thresholds, columns) if examples.multi_label else None)
     return {
         "model": model_name,
-        "dataset": _dataset(examples),
+        "dataset": describe_dataset(examples),
         **quality,
         "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords and not examples.multi_label else None,
         "runtime_seconds": measurement.runtime_seconds,
@@ -144,7 +144,8 @@ def _check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], mu
         raise ModelError(f"the model's row {row} is {probabilities[row].tolist()}, not probabilities {wanted}")
 
 
-def _dataset(examples: Examples) -> dict[str, Any]:
+def describe_dataset(examples: Examples) -> dict[str, Any]:
+    """What a report or a comparison says of its rows: name, split, rows, fingerprint."""
     return {
         "name": examples.name,
         "split": examples.split,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from emoscope.errors import ModelError
-from emoscope.tokenization import TokenBatch
+from emoscope.tokenization import TokenBatch, in_row_order
 
 MAX_BATCH_TOKENS = 8192
 """Tokens of one call to the module."""
@@ -51,12 +51,8 @@ class TorchModel:
             float32 (rows, labels).
         """
         groups = list(batch.groups(self.max_batch_tokens))
-        rows = np.concatenate([rows for rows, _ in groups])
         outputs = [self.module(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
-        values: NDArray[np.float32] = torch.cat(outputs).cpu().numpy()
-        logits = np.empty_like(values)
-        logits[rows] = values
-        return logits
+        return in_row_order([rows for rows, _ in groups], [torch.cat(outputs).cpu().numpy()])
 
 
 def _device(name: str) -> torch.device:
