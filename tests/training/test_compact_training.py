@@ -145,3 +145,48 @@ def test_a_folder_in_the_way_is_left_alone(encoder, splits, tmp_path):
     with pytest.raises(RecipeError, match="in the way"):
         train(CompactConfig(vectors=str(encoder), **SMALL), splits, tmp_path / "run")
     assert (tmp_path / "run.partial" / "mine").read_text() == "mine"
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize(("stage", "done"), [("temperature", 5), ("temperature", 60), ("student", 35), ("student", 45)])
+def test_an_interrupted_run_continues_to_the_same_bits(encoder, splits, tmp_path, stage, done):
+    """Stopped before the first epoch is over, in the middle of one, and after the last step of one (15 a stage)."""
+    config = CompactConfig(vectors=str(encoder), **{**SMALL, "epochs": 5})
+
+    def stop(step):
+        if (step.stage, step.done) == (stage, done):
+            raise StopError
+
+    train(config, splits, tmp_path / "undisturbed")
+    with pytest.raises(StopError):
+        train(config, splits, tmp_path / "stopped", progress=stop)
+    with pytest.raises(RecipeError, match="--resume continues it"):
+        train(config, splits, tmp_path / "stopped")
+    steps = []
+    train(config, splits, tmp_path / "stopped", resume=True, progress=steps.append)
+    for name in ("model.safetensors", "config.json"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    per_epoch = 14 if stage == "temperature" else 15
+    assert (steps[0].stage, steps[0].done) == (stage, (done - 1) // per_epoch * per_epoch + 1)
+
+
+def test_a_broken_epoch_file_costs_its_epochs_only(encoder, splits, tmp_path):
+    config = CompactConfig(vectors=str(encoder), **{**SMALL, "epochs": 3})
+
+    def stop(step):
+        if (step.stage, step.done) == ("student", 40):
+            raise StopError
+
+    train(config, splits, tmp_path / "undisturbed")
+    with pytest.raises(StopError):
+        train(config, splits, tmp_path / "stopped", progress=stop)
+    file = tmp_path / "stopped.partial" / "checkpoints" / "student.pt"
+    file.write_bytes(file.read_bytes()[:1000])
+    steps = []
+    train(config, splits, tmp_path / "stopped", resume=True, progress=steps.append)
+    assert (steps[0].stage, steps[0].done) == ("student", 1)
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "undisturbed")]
+    assert weights[0] == weights[1]

@@ -4,7 +4,22 @@ from pathlib import Path
 import pytest
 
 from emoscope.errors import RecipeError
-from emoscope.training.config import KINDS, CompactConfig, EncoderConfig, configure, key_types, read_recipe, recipe_text
+from emoscope.training.config import (
+    DISTILLED,
+    KINDS,
+    STRINGS,
+    TRAINED,
+    CompactConfig,
+    CompactStudentConfig,
+    Distillation,
+    EncoderConfig,
+    EncoderStudentConfig,
+    configure,
+    key_types,
+    kind_of,
+    read_recipe,
+    recipe_text,
+)
 
 needs_toml = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="reading TOML needs Python 3.11, or tomli from the extra train"
@@ -13,7 +28,8 @@ needs_toml = pytest.mark.skipif(
 
 @pytest.mark.parametrize("config_class", KINDS.values())
 def test_every_key_has_help_and_a_type(config_class):
-    assert set(key_types(config_class).values()) == {str, int, float}
+    lists = {STRINGS} if issubclass(config_class, Distillation) else set()
+    assert set(key_types(config_class).values()) == {str, int, float} | lists
     for field in config_class.__dataclass_fields__.values():
         assert len(field.metadata["help"]) > 10
 
@@ -31,6 +47,46 @@ def test_recipe_round_trip(tmp_path, config_class, name):
     config = config_class(epochs=2, learning_rate=1e-5, **{name: 'odd "name" \\ é'})
     (tmp_path / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
     assert configure(read_recipe(tmp_path / "recipe.toml")) == config
+
+
+@needs_toml
+@pytest.mark.parametrize(("kind", "config_class"), DISTILLED.items())
+def test_recipe_round_trip_of_a_student(tmp_path, kind, config_class):
+    config = config_class(teachers=("bundled", 'odd "name" \\ é'), unlabelled=("a.txt",), copies=3, soft_weight=0.5)
+    (tmp_path / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
+    assert read_recipe(tmp_path / "recipe.toml")["kind"] == kind == kind_of(config)
+    assert configure(read_recipe(tmp_path / "recipe.toml")) == config
+
+
+def test_a_student_has_every_key_of_its_kind_and_the_distillation_keys():
+    shared = set(key_types(CompactStudentConfig)) & set(key_types(EncoderStudentConfig))
+    assert shared >= {"teachers", "unlabelled", "soft_weight", "soft_temperature", "hard_weight", "copies"}
+    assert set(key_types(CompactStudentConfig)) > set(key_types(CompactConfig))
+    assert set(key_types(EncoderStudentConfig)) > set(key_types(EncoderConfig)) | {"layers", "cosine_weight"}
+
+
+@pytest.mark.parametrize("value", ["bundled", 3, [3], ["a", None], {"a": "b"}])
+def test_a_list_of_strings_is_nothing_else(value):
+    with pytest.raises(RecipeError, match="teachers must be of type list of str, got"):
+        configure({"teachers": value})
+    assert configure({"teachers": ["a", "b"]}) == CompactStudentConfig(teachers=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("values", "kinds", "expected"),
+    [
+        ({}, TRAINED, CompactConfig),
+        ({}, DISTILLED, CompactStudentConfig),
+        ({"model": "m"}, TRAINED, EncoderConfig),
+        ({"model": "m"}, DISTILLED, EncoderStudentConfig),
+        ({"hidden": 8, "seed": 1}, DISTILLED, CompactStudentConfig),
+        ({"teachers": ["a"]}, TRAINED, CompactStudentConfig),
+        ({"model": "m", "layers": 2}, TRAINED, EncoderStudentConfig),
+        ({"kind": "compact"}, DISTILLED, CompactConfig),
+    ],
+)
+def test_without_a_kind_the_keys_decide(values, kinds, expected):
+    assert type(configure(values, kinds)) is expected
 
 
 def test_unknown_key_lists_those_allowed():
@@ -90,8 +146,10 @@ def test_a_model_makes_it_an_encoder():
 
 
 def test_an_unknown_kind_lists_those_allowed():
-    with pytest.raises(RecipeError, match="'svm'; allowed: compact, encoder"):
+    with pytest.raises(RecipeError, match="'svm'; allowed: compact, encoder, compact-student, encoder-student"):
         configure({"kind": "svm"})
+    with pytest.raises(RecipeError, match="unknown kind"):
+        configure({"kind": ["compact"]})
 
 
 @pytest.mark.parametrize(
@@ -103,6 +161,11 @@ def test_an_unknown_kind_lists_those_allowed():
         {"warmup": 2.0},
         {"learning_rate": float("nan")},
         {"seed": -1},
+        {"soft_temperature": 0.0},
+        {"hard_weight": -0.1},
+        {"copies": -1},
+        {"copy_mask": 1.1},
+        {"layers": -1},
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)

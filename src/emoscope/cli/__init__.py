@@ -12,7 +12,7 @@ from importlib import import_module
 from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
-COMMANDS = ("predict", "evaluate", "compare", "train", "export", "push")
+COMMANDS = ("predict", "evaluate", "compare", "train", "distill", "export", "push")
 
 EPILOG = """examples:
   emoscope predict "i feel so happy today"
@@ -20,6 +20,7 @@ EPILOG = """examples:
   emoscope evaluate --data DIR
   emoscope compare bundled owner/name --data DIR
   emoscope train recipes/compact.toml --data DIR --output runs/compact
+  emoscope distill --teachers runs/bert runs/roberta --data DIR --output runs/student
 """
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning: recipe and examples in, checkpoint out. Needs the extra `train`.
+"""Training, cross-fitting, distillation: recipe and examples in, checkpoint out. Needs the extra `train`.
 
 `config` alone works on the base install, so that the command line can show every recipe key.
 """
@@ -10,9 +10,15 @@ from typing import Any
 
 from emoscope.errors import require_extra
 
-__all__ = ["Progress", "train"]
+__all__ = ["CrossFitted", "Progress", "cross_fit", "distill", "train"]
 
-_ROOMS = {"Progress": "progress", "train": "trainer"}
+_ROOMS = {
+    "CrossFitted": "crossfit",
+    "Progress": "progress",
+    "cross_fit": "crossfit",
+    "distill": "distillation",
+    "train": "trainer",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,13 +6,16 @@ import dataclasses
 import json
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
 
 from emoscope.errors import RecipeError
+
+STRINGS = tuple[str, ...]
+"""Type of a recipe key with any number of strings: a list in TOML, several values after its flag."""
 
 
 def key(default: Any, help: str, least: float = -math.inf, most: float = math.inf) -> Any:
@@ -62,16 +65,70 @@ class EncoderConfig:
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
 
+@dataclass(frozen=True)
+class Distillation:
+    """What the recipe of a student says of its teachers, its texts and its loss."""
+
+    teachers: tuple[str, ...] = key(
+        (),
+        "models whose mean probabilities are learnt: bundled, model folders, checkpoints, Hub ids, or folders that "
+        "emoscope train --folds wrote",
+    )
+    unlabelled: tuple[str, ...] = key((), "files of further texts: .txt one text a line, .csv, .tsv, .jsonl, .parquet")
+    unlabelled_column: str = key("text", "column of the texts in those tables; a number where there is no header")
+    soft_weight: float = key(0.9, "weight of the teachers' probabilities, which every text has", 0.0)
+    soft_temperature: float = key(2.0, "temperature that softens the teachers' and the student's probabilities", 0.01)
+    hard_weight: float = key(0.1, "weight of the labels, which the labelled texts have", 0.0)
+    copies: int = key(0, "augmented copies of each text, labelled or not", 0)
+    copy_drop: float = key(0.1, "probability that a copy lacks a word", 0.0, 1.0)
+    copy_mask: float = key(0.1, "probability that a copy has [MASK] instead of a word", 0.0, 1.0)
+    copy_neighbour: float = key(
+        0.1, "probability that a copy has, instead of a word, one near it in the vectors of the encoder", 0.0, 1.0
+    )
+    copy_span: float = key(0.25, "probability that a copy is a random contiguous part of the text", 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class CompactStudentConfig(Distillation, CompactConfig):
+    """Recipe of the compact student that learns from teachers."""
+
+
+@dataclass(frozen=True)
+class EncoderStudentConfig(Distillation, EncoderConfig):
+    """Recipe of an encoder made of a fine-tuned one's own layers, `model` being that one."""
+
+    model: str = key(
+        "bhadresh-savani/bert-base-uncased-emotion", "fine-tuned encoder to make the student of: a Hub id or a folder"
+    )
+    layers: int = key(0, "layers taken from the model, evenly spaced; 0 for half of them", 0)
+    cosine_weight: float = key(0.1, "weight of the angle between the last hidden states of the two", 0.0)
+    label_smoothing: float = key(0.0, "share of each label's target spread evenly over the labels", 0.0, 0.99)
+
+
 AnyConfig: TypeAlias = CompactConfig | EncoderConfig
+StudentConfig: TypeAlias = CompactStudentConfig | EncoderStudentConfig
 
-KINDS: dict[str, type[AnyConfig]] = {"compact": CompactConfig, "encoder": EncoderConfig}
-"""What a recipe's key `kind` names. Without it, a recipe with a `model` is an encoder's, any other the student's."""
+TRAINED: dict[str, type[AnyConfig]] = {"compact": CompactConfig, "encoder": EncoderConfig}
+"""Kinds of recipes for `emoscope train`, by what the key `kind` names."""
+
+DISTILLED: dict[str, type[AnyConfig]] = {
+    "compact-student": CompactStudentConfig,
+    "encoder-student": EncoderStudentConfig,
+}
+"""Kinds of recipes for `emoscope distill`."""
+
+KINDS = TRAINED | DISTILLED
 
 
-def key_types(config_class: type[AnyConfig]) -> dict[str, type]:
-    """Type of each recipe key, in the order of declaration."""
+def key_types(config_class: type[AnyConfig]) -> dict[str, Any]:
+    """Type of each recipe key, in the order of declaration: str, int, float or STRINGS."""
     hints = get_type_hints(config_class)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_class)}
+
+
+def type_name(key_type: Any) -> str:
+    """A type of a recipe key as people read it."""
+    return "list of str" if key_type == STRINGS else str(key_type.__name__)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -88,22 +145,30 @@ def read_recipe(path: Path) -> dict[str, Any]:
     return recipe
 
 
+def kind_of(config: AnyConfig) -> str:
+    """What the key `kind` of a configuration's recipe says."""
+    return next(kind for kind, config_class in KINDS.items() if type(config) is config_class)
+
+
 def recipe_text(config: AnyConfig) -> str:
     """Every key of a configuration as TOML that `read_recipe` reads back."""
-    kind = next(name for name, config_class in KINDS.items() if isinstance(config, config_class))
-    values = {"kind": kind} | dataclasses.asdict(config)
+    values = {"kind": kind_of(config)} | dataclasses.asdict(config)
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
-def configure(values: Mapping[str, Any]) -> AnyConfig:
+def configure(values: Mapping[str, Any], kinds: Iterable[str] = TRAINED) -> AnyConfig:
     """The configuration that recipe keys describe.
 
+    Args:
+        values: the keys. Without `kind`, the recipe is of the kind that has the most of them.
+        kinds: those that come first where several kinds have as many.
+
     Raises:
-        RecipeError: a kind or key that does not exist, or a value of another type.
+        RecipeError: a kind or key that does not exist, or a value of another type or out of range.
     """
     values = dict(values)
-    kind = values.pop("kind", "encoder" if "model" in values else "compact")
-    if kind not in KINDS:
+    kind = values.pop("kind") if "kind" in values else _likeliest(values, [*kinds, *KINDS])
+    if not isinstance(kind, str) or kind not in KINDS:
         raise RecipeError(f"unknown kind of recipe {kind!r}; allowed: {', '.join(KINDS)}")
     types = key_types(KINDS[kind])
     unknown = sorted(set(values) - set(types))
@@ -115,14 +180,20 @@ def configure(values: Mapping[str, Any]) -> AnyConfig:
     return config
 
 
+def _likeliest(values: Mapping[str, Any], kinds: Iterable[str]) -> str:
+    return max(kinds, key=lambda kind: len(values.keys() & key_types(KINDS[kind])))
+
+
 def _check_range(name: str, value: Any, least: float, most: float) -> None:
     if isinstance(value, int | float) and not least <= value <= most:
         raise RecipeError(f"recipe key {name} must be from {least:g} to {most:g}, got {value!r}")
 
 
-def _typed(name: str, value: Any, expected: type) -> Any:
+def _typed(name: str, value: Any, expected: Any) -> Any:
     if expected is float and type(value) is int:
         return float(value)
+    if expected == STRINGS and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
+        return tuple(value)
     if type(value) is not expected:
-        raise RecipeError(f"recipe key {name} must be of type {expected.__name__}, got {value!r}")
+        raise RecipeError(f"recipe key {name} must be of type {type_name(expected)}, got {value!r}")
     return value

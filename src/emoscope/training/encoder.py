@@ -1,14 +1,14 @@
 """Fine-tunes a pretrained encoder with the Hugging Face Trainer: recipe and examples in, checkpoint folder out.
 
-A run lives in `OUTPUT.partial` until it is done. Every epoch ends in a checkpoint there, from which a run that was
-killed continues to the same result. Several devices: `torchrun -m emoscope train ...`, unchanged.
+Every epoch ends in a checkpoint, from which a run that was killed continues to the same result. Several devices:
+`torchrun -m emoscope train ...`, unchanged.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,82 +43,150 @@ from emoscope.quiet import quiet_transformers
 from emoscope.text import FORMS
 from emoscope.training.config import EncoderConfig
 from emoscope.training.progress import OnProgress, Progress, no_progress
+from emoscope.training.run import CHECKPOINTS, is_main_process
 
 
-def is_main_process() -> bool:
-    """Whether this is the only process, or the first of those that torchrun started."""
-    return os.environ.get("RANK", "0") == "0"
+@dataclass(frozen=True)
+class EncoderRun:
+    """How an encoder is trained, whatever it learns from.
 
-
-def fine_tune(
-    config: EncoderConfig,
-    splits: Mapping[str, Examples],
-    folder: Path,
-    *,
-    resume: bool = False,
-    report_to: str = "none",
-    progress: OnProgress = no_progress,
-) -> None:
-    """Fine-tune and leave the best epoch (by weighted F1 on validation) in `folder`, in the Hugging Face layout.
-
-    Args:
+    Attributes:
         config: the recipe.
-        splits: "train" and "validation".
         folder: where to write; checkpoints of the run go into `folder/checkpoints`.
         resume: continue from the newest whole checkpoint there.
         report_to: "tensorboard" logs every step into `folder/tensorboard`, "none" nothing.
         progress: called after each step and each epoch's evaluation.
+        stage: the name that progress has.
+    """
+
+    config: EncoderConfig
+    folder: Path
+    resume: bool = False
+    report_to: str = "none"
+    progress: OnProgress = no_progress
+    stage: str = "encoder"
+
+
+def fine_tune(run: EncoderRun, splits: Mapping[str, Examples]) -> None:
+    """Fine-tune and leave the best epoch (by weighted F1 on validation) in the run's folder.
+
+    Args:
+        run: recipe, folder and so on.
+        splits: "train" and "validation".
 
     Raises:
         ModelError: no such encoder.
         RecipeError: `text_form` does not exist.
     """
-    if config.text_form not in FORMS:
-        raise RecipeError(f"unknown text_form {config.text_form!r}; allowed: {', '.join(FORMS)}")
-    tokenizer, model = _load(config, splits["train"])
-    validation = _Tokens(splits["validation"], tokenizer, config)
-    trainer = Trainer(
+    tokenizer, model = _with_new_head(run.config, splits["train"])
+    train = splits["train"]
+    rows = Tokens(train.texts, {"labels": _targets(train)}, tokenizer, run.config)
+    fit_encoder(run, model, tokenizer, rows, splits["validation"])
+
+
+def fit_encoder(
+    run: EncoderRun,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: Tokens,
+    validation: Examples,
+    trainer_class: Callable[..., Trainer] = Trainer,
+) -> None:
+    """Train an encoder and leave the best epoch in the run's folder, in the Hugging Face layout.
+
+    Args:
+        run: recipe, folder and so on.
+        model: what to train.
+        tokenizer: its tokenizer.
+        rows: what to train on.
+        validation: what each epoch is evaluated on.
+        trainer_class: the Trainer, or one with another loss.
+    """
+    validation_rows = Tokens(validation.texts, {"labels": _targets(validation)}, tokenizer, run.config)
+    trainer = trainer_class(
         model=model,
-        args=_arguments(config, folder / "checkpoints"),
+        args=_arguments(run.config, run.folder / CHECKPOINTS),
         data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=_Tokens(splits["train"], tokenizer, config),
-        eval_dataset=validation,
+        train_dataset=rows,
+        eval_dataset=validation_rows,
         processing_class=tokenizer,
-        compute_metrics=partial(_metrics, multi_label=splits["train"].multi_label),
-        callbacks=_callbacks(config, folder, report_to, progress),
+        compute_metrics=partial(_metrics, multi_label=validation.multi_label),
+        callbacks=_callbacks(run),
     )
     trainer.remove_callback(PrinterCallback)
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_newest_whole(folder / "checkpoints") if resume else None)
-        scored = trainer.predict(validation) if splits["train"].multi_label else None
+        trainer.train(resume_from_checkpoint=_newest_whole(run.folder / CHECKPOINTS) if run.resume else None)
+        scored = trainer.predict(validation_rows) if validation.multi_label else None
         if trainer.is_world_process_zero():
-            _save(trainer, tokenizer, config, folder)
+            _save(trainer, tokenizer, run.config, run.folder)
     if scored is not None and trainer.is_world_process_zero():
-        _extend_config(folder, thresholds=_thresholds(scored))
+        _extend_config(run.folder, thresholds=_thresholds(scored))
 
 
-def _load(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """The encoder's tokenizer, and the encoder with a new head drawn from the seed."""
-    source = resolve(config.model, one_of=WEIGHTS)
+def check_text_form(config: EncoderConfig) -> None:
+    """Refuse a form of text that does not exist.
+
+    Raises:
+        RecipeError: there is no such form.
+    """
+    if config.text_form not in FORMS:
+        raise RecipeError(f"unknown text_form {config.text_form!r}; allowed: {', '.join(FORMS)}")
+
+
+def find_checkpoint(name_or_path: str) -> Path:
+    """Folder of a pretrained or fine-tuned encoder, given as a path or a Hub id.
+
+    Raises:
+        ModelError: there is none, or it lacks configuration or tokenizer.
+    """
+    source = resolve(name_or_path, one_of=WEIGHTS)
     for kind, files in (("config.json", ("config.json",)), ("tokenizer", TOKENIZERS)):
         if not holds(source, files):
             raise ModelError(f"{source} is no encoder to fine-tune: it has no {kind}")
-    torch.manual_seed(config.seed)
+    return source
+
+
+def read_encoder(source: Path, **settings: Any) -> tuple[PreTrainedTokenizerBase, PreTrainedModel, list[str]]:
+    """Tokenizer and sequence classifier of a checkpoint, and the names of the weights that it lacks.
+
+    Args:
+        source: the checkpoint.
+        settings: of its configuration, to change.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(source)
-            model = AutoModelForSequenceClassification.from_pretrained(
-                source,
-                num_labels=len(train.labels),
-                id2label=train.labels.id2label,
-                label2id=train.labels.label2id,
-                problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
-                dtype=torch.float32,
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                source, dtype=torch.float32, output_loading_info=True, **settings
             )
     except Exception as error:  # the library raises whatever its many readers meet
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"no encoder can be read from {source}: {reason}") from error
+    return tokenizer, model, sorted(loading["missing_keys"])
+
+
+def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """The encoder's tokenizer, and the encoder with a new head drawn from the seed."""
+    check_text_form(config)
+    source = find_checkpoint(config.model)
+    torch.manual_seed(config.seed)
+    tokenizer, model, _ = read_encoder(
+        source,
+        num_labels=len(train.labels),
+        id2label=train.labels.id2label,
+        label2id=train.labels.label2id,
+        problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
+    )
     return tokenizer, model
+
+
+def _targets(examples: Examples) -> list[Any]:
+    """The label id of each row, or (multi-label) its indicators as float."""
+    targets = examples.label_ids.astype(np.float32) if examples.multi_label else examples.label_ids
+    return list(targets.tolist())
 
 
 def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
@@ -156,40 +224,46 @@ def _metrics(prediction: EvalPrediction, *, multi_label: bool) -> dict[str, floa
     return averages(confusion_matrix(truth, logits.argmax(axis=1), logits.shape[1]))
 
 
-def _callbacks(config: EncoderConfig, folder: Path, report_to: str, progress: OnProgress) -> list[TrainerCallback]:
-    callbacks: list[TrainerCallback] = [_Reporter(progress)]
-    if config.patience:
-        callbacks.append(EarlyStoppingCallback(config.patience))
-    if report_to == "tensorboard" and is_main_process():
+def _callbacks(run: EncoderRun) -> list[TrainerCallback]:
+    callbacks: list[TrainerCallback] = [_Reporter(run)]
+    if run.config.patience:
+        callbacks.append(EarlyStoppingCallback(run.config.patience))
+    if run.report_to == "tensorboard" and is_main_process():
         require_extra("tensorboard")
         from torch.utils.tensorboard import SummaryWriter
 
-        writer = SummaryWriter(str(folder / "tensorboard"))
+        writer = SummaryWriter(str(run.folder / "tensorboard"))
         callbacks.append(TensorBoardCallback(writer))  # type: ignore[no-untyped-call]
     return callbacks
 
 
-class _Tokens(Dataset[dict[str, Any]]):
-    """Token ids of each row, and its label id or (multi-label) its indicators as float."""
+class Tokens(Dataset[dict[str, Any]]):
+    """Token ids of each row, and its targets, by name."""
 
-    def __init__(self, examples: Examples, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig) -> None:
-        texts = [FORMS[config.text_form](text) for text in examples.texts]
-        self._encoded = tokenizer(texts, truncation=True, max_length=config.max_length)
-        label_ids = examples.label_ids.astype(np.float32) if examples.multi_label else examples.label_ids
-        self._label_ids = label_ids.tolist()
+    def __init__(
+        self,
+        texts: Sequence[str],
+        targets: Mapping[str, Sequence[Any]],
+        tokenizer: PreTrainedTokenizerBase,
+        config: EncoderConfig,
+    ) -> None:
+        """Tokenize the texts, in the form and to the length of the recipe."""
+        formed = [FORMS[config.text_form](text) for text in texts]
+        self._columns = {**tokenizer(formed, truncation=True, max_length=config.max_length), **targets}
+        self._rows = len(formed)
 
     def __len__(self) -> int:
-        return len(self._label_ids)
+        return self._rows
 
     def __getitem__(self, row: int) -> dict[str, Any]:
-        return {name: values[row] for name, values in self._encoded.items()} | {"labels": self._label_ids[row]}
+        return {name: values[row] for name, values in self._columns.items()}
 
 
 class _Reporter(TrainerCallback):
     """Passes the Trainer's steps and evaluations on; the Trainer itself prints nothing."""
 
-    def __init__(self, progress: OnProgress) -> None:
-        self._progress = progress
+    def __init__(self, run: EncoderRun) -> None:
+        self._run = run
         self._metrics: dict[str, float] = {}
         self._loss = float("nan")
 
@@ -199,7 +273,8 @@ class _Reporter(TrainerCallback):
         if "eval_f1_weighted" in logs:
             self._metrics = {"accuracy": logs["eval_accuracy"], "f1_weighted": logs["eval_f1_weighted"]}
         if state.is_world_process_zero:
-            self._progress(Progress("encoder", state.global_step, state.max_steps, self._loss, self._metrics))
+            step = Progress(self._run.stage, state.global_step, state.max_steps, self._loss, self._metrics)
+            self._run.progress(step)
 
 
 def _newest_whole(folder: Path) -> str | None:

@@ -1,6 +1,6 @@
-"""Fits a compact student: token ids and label ids in, trained module out. Knows no text and no file.
+"""Fits a compact student: rows of token ids and their targets in, trained module out. Knows no text.
 
-Plain supervised training on clean and on adversarially shifted vectors (fast gradient method for text:
+Supervised training on clean and on adversarially shifted vectors (fast gradient method for text:
 Miyato, Dai and Goodfellow, "Adversarial Training Methods for Semi-Supervised Text Classification", ICLR 2017).
 """
 
@@ -9,25 +9,42 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from emoscope.compact import CompactModel, CompactShape, pad
 from emoscope.training.config import CompactConfig
+from emoscope.training.epoch_file import EpochFile
+from emoscope.training.objective import Objective
 
 TokenIds = list[list[int]]
-
 
 OnStep = Callable[[int, int, float], None]
 """Called after each step with the steps done, all steps, and the step's training loss."""
 
 
-def fit(
-    vectors: Tensor, token_ids: TokenIds, label_ids: Tensor, labels: int, config: CompactConfig, on_step: OnStep
-) -> CompactModel:
-    """Train a student on rows of token ids.
+@dataclass(frozen=True)
+class Rows:
+    """What a student learns from.
+
+    Attributes:
+        token_ids: ids of each row.
+        label_ids: int64 (rows,), `objective.NO_LABEL` of a row without a label.
+        soft_targets: float32 (rows, labels), or None.
+        labels: how many labels there are, whether or not each occurs.
+    """
+
+    token_ids: TokenIds
+    label_ids: Tensor
+    soft_targets: Tensor | None
+    labels: int
+
+
+def fit(vectors: Tensor, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> CompactModel:
+    """Train a student.
 
     Only the vectors of word pieces that occur are trained, which makes a step three times cheaper; the others keep
     their first values. The same seed gives the same weights on the same machine: one thread, whose sums have one order
@@ -35,19 +52,20 @@ def fit(
 
     Args:
         vectors: float32 (vocabulary, dimension), the first word-piece vectors.
-        token_ids: ids of each row.
-        label_ids: int64 (rows,).
-        labels: how many there are, whether or not each occurs.
+        rows: what to learn from.
         config: the recipe.
+        epoch_file: written after each epoch; where it is there already, the training continues from it, to the
+            weights that it would have come to undisturbed.
         on_step: called after each step.
     """
     torch.manual_seed(config.seed)
-    used = torch.tensor(sorted({token for ids in token_ids for token in ids}))
+    used = torch.tensor(sorted({token for ids in rows.token_ids for token in ids}))
     place = {token: row for row, token in enumerate(used.tolist())}
-    student = _student(vectors[used], labels, config)
+    student = _student(vectors[used], rows.labels, config)
     with _one_thread():
-        _run(student, [[place[token] for token in ids] for ids in token_ids], label_ids, config, on_step)
-    whole = _student(vectors, labels, config)
+        placed = replace(rows, token_ids=[[place[token] for token in ids] for ids in rows.token_ids])
+        _run(student, placed, config, epoch_file, on_step)
+    whole = _student(vectors, rows.labels, config)
     trained = vectors.index_copy(0, used, student.vectors.detach())
     whole.load_state_dict({**student.state_dict(), "vectors": trained})
     return whole.eval()
@@ -69,18 +87,23 @@ def _student(vectors: Tensor, labels: int, config: CompactConfig) -> CompactMode
     return student
 
 
-def _run(student: CompactModel, token_ids: TokenIds, label_ids: Tensor, config: CompactConfig, on_step: OnStep) -> None:
-    steps = config.epochs * math.ceil(len(token_ids) / config.batch_size)
+def _run(student: CompactModel, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> None:
+    objective = Objective.of(config)
+    per_epoch = math.ceil(len(rows.token_ids) / config.batch_size)
+    steps = config.epochs * per_epoch
     optimizer, schedule = _optimizer_and_schedule(student, steps, config)
+    order = torch.Generator().manual_seed(config.seed)
+    file = EpochFile(epoch_file, student, optimizer, schedule, order)
     student.train()
-    for done, rows in enumerate(_batches(token_ids, config), start=1):
-        ids, mask = pad([token_ids[row] for row in rows])
-        loss = _backward(student, ids, mask, label_ids[rows], config)
-        nn.utils.clip_grad_norm_(student.parameters(), config.gradient_clip)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        on_step(done, steps, loss)
+    for epoch in range(file.restore(), config.epochs):
+        for done, batch in enumerate(_batches(rows.token_ids, config.batch_size, order), start=epoch * per_epoch + 1):
+            loss = _backward(student, rows, batch, config, objective)
+            nn.utils.clip_grad_norm_(student.parameters(), config.gradient_clip)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            on_step(done, steps, loss)
+        file.save(epoch + 1)
 
 
 def _optimizer_and_schedule(
@@ -97,31 +120,33 @@ def _optimizer_and_schedule(
     return optimizer, schedule
 
 
-def _batches(token_ids: TokenIds, config: CompactConfig) -> Iterator[list[int]]:
-    """Row numbers of every step: rows of nearly equal length together, shuffled anew each epoch."""
-    generator = torch.Generator().manual_seed(config.seed)
+def _batches(token_ids: TokenIds, batch_size: int, order: torch.Generator) -> Iterator[list[int]]:
+    """Row numbers of every step of an epoch: rows of nearly equal length together, in a random order."""
     lengths = torch.tensor([len(ids) for ids in token_ids])
-    for _ in range(config.epochs):
-        order = torch.argsort(lengths + 2 * torch.rand(len(lengths), generator=generator))
-        batches = torch.split(order, config.batch_size)
-        for number in torch.randperm(len(batches), generator=generator).tolist():
-            yield batches[number].tolist()
+    by_length = torch.argsort(lengths + 2 * torch.rand(len(lengths), generator=order))
+    batches = torch.split(by_length, batch_size)
+    for number in torch.randperm(len(batches), generator=order).tolist():
+        yield batches[number].tolist()
 
 
-def _backward(student: CompactModel, ids: Tensor, mask: Tensor, label_ids: Tensor, config: CompactConfig) -> float:
+def _backward(
+    student: CompactModel, rows: Rows, batch: list[int], config: CompactConfig, objective: Objective
+) -> float:
     """Add the gradients of the loss on clean and on adversarially shifted vectors; returns the clean loss."""
+    ids, mask = pad([rows.token_ids[row] for row in batch])
+    label_ids = rows.label_ids[batch]
+    soft_targets = None if rows.soft_targets is None else rows.soft_targets[batch]
+
+    def loss_of(embedded: Tensor) -> Tensor:
+        kept = torch.rand(mask.shape) >= config.word_dropout
+        return objective.loss(student.classify(embedded * kept.unsqueeze(-1), mask), label_ids, soft_targets)
+
     embedded = student.embed(ids)
     embedded.retain_grad()
-    loss = _loss(student, embedded, mask, label_ids, config)
+    loss = loss_of(embedded)
     loss.backward()  # type: ignore[no-untyped-call]
     if config.adversarial_radius and embedded.grad is not None:
         norm = embedded.grad.flatten(1).norm(dim=1)[:, None, None]
         shift = config.adversarial_radius * embedded.grad / (norm + 1e-12)
-        _loss(student, student.embed(ids) + shift, mask, label_ids, config).backward()  # type: ignore[no-untyped-call]
+        loss_of(student.embed(ids) + shift).backward()  # type: ignore[no-untyped-call]
     return loss.item()
-
-
-def _loss(student: CompactModel, embedded: Tensor, mask: Tensor, label_ids: Tensor, config: CompactConfig) -> Tensor:
-    kept = torch.rand(mask.shape) >= config.word_dropout
-    logits = student.classify(embedded * kept.unsqueeze(-1), mask)
-    return F.cross_entropy(logits, label_ids, label_smoothing=config.label_smoothing)

@@ -10,7 +10,8 @@ from huggingface_hub import EvalResult, ModelCardData
 from emoscope.data import Examples
 from emoscope.evaluation import Report
 from emoscope.evaluation.published import PUBLISHED
-from emoscope.training.config import AnyConfig, CompactConfig, EncoderConfig, recipe_text
+from emoscope.training.config import AnyConfig, CompactConfig, Distillation, EncoderConfig, recipe_text
+from emoscope.training.corpus import Corpus
 
 EMOTION = "dair-ai/emotion"
 EMOTION_VALIDATION = "535c0f48f905a13cccc2531258b9caba01393bc01fb666be1b1e1f24e36adfe1"
@@ -59,7 +60,7 @@ On the {split} split of `{dataset}`: {rows:,} rows, not trained on. Intervals ar
 
 {comparison}## Training
 
-On the train split: {train_rows:,} rows. With this recipe of `emoscope train`:
+{training}:
 
 ```toml
 {recipe}```
@@ -89,6 +90,10 @@ and attention-weighted states; one linear layer. {parameters} parameters. Text i
 punctuation first (`text_form` in `config.json`). The figures below are of the model as trained, in float32; what an
 exported graph changes is in its `emoscope.json` under `parity`."""
 
+ENCODER_STUDENT = """\
+Made by [emoscope](https://github.com/emoscope/emoscope) of layers of `{model}`, a fine-tuned sequence classifier, and
+trained as its student. {parameters} parameters."""
+
 ENCODER = """\
 `{model}`, fine-tuned by [emoscope](https://github.com/emoscope/emoscope) as a sequence classifier. {parameters}
 parameters."""
@@ -104,6 +109,15 @@ ENCODER_SELECTION = """\
 The epoch with the best weighted F1 on these same rows was kept, so the figures are a little higher than on new
 rows."""
 
+TEACHERS_SELECTION = """
+What its teachers were trained and chosen on, their own cards say."""
+
+TRAINING = "On the train split: {labelled:,} rows. With this recipe of `emoscope train`"
+
+DISTILLATION = """\
+On the labels of the train split, {labelled:,} rows, and on the mean probabilities of its teachers ({teachers}) for
+those rows, for {unlabelled:,} texts without a label and for {copies:,} augmented copies of both. With this recipe of
+`emoscope distill`"""
 
 COMPARISON = """\
 ## Beside the published models
@@ -125,7 +139,9 @@ The threshold of each label was tuned on these rows too. Accuracy counts the tex
 Thresholds: {thresholds}."""
 
 
-def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters: int | None) -> str:
+def model_card(
+    config: AnyConfig, train: Examples, report: Report, *, parameters: int | None, corpus: Corpus | None = None
+) -> str:
     """Model card with YAML front matter.
 
     Args:
@@ -133,6 +149,7 @@ def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters
         train: the rows trained on.
         report: the model's report on rows it was not trained on.
         parameters: how many the model has, None if that is not known.
+        corpus: what a student learnt from; None for a model without teachers.
     """
     dataset, names = report["dataset"], train.labels.names
     description, selection = _words(config, report, parameters)
@@ -151,7 +168,7 @@ def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters
         selection=selection,
         comparison=_comparison(report),
         licence=LICENCE if isinstance(config, CompactConfig) else ENCODER_LICENCE,
-        train_rows=len(train),
+        training=_training(config, train, corpus),
         train_fingerprint=train.fingerprint,
         recipe=recipe_text(config),
     )
@@ -165,10 +182,24 @@ def _words(config: AnyConfig, report: Report, parameters: int | None) -> tuple[s
         "split": report["dataset"]["split"],
         "thresholds": ", ".join(f"{name} {value:.2f}" for name, value in (report["thresholds"] or {}).items()),
     }
+    student = TEACHERS_SELECTION if isinstance(config, Distillation) else ""
     if isinstance(config, CompactConfig):
-        return COMPACT.format(**values), COMPACT_SELECTION.format(**values)
-    selection = ENCODER_SELECTION + (MULTI_LABEL_SELECTION if report["thresholds"] else "")
-    return ENCODER.format(**values), selection.format(**values)
+        return COMPACT.format(**values), COMPACT_SELECTION.format(**values) + student
+    selection = ENCODER_SELECTION + student + (MULTI_LABEL_SELECTION if report["thresholds"] else "")
+    return (ENCODER_STUDENT if student else ENCODER).format(**values), selection.format(**values)
+
+
+def _training(config: AnyConfig, train: Examples, corpus: Corpus | None) -> str:
+    """What the model learnt from."""
+    if corpus is None or not isinstance(config, Distillation):
+        return TRAINING.format(labelled=len(train))
+    copies = corpus.copies
+    return DISTILLATION.format(
+        labelled=len(train),
+        teachers=", ".join(f"`{name}`" for name in config.teachers),
+        unlabelled=len(corpus) - len(train) - copies,
+        copies=copies,
+    )
 
 
 def _metadata(config: AnyConfig, report: Report) -> ModelCardData:

@@ -11,18 +11,21 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        stage: what is being fitted: "encoder"; or "temperature", then "student".
+        stage: what is being done: "encoder"; or "temperature", then "student"; before them, where there are teachers,
+            "teacher 1/3" and so on. With folds, "fold 1/5, " stands before it.
         done: steps done.
         total: steps of the stage.
-        loss: training loss of the last step.
+        loss: training loss of the last step; None where texts are scored.
         metrics: of the last evaluation, empty before the first.
+        unit: what a step is: "step", or "text" where texts are scored.
     """
 
     stage: str
     done: int
     total: int
-    loss: float
+    loss: float | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "step"
 
 
 OnProgress = Callable[[Progress], None]

@@ -1,12 +1,8 @@
-"""A training run from recipe and examples to a whole checkpoint folder: model, recipe, report, model card.
-
-The run lives in `OUTPUT.partial` and is renamed when everything is there: OUTPUT is whole or not there.
-"""
+"""A training run from recipe and examples to a whole checkpoint folder: model, recipe, report, model card."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,15 +10,15 @@ import torch
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples
-from emoscope.errors import DataError, EmoscopeError, RecipeError
+from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import Report, evaluate, fit_keywords
-from emoscope.training.config import AnyConfig, CompactConfig, EncoderConfig, recipe_text
-from emoscope.training.encoder import fine_tune, is_main_process
+from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
+from emoscope.training.corpus import Corpus
+from emoscope.training.encoder import EncoderRun, fine_tune
 from emoscope.training.model_card import model_card
 from emoscope.training.progress import OnProgress, no_progress
-from emoscope.training.student import train_student
-
-RUN_FILE = "run.json"
+from emoscope.training.run import is_main_process, publish, run_folder
+from emoscope.training.student import Start, train_student
 
 
 def train(
@@ -37,11 +33,11 @@ def train(
     """Train what the recipe describes and write its checkpoint folder.
 
     Args:
-        config: the recipe.
+        config: the recipe, of a kind without teachers.
         splits: "train" and "validation".
         output: the folder to write.
-        resume: continue an interrupted run of the same recipe on the same rows (from its last whole epoch; the
-            compact student, a matter of minutes, starts again); without one, start.
+        resume: continue an interrupted run of the same recipe on the same rows from its last whole epoch, to the same
+            result; without one, start.
         report_to: "tensorboard" or "none"; of an encoder's run.
         progress: called after each step.
 
@@ -51,69 +47,81 @@ def train(
     Raises:
         DataError: a split is missing.
         ModelError: the encoder to start from cannot be found or read.
-        RecipeError: `output` is in use, or a run of another recipe or other rows is to be resumed.
+        RecipeError: the recipe has teachers, `output` is in use, or a run of another recipe or other rows is to be
+            resumed.
     """
-    _check_splits(splits)
-    folder = output.with_name(output.name + ".partial")
-    if is_main_process():
-        _begin(output, folder, _identity(config, splits), resume)
-    try:
+    check_trainable(config)
+    check_splits(splits)
+    with run_folder(output, run_identity(config, splits), resume) as folder:
         if isinstance(config, CompactConfig):
-            _check_for_student(splits, report_to)
-            train_student(config, splits, folder, progress=progress)
+            check_for_compact(splits, report_to)
+            train_student(config, Start.read(config), Corpus.of(splits["train"]), folder, progress=progress)
         else:
-            fine_tune(config, splits, folder, resume=resume, report_to=report_to, progress=progress)
-    except EmoscopeError:
-        if is_main_process() and not any(folder.glob("checkpoints/checkpoint-*")):
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return _finish(config, splits, folder, output) if is_main_process() else None
+            fine_tune(EncoderRun(config, folder, resume, report_to, progress), splits)
+    return finish(config, splits, folder, output) if is_main_process() else None
 
 
-def _check_splits(splits: Mapping[str, Examples]) -> None:
+def check_trainable(config: AnyConfig) -> None:
+    """Refuse recipes with teachers.
+
+    Raises:
+        RecipeError: the recipe is one for `distill`.
+    """
+    if kind_of(config) not in TRAINED:
+        raise RecipeError(
+            f"a recipe of kind {kind_of(config)} learns from teachers: emoscope distill; "
+            f"emoscope train takes the kinds {', '.join(TRAINED)}"
+        )
+
+
+def check_splits(splits: Mapping[str, Examples]) -> None:
+    """Refuse data without the splits that a run needs.
+
+    Raises:
+        DataError: train or validation is missing.
+    """
     missing = sorted({"train", "validation"} - set(splits))
     if missing:
         raise DataError(f"the data has no split {' and no split '.join(missing)}; it has: {', '.join(splits)}")
 
 
-def _check_for_student(splits: Mapping[str, Examples], report_to: str) -> None:
+def check_for_compact(splits: Mapping[str, Examples], report_to: str) -> None:
+    """Refuse what only an encoder's run can do.
+
+    Raises:
+        RecipeError: multi-label data, or a report to TensorBoard.
+    """
     if splits["train"].multi_label:
         raise RecipeError("the compact student gives one label a text; multi-label data needs an encoder: --model")
     if report_to != "none":
         raise RecipeError(f"only an encoder's run reports to {report_to}; for the student leave --report-to out")
 
 
-def _identity(config: AnyConfig, splits: Mapping[str, Examples]) -> dict[str, str]:
+def run_identity(config: AnyConfig, splits: Mapping[str, Examples]) -> dict[str, str]:
+    """What a run is, for those that continue it: its recipe and its rows."""
     rows = {f"rows of {split}": splits[split].fingerprint for split in ("train", "validation")}
     return {"recipe": recipe_text(config)} | rows
 
 
-def _begin(output: Path, folder: Path, identity: dict[str, str], resume: bool) -> None:
-    """Make the run's folder, or check that the one there is of the same run."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise RecipeError(f"{output} exists and is not empty; give another --output or remove it")
-    file = folder / RUN_FILE
-    if resume and file.is_file():
-        begun = json.loads(file.read_text(encoding="utf-8"))
-        changed = [name for name, value in identity.items() if begun.get(name) != value]
-        if changed:
-            raise RecipeError(
-                f"{folder} holds a run with another {' and other '.join(changed)}; continue it "
-                "with what it began with, or remove it"
-            )
-        return
-    if file.is_file():
-        raise RecipeError(f"{folder} holds an interrupted run; --resume continues it, removing it starts afresh")
-    if folder.exists() and any(folder.iterdir()):
-        raise RecipeError(f"{folder} is in the way, and holds no run of emoscope train; move it away")
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
+def device_for(config: AnyConfig) -> str:
+    """Where what was trained is evaluated: an encoder on the GPU, if there is one."""
+    on_gpu = not isinstance(config, CompactConfig) and torch.cuda.is_available()
+    return "cuda" if on_gpu else "cpu"
 
 
-def _finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path) -> Report:
-    """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place."""
-    on_gpu = isinstance(config, EncoderConfig) and torch.cuda.is_available()
-    classifier = EmotionClassifier.from_pretrained(folder, device="cuda" if on_gpu else "cpu")
+def finish(
+    config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus | None = None
+) -> Report:
+    """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place.
+
+    Args:
+        config: the recipe.
+        splits: "train" and "validation".
+        folder: the run's.
+        output: where it goes.
+        corpus: what a student learnt from, for the card.
+    """
+    classifier = EmotionClassifier.from_pretrained(folder, device=device_for(config))
     keywords = None if splits["train"].multi_label else fit_keywords(splits["train"])
     report = evaluate(
         classifier,
@@ -124,11 +132,7 @@ def _finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, out
     )
     (folder / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    card = model_card(config, splits["train"], report, parameters=classifier.parameters)
+    card = model_card(config, splits["train"], report, parameters=classifier.parameters, corpus=corpus)
     (folder / "README.md").write_text(card, encoding="utf-8")
-    if output.exists():
-        output.rmdir()
-    folder.rename(output)
-    shutil.rmtree(output / "checkpoints", ignore_errors=True)
-    (output / RUN_FILE).unlink()
+    publish(folder, output)
     return report

@@ -42,7 +42,7 @@ def principal_vectors(encoder: Path, dimension: int, std: float) -> torch.Tensor
     Raises:
         ModelError: no word-piece embeddings there, or they are narrower than `dimension`.
     """
-    embeddings = _word_embeddings(encoder / "model.safetensors")
+    embeddings = word_embeddings(encoder / "model.safetensors")
     if dimension > embeddings.shape[1]:
         raise ModelError(
             f"dimension is {dimension}, but {encoder} has vectors of {embeddings.shape[1]}; give at most that"
@@ -53,7 +53,12 @@ def principal_vectors(encoder: Path, dimension: int, std: float) -> torch.Tensor
     return torch.tensor(projected * (std / projected.std()), dtype=torch.float32)
 
 
-def _word_embeddings(file: Path) -> NDArray[np.float32]:
+def word_embeddings(file: Path) -> NDArray[np.float32]:
+    """The tensor of an encoder's word-piece embeddings, float32 (vocabulary, width).
+
+    Raises:
+        ModelError: the file cannot be read, or does not hold exactly one.
+    """
     try:
         with safe_open(file, framework="np") as tensors:
             names = [name for name in tensors.keys() if name.endswith("word_embeddings.weight")]  # noqa: SIM118

@@ -1,0 +1,85 @@
+"""What teachers say of texts, kept on disk chunk by chunk so that an interrupted run scores nothing twice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.training.objective import soften
+from emoscope.training.progress import OnProgress, Progress
+from emoscope.training.teachers import Teacher
+
+CHUNK = 1024
+"""Texts scored and written at once."""
+
+
+def soft_targets(
+    teachers: Sequence[Teacher], texts: Sequence[str], temperature: float, folder: Path, progress: OnProgress
+) -> NDArray[np.float32]:
+    """Mean of the teachers' softened probabilities.
+
+    Args:
+        teachers: one at least.
+        texts: any number.
+        temperature: see `soften`.
+        folder: where the probabilities are kept, and taken from if they are there.
+        progress: called before the first chunk and after each, with a stage for each teacher.
+
+    Returns:
+        float32 (texts, labels).
+
+    Raises:
+        ModelError: a teacher cannot be loaded, or does not give probabilities.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    softened = []
+    for number, teacher in enumerate(teachers, start=1):
+
+        def show(done: int, stage: str = f"teacher {number}/{len(teachers)}") -> None:
+            progress(Progress(stage, done, len(texts), unit="text"))
+
+        softened.append(soften(scores(teacher, texts, folder, show), temperature))
+    mean: NDArray[np.float32] = np.mean(softened, axis=0)
+    return mean
+
+
+def scores(
+    teacher: Teacher, texts: Sequence[str], folder: Path, on_chunk: Callable[[int], None]
+) -> NDArray[np.float32]:
+    """A teacher's probabilities, float32 (texts, labels); it is loaded when the first chunk is not in the folder."""
+    load = cache(teacher.load)
+    chunks = []
+    on_chunk(0)
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        file = folder / f"{_key(teacher, chunk)}.npy"
+        if not file.is_file():
+            _write(file, teacher.probabilities(load(), chunk))
+        chunks.append(np.load(file))
+        on_chunk(start + len(chunk))
+    return np.concatenate(chunks)
+
+
+def texts_digest(texts: Sequence[str]) -> str:
+    """SHA-256 over texts in order, each in UTF-8 after its length in bytes; in hex."""
+    digest = hashlib.sha256()
+    for text in texts:
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
+    return digest.hexdigest()
+
+
+def _key(teacher: Teacher, texts: Sequence[str]) -> str:
+    return hashlib.sha256(f"{teacher.checksum} {texts_digest(texts)}".encode()).hexdigest()
+
+
+def _write(file: Path, probabilities: NDArray[np.float32]) -> None:
+    """Write in one step: the file is there whole, or not."""
+    new = file.with_suffix(".new.npy")
+    np.save(new, probabilities)
+    new.replace(file)

@@ -1,0 +1,65 @@
+"""Texts without labels, from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from emoscope.errors import DataError
+from emoscope.tables import find_tables, short
+
+FORMATS = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
+
+
+def read_unlabelled(files: Sequence[str], column: str) -> list[str]:
+    """The texts of all files, in order.
+
+    Args:
+        files: `.txt` with one text a line, in UTF-8; `.csv`, `.tsv`, `.jsonl`, `.parquet` with a column of texts.
+        column: its name; digits count the columns of a `.csv` or `.tsv` without a header from 0.
+
+    Raises:
+        DataError: a file is missing, empty or broken, or a row has no text.
+        MissingExtraError: `.parquet` without the extra "score".
+    """
+    return [text for file in files for text in _texts(Path(file), column)]
+
+
+def _texts(file: Path, column: str) -> list[str]:
+    if not file.is_file() or file.suffix.lower() not in FORMATS:
+        raise DataError(f"no unlabelled texts at {str(file)!r}; allowed: a file, one of {', '.join(FORMATS)}")
+    place, rows = (f"{file}, line", _lines(file)) if file.suffix.lower() == ".txt" else _column(file, column)
+    texts = [_checked(f"{place} {number}", text) for number, text in rows]
+    if not texts:
+        raise DataError(f"{file}: no rows; there must be one at least")
+    return texts
+
+
+def _lines(file: Path) -> Iterable[tuple[int, str]]:
+    try:
+        lines = file.read_bytes().decode("utf-8-sig").rstrip("\r\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: cannot be read ({error}); allowed: UTF-8, one text a line") from None
+    return enumerate(lines, start=1)
+
+
+def _column(file: Path, column: str) -> tuple[str, Iterator[tuple[int, Any]]]:
+    table = find_tables(file, (column, column))["all"]
+    return table.place, ((number, text) for number, text, _ in table.rows)
+
+
+def _checked(place: str, text: Any) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise DataError(f"{place}: no text, found {short(text)}; allowed: a string that is not blank")
+    if not _is_utf8(text):
+        raise DataError(f"{place}: {short(text)} holds a lone surrogate; allowed: what UTF-8 can encode")
+    return text.rstrip("\r")
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

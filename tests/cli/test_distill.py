@@ -1,0 +1,124 @@
+"""The command: flags to recipe, one line of errors, one line of results. What it makes, tests/training shows."""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+for module in ("torch", "transformers", "accelerate", "safetensors"):
+    pytest.importorskip(module)
+
+import tiny
+from emoscope.cli import main
+from emoscope.training.config import DISTILLED, TRAINED
+
+SMALL = ["--dimension=8", "--hidden=8", "--epochs=2", "--batch-size=16", "--learning-rate=0.02"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for split in ("train", "validation"):
+        rows = tiny.examples(split)
+        lines = [f"{text};{rows.labels.names[i]}\n" for text, i in zip(rows.texts, rows.label_ids, strict=True)]
+        (folder / f"{split}.txt").write_text("".join(lines))
+    (folder / "more.csv").write_text("comment,stars\nthey came and i was glad,5\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return str(tiny.encoder(tmp_path_factory.mktemp("encoder") / "tiny"))
+
+
+def test_a_student_of_the_bundled_model_by_flags_alone(data, encoder, tmp_path, capsys):
+    output = tmp_path / "student"
+    command = ["distill", "--data", str(data), "--output", str(output), "--vectors", encoder, "--teachers", "bundled"]
+    more = ["--unlabelled", str(data / "more.csv"), "--unlabelled-column", "comment", "--copies", "1"]
+    assert main([*command, *more, *SMALL]) == 0
+    shown = capsys.readouterr()
+    report = json.loads((output / "report.json").read_text())
+    assert shown.out == (
+        f"{output}: accuracy {report['accuracy']:.4f}, macro F1 {report['f1_macro']:.4f}, "
+        f"loss {report['loss']:.4f} on validation\n"
+    )
+    assert "teacher 1/1: " in shown.err
+    assert "student: " in shown.err
+    recipe = (output / "recipe.toml").read_text()
+    assert 'kind = "compact-student"\n' in recipe
+    assert 'teachers = ["bundled"]\n' in recipe
+    assert "for 1 texts without a label" in " ".join((output / "README.md").read_text().split())
+
+
+def test_a_flag_wins_over_the_recipe(data, encoder, tmp_path):
+    pytest.importorskip("tomllib")
+    recipe, output = tmp_path / "recipe.toml", tmp_path / "student"
+    recipe.write_text(f'teachers = ["nowhere/at-all"]\nvectors = "{encoder}"\nsoft_weight = 0.7\nseed = 3\n')
+    command = ["distill", str(recipe), "--teachers", "bundled", "--data", str(data), "--output", str(output)]
+    assert main([*command, "--seed=4", *SMALL]) == 0
+    written = (output / "recipe.toml").read_text()
+    assert 'teachers = ["bundled"]\n' in written
+    assert "soft_weight = 0.7\n" in written
+    assert "seed = 4\n" in written
+
+
+@pytest.mark.parametrize(("command", "kinds"), [("distill", DISTILLED), ("train", TRAINED)])
+def test_every_recipe_key_is_a_flag_with_help(command, kinds, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    for config_class in kinds.values():
+        for field in fields(config_class):
+            assert f"--{field.name.replace('_', '-')} " in shown
+    assert f"emoscope {command} recipes" in shown or f"emoscope {command} student.toml" in shown
+    assert ("--teachers" in shown) == (command == "distill")
+
+
+def failed(arguments, capsys):
+    assert main(arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    return shown.err
+
+
+def test_errors_are_one_line_and_leave_nothing(data, encoder, tmp_path, capsys):
+    run = ["--data", str(data), "--output", str(tmp_path / "run")]
+    student = [*run, "--vectors", encoder]
+    assert "no teacher to learn from" in failed(["distill", *student], capsys)
+    assert "no model at '../nowhere'" in failed(["distill", *student, "--teachers", "../nowhere"], capsys)
+    refused = failed(["distill", *student, "--teachers", "bundled", "--unlabelled", "nowhere.txt"], capsys)
+    assert "no unlabelled texts at 'nowhere.txt'" in refused
+    refused = failed(["distill", *student, "--teachers", "bundled", "--soft-weight=0", "--hard-weight=0"], capsys)
+    assert "both 0" in refused
+    assert "one label a text" in failed(["distill", *student, "--teachers", "bundled", "--multi-label"], capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_two_commands_name_each_other(data, encoder, tmp_path, capsys):
+    pytest.importorskip("tomllib")
+    run = ["--data", str(data), "--output", str(tmp_path / "run")]
+    (tmp_path / "plain.toml").write_text(f'kind = "compact"\nvectors = "{encoder}"\n')
+    refused = failed(["distill", str(tmp_path / "plain.toml"), *run], capsys)
+    assert "kind compact has no teachers: emoscope train" in refused
+    (tmp_path / "student.toml").write_text(f'teachers = ["bundled"]\nvectors = "{encoder}"\n')
+    refused = failed(["train", str(tmp_path / "student.toml"), *run], capsys)
+    assert "kind compact-student learns from teachers: emoscope distill" in refused
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_unlabelled_file_that_is_no_table_names_its_line(data, encoder, tmp_path, capsys):
+    (tmp_path / "bad.txt").write_text("fine\n   \nfine\n")
+    arguments = ["--data", str(data), "--output", str(tmp_path / "run"), "--vectors", encoder, "--teachers", "bundled"]
+    assert "bad.txt, line 2: no text" in failed(
+        ["distill", *arguments, "--unlabelled", str(tmp_path / "bad.txt")], capsys
+    )
+
+
+def test_labels_other_than_the_teachers(encoder, tmp_path, capsys):
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.txt").write_text("a good one;good\na bad one;bad\n")
+    arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--vectors", encoder]
+    refused = failed(["distill", *arguments, "--teachers", "bundled"], capsys)
+    assert "teacher bundled has the labels sadness, joy" in refused
+    assert "but the data's are bad, good" in refused

@@ -1,0 +1,246 @@
+"""Encoder students: made of their teachers' layers, trained with three terms."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for module in ("torch", "transformers", "accelerate", "datasets"):
+    pytest.importorskip(module)
+
+import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+import tiny
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.errors import LabelError, ModelError, RecipeError
+from emoscope.labels import Labels
+from emoscope.training import distill
+from emoscope.training.config import EncoderStudentConfig
+from emoscope.training.encoder_student import cosine_distance
+from emoscope.training.layers import LAYERS, layer_teacher, shallow_copy
+from hub.repositories import FAMILIES
+
+DEPTH = 4
+TEXTS = ["i feel tender and thankful", "she said she felt uneasy"]
+
+
+@pytest.fixture(scope="module")
+def teachers(hub, tmp_path_factory):
+    """A fine-tuned classifier of each family with four layers, and what is drawn at random in the Hub's with two."""
+    root, folders = tmp_path_factory.mktemp("teachers"), {}
+    for seed, family in enumerate(FAMILIES):
+        source, folder = hub.repository(family.fine_tuned).folder, root / family.name
+        shutil.copytree(source, folder, ignore=shutil.ignore_patterns("model.safetensors"))
+        config = AutoConfig.from_pretrained(source)
+        config.num_hidden_layers, config.initializer_range = DEPTH, 0.2
+        torch.manual_seed(seed)
+        AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
+        folders[family.name] = folder
+    return folders
+
+
+@pytest.fixture(scope="module")
+def splits():
+    return {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
+
+
+@pytest.fixture(scope="module")
+def config(teachers):
+    folder = str(teachers["bert"])
+    return EncoderStudentConfig(
+        model=folder, teachers=(folder,), epochs=2, batch_size=16, learning_rate=1e-3, max_length=32
+    )
+
+
+def layers_of(model):
+    path = LAYERS[model.config.model_type]
+    return list(model.base_model.get_submodule(path)) if path else []
+
+
+def same(first, second):
+    first, second = first.state_dict(), second.state_dict()
+    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+every_family = pytest.mark.parametrize("family", [family.name for family in FAMILIES])
+
+
+@every_family
+def test_the_student_is_every_second_layer_of_its_teacher(teachers, family):
+    _, teacher = layer_teacher(teachers[family], Labels())
+    student = shallow_copy(teacher, 0)
+    assert (student.config.num_hidden_layers, teacher.config.num_hidden_layers) == (2, DEPTH)
+    whole, kept = layers_of(teacher), layers_of(student)
+    if family == "albert":
+        assert same(student, teacher)
+    else:
+        assert (len(whole), len(kept)) == (DEPTH, 2)
+        assert same(kept[0], whole[0])
+        assert same(kept[1], whole[2])
+        assert not same(kept[1], whole[1])
+    assert same(student.base_model.embeddings, teacher.base_model.embeddings)
+    head = "classifier" if family != "distilbert" else "pre_classifier"
+    assert same(getattr(student, head), getattr(teacher, head))
+
+
+@every_family
+def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, family, tmp_path):
+    """Against a model that transformers reads from the student's files."""
+    tokenizer, teacher = layer_teacher(teachers[family], Labels())
+    student = shallow_copy(teacher, 2).eval()
+    student.save_pretrained(tmp_path)
+    again = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    tokens = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        ours, theirs, whole = (model(**tokens).logits for model in (student, again, teacher))
+    torch.testing.assert_close(ours, theirs)
+    assert (ours - whole).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("layers", "kept"), [(1, [0]), (2, [0, 2]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
+def test_layers_are_spaced_evenly(teachers, layers, kept):
+    _, teacher = layer_teacher(teachers["bert"], Labels())
+    whole, student = layers_of(teacher), layers_of(shallow_copy(teacher, layers))
+    assert all(same(layer, whole[number]) for layer, number in zip(student, kept, strict=True))
+
+
+def test_a_student_does_not_share_weights_with_its_teacher(teachers):
+    _, teacher = layer_teacher(teachers["bert"], Labels())
+    student = shallow_copy(teacher, 0)
+    before = [weight.clone() for weight in teacher.parameters()]
+    with torch.no_grad():
+        for weight in student.parameters():
+            weight.add_(1.0)
+    assert all(torch.equal(weight, old) for weight, old in zip(teacher.parameters(), before, strict=True))
+
+
+@every_family
+def test_labels_in_another_order_change_no_score(teachers, family):
+    scores = []
+    for order in (EMOTIONS, EMOTIONS[::-1]):
+        tokenizer, model = layer_teacher(teachers[family], Labels(order))
+        with torch.no_grad():
+            logits = model(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
+        assert tuple(model.config.id2label.values()) == order
+        scores.append({name: logits[:, i].tolist() for i, name in enumerate(order)})
+    for name in EMOTIONS:
+        assert scores[0][name] == pytest.approx(scores[1][name], abs=1e-5)
+
+
+def test_the_cosine_distance_is_that_of_real_tokens_by_hand():
+    states = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]]])
+    wanted = torch.tensor([[[2.0, 0.0], [1.0, 1.0], [-5.0, 5.0]]])
+    distance = cosine_distance(states, wanted, torch.tensor([[True, True, False]]))
+    assert distance.item() == pytest.approx((0.0 + 1 - np.sqrt(0.5)) / 2)
+
+
+class StopError(Exception):
+    pass
+
+
+def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(config, splits, tmp_path):
+    recipe, steps = replace(config, copies=1, copy_neighbour=0.3), []
+    report = distill(recipe, splits, tmp_path / "undisturbed", progress=steps.append)
+    assert list(dict.fromkeys(step.stage for step in steps)) == ["teacher 1/1", "student"]
+    last = steps[-1].total
+
+    def stop(step):
+        if step.stage == "student" and step.done == last - 3:
+            raise StopError
+
+    with pytest.raises(StopError):
+        distill(recipe, splits, tmp_path / "stopped", progress=stop)
+    resumed = []
+    again = distill(recipe, splits, tmp_path / "stopped", resume=True, progress=resumed.append)
+    assert next(step.done for step in resumed if step.stage == "student") > last // 2
+    assert again["confusion"] == report["confusion"]
+    weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("undisturbed", "stopped")]
+    assert weights[0] == weights[1]
+    assert not (tmp_path / "stopped" / "checkpoints").exists()
+    student = EmotionClassifier.from_pretrained(tmp_path / "stopped")
+    assert student.labels == EMOTIONS
+    assert json.loads((tmp_path / "stopped" / "config.json").read_text())["num_hidden_layers"] == 2
+    card = (tmp_path / "stopped" / "README.md").read_text()
+    assert "Made by [emoscope]" in card
+    assert "emoscope distill" in card
+
+
+@pytest.mark.parametrize(
+    ("keys", "nearer"),
+    [({"soft_weight": 1.0, "hard_weight": 0.0, "cosine_weight": 0.0}, "soft"), ({"cosine_weight": 5.0}, "states")],
+)
+def test_training_brings_the_student_nearer_to_its_teacher(config, splits, tmp_path, keys, nearer):
+    """Nearer than the layers alone: in its probabilities by the soft term, in its hidden states by the cosine term."""
+    recipe = replace(config, epochs=6, learning_rate=3e-3, soft_temperature=1.0, **keys)
+    distill(recipe, splits, tmp_path / "student")
+    tokenizer, teacher = layer_teacher(Path(config.model), Labels())
+    trained = AutoModelForSequenceClassification.from_pretrained(tmp_path / "student").eval()
+    tokens = tokenizer(splits["train"].texts, padding=True, return_tensors="pt")
+
+    def distance(model):
+        with torch.no_grad():
+            ours, wanted = (each(**tokens, output_hidden_states=True) for each in (model, teacher))
+        if nearer == "soft":
+            return (ours.logits.softmax(-1) - wanted.logits.softmax(-1)).abs().sum(1).mean()
+        mask = tokens["attention_mask"].bool()
+        return cosine_distance(ours.hidden_states[-1], wanted.hidden_states[-1], mask)
+
+    assert distance(trained) < 0.7 * distance(shallow_copy(teacher, 0).eval())
+
+
+@every_family
+def test_every_family_can_be_distilled(teachers, family, splits, tmp_path):
+    folder = str(teachers[family])
+    recipe = EncoderStudentConfig(model=folder, teachers=(folder, "bundled"), epochs=1, batch_size=32, max_length=32)
+    report = distill(recipe, splits, tmp_path / "run")
+    assert report["dataset"]["rows"] == 120
+    assert json.loads((tmp_path / "run" / "report.json").read_text()) == report
+    assert EmotionClassifier.from_pretrained(tmp_path / "run").parameters
+
+
+def refused(error, match, config, splits, output):
+    with pytest.raises(error, match=match) as caught:
+        distill(config, splits, output)
+    assert "\n" not in str(caught.value)
+    assert not list(output.parent.glob(f"{output.name}*"))
+
+
+def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
+    run = tmp_path / "run"
+    refused(RecipeError, "to have 5 layers, but its teacher has 4", replace(config, layers=5), splits, run)
+    refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, text_form="shouted"), splits, run)
+    refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
+    unfinished = str(hub.repository(FAMILIES[1].encoder).folder)
+    refused(ModelError, "no whole classifier", replace(config, model=unfinished), splits, run)
+    for key, value, error, match in (
+        ("id2label", {str(i): f"LABEL_{i}" for i in range(6)}, LabelError, "has the labels LABEL_0"),
+        ("problem_type", "multi_label_classification", ModelError, "several labels"),
+    ):
+        other = shutil.copytree(teachers["bert"], tmp_path / key)
+        settings = json.loads((other / "config.json").read_text()) | {key: value}
+        (other / "config.json").write_text(json.dumps(settings))
+        refused(error, match, replace(config, model=str(other)), splits, run)
+
+
+def test_a_family_that_no_student_is_made_of(config, splits, tmp_path, teachers):
+    from transformers import ElectraConfig, ElectraForSequenceClassification
+
+    other = shutil.copytree(teachers["bert"], tmp_path / "electra", ignore=shutil.ignore_patterns("config.json"))
+    settings = ElectraConfig(
+        vocab_size=len(AutoTokenizer.from_pretrained(teachers["bert"])),
+        hidden_size=8,
+        embedding_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        num_labels=6,
+    )
+    ElectraForSequenceClassification(settings).save_pretrained(other)
+    refused(
+        ModelError, "family 'electra'; a student can be made of: bert", replace(config, model=str(other)), splits,
+        tmp_path / "run",
+    )  # fmt: skip
