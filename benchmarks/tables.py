@@ -57,7 +57,11 @@ def _headline() -> str:
             ("ece", "calibration error"),
         )
     ]
+    other = "accuracy_goemotions"
     rows += [
+        _row(
+            "GoEmotions dev accuracy", f"{bundled[other]:.4f}", f"{mean[other]:.4f} ± {spread[other]:.4f}, raw comments"
+        ),
         _row(
             "strings to probabilities, two cores",
             f"{medians['emoscope']:,.0f} texts/s",
@@ -91,8 +95,12 @@ def _seeds() -> str:
     named |= {"mean": quality["mean"], "standard deviation": quality["standard_deviation"]}
     named |= {"bundled (seed 0, int8 vectors)": quality["bundled"]}
     keys = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
+    keys += ("accuracy_without_keyword", "accuracy_goemotions", "accuracy_sixty")
     rows = [_row(name, *(f"{metrics[key]:.4f}" for key in keys)) for name, metrics in named.items()]
-    return _table("| model | accuracy | macro F1 | weighted F1 | loss | ECE |", rows)
+    return _table(
+        "| model | accuracy | macro F1 | weighted F1 | loss | ECE | unambiguous | GoEmotions | sixty |",
+        rows,
+    )
 
 
 def _speed() -> str:

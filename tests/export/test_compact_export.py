@@ -64,7 +64,7 @@ def test_graph_equals_torch_with_and_without_padding(model, session):
 
 
 def test_torch_module_equals_torchs_own_gru(model):
-    """The recurrence against torch.nn.GRU with the same weights, its second candidate bias at zero."""
+    """The recurrence against torch.nn.GRU with the same weights, its second biases of the other gates at zero."""
     gru = torch.nn.GRU(12, 10, bidirectional=True, batch_first=True)
     with torch.no_grad():
         for way, suffix in enumerate(("l0", "l0_reverse")):
@@ -72,6 +72,7 @@ def test_torch_module_equals_torchs_own_gru(model):
             getattr(gru, f"weight_hh_{suffix}").copy_(model.recurrent_weight[way].T)
             getattr(gru, f"bias_ih_{suffix}").copy_(model.input_bias[way])
             getattr(gru, f"bias_hh_{suffix}").zero_()
+            getattr(gru, f"bias_hh_{suffix}")[20:] = model.candidate_bias[way, 0]
         ids = torch.arange(21).reshape(3, 7)
         embedded = model.embed(ids)
         expected = gru(embedded)[0]

@@ -10,10 +10,12 @@ import torch
 from huggingface_hub import ModelCard
 
 import tiny
+from emoscope import EmotionClassifier
 from emoscope.compact import load_checkpoint
 from emoscope.errors import DataError, ModelError, RecipeError
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, configure, read_recipe
+from emoscope.training.fitting import Rows, _rows_of_epoch
 from emoscope.training.vectors import principal_vectors
 
 SMALL = {"dimension": 8, "hidden": 8, "epochs": 12, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
@@ -190,3 +192,37 @@ def test_a_broken_epoch_file_costs_its_epochs_only(encoder, splits, tmp_path):
     assert (steps[0].stage, steps[0].done) == ("student", 1)
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("stopped", "undisturbed")]
     assert weights[0] == weights[1]
+
+
+def test_further_texts_are_learnt_and_spliced_ones_are_made(encoder, splits, tmp_path):
+    rows = "".join(f"{word} {word},surprise\n" for word in ("happy", "glad", "cheerful", "proud"))
+    (tmp_path / "more.csv").write_text("text,label\n" + rows * 40)
+    keys = SMALL | {"max_length": 128}
+    recipe = CompactConfig(vectors=str(encoder), further=(str(tmp_path / "more.csv"),), spliced=1.0, **keys)
+    steps = []
+    report = train(recipe, splits, tmp_path / "student", progress=steps.append)
+    model = EmotionClassifier.from_pretrained(tmp_path / "student")
+    assert report["accuracy"] > 0.95
+    assert [prediction.label for prediction in model.predict(["happy happy", "i feel happy today"])] == [
+        "surprise",
+        "joy",
+    ]
+    assert steps[-1].total == SMALL["epochs"] * -(-(240 + 160 + 240) // SMALL["batch_size"])
+    card = (tmp_path / "student" / "README.md").read_text()
+    assert "240 rows, on 160 further labelled texts (`more.csv`)" in card
+    assert "240 texts made of parts" in card
+
+
+def test_dealt_out_rows_are_read_once_and_recurring_ones_in_every_epoch():
+    rows = Rows([[1]] * 10, torch.zeros(10, dtype=torch.long), None, 2, recurring=4)
+    epochs = [_rows_of_epoch(rows, epoch, 3).tolist() for epoch in range(3)]
+    assert all(chosen[:4] == [0, 1, 2, 3] for chosen in epochs)
+    assert sorted(row for chosen in epochs for row in chosen[4:]) == [4, 5, 6, 7, 8, 9]
+
+
+def test_further_texts_with_other_labels_are_refused(encoder, splits, tmp_path):
+    (tmp_path / "more.csv").write_text("text,label\nso good,positive\n")
+    recipe = CompactConfig(vectors=str(encoder), further=(str(tmp_path / "more.csv"),))
+    with pytest.raises(DataError, match="unknown label 'positive'; allowed: sadness, joy"):
+        train(recipe, splits, tmp_path / "student")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["more.csv"]

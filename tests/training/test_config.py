@@ -11,7 +11,6 @@ from emoscope.training.config import (
     TRAINED,
     CompactConfig,
     CompactStudentConfig,
-    Distillation,
     EncoderConfig,
     EncoderStudentConfig,
     configure,
@@ -28,8 +27,7 @@ needs_toml = pytest.mark.skipif(
 
 @pytest.mark.parametrize("config_class", KINDS.values())
 def test_every_key_has_help_and_a_type(config_class):
-    lists = {STRINGS} if issubclass(config_class, Distillation) else set()
-    assert set(key_types(config_class).values()) == {str, int, float} | lists
+    assert {str, int, float} <= set(key_types(config_class).values()) <= {str, int, float, STRINGS}
     for field in config_class.__dataclass_fields__.values():
         assert len(field.metadata["help"]) > 10
 
@@ -124,8 +122,9 @@ CARD = {
 
 
 @needs_toml
-def test_the_committed_recipe_of_the_student_is_the_default():
-    assert configure(read_recipe(RECIPES / "compact.toml")) == CompactConfig()
+def test_the_committed_recipe_of_the_student_is_the_default_with_further_texts():
+    bundled = CompactConfig(further=("runs/real_text.csv",), spliced=1.0)
+    assert configure(read_recipe(RECIPES / "compact.toml")) == bundled
 
 
 @needs_toml

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,14 +18,14 @@ FURTHER = [("u", "u"), ("b", "b"), ("a x", "a"), ("b x", "b"), ("c", "c"), ("u x
 
 
 def test_a_corpus_has_the_labelled_rows_first():
-    corpus = Corpus.of(TRAIN, FURTHER)
+    corpus = Corpus.of(TRAIN).with_copies(FURTHER)
     assert corpus.texts == ["a", "b", "c", "d", "a", "u", "b", "a x", "b x", "c", "u x"]
     assert corpus.label_ids.tolist() == [0, 1, 1, 0, 1] + [NO_LABEL] * 6
-    assert (len(corpus), corpus.labelled, corpus.copies) == (11, 5, 3)
+    assert (len(corpus), corpus.train_rows, corpus.copies) == (11, 5, 3)
 
 
 def test_what_is_learnt_without_held_out_rows_has_neither_them_nor_what_was_made_of_them():
-    corpus = Corpus.of(TRAIN, FURTHER)
+    corpus = Corpus.of(TRAIN).with_copies(FURTHER)
     held_out, rest = corpus.held_out(0.4, np.array([1, 3, 2, 4, 0]))
     assert held_out.texts == ["b", "d"]
     assert held_out.label_ids.tolist() == [1, 0]
@@ -32,15 +34,15 @@ def test_what_is_learnt_without_held_out_rows_has_neither_them_nor_what_was_made
 
 
 def test_equality_is_that_of_the_form():
-    corpus = Corpus.of(TRAIN, [("B!", "B!"), ("x", "B!")]).in_form(lambda text: text.lower().strip("!"))
+    corpus = Corpus.of(TRAIN).with_copies([("B!", "B!"), ("x", "B!")]).in_form(lambda text: text.lower().strip("!"))
     _, rest = corpus.held_out(0.2, np.array([1, 0, 2, 3, 4]))
     assert rest.texts == ["a", "c", "d", "a"]
 
 
 def test_soft_targets_stay_with_their_texts():
     targets = np.arange(22, dtype=np.float32).reshape(11, 2)
-    corpus = Corpus.of(TRAIN, FURTHER)
-    corpus = Corpus(corpus.texts, corpus.sources, corpus.label_ids, targets, corpus.labels)
+    corpus = Corpus.of(TRAIN).with_copies(FURTHER)
+    corpus = replace(corpus, soft_targets=targets)
     _, rest = corpus.held_out(0.4, np.array([1, 3, 2, 4, 0]))
     assert rest.soft_targets.tolist() == targets[[2, 4, 0, 5, 7, 9, 10]].tolist()
 

@@ -127,9 +127,9 @@ def test_the_card_says_from_whom_and_on_what(distilled):
     assert {result.metric_name: result.metric_value for result in card.data.eval_results}["Accuracy"] == report[
         "accuracy"
     ]
-    assert "its teachers (`keywords`)" in card.content
     text = " ".join(card.content.split())
-    assert "labels of the train split, 360 rows, and on the mean" in text
+    assert "its teachers (`keywords`)" in text
+    assert "labels of the train split, 360 rows. And on the mean" in text
     assert f"for 2 texts without a label and for {steps[0].total - 362} augmented copies of both" in text
     assert "`emoscope distill`" in text
     assert "What its teachers were trained and chosen on" in text

@@ -77,4 +77,4 @@ def test_the_recipes_objective():
     keys = {"hard_weight": 0.3, "soft_weight": 0.6, "soft_temperature": 4.0, "label_smoothing": 0.2}
     for config in (CompactStudentConfig(**keys), EncoderStudentConfig(**keys)):
         assert Objective.of(config) == Objective(0.3, 0.2, 0.6, 4.0)
-    assert Objective.of(CompactConfig(label_smoothing=0.2)) == Objective(1.0, 0.2, 0.0, 1.0)
+    assert Objective.of(CompactConfig(label_smoothing=0.2)) == Objective(1.0, 0.2, 1.0, 1.0)

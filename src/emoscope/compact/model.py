@@ -37,7 +37,8 @@ class CompactModel(nn.Module):
     """Token ids and a mask -> logits. Padding stands at the end of a row and changes no logit.
 
     Direction 0 reads a text forwards, 1 backwards. Gates stand in torch's order (reset, update, candidate), the reset
-    applied after the recurrent product, as in `torch.nn.GRU` (Cho et al. 2014), but without the second bias. A text is
+    applied after the recurrent product, as in `torch.nn.GRU` (Cho et al. 2014); of its second bias only the candidate's
+    is here, as the other gates' would only add to the first. A text is
     the largest of its states and their mean weighted by attention: one softmax over the tokens, of scores that see
     both directions.
     """
@@ -49,8 +50,9 @@ class CompactModel(nn.Module):
         self.vectors = nn.Parameter(torch.zeros(shape.vocabulary, shape.dimension))
         self.input_weight = _uniform(hidden, 2, shape.dimension, 3 * hidden)
         self.recurrent_weight = _uniform(hidden, 2, hidden, 3 * hidden)
-        self.input_bias = nn.Parameter(torch.zeros(2, 3 * hidden))
-        self.attention = _uniform(hidden, 2 * hidden)
+        self.input_bias = _uniform(hidden, 2, 3 * hidden)
+        self.candidate_bias = _uniform(hidden, 2, 1, hidden)
+        self.attention = _uniform(2 * hidden, 2 * hidden)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(4 * hidden, shape.labels)
 
@@ -87,7 +89,8 @@ class CompactModel(nn.Module):
         gates = 2 * self.shape.hidden
         recurrent = torch.bmm(state, self.recurrent_weight)
         reset, update = torch.sigmoid(projected[..., :gates] + recurrent[..., :gates]).chunk(2, dim=-1)
-        candidate = torch.tanh(projected[..., gates:] + reset * recurrent[..., gates:])
+        recalled = recurrent[..., gates:] + self.candidate_bias
+        candidate = torch.tanh(projected[..., gates:] + reset * recalled)
         return candidate + update * (state - candidate)
 
     def _pool(self, states: Tensor, mask: Tensor) -> Tensor:
@@ -127,8 +130,8 @@ def pad(token_ids: list[list[int]]) -> tuple[Tensor, Tensor]:
     return padded, mask
 
 
-def _uniform(hidden: int, *shape: int) -> nn.Parameter:
-    bound = 1 / math.sqrt(hidden)
+def _uniform(inputs: int, *shape: int) -> nn.Parameter:
+    bound = 1 / math.sqrt(inputs)
     return nn.Parameter(torch.empty(*shape).uniform_(-bound, bound))
 
 

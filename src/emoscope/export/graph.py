@@ -114,6 +114,7 @@ def _loop(add: _Nodes, tables: list[str], rows: str, model: CompactModel) -> Non
     hidden = model.shape.hidden
     for gate, weight in zip(GATES, model.recurrent_weight.detach().chunk(3, dim=2), strict=True):
         add.constant(f"{gate}_recurrent", weight.numpy())
+    add.constant("candidate_bias", model.candidate_bias.detach().numpy())
     add.constant("attention_weight", model.attention.detach().view(2, hidden, 1).numpy())
     sizes = [add.constant("ways", [2], np.int64), add("Shape", "batch", "input_ids", start=0, end=1)]
     shape = add("Concat", "state_shape", *sizes, add.constant("hidden", [hidden], np.int64), axis=0)
@@ -131,7 +132,7 @@ def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
     products = [add("MatMul", f"{gate}_product", "state", f"{gate}_recurrent") for gate in GATES]
     reset = add("Sigmoid", "reset_gate", add("Add", "reset_sum", reset, products[0]))
     update = add("Sigmoid", "update_gate", add("Add", "update_sum", update, products[1]))
-    recalled = add("Mul", "candidate_reset", reset, products[2])
+    recalled = add("Mul", "candidate_reset", reset, add("Add", "candidate_biased", products[2], "candidate_bias"))
     new = add("Tanh", "candidate_value", add("Add", "candidate_sum", candidate, recalled))
     kept = add("Mul", "state_kept", update, add("Sub", "state_change", "state", new))
     state = add("Add", "next_state", new, kept)

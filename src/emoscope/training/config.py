@@ -31,6 +31,10 @@ class CompactConfig:
         "sentence-transformers/all-MiniLM-L6-v2",
         "encoder whose word-piece vectors and tokenizer the student starts from: a Hub id or a folder",
     )
+    further: tuple[str, ...] = key((), "tables of further labelled texts, learnt in every epoch like the training rows")
+    spliced: float = key(
+        0.0, "texts made of parts of the training rows, for each row and epoch, where one word decides a label", 0.0
+    )
     dimension: int = key(128, "principal components kept of a word-piece vector", 1)
     hidden: int = key(64, "GRU units a direction", 1)
     vector_std: float = key(1.0, "standard deviation that the first vectors are scaled to", 1e-6)

@@ -15,9 +15,10 @@ from emoscope.training.objective import NO_LABEL
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts to learn from, those with a label first.
+    """Texts to learn from: the training rows first, then further texts with a label, then those without.
 
     Attributes:
+        train_rows: how many training rows there are.
         texts: the texts.
         sources: of an augmented copy the text that it was made from, of any other text itself.
         label_ids: int64 (texts,), NO_LABEL of a text without a label.
@@ -25,6 +26,7 @@ class Corpus:
         labels: the label names.
     """
 
+    train_rows: int
     texts: list[str]
     sources: list[str]
     label_ids: NDArray[np.int64]
@@ -32,12 +34,28 @@ class Corpus:
     labels: Labels
 
     @classmethod
-    def of(cls, examples: Examples, further: Sequence[tuple[str, str]] = ()) -> Corpus:
-        """Labelled rows, and further texts without a label, each with its source; no soft targets."""
-        texts = [*examples.texts, *(text for text, _ in further)]
-        sources = [*examples.texts, *(source for _, source in further)]
-        label_ids = np.concatenate([examples.label_ids, np.full(len(further), NO_LABEL)])
-        return cls(texts, sources, label_ids, None, examples.labels)
+    def of(cls, train: Examples, *, further: Sequence[Examples] = (), unlabelled: Sequence[str] = ()) -> Corpus:
+        """A corpus without soft targets.
+
+        Args:
+            train: the training rows.
+            further: labelled rows of other sources, with the same labels.
+            unlabelled: texts without a label.
+        """
+        texts = [text for examples in (train, *further) for text in examples.texts]
+        label_ids = np.concatenate([examples.label_ids for examples in (train, *further)])
+        corpus = cls(len(train), texts, texts, label_ids, None, train.labels)
+        return corpus.with_copies([(text, text) for text in unlabelled]) if unlabelled else corpus
+
+    def with_copies(self, copies: Sequence[tuple[str, str]]) -> Corpus:
+        """The same and further texts without a label, each with the text that it was made from; no soft targets."""
+        return replace(
+            self,
+            texts=[*self.texts, *(text for text, _ in copies)],
+            sources=[*self.sources, *(source for _, source in copies)],
+            label_ids=np.concatenate([self.label_ids, np.full(len(copies), NO_LABEL)]),
+            soft_targets=None,
+        )
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,27 +74,33 @@ class Corpus:
         """The same with every text in a form of `text.FORMS`."""
         return replace(self, texts=[*map(form, self.texts)], sources=[*map(form, self.sources)])
 
-    def subset(self, rows: Sequence[int] | NDArray[np.int64]) -> Corpus:
-        """The given rows, in the order given."""
+    @property
+    def train(self) -> Examples:
+        """The training rows."""
+        rows = slice(self.train_rows)
+        return Examples(self.texts[rows], self.label_ids[rows], self.labels, "corpus", "train")
+
+    def held_out(self, share: float, order: NDArray[np.int64]) -> tuple[Examples, Corpus]:
+        """The first training rows of an order, and what can be learnt without knowing them.
+
+        The second part has the other training rows, and those further texts that neither equal a text of the first part
+        nor were made from one.
+
+        Args:
+            share: of the training rows, that the first part has; one at least.
+            order: the numbers of the training rows.
+        """
+        first, rest = np.split(order, [max(1, round(share * len(order)))])
+        unseen = {self.texts[row] for row in first}
+        others = [row for row in range(self.train_rows, len(self)) if self.sources[row] not in unseen]
+        return self.train.subset(first), self._subset(np.array([*rest, *others], np.int64), len(rest))
+
+    def _subset(self, rows: NDArray[np.int64], train_rows: int) -> Corpus:
         return Corpus(
+            train_rows,
             [self.texts[row] for row in rows],
             [self.sources[row] for row in rows],
             self.label_ids[rows],
             None if self.soft_targets is None else self.soft_targets[rows],
             self.labels,
         )
-
-    def held_out(self, share: float, order: NDArray[np.int64]) -> tuple[Corpus, Corpus]:
-        """The first labelled rows of an order, and what can be learnt without knowing them.
-
-        The second part has the other labelled rows, and those texts without a label that neither equal a text of the
-        first part nor were made from one.
-
-        Args:
-            share: of the labelled rows, that the first part has; one at least.
-            order: the numbers of the labelled rows.
-        """
-        first, rest = np.split(order, [max(1, round(share * len(order)))])
-        unseen = {self.texts[row] for row in first}
-        others = [row for row in range(self.labelled, len(self)) if self.sources[row] not in unseen]
-        return self.subset(first), self.subset(np.concatenate([rest, np.array(others, np.int64)]))

@@ -28,7 +28,7 @@ from emoscope.training.run import CHECKPOINTS, run_folder
 from emoscope.training.soft_targets import soft_targets, texts_digest
 from emoscope.training.student import Start, train_student
 from emoscope.training.teachers import find_teachers
-from emoscope.training.trainer import check_for_compact, check_splits, finish, run_identity
+from emoscope.training.trainer import check_for_compact, check_splits, finish, read_further, run_identity
 from emoscope.training.unlabelled import read_unlabelled
 
 Fit = Callable[[Corpus, Path], None]
@@ -73,13 +73,14 @@ def distill(
     teachers = find_teachers(config.teachers, train.labels, classifiers or {})
     unlabelled = read_unlabelled(config.unlabelled, config.unlabelled_column)
     encoder, fit = _student(config, splits, resume, report_to, progress)
-    identity = run_identity(config, splits) | {
+    further = read_further(config, splits)
+    identity = run_identity(config, splits, further) | {
         "teachers": " ".join(teacher.checksum for teacher in teachers),
         "unlabelled texts": texts_digest(unlabelled),
     }
     with run_folder(output, identity, resume) as folder:
-        copies = augmented_copies(config, [*train.texts, *unlabelled], encoder, config.seed)
-        corpus = Corpus.of(train, [*zip(unlabelled, unlabelled, strict=True), *copies])
+        corpus = Corpus.of(train, further=further, unlabelled=unlabelled)
+        corpus = corpus.with_copies(augmented_copies(config, corpus.texts, encoder, config.seed))
         scored = folder / CHECKPOINTS / "scores"
         targets = soft_targets(teachers, corpus.texts, config.soft_temperature, scored, progress)
         corpus = replace(corpus, soft_targets=targets)

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 import torch
@@ -33,14 +34,16 @@ class Rows:
     Attributes:
         token_ids: ids of each row.
         label_ids: int64 (rows,), `objective.NO_LABEL` of a row without a label.
-        soft_targets: float32 (rows, labels), or None.
+        soft_targets: float32 (rows, labels), zeros for a row without them; or None.
         labels: how many labels there are, whether or not each occurs.
+        recurring: rows that are read in every epoch. Those after them are dealt out: each is read in one.
     """
 
     token_ids: TokenIds
     label_ids: Tensor
     soft_targets: Tensor | None
     labels: int
+    recurring: int
 
 
 def fit(vectors: Tensor, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> CompactModel:
@@ -89,14 +92,16 @@ def _student(vectors: Tensor, labels: int, config: CompactConfig) -> CompactMode
 
 def _run(student: CompactModel, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> None:
     objective = Objective.of(config)
-    per_epoch = math.ceil(len(rows.token_ids) / config.batch_size)
-    steps = config.epochs * per_epoch
+    epochs = [_rows_of_epoch(rows, epoch, config.epochs) for epoch in range(config.epochs)]
+    steps_before = [0, *accumulate(math.ceil(len(chosen) / config.batch_size) for chosen in epochs)]
+    steps = steps_before[-1]
     optimizer, schedule = _optimizer_and_schedule(student, steps, config)
     order = torch.Generator().manual_seed(config.seed)
     file = EpochFile(epoch_file, student, optimizer, schedule, order)
     student.train()
     for epoch in range(file.restore(), config.epochs):
-        for done, batch in enumerate(_batches(rows.token_ids, config.batch_size, order), start=epoch * per_epoch + 1):
+        batches = _batches(rows.token_ids, epochs[epoch], config.batch_size, order)
+        for done, batch in enumerate(batches, start=steps_before[epoch] + 1):
             loss = _backward(student, rows, batch, config, objective)
             nn.utils.clip_grad_norm_(student.parameters(), config.gradient_clip)
             optimizer.step()
@@ -110,7 +115,7 @@ def _optimizer_and_schedule(
     student: CompactModel, steps: int, config: CompactConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
     """AdamW on a one-cycle schedule; only the layers' matrices decay, neither word-piece vectors nor biases."""
-    decayed = [student.input_weight, student.recurrent_weight, student.output.weight]
+    decayed = [student.input_weight, student.recurrent_weight, student.attention, student.output.weight]
     kept = [weight for weight in student.parameters() if not any(weight is matrix for matrix in decayed)]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
@@ -120,11 +125,17 @@ def _optimizer_and_schedule(
     return optimizer, schedule
 
 
-def _batches(token_ids: TokenIds, batch_size: int, order: torch.Generator) -> Iterator[list[int]]:
+def _rows_of_epoch(rows: Rows, epoch: int, epochs: int) -> Tensor:
+    """Row numbers of an epoch."""
+    dealt = torch.arange(rows.recurring, len(rows.token_ids))[epoch::epochs]
+    return torch.cat([torch.arange(rows.recurring), dealt])
+
+
+def _batches(token_ids: TokenIds, chosen: Tensor, batch_size: int, order: torch.Generator) -> Iterator[list[int]]:
     """Row numbers of every step of an epoch: rows of nearly equal length together, in a random order."""
-    lengths = torch.tensor([len(ids) for ids in token_ids])
+    lengths = torch.tensor([len(token_ids[row]) for row in chosen.tolist()])
     by_length = torch.argsort(lengths + 2 * torch.rand(len(lengths), generator=order))
-    batches = torch.split(by_length, batch_size)
+    batches = torch.split(chosen[by_length], batch_size)
     for number in torch.randperm(len(batches), generator=order).tolist():
         yield batches[number].tolist()
 

@@ -112,12 +112,17 @@ rows."""
 TEACHERS_SELECTION = """
 What its teachers were trained and chosen on, their own cards say."""
 
-TRAINING = "On the train split: {labelled:,} rows. With this recipe of `emoscope train`"
+TRAINING = "On the train split: {labelled:,} rows{more}. With this recipe of `emoscope train`"
+
+FURTHER = ", on {further:,} further labelled texts ({files})"
+
+SPLICED = """;
+and in each epoch on {spliced:,} texts made of parts of those rows, under the probabilities of a reader of keywords"""
 
 DISTILLATION = """\
-On the labels of the train split, {labelled:,} rows, and on the mean probabilities of its teachers ({teachers}) for
-those rows, for {unlabelled:,} texts without a label and for {copies:,} augmented copies of both. With this recipe of
-`emoscope distill`"""
+On the labels of the train split, {labelled:,} rows{more}. And on the mean probabilities of its teachers
+({teachers}) for all those texts with a label, for {unlabelled:,} texts without a label and for
+{copies:,} augmented copies of both. With this recipe of `emoscope distill`"""
 
 COMPARISON = """\
 ## Beside the published models
@@ -139,9 +144,7 @@ The threshold of each label was tuned on these rows too. Accuracy counts the tex
 Thresholds: {thresholds}."""
 
 
-def model_card(
-    config: AnyConfig, train: Examples, report: Report, *, parameters: int | None, corpus: Corpus | None = None
-) -> str:
+def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters: int | None, corpus: Corpus) -> str:
     """Model card with YAML front matter.
 
     Args:
@@ -149,7 +152,7 @@ def model_card(
         train: the rows trained on.
         report: the model's report on rows it was not trained on.
         parameters: how many the model has, None if that is not known.
-        corpus: what a student learnt from; None for a model without teachers.
+        corpus: what it learnt from.
     """
     dataset, names = report["dataset"], train.labels.names
     description, selection = _words(config, report, parameters)
@@ -189,16 +192,21 @@ def _words(config: AnyConfig, report: Report, parameters: int | None) -> tuple[s
     return (ENCODER_STUDENT if student else ENCODER).format(**values), selection.format(**values)
 
 
-def _training(config: AnyConfig, train: Examples, corpus: Corpus | None) -> str:
+def _training(config: AnyConfig, train: Examples, corpus: Corpus) -> str:
     """What the model learnt from."""
-    if corpus is None or not isinstance(config, Distillation):
-        return TRAINING.format(labelled=len(train))
-    copies = corpus.copies
+    further = spliced = ""
+    if isinstance(config, CompactConfig):
+        files = ", ".join(f"`{Path(file).name}`" for file in config.further)
+        further = FURTHER.format(further=corpus.labelled - len(train), files=files) if files else ""
+        spliced = SPLICED.format(spliced=round(config.spliced * len(train))) if config.spliced else ""
+    if not isinstance(config, Distillation):
+        return TRAINING.format(labelled=len(train), more=further + spliced)
     return DISTILLATION.format(
         labelled=len(train),
+        more=further + spliced,
         teachers=", ".join(f"`{name}`" for name in config.teachers),
-        unlabelled=len(corpus) - len(train) - copies,
-        copies=copies,
+        unlabelled=len(corpus) - corpus.labelled - corpus.copies,
+        copies=corpus.copies,
     )
 
 

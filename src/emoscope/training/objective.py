@@ -38,10 +38,10 @@ class Objective:
 
     @classmethod
     def of(cls, config: CompactConfig | EncoderStudentConfig) -> Objective:
-        """The objective of a recipe: of one without teachers, its hard labels alone."""
+        """The objective of a recipe: of one without teachers, labels and soft targets as they are."""
         if isinstance(config, Distillation):
             return cls(config.hard_weight, config.label_smoothing, config.soft_weight, config.soft_temperature)
-        return cls(label_smoothing=config.label_smoothing)
+        return cls(label_smoothing=config.label_smoothing, soft_weight=1.0)
 
     def loss(self, logits: Tensor, label_ids: Tensor, soft_targets: Tensor | None = None) -> Tensor:
         """Mean loss of the rows.
@@ -49,7 +49,7 @@ class Objective:
         Args:
             logits: float32 (rows, labels).
             label_ids: int64 (rows,), NO_LABEL for a row without one.
-            soft_targets: float32 (rows, labels), or None for hard labels alone.
+            soft_targets: float32 (rows, labels), zeros for a row without them; or None for hard labels alone.
         """
         loss = 0.0 * logits.sum()  # has a gradient even where no term applies
         labelled = (label_ids != NO_LABEL).float().mean()

@@ -10,11 +10,14 @@ import torch
 
 from emoscope.calibration import fit_temperature
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
+from emoscope.data import Examples
 from emoscope.text import FORMS
 from emoscope.tokenization import TokenBatch, Tokenizer
-from emoscope.training.config import CompactConfig
+from emoscope.training.config import CompactConfig, Distillation
 from emoscope.training.corpus import Corpus
 from emoscope.training.fitting import Rows, fit
+from emoscope.training.keyword_reader import fit_reader, splice
+from emoscope.training.objective import NO_LABEL, soften
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run import CHECKPOINTS
 from emoscope.training.vectors import find_encoder, principal_vectors
@@ -54,7 +57,7 @@ def train_student(
     """Train on a corpus and write the checkpoint into `folder`.
 
     The temperature is fitted on rows that its model has not seen: a second student, trained first without them and
-    without what was made from them, scores a random `calibration_share` of the labelled rows. No validation row is
+    without what was made from them, scores a random `calibration_share` of the training rows. No validation row is
     used. Where the folder holds epochs of an interrupted run, they are not trained again.
 
     Args:
@@ -65,17 +68,17 @@ def train_student(
         progress: called after each step of both trainings.
     """
     corpus = corpus.in_form(FORMS[TEXT_FORM])
-    order = torch.randperm(corpus.labelled, generator=torch.Generator().manual_seed(config.seed)).numpy()
+    order = torch.randperm(corpus.train_rows, generator=torch.Generator().manual_seed(config.seed)).numpy()
     held_out, rest = corpus.held_out(config.calibration_share, order)
 
     def fit_on(part: Corpus, stage: str) -> CompactModel:
-        return fit(
-            start.vectors,
-            _rows(start.tokenizer, part),
-            config,
-            folder / CHECKPOINTS / f"{stage}.pt",
-            lambda done, total, loss: progress(Progress(stage, done, total, loss)),
-        )
+        def show(done: int, total: int, loss: float) -> None:
+            progress(Progress(stage, done, total, loss))
+
+        rows = _rows(start.tokenizer, part)
+        if config.spliced:
+            rows = _with_spliced(rows, start.tokenizer, part.train, config)
+        return fit(start.vectors, rows, config, folder / CHECKPOINTS / f"{stage}.pt", show)
 
     temperature = _temperature(fit_on(rest, "temperature"), start.tokenizer, held_out)
     model = fit_on(corpus, "student")
@@ -83,7 +86,7 @@ def train_student(
     save_checkpoint(Checkpoint(model, corpus.labels, tokenizer, TEXT_FORM, config.max_length, temperature), folder)
 
 
-def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Corpus) -> float:
+def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples) -> float:
     batch = tokenizer.encode(held_out.texts)
     return fit_temperature(CompactRuntime(model).logits(batch), held_out.label_ids[batch.text_index])
 
@@ -97,6 +100,24 @@ def _rows(tokenizer: Tokenizer, corpus: Corpus) -> Rows:
         torch.from_numpy(corpus.label_ids[batch.text_index]),
         None if soft_targets is None else torch.from_numpy(soft_targets[batch.text_index]),
         len(corpus.labels),
+        len(batch.lengths),
+    )
+
+
+def _with_spliced(rows: Rows, tokenizer: Tokenizer, train: Examples, config: CompactConfig) -> Rows:
+    """The rows, and after them spliced texts with what a reader of keywords says of them, to be dealt out."""
+    reader = fit_reader(train, config.seed)
+    texts = splice(reader, train, round(config.spliced * config.epochs * len(train)), config.seed)
+    batch = tokenizer.encode(texts)
+    temperature = config.soft_temperature if isinstance(config, Distillation) else 1.0
+    says = torch.from_numpy(soften(reader.probabilities(texts), temperature)[batch.text_index])
+    given = torch.zeros(len(rows.token_ids), rows.labels) if rows.soft_targets is None else rows.soft_targets
+    return Rows(
+        rows.token_ids + _token_ids(batch),
+        torch.cat([rows.label_ids, torch.full((len(batch.lengths),), NO_LABEL)]),
+        torch.cat([given, says]),
+        rows.labels,
+        rows.recurring,
     )
 
 

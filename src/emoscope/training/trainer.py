@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 
 from emoscope.classifier import EmotionClassifier
-from emoscope.data import Examples
+from emoscope.data import Examples, load_examples
 from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import Report, evaluate, fit_keywords
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
@@ -52,13 +52,15 @@ def train(
     """
     check_trainable(config)
     check_splits(splits)
-    with run_folder(output, run_identity(config, splits), resume) as folder:
+    further = read_further(config, splits)
+    corpus = Corpus.of(splits["train"], further=further)
+    with run_folder(output, run_identity(config, splits, further), resume) as folder:
         if isinstance(config, CompactConfig):
             check_for_compact(splits, report_to)
-            train_student(config, Start.read(config), Corpus.of(splits["train"]), folder, progress=progress)
+            train_student(config, Start.read(config), corpus, folder, progress=progress)
         else:
             fine_tune(EncoderRun(config, folder, resume, report_to, progress), splits)
-    return finish(config, splits, folder, output) if is_main_process() else None
+    return finish(config, splits, folder, output, corpus) if is_main_process() else None
 
 
 def check_trainable(config: AnyConfig) -> None:
@@ -97,10 +99,21 @@ def check_for_compact(splits: Mapping[str, Examples], report_to: str) -> None:
         raise RecipeError(f"only an encoder's run reports to {report_to}; for the student leave --report-to out")
 
 
-def run_identity(config: AnyConfig, splits: Mapping[str, Examples]) -> dict[str, str]:
+def read_further(config: AnyConfig, splits: Mapping[str, Examples]) -> list[Examples]:
+    """The further labelled texts that a recipe names.
+
+    Raises:
+        DataError: one cannot be read, or has other labels than the train split.
+    """
+    files = config.further if isinstance(config, CompactConfig) else ()
+    return [load_examples(file, labels=splits["train"].labels) for file in files]
+
+
+def run_identity(config: AnyConfig, splits: Mapping[str, Examples], further: Sequence[Examples] = ()) -> dict[str, str]:
     """What a run is, for those that continue it: its recipe and its rows."""
     rows = {f"rows of {split}": splits[split].fingerprint for split in ("train", "validation")}
-    return {"recipe": recipe_text(config)} | rows
+    more = {f"rows of {examples.name}": examples.fingerprint for examples in further}
+    return {"recipe": recipe_text(config)} | rows | more
 
 
 def device_for(config: AnyConfig) -> str:
@@ -109,9 +122,7 @@ def device_for(config: AnyConfig) -> str:
     return "cuda" if on_gpu else "cpu"
 
 
-def finish(
-    config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus | None = None
-) -> Report:
+def finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus) -> Report:
     """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place.
 
     Args:
@@ -119,7 +130,7 @@ def finish(
         splits: "train" and "validation".
         folder: the run's.
         output: where it goes.
-        corpus: what a student learnt from, for the card.
+        corpus: what was learnt from, for the card.
     """
     classifier = EmotionClassifier.from_pretrained(folder, device=device_for(config))
     keywords = None if splits["train"].multi_label else fit_keywords(splits["train"])

@@ -1,0 +1,78 @@
+"""The program that writes the further training texts of recipes/compact.toml."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from emoscope import EMOTIONS
+from emoscope.data import load_examples
+from real_text import ITEMS
+
+RECIPES = Path(__file__).parents[1] / "recipes"
+
+
+@pytest.fixture(scope="module")
+def comments(tmp_path_factory):
+    """A folder as GoEmotions has it, with comments of our own."""
+    folder = tmp_path_factory.mktemp("goemotions")
+    (folder / "labels.txt").write_text("\n".join([*EMOTIONS, "annoyance", "gratitude", "neutral"]))
+    rows = [
+        ("I am honestly happier than ever before, thanks everybody around here, seriously", "1"),
+        ("Nothing makes people around here angrier than waiting hours without hearing anything", "3,6"),
+        ("Thanks a lot, mate", "7"),
+        ("Both sad and happy", "0,1"),
+        ("The bus leaves at nine", "8"),
+        ("Annoyed, yet thankful", "6,7"),
+    ]
+    (folder / "train.tsv").write_text("".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows)))
+    return folder
+
+
+def run(comments, output, *flags):
+    command = [sys.executable, RECIPES / "real_text.py", comments, output, "--finer", "1", "--misspelt", "2", *flags]
+    return subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def written(comments, tmp_path_factory):
+    file = tmp_path_factory.mktemp("out") / "real_text.csv"
+    assert "305 texts" in run(comments, file, "--made-up", "300").stdout
+    return load_examples(file)
+
+
+def test_comments_with_one_of_the_six_come_first_and_then_a_finer_one(written):
+    labels = [EMOTIONS[label_id] for label_id in written.label_ids]
+    assert list(zip(written.texts[:3], labels[:3], strict=True)) == [
+        ("I am honestly happier than ever before, thanks everybody around here, seriously", "joy"),
+        ("Nothing makes people around here angrier than waiting hours without hearing anything", "anger"),
+        ("Thanks a lot, mate", "joy"),
+    ]
+
+
+def test_made_up_texts_have_every_emotion_and_no_open_pattern(written):
+    made_up = written.texts[3:303]
+    assert min(Counter(written.label_ids[3:303].tolist())[label_id] for label_id in range(6)) > 10
+    assert not [text for text in made_up if "{" in text or "  " in text]
+    assert any("The bus leaves at nine" in text for text in made_up)
+
+
+def test_nothing_of_the_list_of_sixty_is_among_them(written):
+    assert not {item.text.lower() for item in ITEMS} & {text.lower() for text in written.texts}
+
+
+def test_misspelt_copies_differ_and_keep_their_label(written):
+    originals = set(written.texts[:2])
+    assert len(written.texts[303:]) == 2
+    assert not originals & set(written.texts[303:])
+
+
+def test_the_same_seed_writes_the_same_file(comments, tmp_path):
+    files = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
+    for file, seed in zip(files, ("1", "1", "2"), strict=True):
+        run(comments, file, "--made-up", "50", "--seed", seed)
+    assert files[0].read_bytes() == files[1].read_bytes() != files[2].read_bytes()
