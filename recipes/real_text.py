@@ -2,12 +2,14 @@
 
 The texts of `dair-ai/emotion` are lower-case, without punctuation, and say "i feel". These are not:
 
-- comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0) with exactly one of the six emotions, and some whose
-  finer emotion belongs to one of them (`FINER`);
-- made-up ones from `words/real_text.toml`: negations, intensifiers, idioms, emoji after neutral comments;
+- comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0) with exactly one of the six emotions, twice, and some
+  whose finer emotion belongs to one of them (`FINER`);
+- made-up ones from `words/real_text.toml`: negations, intensifiers, idioms, love of things (joy) and of somebody
+  (love), emoji after neutral comments;
 - misspelt copies of some of the comments.
 
-A text whose emotion is open ("not happy": sadness or anger) has one of them, drawn.
+A text whose emotion is open ("not happy": sadness or anger) has one of them, drawn. The rows are meant to be dealt out
+over the epochs of a training, each learnt once.
 """
 
 from __future__ import annotations
@@ -51,10 +53,17 @@ class MadeUp:
 
     def row(self) -> Row:
         """One text and its emotion."""
-        kinds: list[Callable[[], Row]] = [self.negation, self.affirmation, self.idiom, self.emoji, self.agreeing_emoji]
-        kind = self.draw.choices(kinds, weights=(30, 22, 14, 24, 10))[0]
+        kinds: dict[Callable[[], Row], int] = {
+            self.negation: 34,
+            self.affirmation: 18,
+            self.idiom: 14,
+            self.praise_or_affection: 24,
+            self.emoji: 20,
+            self.agreeing_emoji: 10,
+        }
+        kind = self.draw.choices(list(kinds), weights=list(kinds.values()))[0]
         text, emotion = kind()
-        if kind in (self.negation, self.affirmation, self.idiom):
+        if kind not in (self.emoji, self.agreeing_emoji):
             text = self.draw.choice(self.words["beginnings"]) + text + self.draw.choice(self.words["endings"])
         return " ".join(text.split()), emotion
 
@@ -76,6 +85,12 @@ class MadeUp:
         """An emotion without its name."""
         emotion = self.draw.choice(EMOTIONS)
         return self.draw.choice(self.words[emotion]["idioms"]), emotion
+
+    def praise_or_affection(self) -> Row:
+        """Love of a thing, which is joy, or of somebody."""
+        drawn = {name: self.draw.choice(self.words[f"{name}s"]) for name in ("thing", "reason", "person")}
+        patterns, emotion = self.draw.choice((("praises", "joy"), ("affections", "love")))
+        return str(self.draw.choice(self.words[patterns]).format(**drawn)), emotion
 
     def emoji(self) -> Row:
         """Words that say nothing, and emoji that do."""
@@ -140,9 +155,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("goemotions", type=Path, help="folder with train.tsv and labels.txt")
     parser.add_argument("output", type=Path, help="table with the columns text and label")
-    parser.add_argument("--finer", type=int, default=3000, help="comments with a finer emotion")
-    parser.add_argument("--made-up", type=int, default=8000, help="made-up texts")
-    parser.add_argument("--misspelt", type=int, default=2000, help="misspelt copies")
+    parser.add_argument("--finer", type=int, default=5000, help="comments with a finer emotion")
+    parser.add_argument("--made-up", type=int, default=25_000, help="made-up texts")
+    parser.add_argument("--misspelt", type=int, default=5000, help="misspelt copies")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -154,7 +169,7 @@ def main() -> None:
     made_up = MadeUp(
         toml.loads((Path(__file__).parent / "words" / "real_text.toml").read_text(encoding="utf-8")), neutral, draw
     )
-    written = own + draw.sample(of_finer(rows), args.finer)
+    written = own + own + draw.sample(of_finer(rows), args.finer)
     written += [made_up.row() for _ in range(args.made_up)]
     written += [(misspelt(text, draw), emotion) for text, emotion in draw.sample(own, args.misspelt)]
     args.output.parent.mkdir(parents=True, exist_ok=True)

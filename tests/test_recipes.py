@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from difflib import get_close_matches
 from pathlib import Path
 
 import pytest
@@ -41,22 +42,23 @@ def run(comments, output, *flags):
 @pytest.fixture(scope="module")
 def written(comments, tmp_path_factory):
     file = tmp_path_factory.mktemp("out") / "real_text.csv"
-    assert "305 texts" in run(comments, file, "--made-up", "300").stdout
+    assert "307 texts" in run(comments, file, "--made-up", "300").stdout
     return load_examples(file)
 
 
-def test_comments_with_one_of_the_six_come_first_and_then_a_finer_one(written):
+def test_comments_with_one_of_the_six_come_first_and_twice_and_then_a_finer_one(written):
     labels = [EMOTIONS[label_id] for label_id in written.label_ids]
-    assert list(zip(written.texts[:3], labels[:3], strict=True)) == [
+    own = [
         ("I am honestly happier than ever before, thanks everybody around here, seriously", "joy"),
         ("Nothing makes people around here angrier than waiting hours without hearing anything", "anger"),
-        ("Thanks a lot, mate", "joy"),
     ]
+    first = list(zip(written.texts[:5], labels[:5], strict=True))
+    assert first == [*own, *own, ("Thanks a lot, mate", "joy")]
 
 
 def test_made_up_texts_have_every_emotion_and_no_open_pattern(written):
-    made_up = written.texts[3:303]
-    assert min(Counter(written.label_ids[3:303].tolist())[label_id] for label_id in range(6)) > 10
+    made_up = written.texts[5:305]
+    assert min(Counter(written.label_ids[5:305].tolist())[label_id] for label_id in range(6)) > 10
     assert not [text for text in made_up if "{" in text or "  " in text]
     assert any("The bus leaves at nine" in text for text in made_up)
 
@@ -65,10 +67,16 @@ def test_nothing_of_the_list_of_sixty_is_among_them(written):
     assert not {item.text.lower() for item in ITEMS} & {text.lower() for text in written.texts}
 
 
-def test_misspelt_copies_differ_and_keep_their_label(written):
-    originals = set(written.texts[:2])
-    assert len(written.texts[303:]) == 2
-    assert not originals & set(written.texts[303:])
+def test_misspelt_copies_stay_close_and_keep_their_label(comments, tmp_path):
+    file = tmp_path / "real_text.csv"
+    run(comments, file, "--made-up", "1", "--misspelt", "2", "--seed", "3")
+    rows = load_examples(file)
+    originals = dict(zip(rows.texts[:2], rows.label_ids[:2].tolist(), strict=True))
+    copies = dict(zip(rows.texts[-2:], rows.label_ids[-2:].tolist(), strict=True))
+    assert set(copies) != set(originals)
+    for copy, label_id in copies.items():
+        original = get_close_matches(copy, originals, n=1, cutoff=0.8)[0]
+        assert label_id == originals[original]
 
 
 def test_the_same_seed_writes_the_same_file(comments, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emoscope.text import FORMS, normalize
+from emoscope.text import FORMS, mark, normalize
 
 FRAGMENTS = [
     "&amp;",
@@ -117,9 +117,27 @@ def test_every_character_alone_is_stable() -> None:
 
 
 def test_forms() -> None:
-    assert set(FORMS) == {"raw", "plain"}
+    assert set(FORMS) == {"raw", "plain", "marked"}
     assert FORMS["raw"](" As IT is!\ud800") == " As IT is!\ud800"
     assert FORMS["plain"] is normalize
+    assert FORMS["marked"] is mark
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("i feel happy", "i feel happy"),
+        ("  i feel\thappy\n", "i feel happy"),
+        ("I feel happy", "! i feel happy"),
+        ("i don't feel happy", "! i dont feel happy"),
+        ("happy 😀", "! happy grinning face"),
+        ("!", "! "),
+        ("", ""),
+    ],
+)
+def test_capitals_punctuation_and_emoji_leave_a_mark(text: str, marked: str) -> None:
+    assert mark(text) == marked
+    assert mark(marked) == marked
 
 
 def test_training_texts_are_unchanged(emotion_data: Path) -> None:

@@ -164,5 +164,18 @@ def _as_it_is(text: str) -> str:
     return text
 
 
-FORMS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": _as_it_is, "plain": normalize})
-"""The named forms: `raw` leaves a text as it is (for foreign checkpoints), `plain` is `normalize`."""
+def mark(text: str) -> str:
+    """`plain`, after a "! " where the text was not plain before.
+
+    Capitals, punctuation and emoji tell written language from the bare words of `dair-ai/emotion`, whose labels
+    have habits of their own (there "not happy" is joy): a model trained on both kinds can tell which it reads.
+
+    Args:
+        text: any string; never an error.
+    """
+    plain = normalize(text)
+    return plain if plain == " ".join(text.split()) else f"! {plain}"
+
+
+FORMS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": _as_it_is, "plain": normalize, "marked": mark})
+"""The named forms; `raw`, for foreign checkpoints, leaves a text as it is, `plain` is `normalize`."""

@@ -196,7 +196,7 @@ def test_a_broken_epoch_file_costs_its_epochs_only(encoder, splits, tmp_path):
 
 def test_further_texts_are_learnt_and_spliced_ones_are_made(encoder, splits, tmp_path):
     rows = "".join(f"{word} {word},surprise\n" for word in ("happy", "glad", "cheerful", "proud"))
-    (tmp_path / "more.csv").write_text("text,label\n" + rows * 40)
+    (tmp_path / "more.csv").write_text("text,label\n" + rows * 210)
     keys = SMALL | {"max_length": 128}
     recipe = CompactConfig(vectors=str(encoder), further=(str(tmp_path / "more.csv"),), spliced=1.0, **keys)
     steps = []
@@ -207,9 +207,10 @@ def test_further_texts_are_learnt_and_spliced_ones_are_made(encoder, splits, tmp
         "surprise",
         "joy",
     ]
-    assert steps[-1].total == SMALL["epochs"] * -(-(240 + 160 + 240) // SMALL["batch_size"])
+    epochs = SMALL["epochs"]
+    assert steps[-1].total == epochs * -(-(240 + 840 // epochs + 240) // SMALL["batch_size"])
     card = (tmp_path / "student" / "README.md").read_text()
-    assert "240 rows, on 160 further labelled texts (`more.csv`)" in card
+    assert "240 rows, on 840 further labelled texts (`more.csv`)" in card
     assert "240 texts made of parts" in card
 
 

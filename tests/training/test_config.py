@@ -123,7 +123,7 @@ CARD = {
 
 @needs_toml
 def test_the_committed_recipe_of_the_student_is_the_default_with_further_texts():
-    bundled = CompactConfig(further=("runs/real_text.csv",), spliced=1.0)
+    bundled = CompactConfig(further=("runs/real_text.csv",), spliced=2.0)
     assert configure(read_recipe(RECIPES / "compact.toml")) == bundled
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ class Checkpoint:
     Attributes:
         model: the module, in evaluation mode.
         labels: its outputs.
-        tokenizer: path of its `tokenizer.json`.
+        tokenizer: path of its `tokenizer.json`, in any folder.
         text_form: a name in `text.FORMS`.
         max_length: longest input in tokens.
         temperature: the logits are divided by it.
@@ -57,7 +56,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    shutil.copyfile(checkpoint.tokenizer, folder / "tokenizer.json")
+    (folder / "tokenizer.json").write_bytes(checkpoint.tokenizer.read_bytes())
 
 
 def load_checkpoint(folder: Path) -> Checkpoint:

@@ -31,7 +31,7 @@ class CompactConfig:
         "sentence-transformers/all-MiniLM-L6-v2",
         "encoder whose word-piece vectors and tokenizer the student starts from: a Hub id or a folder",
     )
-    further: tuple[str, ...] = key((), "tables of further labelled texts, learnt in every epoch like the training rows")
+    further: tuple[str, ...] = key((), "tables of further labelled texts, dealt out over the epochs: each learnt once")
     spliced: float = key(
         0.0, "texts made of parts of the training rows, for each row and epoch, where one word decides a label", 0.0
     )
@@ -64,7 +64,7 @@ class EncoderConfig:
     warmup: float = key(0.0, "share of the steps until the highest learning rate", 0.0, 0.99)
     weight_decay: float = key(0.01, "AdamW's decay of the matrices", 0.0)
     max_length: int = key(512, "longest input in tokens; longer training texts are cut", 3)
-    text_form: str = key("raw", "form of the texts: raw as they are, plain lower-case words without punctuation")
+    text_form: str = key("raw", "form of the texts: raw as they are, plain or marked lower-case words")
     patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never", 0)
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
@@ -95,6 +95,13 @@ class Distillation:
 @dataclass(frozen=True)
 class CompactStudentConfig(Distillation, CompactConfig):
     """Recipe of the compact student that learns from teachers."""
+
+    reader_weight: float = key(
+        0.2,
+        "weight of the reader of keywords beside the teachers, on training rows and spliced texts",
+        0.0,
+        1.0,
+    )
 
 
 @dataclass(frozen=True)

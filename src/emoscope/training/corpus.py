@@ -15,7 +15,9 @@ from emoscope.training.objective import NO_LABEL
 
 @dataclass(frozen=True)
 class Corpus:
-    """Texts to learn from: the training rows first, then further texts with a label, then those without.
+    """Texts to learn from: the training rows first, then texts without a label, both learnt in every epoch.
+
+    After them stand those that are dealt out over the epochs, each learnt in one: further labelled and made-up texts.
 
     Attributes:
         train_rows: how many training rows there are.
@@ -24,6 +26,7 @@ class Corpus:
         label_ids: int64 (texts,), NO_LABEL of a text without a label.
         soft_targets: float32 (texts, labels), or None.
         labels: the label names.
+        dealt_out: how many texts are dealt out over the epochs.
     """
 
     train_rows: int
@@ -32,19 +35,12 @@ class Corpus:
     label_ids: NDArray[np.int64]
     soft_targets: NDArray[np.float32] | None
     labels: Labels
+    dealt_out: int = 0
 
     @classmethod
-    def of(cls, train: Examples, *, further: Sequence[Examples] = (), unlabelled: Sequence[str] = ()) -> Corpus:
-        """A corpus without soft targets.
-
-        Args:
-            train: the training rows.
-            further: labelled rows of other sources, with the same labels.
-            unlabelled: texts without a label.
-        """
-        texts = [text for examples in (train, *further) for text in examples.texts]
-        label_ids = np.concatenate([examples.label_ids for examples in (train, *further)])
-        corpus = cls(len(train), texts, texts, label_ids, None, train.labels)
+    def of(cls, train: Examples, *, unlabelled: Sequence[str] = ()) -> Corpus:
+        """A corpus of training rows and texts without a label; no soft targets."""
+        corpus = cls(len(train), train.texts, train.texts, train.label_ids, None, train.labels)
         return corpus.with_copies([(text, text) for text in unlabelled]) if unlabelled else corpus
 
     def with_copies(self, copies: Sequence[tuple[str, str]]) -> Corpus:
@@ -55,6 +51,35 @@ class Corpus:
             sources=[*self.sources, *(source for _, source in copies)],
             label_ids=np.concatenate([self.label_ids, np.full(len(copies), NO_LABEL)]),
             soft_targets=None,
+        )
+
+    def with_further(self, further: Sequence[Examples]) -> Corpus:
+        """The same and, to be dealt out, labelled rows of other sources with the same labels."""
+        texts = [text for examples in further for text in examples.texts]
+        label_ids = [examples.label_ids for examples in further]
+        return self._dealing_out(texts, np.concatenate(label_ids), None) if texts else self
+
+    def with_made_up(self, texts: Sequence[str], soft_targets: NDArray[np.float32]) -> Corpus:
+        """The same and, to be dealt out, texts without a label with soft targets, float32 (texts, labels)."""
+        return self._dealing_out(texts, np.full(len(texts), NO_LABEL), soft_targets)
+
+    def _dealing_out(
+        self, texts: Sequence[str], label_ids: NDArray[np.int64], soft_targets: NDArray[np.float32] | None
+    ) -> Corpus:
+        targets = None
+        if self.soft_targets is not None or soft_targets is not None:
+            targets = np.zeros((len(self) + len(texts), len(self.labels)), np.float32)
+            if self.soft_targets is not None:
+                targets[: len(self)] = self.soft_targets
+            if soft_targets is not None:
+                targets[len(self) :] = soft_targets
+        return replace(
+            self,
+            texts=[*self.texts, *texts],
+            sources=[*self.sources, *texts],
+            label_ids=np.concatenate([self.label_ids, label_ids]),
+            soft_targets=targets,
+            dealt_out=self.dealt_out + len(texts),
         )
 
     def __len__(self) -> int:
@@ -103,4 +128,5 @@ class Corpus:
             self.label_ids[rows],
             None if self.soft_targets is None else self.soft_targets[rows],
             self.labels,
+            int((rows >= len(self) - self.dealt_out).sum()),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from emoscope.classifier import Classifier
@@ -26,13 +27,13 @@ from emoscope.training.encoder_student import Pair, train_encoder_student
 from emoscope.training.progress import OnProgress, no_progress
 from emoscope.training.run import CHECKPOINTS, run_folder
 from emoscope.training.soft_targets import soft_targets, texts_digest
-from emoscope.training.student import Start, train_student
+from emoscope.training.student import Start, Teach, train_student
 from emoscope.training.teachers import find_teachers
 from emoscope.training.trainer import check_for_compact, check_splits, finish, read_further, run_identity
 from emoscope.training.unlabelled import read_unlabelled
 
-Fit = Callable[[Corpus, Path], None]
-"""Trains a student on a corpus and writes its checkpoint into a folder."""
+Fit = Callable[[Corpus, Path, Teach], None]
+"""Trains a student on a corpus, whose teachers may be asked more, and writes its checkpoint into a folder."""
 
 
 def distill(
@@ -79,12 +80,11 @@ def distill(
         "unlabelled texts": texts_digest(unlabelled),
     }
     with run_folder(output, identity, resume) as folder:
-        corpus = Corpus.of(train, further=further, unlabelled=unlabelled)
-        corpus = corpus.with_copies(augmented_copies(config, corpus.texts, encoder, config.seed))
+        corpus = Corpus.of(train, unlabelled=unlabelled)
+        corpus = corpus.with_copies(augmented_copies(config, corpus.texts, encoder, config.seed)).with_further(further)
         scored = folder / CHECKPOINTS / "scores"
-        targets = soft_targets(teachers, corpus.texts, config.soft_temperature, scored, progress)
-        corpus = replace(corpus, soft_targets=targets)
-        fit(corpus, folder)
+        teach = partial(soft_targets, teachers, temperature=config.soft_temperature, folder=scored, progress=progress)
+        fit(replace(corpus, soft_targets=teach(corpus.texts)), folder, teach)
     return finish(config, splits, folder, output, corpus)
 
 
@@ -120,10 +120,10 @@ def _student(
     if isinstance(config, CompactStudentConfig):
         check_for_compact(splits, report_to)
         start = Start.read(config)
-        return start.encoder, lambda corpus, folder: train_student(config, start, corpus, folder, progress=progress)
+        return start.encoder, partial(train_student, config, start, progress=progress)
     pair = Pair.read(config, splits["train"].labels)
 
-    def fit(corpus: Corpus, folder: Path) -> None:
+    def fit(corpus: Corpus, folder: Path, _teach: Teach) -> None:
         run = EncoderRun(config, folder, resume, report_to, progress, stage="student")
         train_encoder_student(config, run, pair, corpus, splits["validation"])
 

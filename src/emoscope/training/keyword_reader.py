@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,8 @@ RARE = -4.0
 """Logit of a word's salience that counts as none: before fitting, a word decides with a chance of 2 %."""
 DECAY = 2e-3
 """Pull of every word that occurs in a batch towards no salience and the labels' shares."""
+FREQUENT = 4
+"""Texts that a keyword must decide before it is put into others."""
 LONGEST = 70
 """Words of a text that are read."""
 
@@ -182,7 +185,8 @@ def splice(reader: KeywordReader, examples: Examples, count: int, seed: int) -> 
     if not texts:
         return []
     draw = random.Random(seed)
-    keywords = sorted({text.keyword for text in texts})
+    deciding = Counter(text.keyword for text in texts)
+    keywords = sorted(word for word in deciding if deciding[word] >= FREQUENT) or sorted(deciding)
     made = []
     for _ in range(count):
         text = draw.choice(texts)
@@ -191,7 +195,7 @@ def splice(reader: KeywordReader, examples: Examples, count: int, seed: int) -> 
         after = text.after
         if draw.random() < 0.5:
             other = draw.choice(texts)
-            end = [*other.before, *other.lead, other.keyword, *other.after]
-            after = after[: draw.randrange(4)] + end[draw.randrange(len(end)) :]
+            end = [other.keyword, *other.after]
+            after = after[: draw.randrange(4)] + end[draw.choice((1, draw.randrange(len(end)))) :]
         made.append(" ".join([*before, *text.lead, keyword, *after][:LONGEST]))
     return made

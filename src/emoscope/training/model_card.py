@@ -69,8 +69,8 @@ SHA-256 of the rows: train `{train_fingerprint}`, {split} `{fingerprint}`.
 
 ## Limits
 
-- English, and trained on texts of one kind; on texts of other kinds (news, reviews, chat) expect it to be right far
-  less often than above.
+- English. The figures above are those of texts like its training rows; on texts of other kinds (news, reviews, chat)
+  expect it to be right less often.
 - It knows its labels only: there is no "none of these".
 - Labels of such data are noisy: equal texts stand there with different labels, and some keywords carry two labels about
   evenly.
@@ -86,9 +86,9 @@ part of the model.
 COMPACT = """\
 A compact student of [emoscope](https://github.com/emoscope/emoscope): word-piece vectors of {dimension} dimensions,
 first the principal components of those of `{vectors}`; one bidirectional GRU of {hidden} units a direction; largest
-and attention-weighted states; one linear layer. {parameters} parameters. Text is brought to lower-case words without
-punctuation first (`text_form` in `config.json`). The figures below are of the model as trained, in float32; what an
-exported graph changes is in its `emoscope.json` under `parity`."""
+and attention-weighted states; one linear layer. {parameters} parameters. Text is brought to lower-case words first,
+after a "!" where it had capitals, punctuation or emoji (`text_form` in `config.json`). The figures below are of the
+model as trained, in float32; what an exported graph changes is in its `emoscope.json` under `parity`."""
 
 ENCODER_STUDENT = """\
 Made by [emoscope](https://github.com/emoscope/emoscope) of layers of `{model}`, a fine-tuned sequence classifier, and
@@ -117,7 +117,7 @@ TRAINING = "On the train split: {labelled:,} rows{more}. With this recipe of `em
 FURTHER = ", on {further:,} further labelled texts ({files})"
 
 SPLICED = """;
-and in each epoch on {spliced:,} texts made of parts of those rows, under the probabilities of a reader of keywords"""
+and in each epoch on {spliced:,} texts made of parts of those rows, under the probabilities of {judges}"""
 
 DISTILLATION = """\
 On the labels of the train split, {labelled:,} rows{more}. And on the mean probabilities of its teachers
@@ -198,7 +198,9 @@ def _training(config: AnyConfig, train: Examples, corpus: Corpus) -> str:
     if isinstance(config, CompactConfig):
         files = ", ".join(f"`{Path(file).name}`" for file in config.further)
         further = FURTHER.format(further=corpus.labelled - len(train), files=files) if files else ""
-        spliced = SPLICED.format(spliced=round(config.spliced * len(train))) if config.spliced else ""
+        judges = "a reader of keywords" + (" and the teachers" if isinstance(config, Distillation) else "")
+        made = SPLICED.format(spliced=round(config.spliced * len(train)), judges=judges)
+        spliced = made if config.spliced else ""
     if not isinstance(config, Distillation):
         return TRAINING.format(labelled=len(train), more=further + spliced)
     return DISTILLATION.format(

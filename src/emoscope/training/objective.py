@@ -72,3 +72,19 @@ def soften(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float3
     powers = probabilities.astype(np.float64) ** (1 / temperature)
     softened: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
     return softened
+
+
+def geometric_mean(
+    probabilities: NDArray[np.float32], others: NDArray[np.float32], weight: float
+) -> NDArray[np.float32]:
+    """Weighted geometric mean of two distributions a row, over its sum: softmax((1 - weight) log p + weight log q).
+
+    Args:
+        probabilities: (rows, labels), whose weight is the rest of 1.
+        others: (rows, labels).
+        weight: of the others, from 0 to 1.
+    """
+    logs = [np.log(np.maximum(rows.astype(np.float64), 1e-6)) for rows in (probabilities, others)]
+    powers = np.exp((1 - weight) * logs[0] + weight * logs[1])
+    mean: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+    return mean

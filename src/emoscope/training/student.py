@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from emoscope.calibration import fit_temperature
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
 from emoscope.data import Examples
 from emoscope.text import FORMS
-from emoscope.tokenization import TokenBatch, Tokenizer
-from emoscope.training.config import CompactConfig, Distillation
+from emoscope.tokenization import Tokenizer
+from emoscope.training.config import CompactConfig, CompactStudentConfig
 from emoscope.training.corpus import Corpus
 from emoscope.training.fitting import Rows, fit
 from emoscope.training.keyword_reader import fit_reader, splice
-from emoscope.training.objective import NO_LABEL, soften
+from emoscope.training.objective import geometric_mean, soften
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run import CHECKPOINTS
 from emoscope.training.vectors import find_encoder, principal_vectors
 
-TEXT_FORM = "plain"
+TEXT_FORM = "marked"
+
+Teach = Callable[[Sequence[str]], NDArray[np.float32]]
+"""What teachers say of texts: softened probabilities, float32 (texts, labels)."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,12 @@ class Start:
 
     Attributes:
         encoder: folder of a pretrained encoder.
-        tokenizer: its tokenizer, to the longest input of the recipe.
+        tokenizer: content of its `tokenizer.json`, less the special tokens: who reads every state needs none.
         vectors: float32 (vocabulary, dimension), its word-piece vectors.
     """
 
     encoder: Path
-    tokenizer: Tokenizer
+    tokenizer: str
     vectors: torch.Tensor
 
     @classmethod
@@ -47,12 +54,19 @@ class Start:
             ModelError: it cannot be found or read, or its vectors are narrower than the student's.
         """
         encoder = find_encoder(config.vectors)
-        tokenizer = Tokenizer.from_file(encoder / "tokenizer.json", max_length=config.max_length)
-        return cls(encoder, tokenizer, principal_vectors(encoder, config.dimension, config.vector_std))
+        tokenizer = json.loads((encoder / "tokenizer.json").read_text(encoding="utf-8"))
+        bare = json.dumps(tokenizer | {"post_processor": None}, ensure_ascii=False)
+        return cls(encoder, bare, principal_vectors(encoder, config.dimension, config.vector_std))
 
 
 def train_student(
-    config: CompactConfig, start: Start, corpus: Corpus, folder: Path, *, progress: OnProgress = no_progress
+    config: CompactConfig,
+    start: Start,
+    corpus: Corpus,
+    folder: Path,
+    teach: Teach | None = None,
+    *,
+    progress: OnProgress = no_progress,
 ) -> None:
     """Train on a corpus and write the checkpoint into `folder`.
 
@@ -65,8 +79,12 @@ def train_student(
         start: what it starts from.
         corpus: what to learn from.
         folder: an existing folder.
+        teach: what the teachers of the corpus say of texts, if it has teachers.
         progress: called after each step of both trainings.
     """
+    tokenizer_file = folder / "tokenizer.json"
+    tokenizer_file.write_text(start.tokenizer, encoding="utf-8")
+    tokenizer = Tokenizer.from_file(tokenizer_file, max_length=config.max_length)
     corpus = corpus.in_form(FORMS[TEXT_FORM])
     order = torch.randperm(corpus.train_rows, generator=torch.Generator().manual_seed(config.seed)).numpy()
     held_out, rest = corpus.held_out(config.calibration_share, order)
@@ -75,15 +93,14 @@ def train_student(
         def show(done: int, total: int, loss: float) -> None:
             progress(Progress(stage, done, total, loss))
 
-        rows = _rows(start.tokenizer, part)
         if config.spliced:
-            rows = _with_spliced(rows, start.tokenizer, part.train, config)
+            part = _with_spliced(part, config, teach)
+        rows = _rows(tokenizer, part)
         return fit(start.vectors, rows, config, folder / CHECKPOINTS / f"{stage}.pt", show)
 
-    temperature = _temperature(fit_on(rest, "temperature"), start.tokenizer, held_out)
+    temperature = _temperature(fit_on(rest, "temperature"), tokenizer, held_out)
     model = fit_on(corpus, "student")
-    tokenizer = start.encoder / "tokenizer.json"
-    save_checkpoint(Checkpoint(model, corpus.labels, tokenizer, TEXT_FORM, config.max_length, temperature), folder)
+    save_checkpoint(Checkpoint(model, corpus.labels, tokenizer_file, TEXT_FORM, config.max_length, temperature), folder)
 
 
 def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples) -> float:
@@ -91,36 +108,35 @@ def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples) 
     return fit_temperature(CompactRuntime(model).logits(batch), held_out.label_ids[batch.text_index])
 
 
+def _with_spliced(corpus: Corpus, config: CompactConfig, teach: Teach | None) -> Corpus:
+    """The corpus and spliced texts with what a reader of keywords says of them, to be dealt out.
+
+    Where there are teachers, theirs is said of both spliced texts and training rows, leaning towards the reader's.
+    """
+    reader = fit_reader(corpus.train, config.seed)
+    texts = splice(reader, corpus.train, round(config.spliced * config.epochs * corpus.train_rows), config.seed)
+    if teach is None or not isinstance(config, CompactStudentConfig) or corpus.soft_targets is None:
+        return corpus.with_made_up(texts, reader.probabilities(texts))
+
+    def leaning(said: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.float32]:
+        read = soften(reader.probabilities(texts), config.soft_temperature)
+        return geometric_mean(said, read, config.reader_weight)
+
+    soft_targets = corpus.soft_targets.copy()
+    train = slice(corpus.train_rows)
+    soft_targets[train] = leaning(soft_targets[train], corpus.texts[train])
+    return replace(corpus, soft_targets=soft_targets).with_made_up(texts, leaning(teach(texts), texts))
+
+
 def _rows(tokenizer: Tokenizer, corpus: Corpus) -> Rows:
     """Rows of token ids with the targets of their texts: a long text is several rows."""
     batch = tokenizer.encode(corpus.texts)
+    ids, bounds = batch.ids.tolist(), batch.offsets.tolist()
     soft_targets = corpus.soft_targets
     return Rows(
-        _token_ids(batch),
+        [ids[start:stop] for start, stop in pairwise(bounds)],
         torch.from_numpy(corpus.label_ids[batch.text_index]),
         None if soft_targets is None else torch.from_numpy(soft_targets[batch.text_index]),
         len(corpus.labels),
-        len(batch.lengths),
+        int((batch.text_index < len(corpus) - corpus.dealt_out).sum()),
     )
-
-
-def _with_spliced(rows: Rows, tokenizer: Tokenizer, train: Examples, config: CompactConfig) -> Rows:
-    """The rows, and after them spliced texts with what a reader of keywords says of them, to be dealt out."""
-    reader = fit_reader(train, config.seed)
-    texts = splice(reader, train, round(config.spliced * config.epochs * len(train)), config.seed)
-    batch = tokenizer.encode(texts)
-    temperature = config.soft_temperature if isinstance(config, Distillation) else 1.0
-    says = torch.from_numpy(soften(reader.probabilities(texts), temperature)[batch.text_index])
-    given = torch.zeros(len(rows.token_ids), rows.labels) if rows.soft_targets is None else rows.soft_targets
-    return Rows(
-        rows.token_ids + _token_ids(batch),
-        torch.cat([rows.label_ids, torch.full((len(batch.lengths),), NO_LABEL)]),
-        torch.cat([given, says]),
-        rows.labels,
-        rows.recurring,
-    )
-
-
-def _token_ids(batch: TokenBatch) -> list[list[int]]:
-    ids, bounds = batch.ids.tolist(), batch.offsets.tolist()
-    return [ids[start:stop] for start, stop in pairwise(bounds)]

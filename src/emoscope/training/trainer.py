@@ -53,7 +53,7 @@ def train(
     check_trainable(config)
     check_splits(splits)
     further = read_further(config, splits)
-    corpus = Corpus.of(splits["train"], further=further)
+    corpus = Corpus.of(splits["train"]).with_further(further)
     with run_folder(output, run_identity(config, splits, further), resume) as folder:
         if isinstance(config, CompactConfig):
             check_for_compact(splits, report_to)
