@@ -93,7 +93,7 @@ def _seeds() -> str:
     quality = _result("quality")
     named = {f"seed {seed}, as trained": metrics for seed, metrics in quality["seeds"].items()}
     named |= {"mean": quality["mean"], "standard deviation": quality["standard_deviation"]}
-    named |= {"bundled (earlier recipe, int8 vectors)": quality["bundled"]}
+    named |= {"bundled (seed 0, int8 vectors)": quality["bundled"]}
     keys = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
     keys += ("accuracy_without_keyword", "accuracy_goemotions", "accuracy_sixty")
     rows = [_row(name, *(f"{metrics[key]:.4f}" for key in keys)) for name, metrics in named.items()]
