@@ -14,8 +14,15 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def write(name: str, results: dict[str, Any], *, packages: tuple[str, ...], seed: int | None = None) -> Path:
-    """Write `results/NAME.json` and return its path."""
+def write(
+    name: str,
+    results: dict[str, Any],
+    *,
+    packages: tuple[str, ...],
+    seed: int | None = None,
+    folder: Path = RESULTS,
+) -> Path:
+    """Write `FOLDER/NAME.json` and return its path."""
     record = {
         "benchmark": name,
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -26,8 +33,8 @@ def write(name: str, results: dict[str, Any], *, packages: tuple[str, ...], seed
         "seed": seed,
         "results": results,
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")
     return path
 

@@ -18,7 +18,7 @@ import emoscope
 
 PACKAGE = Path(emoscope.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-STAGES = {"training", "export", "torch_runtime", "scoring", "serving"}
+STAGES = {"audit", "training", "export", "torch_runtime", "scoring", "serving"}
 SHARED = {"evaluation", "compact"}
 FOLDERS = SHARED | {"cli"} | STAGES | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
 BASE = {"root", "evaluation", "cli", "__main__"}
@@ -35,6 +35,8 @@ HEAVY = {
 }
 NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
 LONGEST_FUNCTION, LONGEST_FILE = 60, 500
+IMPORT_NAMES = {"scikit_learn": "sklearn"}
+"""Of distributions that are not named as they are imported."""
 
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
 
@@ -189,7 +191,8 @@ def declared() -> dict[str, set[str]]:
     project: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))["project"]
 
     def names(requirements: list[str]) -> set[str]:
-        return {re.split(r"[^\w.-]", line.strip())[0].lower().replace("-", "_") for line in requirements}
+        found = {re.split(r"[^\w.-]", line.strip())[0].lower().replace("-", "_") for line in requirements}
+        return {IMPORT_NAMES.get(name, name) for name in found}
 
     base = names(project["dependencies"])
     return {"base": base, "any": base.union(*map(names, project["optional-dependencies"].values()))}
@@ -201,7 +204,7 @@ def test_what_is_imported_is_declared(file: Path, declared: dict[str, set[str]])
     undeclared = [
         f"line {imported.line}: {imported.name}"
         for imported in imports(file.read_text("utf-8"), package_name(file))
-        if imported.top not in sys.stdlib_module_names | {"emoscope"}
+        if imported.top not in sys.stdlib_module_names | {"emoscope", "triton"}  # torch's CUDA builds bring Triton
         and imported.top not in declared["base" if in_base and imported.when == "module" else "any"]
     ]
     assert undeclared == []

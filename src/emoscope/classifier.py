@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibration import probabilities
+from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import ModelError
+from emoscope.explanation import Explanation, explain
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
 from emoscope.tokenization import TokenBatch, Tokenizer
 
-T = TypeVar("T")
-
 CHUNK = 16_384
 """Texts tokenised at once while the chunk before them is in the graph: many, so that few groups are small."""
+FIRST_CHUNK = 2_048
+"""The first chunk, while which the graph has nothing to do; each is twice as large as the one before, up to CHUNK."""
+PROCESS_CHUNK = 8_192
+"""Texts tokenised at once by each of several processes."""
+MAX_PROCESSES = 8
+"""Processes that feed a GPU; each takes some 100 MB."""
 
 
 class Classifier(Protocol):
@@ -44,13 +49,15 @@ class EmotionClassifier:
         labels: label names in index order.
         thresholds: of a multi-label model, the probability from which each label applies; else None.
         parameters: number of the model's parameters; None where an ONNX model folder does not record it.
+        ambiguous_keywords: words that the training data uses for several labels, and the shares of these; empty where
+            the model folder does not record them.
 
     >>> from emoscope import EmotionClassifier
     >>> EmotionClassifier.from_pretrained().predict(["i feel so happy today"])[0].label
     'joy'
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         labels: tuple[str, ...],
         tokenizer: Tokenizer,
@@ -60,6 +67,8 @@ class EmotionClassifier:
         temperature: float = 1.0,
         thresholds: tuple[float, ...] | None = None,
         parameters: int | None = None,
+        processes: int = 0,
+        ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -71,17 +80,23 @@ class EmotionClassifier:
             temperature: the logits are divided by it.
             thresholds: of a multi-label model, the probability from which each label applies; else None.
             parameters: number of the model's parameters, if known.
+            processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
+                and that several threads may ask; 0 for a thread.
+            ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
         """
         self.labels = labels
         self.thresholds = thresholds
         self.parameters = parameters
-        self._tokenizer = tokenizer
+        self.ambiguous_keywords = ambiguous_keywords or {}
+        self._encode = Encode(text_form, tokenizer)
+        self._processes = EncodeProcesses(self._encode, processes) if processes else None
         self._runtime = runtime
-        self._text_form = text_form
         self._temperature = temperature
 
     @classmethod
-    def from_pretrained(cls, name_or_path: str | Path | None = None, *, device: str = "cpu") -> EmotionClassifier:
+    def from_pretrained(
+        cls, name_or_path: str | Path | None = None, *, device: str = "cpu", dtype: str | None = None
+    ) -> EmotionClassifier:
         """Load a model.
 
         Args:
@@ -89,21 +104,23 @@ class EmotionClassifier:
                 (with the Hub's own HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN). On the CPU an ONNX graph is
                 preferred to weights; weights need the extra "torch".
             device: "cpu", or for a checkpoint "cuda" or one of several GPUs, "cuda:1".
+            dtype: precision of a checkpoint's weights: "float32", "float16" or "bfloat16"; None for float32 on the
+                CPU and float16 on a GPU (float32 there too for an architecture outside the four families).
 
         Raises:
-            ModelError: no such model, or one that cannot be read, or not on this device.
+            ModelError: no such model, or one that cannot be read, or not on this device or in this precision.
             ChecksumError: a file of the model is damaged.
             MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed.
         """
         kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
-        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device)
+        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device, dtype)
 
     @classmethod
-    def _from_folder(cls, folder: ModelFolder, device: str) -> EmotionClassifier:
+    def _from_folder(cls, folder: ModelFolder, device: str, dtype: str | None) -> EmotionClassifier:
         manifest = folder.manifest
         if manifest.text_form not in FORMS:
             raise ModelError(f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}")
-        runtime, parameters = _runtime(folder, device)
+        runtime, parameters = _runtime(folder, device, dtype)
         return cls(
             folder.labels.names,
             _tokenizer(folder),
@@ -112,6 +129,8 @@ class EmotionClassifier:
             temperature=manifest.temperature,
             thresholds=folder.thresholds,
             parameters=parameters,
+            processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
+            ambiguous_keywords=manifest.ambiguous_keywords,
         )
 
     @property
@@ -145,12 +164,26 @@ class EmotionClassifier:
         """
         texts = _check(texts)
         result = np.empty((len(texts), len(self.labels)), np.float32)
-        chunks = [texts[start : start + CHUNK] for start in range(0, len(texts), CHUNK)]
         done = 0
-        for batch in _one_ahead(map(self._encode, chunks), threaded=len(chunks) > 1):
-            result[done : done + batch.texts] = self._score(batch)
-            done += batch.texts
+        for rows in self._scored(texts):
+            result[done : done + len(rows)] = rows
+            done += len(rows)
         return result
+
+    def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
+        """How much each word moved the label of its text; see `emoscope.explanation.explain`.
+
+        Args:
+            texts: any number of texts of any length.
+            method: "loo" (each word left out alone), or "shapley" (words in random orders; slower, more faithful).
+            seed: of the random orders.
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+            ValueError: no such method.
+        """
+        texts = _check(texts)
+        return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
         """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.
@@ -161,8 +194,15 @@ class EmotionClassifier:
         predictions = self.predict([inputs] if isinstance(inputs, str) else inputs)
         return [_ranked(prediction.scores) for prediction in predictions]
 
-    def _encode(self, texts: Sequence[str]) -> TokenBatch:
-        return self._tokenizer.encode([self._text_form(text) for text in texts])
+    def _scored(self, texts: Sequence[str]) -> Iterator[NDArray[np.float32]]:
+        """Probabilities of the texts, chunk after chunk."""
+        if self._processes and len(texts) > CHUNK:
+            chunks = _chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
+            return in_order(self._score, in_order(self._processes, chunks, threads=self._processes.count), threads=2)
+        chunks = _chunks(texts, FIRST_CHUNK, CHUNK)
+        if len(texts) <= FIRST_CHUNK:
+            return map(self._score, map(self._encode, chunks))
+        return map(self._score, in_order(self._encode, chunks, threads=1))
 
     def _score(self, batch: TokenBatch) -> NDArray[np.float32]:
         logits = self._runtime.logits(batch)
@@ -181,18 +221,20 @@ class EmotionClassifier:
         return mean.astype(np.float32)
 
 
-def _runtime(folder: ModelFolder, device: str) -> tuple[Runtime, int | None]:
+def _runtime(folder: ModelFolder, device: str, dtype: str | None) -> tuple[Runtime, int | None]:
     """What turns token ids into logits on this device, and its number of parameters."""
     if folder.graph and device == "cpu":
+        if dtype:
+            raise ModelError(f"the precision of {folder.graph} is its own, got dtype {dtype!r}; leave it out")
         return OnnxModel(folder.graph), folder.manifest.parameters
     if not folder.has_weights:
         raise ModelError(
             f"{folder.path} has an ONNX graph but no weights, and that runs on device 'cpu', got {device!r}; "
             "leave the device out, or give the checkpoint"
         )
-    from emoscope.torch_runtime import TorchModel, read_module
+    from emoscope.torch_runtime import read_model
 
-    model = TorchModel(read_module(folder.path), device=device)
+    model = read_model(folder.path, device=device, dtype=dtype)
     return model, model.parameters
 
 
@@ -215,18 +257,13 @@ def _check(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _one_ahead(items: Iterable[T], *, threaded: bool) -> Iterator[T]:
-    """The same items, each made in a second thread while its predecessor is in use."""
-    if not threaded:
-        yield from items
-        return
-    iterator = iter(items)
-    end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="emoscope-encode") as pool:
-        upcoming = pool.submit(next, iterator, end)
-        while (item := upcoming.result()) is not end:
-            upcoming = pool.submit(next, iterator, end)
-            yield item  # type: ignore[misc]
+def _chunks(texts: Sequence[str], size: int, largest: int) -> Iterator[Sequence[str]]:
+    """Chunks of `size` texts, then of twice as many each time, up to `largest`."""
+    start = 0
+    while start < len(texts):
+        yield texts[start : start + size]
+        start += size
+        size = min(2 * size, largest)
 
 
 def _ranked(scores: dict[str, float]) -> list[dict[str, str | float]]:

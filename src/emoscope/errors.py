@@ -44,11 +44,12 @@ class MissingExtraError(EmoscopeError, ImportError):
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
-    "score": ("pyarrow",),
+    "audit": ("sklearn", "cleanlab", "datasketch"),
+    "score": ("pyarrow", "fsspec", "tqdm"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),
     "compact": ("torch", "safetensors"),
-    "export": ("torch", "safetensors", "onnx"),
+    "export": ("torch", "transformers", "safetensors", "onnx", "onnxscript"),
     "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm"),
 }
 

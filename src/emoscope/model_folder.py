@@ -7,6 +7,7 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -53,7 +54,9 @@ class Manifest:
         max_length: longest input in tokens, special tokens included.
         temperature: the logits are divided by it.
         parity: how far the graph is from the torch model it was exported from.
+        self_test: texts and what torch said of them, as `self_test.SelfTest` has them; None for a folder without.
         parameters: number of the model's parameters, if known.
+        ambiguous_keywords: words that the training data uses for two labels, and the shares of these, the larger first.
         format: version of this layout.
     """
 
@@ -62,7 +65,9 @@ class Manifest:
     max_length: int = 512
     temperature: float = 1.0
     parity: Mapping[str, Any] = field(default_factory=dict)
+    self_test: Mapping[str, Any] | None = None
     parameters: int | None = None
+    ambiguous_keywords: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -163,10 +168,20 @@ def _check_manifest(file: Path, manifest: Manifest) -> None:
         "text_form": isinstance(manifest.text_form, str),
         "max_length": isinstance(manifest.max_length, int) and manifest.max_length > 0,
         "temperature": isinstance(manifest.temperature, int | float) and 0 < manifest.temperature < math.inf,
+        "self_test": manifest.self_test is None or isinstance(manifest.self_test, Mapping),
+        "ambiguous_keywords": _are_shares(manifest.ambiguous_keywords),
     }
     for name, is_right in right.items():
         if not is_right:
             raise ModelError(f"{file} has {name} {getattr(manifest, name)!r}; install or download the model again")
+
+
+def _are_shares(keywords: Any) -> bool:
+    """Whether each word has two labels with their shares."""
+    return isinstance(keywords, Mapping) and all(
+        isinstance(shares, Mapping) and len(shares) == 2 and all(isinstance(s, int | float) for s in shares.values())
+        for shares in keywords.values()
+    )
 
 
 def write_manifest(path: Path, **values: Any) -> None:
@@ -209,6 +224,14 @@ def resolve(
 def holds(folder: Path, patterns: Sequence[str]) -> bool:
     """Whether a folder has a file that one of the patterns names."""
     return any(file.is_file() for pattern in patterns for file in folder.glob(pattern))
+
+
+def model_checksum(path: Path) -> str:
+    """SHA-256 over the names and digests of the files that decide what a model folder or a checkpoint says, in hex."""
+    patterns = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
+    files = sorted({file for pattern in patterns for file in path.glob(pattern)})
+    digests = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
+    return hashlib.sha256(digests.encode()).hexdigest()
 
 
 def _verify(path: Path, manifest: Manifest) -> None:

@@ -26,7 +26,7 @@ from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.text import FORMS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import TorchModel, read_module, read_tokenizer
-from hub.repositories import FAMILIES, build
+from hub.repositories import FAMILIES
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
 TEXTS = [
@@ -42,14 +42,6 @@ NAMES = [family.name for family in FAMILIES]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 every_family = pytest.mark.parametrize("name", NAMES)
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A fine-tuned checkpoint of each family."""
-    root = tmp_path_factory.mktemp("models")
-    build(root)
-    return {family.name: root / "models" / family.fine_tuned for family in FAMILIES}
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,15 @@ from importlib import import_module
 from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
-COMMANDS = ("predict", "evaluate", "compare", "train", "distill", "export", "push")
+COMMANDS = ("predict", "explain", "evaluate", "compare", "audit", "train", "distill", "export", "score", "push")
 
 EPILOG = """examples:
   emoscope predict "i feel so happy today"
   emoscope predict --json < texts.txt > scores.jsonl
+  emoscope explain "i feel so happy today"
   emoscope evaluate --data DIR
   emoscope compare bundled owner/name --data DIR
+  emoscope score reviews.csv scored.parquet --text-column review
   emoscope train recipes/compact.toml --data DIR --output runs/compact
   emoscope distill --teachers runs/bert runs/roberta --data DIR --output runs/student
 """

@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from emoscope.compact import CompactModel, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
-from emoscope.quiet import quiet_transformers
+from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
+from emoscope.torch_runtime.families import pack
+from emoscope.torch_runtime.model import DTYPES, TorchModel, count_parameters, existing_device
+from emoscope.torch_runtime.stream import PackedModel
 
 
 class _Compact(nn.Module):
@@ -41,6 +44,28 @@ class _Transformer(nn.Module):
         return logits
 
 
+def read_model(folder: Path, *, device: str = "cpu", dtype: str | None = None) -> PackedModel | TorchModel:
+    """The checkpoint under the runtime contract: packed where it is one of the four families, else as it is.
+
+    Args:
+        folder: `config.json` and weights.
+        device: "cpu", "cuda", or "cuda:1" for the second GPU.
+        dtype: a name in `DTYPES`; None for float16 where it is packed and on CUDA, else float32.
+
+    Raises:
+        ModelError: there is no such device here, or no such precision, or as `read_module`.
+    """
+    existing_device(device)
+    if dtype not in {None, *DTYPES}:
+        raise ModelError(f"there is no dtype {dtype!r}; allowed: {', '.join(DTYPES)}")
+    module = read_module(folder)
+    encoder = pack(module.model) if isinstance(module, _Transformer) else None
+    if encoder is None:
+        return TorchModel(module, device=device, dtype=DTYPES[dtype or "float32"])
+    precision = DTYPES[dtype] if dtype else None
+    return PackedModel(encoder, parameters=count_parameters(module), device=device, dtype=precision)
+
+
 def read_module(folder: Path) -> nn.Module:
     """The checkpoint's module, in float32: token ids int64 (rows, length), without padding -> logits (rows, labels).
 
@@ -50,7 +75,7 @@ def read_module(folder: Path) -> nn.Module:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     if config.get("model_type") == MODEL_TYPE:
         return _Compact(load_checkpoint(folder).model)
-    return _Transformer(_sequence_classifier(folder))
+    return _Transformer(read_sequence_classifier(folder))
 
 
 def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
@@ -59,42 +84,5 @@ def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
     Raises:
         ModelError: there are no tokenizer files, or none that can be converted.
     """
-    from transformers import AutoTokenizer
-
-    try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            backend: tokenizers.Tokenizer = tokenizer.backend_tokenizer
-            return backend
-    except Exception as error:  # the library raises whatever its many readers meet
-        raise ModelError(
-            f"no tokenizer can be made from the files in {folder} ({_first_line(error)}); "
-            "add its tokenizer.json (for a spiece.model: pip install sentencepiece)"
-        ) from error
-
-
-def _sequence_classifier(folder: Path) -> nn.Module:
-    from transformers import AutoModelForSequenceClassification
-
-    try:
-        with quiet_transformers():
-            model, loading = AutoModelForSequenceClassification.from_pretrained(
-                folder,
-                dtype=torch.float32,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:  # the library raises whatever its many readers meet
-        raise ModelError(f"no checkpoint can be read from {folder}: {_first_line(error)}") from error
-    if missing := sorted(loading["missing_keys"]):
-        raise ModelError(
-            f"{folder} is no whole classifier, its weights lack {', '.join(missing[:3])}; "
-            "fine-tune it first: emoscope train --model"
-        )
-    module: nn.Module = model
-    return module
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    tokenizer: tokenizers.Tokenizer = read_fast_tokenizer(folder).backend_tokenizer
+    return tokenizer

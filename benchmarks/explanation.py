@@ -1,0 +1,123 @@
+"""Are explanations faithful, and how fast are they: deletion and insertion curves, and texts a second.
+
+Words are taken out of each text, those with the largest weight first (deletion), or put into it (insertion), and the
+probability of the label is followed from all words to none, or from none to all. The area under that curve, the words
+counted from 0 to 1, is held against that of random orders on the same texts (Petsiuk et al., RISE, 2018). A good order
+has a small area under deletion, a large one under insertion. Run: python benchmarks/explanation.py --data DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import record
+from emoscope import EmotionClassifier
+from emoscope.data import load_splits
+from emoscope.evaluation.keywords import fit_keywords
+from emoscope.explanation import METHODS, Explanation, Words, explain
+
+Orders = list[NDArray[np.int64]]
+
+
+def main() -> None:
+    args = _arguments()
+    splits = load_splits(args.data)
+    texts = splits[args.split].texts[: args.texts]
+    classifier = EmotionClassifier.from_pretrained(args.model)
+    results: dict[str, Any] = {"model": args.model, "split": args.split, "texts": len(texts)}
+    explanations = {method: explain(classifier, texts, method=method, seed=args.seed) for method in METHODS}
+    generator = np.random.default_rng(args.seed)
+    random = [
+        _areas(
+            classifier, explanations["loo"], [generator.permutation(len(each.words)) for each in explanations["loo"]]
+        )
+        for _ in range(args.random_orders)
+    ]
+    results["random"] = {name: np.mean([areas[name] for areas in random]).item() for name in random[0]}
+    results["random_deletion_range"] = [f(areas["deletion"] for areas in random) for f in (min, max)]
+    for method, explained in explanations.items():
+        results[method] = _compared(_areas(classifier, explained, _orders(explained)), results["random"])
+        results[method]["ambiguous_keywords"] = _named(classifier, splits, texts, method)
+        results[method]["texts_per_second"] = _rates(classifier, texts, method, args.rounds)
+        results[method]["texts_per_second_median"] = statistics.median(results[method]["texts_per_second"])
+        print(method, results[method])
+    print("random", results["random"])
+    print(record.write("explanation", results, packages=("emoscope", "onnxruntime", "numpy"), seed=args.seed))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--split", default="validation")
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--texts", type=int, default=2_000)
+    parser.add_argument("--random-orders", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _orders(explanations: Sequence[Explanation]) -> Orders:
+    return [np.argsort([-word.weight for word in each.words], kind="stable") for each in explanations]
+
+
+def _areas(classifier: EmotionClassifier, explanations: Sequence[Explanation], orders: Orders) -> dict[str, float]:
+    """Mean area under the curve of each text that has words, for taking its words out and for putting them in."""
+    deletion, insertion = [], []
+    for each, order in zip(explanations, orders, strict=True):
+        if len(order):
+            place = np.argsort(order)
+            step = np.arange(len(order) + 1)[:, None]
+            deletion.append((each, place >= step))
+            insertion.append((each, place < step))
+    return {"deletion": _area(classifier, deletion), "insertion": _area(classifier, insertion)}
+
+
+def _area(classifier: EmotionClassifier, curves: Sequence[tuple[Explanation, NDArray[np.bool_]]]) -> float:
+    variants = [Words(each.text).kept(mask) for each, masks in curves for mask in masks]
+    rows = classifier.predict_proba(variants)
+    stops = np.cumsum([0, *(len(masks) for _, masks in curves)])
+    areas = []
+    for (each, _), (start, stop) in zip(curves, pairwise(stops.tolist()), strict=True):
+        heights = rows[start:stop, classifier.labels.index(each.label)].astype(np.float64)
+        areas.append((heights[1:] + heights[:-1]).mean() / 2)
+    return float(np.mean(areas))
+
+
+def _compared(areas: dict[str, float], random: dict[str, float]) -> dict[str, Any]:
+    return areas | {f"{name}_to_random": areas[name] / random[name] for name in areas}
+
+
+def _named(classifier: EmotionClassifier, splits: dict[str, Any], texts: Sequence[str], method: str) -> dict[str, int]:
+    """How often an ambiguous keyword is named, against the rows that one decides by the statistics of train."""
+    keywords = fit_keywords(splits["train"])
+    two = {word: {"": 0.5, " ": 0.5} for word in keywords.ambiguous}
+    explained = explain(classifier, texts, method=method, ambiguous_keywords=two)
+    named = np.array([each.ambiguous.word if each.ambiguous else "" for each in explained])
+    decides = keywords.decides(texts)
+    return {
+        "decided": int(decides.sum()),
+        "named": int((named != "").sum()),
+        "the_same": int((decides & (named == np.array([keywords.keyword(text) for text in texts]))).sum()),
+    }
+
+
+def _rates(classifier: EmotionClassifier, texts: Sequence[str], method: str, rounds: int) -> list[float]:
+    rates = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        classifier.explain(texts, method=method)
+        rates.append(len(texts) / (time.perf_counter() - start))
+    return rates
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Write into a model folder which words of its training data stand for two labels, and how often for which.
+
+`emoscope explain` names such a word where it decides. Only words and shares are written, no text.
+Run: python recipes/ambiguous_keywords.py MODEL --data DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from emoscope.data import load_splits
+from emoscope.evaluation.keywords import Keywords, fit_keywords
+from emoscope.model_folder import open_folder, write_manifest
+
+
+def main() -> None:
+    """Find the words in the training split, and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder; its emoscope.json is written again")
+    parser.add_argument("--data", required=True, help="folder with the training split")
+    args = parser.parse_args()
+    keywords = shares(fit_keywords(load_splits(args.data)["train"]))
+    manifest = asdict(open_folder(args.model).manifest) | {"ambiguous_keywords": keywords}
+    write_manifest(args.model, **{key: value for key, value in manifest.items() if key not in ("files", "format")})
+    print(f"{args.model}: {len(keywords)} words: {', '.join(keywords)}")
+
+
+def shares(keywords: Keywords) -> dict[str, dict[str, float]]:
+    """Each ambiguous word with its two most frequent labels and their shares of the rows that it decides."""
+    rows = keywords.predict_proba(list(keywords.ambiguous))
+    top = np.argsort(-rows, axis=1, kind="stable")[:, :2]
+    return {
+        word: {keywords.labels[label]: round(float(row[label]), 4) for label in two}
+        for word, row, two in zip(keywords.ambiguous, rows, top, strict=True)
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""The mended copy of a data set: the same files in the same formats, other columns included, and a log."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from emoscope.audit.repair import Change
+from emoscope.errors import DataError, require_extra
+from emoscope.tables import SPLIT_OF_STEM, Columns
+
+LOG_FILE = "changes.jsonl"
+
+Edits = Mapping[int, "str | None"]
+"""Number of a row, from 1, to its new text; None drops it."""
+
+Rewriter = Callable[[Path, Path, Columns, Edits], None]
+"""Writes the rows of the first file to the second; takes the columns of texts and labels, and the edits."""
+
+
+def write_repair(
+    source: str | Path,
+    out: str | Path,
+    changes: Sequence[Change],
+    *,
+    text_column: str | int = "text",
+    label_column: str | int = "label",
+) -> None:
+    """Write a folder with a copy of each data file, changed, under its name, and `changes.jsonl`, a change a line.
+
+    Rows that are not changed stay as they are: byte for byte in `.txt` and `.jsonl`, in every column elsewhere.
+
+    Args:
+        source: the file, or the folder of splits, that the changes were planned for.
+        out: the folder to write; it may not exist yet, or must be empty.
+        changes: from `plan_repair`.
+        text_column: column of the texts, as for `load_splits`.
+        label_column: column of the labels, likewise; with two numbers a `.csv` or `.tsv` has no header.
+
+    Raises:
+        DataError: `out` holds something already, or `source` is a data set of the Hub.
+        OSError: the copy cannot be written; nothing is left behind then.
+    """
+    out = Path(out).resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
+    files = _files(Path(source))
+    partial = out.with_name(f"{out.name}.partial")
+    partial.mkdir(parents=True)
+    try:
+        for split, file in files.items():
+            edits = {change.row.number: change.new_text for change in changes if change.row.split == split}
+            _REWRITERS[file.suffix.lower()](file, partial / file.name, (str(text_column), str(label_column)), edits)
+        (partial / LOG_FILE).write_text("".join(map(_log_line, changes)), encoding="utf-8")
+        partial.replace(out)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _files(source: Path) -> dict[str, Path]:
+    """The file of each split, as `load_splits` names them."""
+    if source.is_file():
+        return {"all": source}
+    if not source.is_dir():
+        raise DataError(f"{source} is no file or folder here; save the data set as files first, then mend those")
+    stems = {file: SPLIT_OF_STEM.get(file.stem.lower()) for file in sorted(source.iterdir())}
+    return {split: file for file, split in stems.items() if split and file.suffix.lower() in _REWRITERS}
+
+
+def _log_line(change: Change) -> str:
+    action = "drop" if change.new_text is None else "edit"
+    line = {**asdict(change.row), "action": action, "reason": change.reason, "text": change.text}
+    return (
+        json.dumps(line | ({} if change.new_text is None else {"new_text": change.new_text}), ensure_ascii=False) + "\n"
+    )
+
+
+def _rewrite_txt(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    def edited(line: str, text: str) -> str:
+        return f"{text};{line.rpartition(';')[2]}"
+
+    _write_lines(out, _changed_lines(file, edits, edited))
+
+
+def _rewrite_jsonl(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    def edited(line: str, text: str) -> str:
+        return json.dumps(json.loads(line) | {columns[0]: text}, ensure_ascii=False)
+
+    _write_lines(out, _changed_lines(file, edits, edited))
+
+
+def _changed_lines(file: Path, edits: Edits, edited: Callable[[str, str], str]) -> Iterable[str]:
+    for number, line in enumerate(_content(file).split("\n"), start=1):
+        text = edits.get(number, "")
+        if text is not None:
+            yield edited(line, text) if text else line
+
+
+def _content(file: Path) -> str:
+    return file.read_bytes().decode("utf-8-sig").rstrip("\r\n")
+
+
+def _write_lines(out: Path, lines: Iterable[str]) -> None:
+    out.write_bytes("".join(f"{line}\n" for line in lines).encode())
+
+
+def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
+    records = csv.reader(io.StringIO(_content(file), newline="\n"), delimiter=delimiter, strict=True)
+    numbered = all(column.isdecimal() for column in columns)
+    header = [] if numbered else next(records)
+    at = int(columns[0]) if numbered else header.index(columns[0])
+    with out.open("w", encoding="utf-8", newline="") as sink:
+        writer = csv.writer(sink, delimiter=delimiter, lineterminator="\n")
+        if header:
+            writer.writerow(header)
+        for number, fields in enumerate(records, start=1):
+            text = edits.get(number, fields[at])
+            if text is not None:
+                writer.writerow([*fields[:at], text, *fields[at + 1 :]])
+
+
+def _rewrite_parquet(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    require_extra("score")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file)
+    at = table.schema.get_field_index(columns[0])
+    texts = [edits.get(number, text) for number, text in enumerate(table.column(at).to_pylist(), start=1)]
+    kept = table.filter(pa.array([text is not None for text in texts]))
+    field = table.schema.field(at)
+    pq.write_table(kept.set_column(at, field, pa.array([text for text in texts if text is not None], field.type)), out)
+
+
+_REWRITERS: dict[str, Rewriter] = {
+    ".txt": _rewrite_txt,
+    ".csv": _rewrite_csv,
+    ".tsv": _rewrite_csv,
+    ".jsonl": _rewrite_jsonl,
+    ".parquet": _rewrite_parquet,
+}

@@ -1,0 +1,107 @@
+"""Explain texts: how much each word moved the label of each TEXT.
+
+On a terminal the text with its words shaded (green for the label, red against it) and the strongest of them; else one
+JSON object a line:
+  {"text": ..., "label": "joy", "score": 0.99, "method": "loo",
+   "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null}
+A weight is what the word adds to the probability of the label: of "loo", what is lost when it alone is left out; of
+"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long.
+A word that the training data uses for two labels about evenly is named, if it is the one that decides.
+
+examples:
+  emoscope explain "i feel so happy today"
+  emoscope explain --method shapley --json "i am not happy at all"
+  emoscope explain --html why.html "i feel so happy today" "why would you do that to me"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emoscope.cli.output import write_whole
+
+if TYPE_CHECKING:
+    from emoscope.explanation import Explanation
+
+LISTED = 5
+"""Words that are listed under a text."""
+LONGEST = 40
+"""Characters that are listed of a word, or of a run of words in a long text."""
+STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
+"""From which share of the largest weight a word has which ANSI style, beside its colour."""
+FOR, AGAINST = 32, 31
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>emoscope explain</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }}
+p {{ white-space: pre-wrap; overflow-wrap: anywhere }}
+mark {{ border-radius: 0.2em }}
+</style>
+{explanations}
+</html>
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the command."""
+    parser.add_argument("texts", nargs="+", metavar="TEXT", help="a text")
+    parser.add_argument(
+        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
+    )
+    parser.add_argument("--method", default="loo", choices=("loo", "shapley"), help="default: loo")
+    parser.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
+    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the shaded texts instead")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain, and print or write."""
+    from emoscope.classifier import EmotionClassifier
+
+    explanations = EmotionClassifier.from_pretrained(args.model).explain(args.texts, method=args.method)
+    if args.html:
+        write_whole(args.html, PAGE.format(explanations="\n".join(each._repr_html_() for each in explanations)))
+        if not args.json:
+            return 0
+    show = _shaded if sys.stdout.isatty() and not args.json else _json
+    for explanation in explanations:
+        sys.stdout.write(show(explanation))
+    return 0
+
+
+def _json(explanation: Explanation) -> str:
+    return json.dumps(asdict(explanation), ensure_ascii=False) + "\n"
+
+
+def _shaded(explanation: Explanation) -> str:
+    """The text, its label, its strongest words and what is ambiguous."""
+    strongest = [(_printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
+    width = max((len(word) for word, _ in strongest), default=0)
+    lines = [
+        "".join(_styled(_printable(piece), share) for piece, share in explanation.pieces()),
+        f"  {explanation.label} {explanation.score:.1%}",
+        *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
+        *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
+    ]
+    return "\n".join(lines) + "\n\n"
+
+
+def _styled(piece: str, share: float) -> str:
+    style = next((style for least, style in STYLES if abs(share) >= least), None)
+    if style is None or "NO_COLOR" in os.environ:
+        return piece
+    return f"\x1b[{style};{FOR if share > 0 else AGAINST}m{piece}\x1b[0m"
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

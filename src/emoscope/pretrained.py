@@ -1,0 +1,69 @@
+"""What `transformers` reads of a checkpoint folder: the sequence classifier and the tokenizer.
+
+Both need the extra `torch`; the library is imported when they are called.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from emoscope.errors import ModelError
+from emoscope.quiet import quiet_transformers
+
+
+def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
+    """The checkpoint's `PreTrainedModel` with a classification head, in float32 and evaluation mode, on the CPU.
+
+    Args:
+        folder: `config.json` and weights.
+        settings: further arguments of `from_pretrained`.
+
+    Raises:
+        ModelError: the checkpoint cannot be read, is of an unknown architecture, or has no classification head.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification
+
+    try:
+        with quiet_transformers():
+            model, loading = AutoModelForSequenceClassification.from_pretrained(
+                folder,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+                **settings,
+            )
+    except Exception as error:  # the library raises whatever its many readers meet
+        raise ModelError(f"no checkpoint can be read from {folder}: {_first_line(error)}") from error
+    if missing := sorted(loading["missing_keys"]):
+        raise ModelError(
+            f"{folder} is no whole classifier, its weights lack {', '.join(missing[:3])}; "
+            "fine-tune it first: emoscope train --model"
+        )
+    return model.eval()
+
+
+def read_fast_tokenizer(folder: Path) -> Any:
+    """The `PreTrainedTokenizerFast` of a repository, converted where it has no `tokenizer.json`.
+
+    Raises:
+        ModelError: there are no tokenizer files, or none that can be converted.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer.backend_tokenizer  # noqa: B018 - a slow tokenizer has none
+            return tokenizer
+    except Exception as error:  # the library raises whatever its many readers meet
+        raise ModelError(
+            f"no tokenizer can be made from the files in {folder} ({_first_line(error)}); "
+            "add its tokenizer.json (for a spiece.model: pip install sentencepiece)"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

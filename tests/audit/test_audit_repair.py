@@ -1,0 +1,159 @@
+"""The mended copy: nothing certain is wrong in it, and what was right is as it was."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+for module in ("sklearn", "cleanlab", "datasketch"):
+    pytest.importorskip(module)
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emoscope.audit import audit, plan_repair, write_repair
+from emoscope.cli import main
+from emoscope.data import Examples, load_splits
+from emoscope.errors import DataError
+from emoscope.labels import Labels
+
+LABELS = Labels(("calm", "cross"))
+ROWS = st.lists(
+    st.tuples(st.sampled_from(["a", " a", "a &amp; b", "a & b", "c", "d", "&nbsp;"]), st.integers(0, 1)), min_size=1
+)
+
+
+def examples(pairs: list[tuple[str, int]], split: str) -> Examples:
+    return Examples([text for text, _ in pairs], np.array([i for _, i in pairs]), LABELS, "made", split)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, ROWS)
+def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]], test: list[tuple[str, int]]) -> None:
+    splits = {"train": examples(train, "train"), "test": examples(test, "test")}
+    changes = {(change.row.split, change.row.number): change.new_text for change in plan_repair(splits)}
+    mended = {}
+    for split, pairs in (("train", train), ("test", test)):
+        texts = [(changes.get((split, n), text), i) for n, (text, i) in enumerate(pairs, 1)]
+        mended[split] = [(text, i) for text, i in texts if text is not None]
+    texts = [text for part in mended.values() for text, _ in part]
+    assert len(set(texts)) == len(texts) and all(text.strip() for text in texts)
+    if all(mended.values()):
+        found = audit({split: examples(pairs, split) for split, pairs in mended.items()})
+        assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
+
+
+def test_which_rows_go_and_why() -> None:
+    train = [("twice", 0), ("twice", 0), ("torn", 0), ("torn", 1), ("most", 0), ("most", 1), ("most", 1), ("leak", 0)]
+    changes = plan_repair({"train": examples(train, "train"), "test": examples([("leak", 1)], "test")})
+    assert [(change.row.split, change.row.number, change.reason) for change in changes] == [
+        ("train", 2, "repeats row 1"),
+        ("train", 3, "the same text has the labels calm, cross, none of them most often"),
+        ("train", 4, "the same text has the labels calm, cross, none of them most often"),
+        ("train", 5, "contradicts cross in row 6"),
+        ("train", 7, "repeats row 6"),
+        ("train", 8, "stands in test too, as cross"),
+    ]
+
+
+TABLE = [('one, "quoted"', "calm", "x"), ("two", "cross", "y"), ("two", "cross", "z"), ("a &amp; b", "calm", "w")]
+MENDED = [('one, "quoted"', "calm", "x"), ("two", "cross", "y"), ("a & b", "calm", "w")]
+
+
+def write(file: Path, header: bool = True) -> None:
+    if file.suffix == ".txt":
+        file.write_bytes("".join(f"{text};{label}\r\n" for text, label, _ in TABLE).encode("utf-8-sig"))
+    elif file.suffix == ".jsonl":
+        lines = (json.dumps({"more": more, "text": text, "label": label}) for text, label, more in TABLE)
+        file.write_text("\n".join(lines))
+    elif file.suffix == ".parquet":
+        pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        pq.write_table(pa.table(dict(zip(("text", "label", "more"), zip(*TABLE, strict=True), strict=True))), file)
+    else:
+        with file.open("w", newline="") as sink:
+            writer = csv.writer(sink, delimiter="\t" if file.suffix == ".tsv" else ",")
+            writer.writerows([("text", "label", "more")] * header + TABLE)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet", ".csv", ".tsv"])
+def test_the_copy_has_the_format_and_the_other_columns(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"rows{suffix}"
+    write(file)
+    write_repair(file, tmp_path / "out", plan_repair(load_splits(file, labels=LABELS)))
+    copy = tmp_path / "out" / file.name
+    mended = load_splits(copy, labels=LABELS)["all"]
+    assert mended.texts == [text for text, _, _ in MENDED]
+    assert [LABELS.names[i] for i in mended.label_ids] == [label for _, label, _ in MENDED]
+    if suffix == ".txt":
+        assert copy.read_bytes() == b'one, "quoted";calm\r\ntwo;cross\r\na & b;calm\n'
+    elif suffix != ".parquet":
+        more = "more" if suffix != ".jsonl" else '"more"'
+        assert more in copy.read_text() and "z" not in copy.read_text()
+    log = [json.loads(line) for line in (tmp_path / "out" / "changes.jsonl").read_text().splitlines()]
+    assert [(line["number"], line["action"], line.get("new_text")) for line in log] == [
+        (3, "drop", None),
+        (4, "edit", "a & b"),
+    ]
+
+
+def test_a_table_without_a_header(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    write(file, header=False)
+    changes = plan_repair(load_splits(file, labels=LABELS, text_column=0, label_column=1))
+    write_repair(file, tmp_path / "out", changes, text_column=0, label_column=1)
+    with (tmp_path / "out" / "rows.csv").open(newline="") as copy:
+        assert [tuple(row) for row in csv.reader(copy)] == MENDED
+
+
+def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    write(tmp_path / "rows.csv")
+    with pytest.raises(DataError, match="exists; name a new"):
+        write_repair(tmp_path / "rows.csv", tmp_path, [])
+    with pytest.raises(DataError, match="save the data set as files"):
+        write_repair("owner/name", tmp_path / "out", [])
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.txt").write_text("one;calm\ntwo;cross\ntwo;calm\nthree;cross\n")
+    (tmp_path / "data" / "dev.txt").write_text("three;cross\nfour;calm\n")
+    return tmp_path / "data"
+
+
+def test_strict_fails_before_the_repair_and_not_after(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    assert main(["audit", "--data", str(folder)]) == 0
+    assert main(["audit", "--data", str(folder), "--strict", "--fix", str(out), "--report", str(page)]) == 1
+    assert "3 rows dropped, 0 edited" in capsys.readouterr().err
+    assert sorted(path.name for path in out.iterdir()) == ["changes.jsonl", "dev.txt", "train.txt"]
+    assert (out / "train.txt").read_text() == "one;calm\n"
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    assert main(["audit", "--data", str(out), "--labels", "calm,cross", "--strict"]) == 1  # no cross is left in train
+
+
+def test_json_holds_the_problems(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--data", str(folder), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [problem["kind"] for problem in found["problems"] if problem["certain"]] == [
+        "duplicates",
+        "contradictions",
+        "overlap",
+    ]
+    assert found["repeats"][0]["rows"] == [
+        {"split": "train", "number": 2, "label": "cross"},
+        {"split": "train", "number": 3, "label": "calm"},
+    ]
+
+
+def test_data_that_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "rows.txt").write_text("one;calm\n;calm\n")
+    assert main(["audit", "--data", str(tmp_path / "rows.txt")]) == 1
+    assert "line 2: no text" in capsys.readouterr().err

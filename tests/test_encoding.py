@@ -1,0 +1,228 @@
+"""Texts encoded ahead: in order, errors included, in threads and in processes that leave nothing behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import emoscope.classifier
+from emoscope import EmotionClassifier
+from emoscope.encoding import Encode, EncodeProcesses, in_order
+from emoscope.errors import EmoscopeError
+from emoscope.model_folder import BUNDLED
+from emoscope.text import FORMS, normalize
+from emoscope.tokenization import TokenBatch, Tokenizer
+from hub.vocabularies import byte_level, unigram, wordpiece
+
+TEXTS = ["I am SO happy", "", "stunned, and 42 zebras", "so sad " * 100, "\ud800 lone", "naïve café <pad>"]
+
+
+def bundled() -> Tokenizer:
+    return Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)
+
+
+def hostile(text: str) -> str:
+    """A text form that prints, and does not take every text."""
+    sys.stdout.write("what a library prints\n")
+    if text == "bad":
+        raise ValueError(f"no form for {text}")
+    return text
+
+
+def killed(text: str) -> str:
+    """A text form that ends its process."""
+    if text == "bad":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return text
+
+
+def assert_equal(batch: TokenBatch, expected: TokenBatch) -> None:
+    for name in ("ids", "offsets", "text_index"):
+        np.testing.assert_array_equal(getattr(batch, name), getattr(expected, name))
+    assert batch.texts == expected.texts
+
+
+def pids(processes: EncodeProcesses) -> list[int]:
+    return [process._popen.pid for process in processes._started]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_for_end(pid: int) -> None:
+    deadline = time.monotonic() + 30
+    while alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not alive(pid)
+
+
+# -- threads
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.integers()), st.integers(1, 4))
+def test_in_order_is_map(items: list[int], threads: int) -> None:
+    assert list(in_order(lambda item: item * 2, items, threads=threads)) == [item * 2 for item in items]
+
+
+def test_results_keep_their_order_when_the_first_is_the_slowest() -> None:
+    first_may_end = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 0:
+            assert first_may_end.wait(30)
+        else:
+            first_may_end.set()
+        return item
+
+    assert list(in_order(work, range(5), threads=2)) == [0, 1, 2, 3, 4]
+
+
+def test_no_more_is_taken_than_is_needed_ahead() -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for item in range(100):
+            taken.append(item)
+            yield item
+
+    results = in_order(str, items(), threads=3)
+    assert next(results) == "0"
+    assert len(taken) == 4
+    results.close()
+
+
+def test_an_error_comes_where_its_result_would() -> None:
+    results = in_order(lambda item: 6 // item, [3, 2, 0, 1], threads=2)
+    assert [next(results), next(results)] == [2, 3]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+# -- processes
+
+
+@pytest.fixture(scope="module")
+def processes() -> EncodeProcesses:
+    return EncodeProcesses(Encode(normalize, bundled()), 2)
+
+
+@settings(deadline=None, max_examples=20)
+@given(texts=st.lists(st.sampled_from(TEXTS) | st.text(max_size=30), max_size=12))
+def test_a_process_encodes_like_this_one(processes: EncodeProcesses, texts: list[str]) -> None:
+    assert_equal(processes(texts), Encode(normalize, bundled())(texts))
+
+
+@pytest.mark.parametrize("vocabulary", [wordpiece, byte_level, unigram], ids=lambda kind: kind.__name__)
+def test_the_tokenizers_of_every_family_reach_a_process(vocabulary) -> None:
+    tokenizer = Tokenizer(vocabulary()[0], max_length=40)
+    expected = tokenizer.encode(TEXTS)
+    assert_equal(EncodeProcesses(Encode(FORMS["raw"], tokenizer), 1)(TEXTS), expected)
+
+
+def test_several_threads_keep_several_processes_busy_in_order(processes: EncodeProcesses) -> None:
+    chunks = [[f"{text} number {i}" for text in TEXTS] for i in range(12)]
+    encode = Encode(normalize, bundled())
+    batches = list(in_order(processes, chunks, threads=processes.count))
+    for batch, chunk in zip(batches, chunks, strict=True):
+        assert_equal(batch, encode(chunk))
+    assert len(set(pids(processes))) == processes.count
+
+
+def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
+    processes = EncodeProcesses(Encode(hostile, bundled()), 1)
+    assert processes(["happy"]).texts == 1
+    with pytest.raises(ValueError, match="no form for bad"):
+        processes(["happy", "bad"])
+    assert_equal(processes(["sad"]), bundled().encode(["sad"]))
+    assert len(pids(processes)) == 1
+
+
+def test_a_process_that_ends_is_an_error_and_another_takes_its_place() -> None:
+    processes = EncodeProcesses(Encode(killed, bundled()), 1)
+    with pytest.raises(EmoscopeError, match="ended with exit status -9; if memory was short"):
+        processes(["bad"])
+    assert_equal(processes(["sad"]), bundled().encode(["sad"]))
+    assert len(pids(processes)) == 2
+
+
+def test_no_process_outlives_its_object() -> None:
+    processes = EncodeProcesses(Encode(normalize, bundled()), 1)
+    assert pids(processes) == []
+    processes(["happy"])
+    (pid,) = pids(processes)
+    assert alive(pid)
+    del processes
+    gc.collect()
+    assert not alive(pid)
+
+
+SCRIPT = """
+import os, signal, sys
+from emoscope.encoding import Encode, EncodeProcesses
+from emoscope.model_folder import BUNDLED
+from emoscope.text import normalize
+from emoscope.tokenization import Tokenizer
+
+processes = EncodeProcesses(Encode(normalize, Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)), 1)
+print(len(processes(["happy"]).ids), processes._started[0]._popen.pid, flush=True)
+if "killed" in sys.argv:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("how", ["ends", "killed"])
+def test_a_script_needs_no_main_guard_and_leaves_no_process_behind(tmp_path: Path, how: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    run = subprocess.run([sys.executable, str(script), how], capture_output=True, text=True, check=False, timeout=60)
+    assert (run.returncode, run.stderr) == (0 if how == "ends" else -signal.SIGKILL, "")
+    tokens, pid = map(int, run.stdout.split())
+    assert tokens == len(bundled().encode(["happy"]).ids)
+    wait_for_end(pid)
+
+
+# -- in a classifier
+
+
+def test_a_classifier_with_processes_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emoscope.classifier, "CHUNK", 50)
+    monkeypatch.setattr(emoscope.classifier, "PROCESS_CHUNK", 7)
+    plain = EmotionClassifier.from_pretrained()
+    texts = [f"{text} {i}" for i in range(20) for text in TEXTS]
+    expected = plain.predict_proba(texts)
+
+    beside = with_processes(plain)
+    np.testing.assert_allclose(beside.predict_proba(texts[:50]), expected[:50], atol=1e-6)
+    assert pids(beside._processes) == []
+    np.testing.assert_allclose(beside.predict_proba(texts), expected, atol=1e-6)
+    assert len(pids(beside._processes)) == 2
+
+
+def with_processes(classifier: EmotionClassifier) -> EmotionClassifier:
+    """The same classifier, with two processes for what is long."""
+    return EmotionClassifier(
+        classifier.labels,
+        classifier._encode.tokenizer,
+        classifier._runtime,
+        text_form=classifier._encode.text_form,
+        temperature=classifier._temperature,
+        processes=2,
+    )

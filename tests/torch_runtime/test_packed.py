@@ -1,0 +1,264 @@
+"""The packed encoder against transformers: four families, their variants, any batch, any step."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+import torch
+import transformers
+from torch import nn
+
+import packed_models
+from emoscope import EmotionClassifier
+from emoscope.errors import ModelError
+from emoscope.tokenization import TokenBatch
+from emoscope.torch_runtime import PackedModel, TorchModel, families, read_model
+from emoscope.torch_runtime.families import pack
+from emoscope.torch_runtime.packed import Operations, PackedEncoder
+from packed_models import FAMILIES, batch, probabilities, reference
+
+FIXED = Operations("fixed", static=True)
+"""On a CPU: everything that CUDA graphs need but the capture."""
+LENGTHS = [3, 1, 40, 1, 512, 7, 7, 22, 2, 300, 22, 64]
+
+every_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def packed(model: nn.Module) -> PackedEncoder:
+    encoder = pack(model)
+    assert encoder is not None
+    return encoder
+
+
+def runtime(model: nn.Module, **settings: Any) -> PackedModel:
+    return PackedModel(packed(model), parameters=1, **settings)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, nn.Module]:
+    return {family: packed_models.model(family) for family in FAMILIES}
+
+
+@every_family
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"step_tokens": [64]}, {"operations": FIXED}, {"operations": FIXED, "step_tokens": [128, 600]}],
+    ids=["one step", "small steps", "fixed steps", "small fixed steps"],
+)
+def test_logits_equal_those_of_transformers(models: dict[str, nn.Module], family: str, settings: Any) -> None:
+    rows = batch(LENGTHS)
+    logits = runtime(models[family], **settings).logits(rows)
+    assert (logits.dtype, logits.shape) == (np.float32, (len(LENGTHS), 6))
+    np.testing.assert_allclose(logits, reference(models[family], rows), atol=1e-5)
+    assert len(set(logits.argmax(axis=1))) > 1
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    lengths=st.lists(st.integers(1, 30), min_size=1, max_size=12),
+    family=st.sampled_from(FAMILIES),
+    fixed=st.booleans(),
+    seed=st.integers(0, 9),
+    random=st.randoms(use_true_random=False),
+)
+def test_a_row_does_not_depend_on_its_batch(
+    models: dict[str, nn.Module], lengths: list[int], family: str, fixed: bool, seed: int, random: Any
+) -> None:
+    model = runtime(models[family], step_tokens=[50, 600], operations=FIXED if fixed else None)
+    together = batch(lengths, seed=seed)
+    order = list(range(len(lengths)))
+    random.shuffle(order)
+    alone = [alone_in_a_batch(together, row) for row in order]
+    shuffled = TokenBatch(
+        np.concatenate([row.ids for row in alone]),
+        np.cumsum([0, *(len(row.ids) for row in alone)]),
+        np.arange(len(order)),
+        len(order),
+    )
+    expected = np.concatenate([model.logits(row) for row in alone])
+    np.testing.assert_allclose(model.logits(shuffled), expected, atol=1e-5)
+    np.testing.assert_allclose(model.logits(together)[order], expected, atol=1e-5)
+
+
+def alone_in_a_batch(rows: TokenBatch, row: int) -> TokenBatch:
+    ids = rows.ids[rows.offsets[row] : rows.offsets[row + 1]]
+    return TokenBatch(ids, np.array([0, len(ids)]), np.zeros(1, np.int64), 1)
+
+
+@every_family
+@pytest.mark.parametrize("operations", [None, FIXED], ids=["any step", "fixed steps"])
+def test_short_rows_fill_the_rows_of_a_step_before_its_tokens(
+    models: dict[str, nn.Module], family: str, operations: Operations | None
+) -> None:
+    rows = batch([1] * 200 + [2] * 50)
+    logits = runtime(models[family], operations=operations, step_tokens=[600]).logits(rows)
+    np.testing.assert_allclose(logits, reference(models[family], rows), atol=1e-5)
+
+
+def test_a_batch_without_rows(models: dict[str, nn.Module]) -> None:
+    for operations in (None, FIXED):
+        assert runtime(models["bert"], operations=operations).logits(batch([])).shape == (0, 6)
+
+
+@every_family
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_half_precision_is_near_and_keeps_the_labels(family: str, dtype: torch.dtype) -> None:
+    """Weights as large as those of a trained model, logits of several units."""
+    model = packed_models.model(family, scale=0.15)
+    rows = batch(np.random.default_rng(1).integers(1, 40, 300).tolist())
+    exact = probabilities(reference(model, rows))
+    half = probabilities(runtime(model, dtype=dtype, operations=FIXED).logits(rows))
+    assert np.abs(half - exact).max() < (1e-2 if dtype is torch.float16 else 4e-2)
+    best = np.sort(exact, axis=1)
+    clear = best[:, -1] - best[:, -2] > 2e-2
+    assert clear.mean() > 0.6
+    assert (half.argmax(1) == exact.argmax(1))[clear].mean() >= 0.998
+
+
+def test_float16_that_overflows_says_so(models: dict[str, nn.Module]) -> None:
+    model = runtime(models["bert"], dtype=torch.float16)
+    with torch.no_grad():
+        model._steps._encoder.layers[1].up.weight.mul_(1e6)
+    with pytest.raises(ModelError, match="overflows in float16; load it with dtype 'bfloat16'"):
+        model.logits(batch([5]))
+
+
+def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
+    wide = packed_models.model("roberta", vocab_size=70_000)
+    rows = batch([3, 30, 5], vocabulary=70_000)
+    rows.ids[2] = 69_999
+    np.testing.assert_allclose(runtime(wide, operations=FIXED).logits(rows), reference(wide, rows), atol=1e-5)
+    middle = packed_models.model("bert", vocab_size=40_000)
+    rows = batch([3, 30, 5], vocabulary=40_000)
+    rows.ids[2] = 39_999
+    np.testing.assert_allclose(runtime(middle, operations=FIXED).logits(rows), reference(middle, rows), atol=1e-5)
+
+
+def test_ids_and_rows_of_another_models_tokenizer_are_one_line(models: dict[str, nn.Module]) -> None:
+    foreign = batch([4], vocabulary=packed_models.VOCABULARY + 1)
+    foreign.ids[2] = packed_models.VOCABULARY
+    for rows, got in ((foreign, "id 300 and a row of 4"), (batch([2, 513]), "id 299 and a row of 513")):
+        with pytest.raises(ModelError, match=rf"{got} tokens, but .* 300 ids and 512 positions; .* tokenizer\.json"):
+            runtime(models["roberta"]).logits(rows)
+
+
+def test_a_step_must_hold_the_longest_row(models: dict[str, nn.Module]) -> None:
+    with pytest.raises(ValueError, match="a step of 128 tokens cannot hold a row of 512"):
+        runtime(models["roberta"], operations=FIXED, step_tokens=[64, 128])
+
+
+# -- what a configuration may say
+
+
+VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    ("distilbert", {"activation": "relu"}),
+    ("distilbert", {"sinusoidal_pos_embds": True, "n_heads": 4}),
+    ("distilbert", {"n_layers": 1}),
+    ("bert", {"hidden_act": "gelu_new", "layer_norm_eps": 1e-3}),
+    ("bert", {"hidden_act": "gelu_pytorch_tanh", "type_vocab_size": 5}),
+    ("bert", {"hidden_size": 64, "num_attention_heads": 1, "max_position_embeddings": 24}),
+    ("roberta", {"pad_token_id": 5, "hidden_act": "relu"}),
+    ("roberta", {"type_vocab_size": 2, "max_position_embeddings": 30}),
+    ("albert", {"num_hidden_groups": 2, "num_hidden_layers": 4, "inner_group_num": 1}),
+    ("albert", {"hidden_act": "gelu", "embedding_size": 32, "inner_group_num": 2}),
+]
+
+
+@pytest.mark.parametrize(("family", "changes"), VARIANTS, ids=str)
+def test_variants_of_a_configuration(family: str, changes: dict[str, Any]) -> None:
+    model = packed_models.model(family, **changes)
+    rows = batch([1, 9, 20, 24, 3])
+    np.testing.assert_allclose(runtime(model).logits(rows), reference(model, rows), atol=2e-5)
+
+
+NOT_UNDERSTOOD: list[tuple[str, dict[str, Any]]] = [
+    ("bert", {"hidden_act": "silu"}),
+    ("bert", {"is_decoder": True}),
+    ("bert", {"position_embedding_type": "relative_key"}),
+    ("roberta", {"hidden_act": "mish"}),
+]
+
+
+@pytest.mark.parametrize(("family", "changes"), NOT_UNDERSTOOD, ids=str)
+def test_what_is_not_understood_stays_with_transformers(family: str, changes: dict[str, Any]) -> None:
+    assert pack(packed_models.model(family, **changes)) is None
+
+
+def test_a_model_outside_the_families_stays_with_transformers() -> None:
+    config = transformers.ElectraConfig(vocab_size=50, hidden_size=16, num_attention_heads=2, num_hidden_layers=1)
+    assert pack(transformers.ElectraForSequenceClassification(config)) is None
+    assert pack(nn.Linear(2, 2)) is None
+
+
+@every_family
+def test_a_packed_encoder_that_differs_is_refused(
+    models: dict[str, nn.Module], family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(families.ACTIVATIONS, "gelu", torch.relu)
+    monkeypatch.setitem(families.ACTIVATIONS, "gelu_new", torch.relu)
+    assert pack(models[family]) is None
+
+
+# -- checkpoints
+
+
+@every_family
+def test_a_checkpoint_of_a_family_is_packed(folders: dict[str, Path], family: str) -> None:
+    model = read_model(folders[family])
+    assert isinstance(model, PackedModel)
+    original = transformers.AutoModelForSequenceClassification.from_pretrained(folders[family]).eval()
+    assert model.parameters == original.num_parameters()
+    rows = batch(LENGTHS, vocabulary=150)
+    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+
+
+def test_another_architecture_runs_as_it_is(folders: dict[str, Path], tmp_path: Path) -> None:
+    config = transformers.ElectraConfig(
+        vocab_size=400, embedding_size=8, hidden_size=16, num_attention_heads=2, num_hidden_layers=1, num_labels=6
+    )
+    original = transformers.ElectraForSequenceClassification(config).eval()
+    original.save_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_bytes((folders["bert"] / "tokenizer.json").read_bytes())
+    model = read_model(tmp_path)
+    assert isinstance(model, TorchModel)
+    rows = batch([3, 1, 20])
+    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+    half = read_model(tmp_path, dtype="bfloat16").logits(rows)
+    assert half.dtype == np.float32
+    assert 0 < np.abs(half - reference(original, rows)).max() < 0.05
+
+
+def test_the_precision_is_by_name(folders: dict[str, Path]) -> None:
+    texts = ["I woke up stunned", "i am sad " * 300, ""]
+    exact = EmotionClassifier.from_pretrained(folders["bert"]).predict_proba(texts)
+    half = EmotionClassifier.from_pretrained(folders["bert"], dtype="bfloat16").predict_proba(texts)
+    assert 0 < np.abs(half - exact).max() < 2e-2
+    named = EmotionClassifier.from_pretrained(folders["bert"], dtype="float32").predict_proba(texts)
+    np.testing.assert_array_equal(named, exact)
+    with pytest.raises(ModelError, match="no dtype 'int4'; allowed: float32, float16, bfloat16"):
+        EmotionClassifier.from_pretrained(folders["bert"], dtype="int4")
+    with pytest.raises(ModelError, match="is its own, got dtype 'float16'; leave it out"):
+        EmotionClassifier.from_pretrained(dtype="float16")
+
+
+def test_multi_label_goes_the_same_way(folders: dict[str, Path], tmp_path: Path) -> None:
+    for file in folders["roberta"].iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text("utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps(config | {"problem_type": "multi_label_classification"}))
+    classifier = EmotionClassifier.from_pretrained(tmp_path)
+    original = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
+    texts = ["I woke up stunned", "naïve <pad> café"]
+    rows = classifier._encode(texts)
+    expected = torch.from_numpy(reference(original, rows)).sigmoid().numpy()
+    np.testing.assert_allclose(classifier.predict_proba(texts), expected, atol=1e-5)
