@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,18 +12,40 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from emoscope.encoding import usable_cores
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch, in_row_order
 
-Group = tuple[NDArray[np.int64], NDArray[np.int64]]
+Ids = NDArray[np.int64]
 
-MAX_BATCH_TOKENS = 8192
-"""Tokens of one call to the graph: large enough to fill the matrix products, small enough for the caches."""
 
-_FEEDS: dict[str, Callable[[NDArray[np.int64]], NDArray[np.int64]]] = {
-    "input_ids": lambda ids: ids,
-    "attention_mask": np.ones_like,
-    "token_type_ids": np.zeros_like,
+@dataclass(frozen=True)
+class Grouping:
+    """How rows go to a graph.
+
+    Attributes:
+        least_tokens: a call is not cut below this to keep every thread busy.
+        most_tokens: tokens of one call; a longer single row runs alone.
+        call_rows: what a call costs beside its rows, in rows (`TokenBatch.groups`).
+    """
+
+    least_tokens: int
+    most_tokens: int
+    call_rows: float = 0.0
+
+
+ENCODER = Grouping(128, 512)
+"""Matrix products are full from 256 tokens on; with more than 1,000 the activations leave the cache, 8,192 are 13 %
+slower at a hidden size of 384 as of 768 (`benchmarks/cpu_encoders.py --only budgets`)."""
+COMPACT = Grouping(1024, 8192, 5.0)
+"""The compact student walks through its rows token by token, so that many should share a call."""
+COMPACT_GRAPH = "compact"
+"""Name that the compact student's graph has; its logits do not depend on padding."""
+
+_FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
+    "input_ids": lambda ids, mask: ids,
+    "attention_mask": lambda ids, mask: mask,
+    "token_type_ids": lambda ids, mask: np.zeros_like(ids),
 }
 
 
@@ -38,29 +60,30 @@ class Runtime(Protocol):
 class OnnxModel:
     """A graph with inputs `input_ids` (and `attention_mask`, `token_type_ids`) and output `logits`.
 
-    Rows of equal length run together, without padding, so that the logits of a row do not depend on the
-    rest of the batch. Groups run side by side, one thread each: for short texts that fills the cores
-    better than several threads inside one small matrix product.
+    Rows of equal length run together, without padding, so that the logits of a row do not depend on the rest of the
+    batch; a compact student, whose logits padding does not change, takes near lengths together. Groups run side by
+    side, one thread each, the largest first: that fills the cores better than several threads inside one product.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, max_batch_tokens: int = MAX_BATCH_TOKENS) -> None:
+    def __init__(self, path: Path, *, threads: int | None = None, grouping: Grouping | None = None) -> None:
         """Load the graph.
 
         Args:
             path: the `.onnx` file.
             threads: groups that run at once; None for one a usable core.
-            max_batch_tokens: upper bound of tokens in one call; a longer single row runs alone.
+            grouping: how rows go to the graph; None for what suits it.
 
         Raises:
             ModelError: ONNX Runtime cannot load the file, or it asks for other inputs.
         """
-        self.threads = threads or _usable_cores()
-        self.max_batch_tokens = max_batch_tokens
+        self.threads = threads or usable_cores()
         self._session = _load(path)
         self._inputs = [node.name for node in self._session.get_inputs()]
         unknown = [name for name in self._inputs if name not in _FEEDS]
         if unknown:
             raise ModelError(f"{path} asks for the inputs {unknown}; allowed: {', '.join(_FEEDS)}")
+        compact = self._session.get_modelmeta().graph_name == COMPACT_GRAPH
+        self.grouping = grouping or (COMPACT if compact else ENCODER)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="emoscope-onnx")
 
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
@@ -72,25 +95,27 @@ class OnnxModel:
         Returns:
             float32 (rows, labels).
         """
-        groups = list(batch.groups(self.max_batch_tokens))
+        share = max(self.grouping.least_tokens, batch.ids.size // self.threads)
+        max_tokens = min(share, self.grouping.most_tokens)
+        groups = list(batch.groups(max_tokens, call_rows=self.grouping.call_rows))
+        groups.sort(key=lambda group: group[1].size, reverse=True)
+        lengths = batch.lengths
         run = self._pool.map if len(groups) > 1 else map
-        values = list(run(self._run, (ids for _, ids in groups)))
+        values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
 
-    def _run(self, input_ids: NDArray[np.int64]) -> NDArray[np.float32]:
-        feed = {name: _FEEDS[name](input_ids) for name in self._inputs}
+    def _run(self, ids: Ids, lengths: Ids) -> NDArray[np.float32]:
+        mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
+        feed = {name: _FEEDS[name](ids, mask) for name in self._inputs}
         logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
         return logits
-
-
-def _usable_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _load(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # it keeps a plan, and memory laid out for it, for every shape it ever saw
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

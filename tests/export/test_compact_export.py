@@ -14,7 +14,7 @@ from emoscope.cli import main
 from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad
 from emoscope.errors import ModelError
 from emoscope.export import exporter
-from emoscope.export.graph import build_graph, int8_rows, with_int8_vectors
+from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
 from emoscope.training import train
 from emoscope.training.config import CompactConfig
 

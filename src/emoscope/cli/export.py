@@ -1,9 +1,17 @@
-"""Export a compact student to a model folder: one ONNX graph, held against torch before anything is written.
+"""Export a checkpoint to a model folder: one ONNX graph, held against torch before anything is written.
 
-The model folder runs without torch, and any command takes it as --model.
+CHECKPOINT is a compact student, or a sequence classifier of any architecture that torch's exporter takes: DistilBERT,
+BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. The model folder runs without torch, and any command takes it as
+--model. On the texts of --data the graph must give torch's labels, all of them, and its probabilities within 1e-4.
+
+With --quantize products and embeddings are in integers of eight bits: a quarter of the size, faster, and at least
+99.5 % of torch's labels and its macro F1 within 0.3 points. The rounding is fitted to texts of the train split where
+--data has one.
 
 examples:
   emoscope export runs/compact model --data DIR
+  emoscope export owner/name model --data DIR --split validation
+  emoscope export runs/distilbert model --data DIR --quantize
   emoscope predict --model model "i feel so happy today"
 """
 
@@ -11,28 +19,47 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, given_labels, read_splits
+
+if TYPE_CHECKING:
+    from emoscope.labels import Labels
+    from emoscope.model_folder import ModelFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="folder that emoscope train wrote")
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="folder that emoscope train wrote, or a Hub id")
     parser.add_argument("output", type=Path, metavar="OUT", help="model folder to write; not there yet, or empty")
+    parser.add_argument("--quantize", action="store_true", help="an encoder in integers: onnx/model_quantized.onnx")
     add_data_arguments(parser, default_labels="the checkpoint's")
     add_split_argument(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Export and print the parity record."""
-    from emoscope.compact import load_checkpoint
-    from emoscope.export import export_compact
+    from emoscope.export import export
+    from emoscope.model_folder import WEIGHTS, open_folder, resolve
 
-    splits = read_splits(args, given_labels(args) or load_checkpoint(args.checkpoint).labels)
-    record = export_compact(args.checkpoint, args.output, choose_split(splits, args).texts)
+    folder = open_folder(resolve(args.checkpoint, one_of=WEIGHTS))
+    args.multi_label = folder.multi_label
+    splits = read_splits(args, given_labels(args) or _labels(folder))
+    examples = choose_split(splits, args)
+    calibration = splits.get("train", examples).texts
+    record = export(folder, args.output, examples, calibration=calibration, quantize=args.quantize)
     for name, parity in record.items():
         print(
-            f"{args.output}: {parity.equal_labels:.2%} equal labels, probabilities within "
-            f"{parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on {parity.texts:,} texts"
+            f"{args.output}: {parity.equal_labels:.2%} equal labels, macro F1 {parity.f1_macro_difference:+.4f}, "
+            f"probabilities within {parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on "
+            f"{parity.texts:,} texts"
         )
     return 0
+
+
+def _labels(folder: ModelFolder) -> Labels:
+    """The model's, the six emotions in their own order."""
+    from emoscope.labels import Labels
+
+    own = folder.labels
+    return Labels() if set(own.names) == set(Labels().names) else own

@@ -4,10 +4,14 @@ On a terminal a table with bars; else one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
 Lines are scored as they arrive, so a pipe that is still being written works too.
 
+With --self-test nothing is read: an exported model folder scores the texts that it carries, and says how far this
+machine is from what torch said of them when it was exported.
+
 examples:
   emoscope predict "i feel so happy today" "why would you do that to me"
   emoscope predict < texts.txt > scores.jsonl
   emoscope predict --model owner/name --json "i feel so happy today"
+  emoscope predict --self-test --model DIR
 """
 
 from __future__ import annotations
@@ -34,7 +38,9 @@ COLOURS = {"sadness": 34, "joy": 33, "love": 35, "anger": 31, "fear": 36, "surpr
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; with none, lines of standard input")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="a text; with none, lines of standard input")
+    what.add_argument("--self-test", action="store_true", help="check an exported model folder on this CPU")
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
@@ -48,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
+    if args.self_test:
+        return _self_test(args.model)
     from emoscope.classifier import EmotionClassifier
 
     as_table = args.table or (sys.stdout.isatty() and not args.json)
@@ -60,6 +68,18 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.write(show(text, prediction))
         sys.stdout.flush()
     return 0
+
+
+def _self_test(model: str) -> int:
+    from emoscope.self_test import self_test
+
+    result = self_test(model)
+    print(
+        f"{model}: {'passed' if result.passed else 'FAILED'}, {result.equal_labels:.2%} equal labels and probabilities "
+        f"within {result.largest_difference:.1e} of the recorded ones (allowed: 100 % and {result.tolerance:.1e}) on "
+        f"{result.texts} texts"
+    )
+    return 0 if result.passed else 1
 
 
 def _arriving_lines() -> Iterator[list[str]]:

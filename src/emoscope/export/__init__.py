@@ -6,7 +6,7 @@ from emoscope.errors import require_extra
 
 require_extra("export")
 
-from emoscope.export.exporter import export_compact
-from emoscope.export.parity import Parity, compare_runtimes
+from emoscope.export.exporter import export
+from emoscope.export.parity import Parity
 
-__all__ = ["Parity", "compare_runtimes", "export_compact"]
+__all__ = ["Parity", "export"]

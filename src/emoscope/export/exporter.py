@@ -1,78 +1,234 @@
-"""From a checkpoint folder to a model folder."""
+"""From a checkpoint to a model folder: graphs are drafted, held against torch, and only then written."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
-from emoscope.compact import Checkpoint, CompactRuntime, load_checkpoint
+from emoscope.classifier import EmotionClassifier
+from emoscope.compact import CompactRuntime, load_checkpoint
+from emoscope.compact.checkpoint import MODEL_TYPE
+from emoscope.data import Examples
 from emoscope.errors import ModelError
-from emoscope.export.graph import build_graph, with_int8_vectors
-from emoscope.export.parity import TOLERANCE, Parity, compare_runtimes, require_parity
-from emoscope.model_folder import write_manifest
-from emoscope.runtime import OnnxModel
+from emoscope.evaluation.report import describe_dataset
+from emoscope.export.card import write_card
+from emoscope.export.compact_graph import build_graph, with_int8_vectors
+from emoscope.export.encoder_graph import encoder_graph
+from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
+from emoscope.export.quantization import quantized
+from emoscope.export.reference import TransformersRuntime
+from emoscope.export.reference_texts import TEXTS
+from emoscope.model_folder import GRAPHS, ModelFolder, write_manifest
+from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
+from emoscope.runtime import OnnxModel, Runtime
+from emoscope.self_test import SelfTest, margins
 from emoscope.text import FORMS
-from emoscope.tokenization import Tokenizer
+from emoscope.tokenization import TokenBatch, Tokenizer
+
+GRAPH, INTEGER_GRAPH = GRAPHS
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
+CALIBRATION_TEXTS = 512
+"""Texts that the rounding of weights is fitted to, at most."""
+OTHER_MACHINES = 0.01
+"""What another machine may add to the largest difference that an integer graph had on the machine of the export."""
 
 
-def export_compact(folder: Path, output: Path, texts: Sequence[str]) -> dict[str, Parity]:
-    """Write the model folder of a compact checkpoint, unless its graph fails the parity gate.
+@dataclass(frozen=True)
+class _Candidate:
+    """A graph, and the torch model that it must agree with, as closely as the gate says."""
+
+    path: Path
+    reference: Runtime
+    gate: Gate
+
+
+def export(
+    folder: ModelFolder,
+    output: Path,
+    examples: Examples,
+    *,
+    calibration: Sequence[str] | None = None,
+    quantize: bool = False,
+) -> dict[str, Parity]:
+    """Write the model folder of a checkpoint, unless a graph fails the parity gate.
 
     Args:
-        folder: the checkpoint.
+        folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter takes.
         output: the model folder to write; must not be there, or be empty.
-        texts: on which the graph must agree with torch.
+        examples: on which the graph must agree with torch; their labels are the model's, in any order.
+        calibration: texts that the rounding to integers is fitted to, no label needed; None for those of `examples`.
+        quantize: an encoder's products and embeddings in integers; a compact student's vectors always are.
 
     Returns:
-        The parity record: "int8_vectors" against torch with the same vectors, "as_trained" against the checkpoint.
+        The parity record: of an encoder "fp32" and, with `quantize`, "int8"; of a compact student "int8_vectors",
+        against torch with the same vectors, and "as_trained".
 
     Raises:
-        ModelError: no such checkpoint, `output` is in use, or the gate is shut.
+        ModelError: `output` is in use, the folder is no checkpoint or one that cannot be exported, the examples have
+            other labels, or the gate is shut.
     """
+    _check(folder, output, examples, quantize)
+    with _draft(output) as draft:
+        _copy_files(folder, draft)
+        scorer = _Scorer(folder, draft / "tokenizer.json")
+        if _is_compact(folder):
+            candidates, parameters = _compact(folder, draft)
+        else:
+            batch = scorer.tokens(_spread(calibration or examples.texts)) if quantize else None
+            candidates, parameters = _encoder(folder, draft, batch)
+        record = _gated(candidates, scorer, examples)
+        if not _is_compact(folder):
+            write_card(draft, output.name, folder.labels.names, record)
+        parity = {name: asdict(values) for name, values in record.items()}
+        write_manifest(
+            draft,
+            text_form=folder.manifest.text_form,
+            max_length=folder.manifest.max_length,
+            temperature=folder.manifest.temperature,
+            parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
+            self_test=_self_test(candidates, draft, scorer),
+            parameters=parameters,
+        )
+    return record
+
+
+def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
+    """Refuse what is wrong before anything takes time."""
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise ModelError(f"{output} exists and is not empty; give another OUT or remove it")
-    checkpoint = load_checkpoint(folder)
+    if not folder.has_weights:
+        raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
+    if folder.manifest.text_form not in FORMS:
+        raise ModelError(f"{folder.path} has text form {folder.manifest.text_form!r}; allowed: {', '.join(FORMS)}")
+    if quantize and _is_compact(folder):
+        raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
+    names, others = folder.labels.names, examples.labels.names
+    if set(names) != set(others) or folder.multi_label != examples.multi_label:
+        kinds = ["any number of" if multi else "one of" for multi in (folder.multi_label, examples.multi_label)]
+        raise ModelError(
+            f"the model gives {kinds[0]} the labels {', '.join(names)}, the data {kinds[1]} {', '.join(others)}; "
+            "give data with the model's labels"
+        )
+
+
+def _is_compact(folder: ModelFolder) -> bool:
+    return folder.config.get("model_type") == MODEL_TYPE
+
+
+@contextmanager
+def _draft(output: Path) -> Iterator[Path]:
+    """A folder beside the output, which takes its place if nothing fails."""
     output.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
         draft = Path(temporary) / "model"
         (draft / "onnx").mkdir(parents=True)
-        onnx.save(build_graph(checkpoint.model), draft / "onnx" / "model.onnx")
-        record = _parity(checkpoint, draft / "onnx" / "model.onnx", texts)
-        require_parity(record["int8_vectors"], record["as_trained"])
-        _fill(draft, folder, checkpoint, record)
+        yield draft
         if output.exists():
             output.rmdir()
         draft.rename(output)
+
+
+def _copy_files(folder: ModelFolder, draft: Path) -> None:
+    """What stands beside the graph; what a checkpoint's tokenizer lacks is written by `transformers`."""
+    for name in FILES:
+        if (folder.path / name).is_file():
+            shutil.copyfile(folder.path / name, draft / name)
+    missing = [name for name in TOKENIZER if not (draft / name).is_file()]
+    if missing and not _is_compact(folder):
+        read_fast_tokenizer(folder.path).save_pretrained(draft.parent / "tokenizer")
+        for name in missing:
+            shutil.copyfile(draft.parent / "tokenizer" / name, draft / name)
+
+
+class _Scorer:
+    """Scores texts as the folder's classifier would with another runtime."""
+
+    def __init__(self, folder: ModelFolder, tokenizer: Path) -> None:
+        self.folder = folder
+        self.tokenizer = Tokenizer.from_file(tokenizer, max_length=folder.manifest.max_length)
+        self.text_form = FORMS[folder.manifest.text_form]
+
+    def tokens(self, texts: Sequence[str]) -> TokenBatch:
+        return self.tokenizer.encode([self.text_form(text) for text in texts])
+
+    def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
+        """*Shape:* float32 (texts, labels)."""
+        names, temperature = self.folder.labels.names, self.folder.manifest.temperature
+        return EmotionClassifier(
+            names,
+            self.tokenizer,
+            runtime,
+            text_form=self.text_form,
+            temperature=temperature,
+            thresholds=self.folder.thresholds,
+        ).predict_proba(texts)
+
+
+def _compact(folder: ModelFolder, draft: Path) -> tuple[dict[str, _Candidate], int]:
+    model = load_checkpoint(folder.path).model
+    graph = _saved(build_graph(model), draft / GRAPH)
+    candidates = {
+        "int8_vectors": _Candidate(graph, CompactRuntime(with_int8_vectors(model)), EXACT),
+        "as_trained": _Candidate(graph, CompactRuntime(model), INTEGERS),
+    }
+    return candidates, sum(weight.numel() for weight in model.parameters())
+
+
+def _encoder(folder: ModelFolder, draft: Path, batch: TokenBatch | None) -> tuple[dict[str, _Candidate], int]:
+    """The graph in float32 and, fitted to a batch, in integers; with both, only the latter is in the draft."""
+    model = read_sequence_classifier(folder.path, attn_implementation="eager")
+    reference = TransformersRuntime(model)
+    graph = encoder_graph(model)
+    path = draft / GRAPH if batch is None else draft.parent / "float.onnx"
+    candidates = {"fp32": _Candidate(_saved(graph, path), reference, EXACT)}
+    if batch is not None:
+        integers = _saved(quantized(graph, batch), draft / INTEGER_GRAPH)
+        candidates["int8"] = _Candidate(integers, reference, INTEGERS)
+    return candidates, sum(weight.numel() for weight in model.parameters())
+
+
+def _saved(graph: onnx.ModelProto, path: Path) -> Path:
+    onnx.save(graph, path)
+    return path
+
+
+def _spread(texts: Sequence[str]) -> Sequence[str]:
+    """At most CALIBRATION_TEXTS, from all over a set that may be sorted by label."""
+    return texts[:: -(-len(texts) // CALIBRATION_TEXTS)]
+
+
+def _gated(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
+    """The parity record, if every graph passes."""
+    columns = [scorer.folder.labels.names.index(name) for name in examples.labels.names]
+    thresholds = scorer.folder.thresholds and tuple(scorer.folder.thresholds[column] for column in columns)
+    references = {candidate.reference for candidate in candidates.values()}
+    expected = {each: scorer.probabilities(each, examples.texts)[:, columns] for each in references}
+    record = {}
+    for name, candidate in candidates.items():
+        rows = scorer.probabilities(OnnxModel(candidate.path), examples.texts)[:, columns]
+        record[name] = compare(rows, expected[candidate.reference], examples, thresholds)
+        require(f"the {name.replace('_', ' ')} graph", record[name], candidate.gate)
     return record
 
 
-def _parity(checkpoint: Checkpoint, graph: Path, texts: Sequence[str]) -> dict[str, Parity]:
-    tokenizer = Tokenizer.from_file(checkpoint.tokenizer, max_length=checkpoint.max_length)
-    batch = tokenizer.encode([FORMS[checkpoint.text_form](text) for text in texts])
-    models = {"int8_vectors": with_int8_vectors(checkpoint.model), "as_trained": checkpoint.model}
-    runtime = OnnxModel(graph)
-    return {
-        name: compare_runtimes(runtime, CompactRuntime(model), batch, checkpoint.temperature)
-        for name, model in models.items()
-    }
-
-
-def _fill(draft: Path, folder: Path, checkpoint: Checkpoint, record: dict[str, Parity]) -> None:
-    for name in ("config.json", "tokenizer.json", "README.md"):
-        if (folder / name).is_file():
-            shutil.copyfile(folder / name, draft / name)
-    parity = {"tolerance": TOLERANCE} | {name: asdict(parity) for name, parity in record.items()}
-    write_manifest(
-        draft,
-        text_form=checkpoint.text_form,
-        max_length=checkpoint.max_length,
-        temperature=checkpoint.temperature,
-        parameters=sum(weight.numel() for weight in checkpoint.model.parameters()),
-        parity=json.loads(json.dumps(parity)),
-    )
+def _self_test(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:
+    """The reference texts whose label no other machine could change without failing; None if there are none."""
+    candidate = next(each for each in candidates.values() if draft in each.path.parents)
+    runtimes = (OnnxModel(candidate.path), candidate.reference)
+    rows, expected = (scorer.probabilities(runtime, TEXTS) for runtime in runtimes)
+    exact = candidate.gate == EXACT
+    tolerance = TOLERANCE if exact else float(np.abs(rows - expected).max()) + OTHER_MACHINES
+    clear = np.flatnonzero(margins(expected, scorer.folder.thresholds) > 2 * tolerance)
+    if not clear.size:
+        return None
+    return asdict(SelfTest([TEXTS[i] for i in clear], expected[clear].astype(float).round(7).tolist(), tolerance))

@@ -3,60 +3,106 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emoscope.calibration import probabilities
+from emoscope.data import Examples
 from emoscope.errors import ModelError
-from emoscope.runtime import Runtime
-from emoscope.tokenization import TokenBatch
+from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
+from emoscope.self_test import decided
 
-TOLERANCE = 1e-4
-"""Largest difference of a probability between the graph and torch with the same int8 vectors."""
-
-LEAST_AGREEMENT = 0.995
-"""Least share of equal labels between the graph and torch with the vectors as trained."""
+Thresholds = tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Two runtimes on the same texts.
+    """A graph and torch on the same texts.
 
     Attributes:
         texts: how many.
         largest_difference: of any probability.
-        equal_labels: share of texts with the same most probable label.
+        equal_labels: share of texts with the same label; of multi-label data, share of the decisions, one for each
+            text and label, where one within TOLERANCE of its threshold counts as equal.
+        f1_macro_difference: the graph's macro F1 less torch's.
     """
 
     texts: int
     largest_difference: float
     equal_labels: float
+    f1_macro_difference: float
 
 
-def compare_runtimes(graph: Runtime, reference: Runtime, batch: TokenBatch, temperature: float) -> Parity:
-    """Run both on the batch and compare their probabilities row by row."""
-    rows, expected = (probabilities(runtime.logits(batch), temperature) for runtime in (graph, reference))
-    equal = rows.argmax(axis=1) == expected.argmax(axis=1)
-    return Parity(len(rows), float(np.abs(rows - expected).max()), float(equal.mean()))
+@dataclass(frozen=True)
+class Gate:
+    """What a graph must keep to; attributes as in `Parity`, the last one in either direction."""
+
+    largest_difference: float
+    equal_labels: float
+    f1_macro_difference: float
 
 
-def require_parity(same_vectors: Parity, as_trained: Parity) -> None:
-    """The gate.
+TOLERANCE = 1e-4
+"""Largest difference of a probability between a graph and the same arithmetic in torch."""
+
+EXACT = Gate(TOLERANCE, 1.0, 1.0)
+"""For a graph with torch's own arithmetic."""
+
+INTEGERS = Gate(1.0, 0.995, 0.003)
+"""For a graph with rounded weights."""
+
+
+def compare(
+    probabilities: NDArray[np.float32], expected: NDArray[np.float32], examples: Examples, thresholds: Thresholds
+) -> Parity:
+    """Compare row by row.
 
     Args:
-        same_vectors: the graph against torch with the same int8 vectors.
-        as_trained: the graph against torch with the vectors as trained.
+        probabilities: the graph's, (texts, labels), labels in the examples' order.
+        expected: torch's, the same.
+        examples: the texts' true labels.
+        thresholds: of multi-label examples, one for each label; else None.
+    """
+    given, wanted = decided(probabilities, thresholds), decided(expected, thresholds)
+    if thresholds is None:
+        equal = (given == wanted).all(axis=1)
+    else:
+        equal = (given == wanted) | (np.abs(expected - np.array(thresholds)) <= TOLERANCE)
+    return Parity(
+        texts=len(expected),
+        largest_difference=float(np.abs(probabilities - expected).max()),
+        equal_labels=float(equal.mean()),
+        f1_macro_difference=_f1_macro(given, examples) - _f1_macro(wanted, examples),
+    )
+
+
+def require(name: str, parity: Parity, gate: Gate) -> None:
+    """Let a graph through.
+
+    Args:
+        name: which graph, in words.
+        parity: how it compares.
+        gate: what it must keep to.
 
     Raises:
-        ModelError: the graph differs from torch by more than is allowed.
+        ModelError: it differs from torch by more than is allowed.
     """
-    if same_vectors.largest_difference > TOLERANCE or same_vectors.equal_labels < 1:
+    shut = (
+        not parity.largest_difference <= gate.largest_difference
+        or parity.equal_labels < gate.equal_labels
+        or abs(parity.f1_macro_difference) > gate.f1_macro_difference
+    )
+    if shut:
         raise ModelError(
-            f"nothing was written: graph and torch differ by {same_vectors.largest_difference:.2e} in probability "
-            f"and agree on {same_vectors.equal_labels:.2%} of the labels; allowed: {TOLERANCE:.0e} and 100 %"
+            f"nothing was written: {name} and torch differ by {parity.largest_difference:.2e} in probability, agree on "
+            f"{parity.equal_labels:.2%} of the labels, macro F1 {parity.f1_macro_difference:+.4f}; "
+            f"allowed: {gate.largest_difference:.0e}, {gate.equal_labels:.1%}, {gate.f1_macro_difference}"
         )
-    if as_trained.equal_labels < LEAST_AGREEMENT:
-        raise ModelError(
-            f"nothing was written: int8 vectors keep {as_trained.equal_labels:.2%} of the labels; "
-            f"allowed: at least {LEAST_AGREEMENT:.1%}"
-        )
+
+
+def _f1_macro(given: NDArray[np.bool_], examples: Examples) -> float:
+    truth: Any = examples.label_ids
+    if examples.multi_label:
+        return averages(indicator_counts(truth, given))["f1_macro"]
+    return averages(confusion_matrix(truth, given.argmax(axis=1), len(examples.labels)))["f1_macro"]

@@ -11,40 +11,23 @@ attention.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 from torch import Tensor
 
 from emoscope.compact import CompactModel
+from emoscope.export.nodes import Nodes
 
 OPSET = 18
 SHUT = 30.0  # sigmoid(30) is 1 in float32
 GATES = ("reset", "update", "candidate")
 
 
-class _Nodes:
-    """Collects nodes and constants under given names; a call adds one node and returns its output's name."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def __call__(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
-        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
-        return output
-
-    def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
-        self.constants.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
-        return name
-
-
 def build_graph(model: CompactModel) -> onnx.ModelProto:
     """Inputs int64 `input_ids`, `attention_mask` (batch, length), padding at the end; output `logits`."""
-    add = _Nodes()
+    add = Nodes()
     tables = _gate_tables(add, model)
     _steps_first(add)
     _loop(add, tables, _reading_order(add, model.vectors.shape[0]), model)
@@ -62,7 +45,7 @@ def _info(name: str, kind: int, shape: list[str | int | None]) -> onnx.ValueInfo
     return helper.make_tensor_value_info(name, kind, shape)
 
 
-def _gate_tables(add: _Nodes, model: CompactModel) -> list[str]:
+def _gate_tables(add: Nodes, model: CompactModel) -> list[str]:
     """A table a gate: (2 * (vocabulary + 1), hidden), forward rows, one padding row, then the same backwards."""
     rows, scale = int8_rows(model.vectors.detach())
     add.constant("vectors_int8", rows.numpy(), np.int8)
@@ -82,7 +65,7 @@ def _gate_tables(add: _Nodes, model: CompactModel) -> list[str]:
     return tables
 
 
-def _steps_first(add: _Nodes) -> None:
+def _steps_first(add: Nodes) -> None:
     """`ids` and `mask` (length, batch), `lengths` (batch,)."""
     add("Transpose", "ids", "input_ids", perm=[1, 0])
     add("Cast", "mask", add("Transpose", "mask_steps", "attention_mask", perm=[1, 0]), to=TensorProto.BOOL)
@@ -91,25 +74,25 @@ def _steps_first(add: _Nodes) -> None:
     add("ReduceSum", "lengths", "mask_steps", "axis_0", keepdims=0)
 
 
-def _reversed(add: _Nodes, name: str) -> str:
+def _reversed(add: Nodes, name: str) -> str:
     """Each text's own steps in reverse; padding stays at the end. *Shape:* (length, batch, ...)."""
     return add("ReverseSequence", f"{name}_reversed", name, "lengths", time_axis=0, batch_axis=1)
 
 
-def _reading_order(add: _Nodes, vocabulary: int) -> str:
+def _reading_order(add: Nodes, vocabulary: int) -> str:
     """Table rows (length, 2, batch) of each text forwards and backwards."""
     add("Where", "rows", "mask", "ids", add.constant("padding_row", vocabulary, np.int64))
     add("Add", "rows_backwards", _reversed(add, "rows"), add.constant("second_half", vocabulary + 1, np.int64))
     return _both_ways(add, "rows", "rows_backwards")
 
 
-def _both_ways(add: _Nodes, forwards: str, backwards: str) -> str:
+def _both_ways(add: Nodes, forwards: str, backwards: str) -> str:
     """*Shape:* twice (length, batch, ...) -> (length, 2, batch, ...)."""
     pair = [add("Unsqueeze", f"{way}_way", way, "axis_1") for way in (forwards, backwards)]
     return add("Concat", f"{forwards}_both", *pair, axis=1)
 
 
-def _loop(add: _Nodes, tables: list[str], rows: str, model: CompactModel) -> None:
+def _loop(add: Nodes, tables: list[str], rows: str, model: CompactModel) -> None:
     """Scan over the steps: `largest` (2, batch, hidden), `states` (length, 2, batch, hidden) and their `scores`."""
     hidden = model.shape.hidden
     for gate, weight in zip(GATES, model.recurrent_weight.detach().chunk(3, dim=2), strict=True):
@@ -127,7 +110,7 @@ def _loop(add: _Nodes, tables: list[str], rows: str, model: CompactModel) -> Non
 
 def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
     """One token of both directions: look up the gate inputs, the GRU step, the running maximum, the attention score."""
-    add = _Nodes()
+    add = Nodes()
     reset, update, candidate = (add("Gather", f"{gate}_input", t, "row") for gate, t in zip(GATES, tables, strict=True))
     products = [add("MatMul", f"{gate}_product", "state", f"{gate}_recurrent") for gate in GATES]
     reset = add("Sigmoid", "reset_gate", add("Add", "reset_sum", reset, products[0]))
@@ -145,7 +128,7 @@ def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
     return helper.make_graph(add.nodes, "step", inputs, [*outputs, _info(score, TensorProto.FLOAT, [2, None, 1])])
 
 
-def _attention(add: _Nodes) -> None:
+def _attention(add: Nodes) -> None:
     """`mean` (2, batch, hidden): the states weighted by one softmax over both directions' scores of a token."""
     ways = [
         add("Gather", name, "scores", add.constant(f"{name}_index", way, np.int64), axis=1)
@@ -159,7 +142,7 @@ def _attention(add: _Nodes) -> None:
     add("ReduceSum", "mean", add("Mul", "states_weighted", "states", weights), "axis_0", keepdims=0)
 
 
-def _output(add: _Nodes, model: CompactModel) -> None:
+def _output(add: Nodes, model: CompactModel) -> None:
     """`logits` from (4, batch, hidden): largest forwards and backwards, mean forwards and backwards."""
     pooled = add("Transpose", "pooled", add("Concat", "poolings", "largest", "mean", axis=0), perm=[1, 0, 2])
     flat = add("Reshape", "features", pooled, add.constant("flat", [0, 4 * model.shape.hidden], np.int64))

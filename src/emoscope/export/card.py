@@ -1,0 +1,54 @@
+"""The model card of an exported folder: the checkpoint's own, and what the graph is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from emoscope.export.parity import Parity
+
+OWN = """\
+---
+library_name: emoscope
+pipeline_tag: text-classification
+---
+# {name}
+
+Which of {count} labels a text carries: {labels}.
+"""
+
+GRAPH = """
+## The ONNX graph
+
+{kind} Exported by [emoscope](https://github.com/emoscope/emoscope), which held it against torch on {texts:,} texts \
+first: {results}.
+"""
+
+KINDS = {
+    "fp32": "`onnx/model.onnx` is this model in float32.",
+    "int8": (
+        "`onnx/model_quantized.onnx` is this model in integers: weights of seven bits, inputs of products in eight "
+        "with a scale for each token, embeddings in eight with a scale for each row."
+    ),
+}
+
+
+def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mapping[str, Parity]) -> None:
+    """Add what the graph is to the folder's card, which is begun where the checkpoint had none.
+
+    Args:
+        folder: the draft of a model folder.
+        model: its name, where the checkpoint had no card.
+        labels: the model's, in index order.
+        record: the parity record of an encoder.
+    """
+    path = folder / "README.md"
+    own = OWN.format(name=model, count=len(labels), labels=", ".join(labels))
+    card = path.read_text(encoding="utf-8") if path.is_file() else own
+    name, parity = list(record.items())[-1]
+    results = (
+        f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "
+        f"macro F1 {parity.f1_macro_difference:+.4f}"
+    )
+    section = GRAPH.format(kind=KINDS[name], texts=parity.texts, results=results)
+    path.write_text(card.rstrip("\n") + "\n" + section, encoding="utf-8")

@@ -1,0 +1,106 @@
+"""A sequence classifier of `transformers` -> an ONNX graph, by torch's own exporter.
+
+The graph has standard operators only. ONNX Runtime fuses some of them when it loads a graph; the two fusions that
+make a graph slower on its CPU kernels are kept from matching.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import onnx
+import torch
+
+from emoscope.errors import ModelError
+from emoscope.export.trimming import trimmed
+from emoscope.quiet import quiet_loggers
+
+OPSET = 20
+"""The first with an operator of its own for GELU."""
+
+
+def encoder_graph(model: Any) -> onnx.ModelProto:
+    """The graph of a sequence classifier, its last layer trimmed where the model type is known.
+
+    Args:
+        model: a `PreTrainedModel`, whose attention is "eager".
+
+    Returns:
+        Inputs int64 `input_ids`, `attention_mask` and, for a model with several token types, `token_type_ids`, each
+        (batch, length), padding at the end; output float32 `logits` (batch, labels).
+
+    Raises:
+        ModelError: torch's exporter cannot take this architecture.
+    """
+    inputs = _example(model)
+    axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    try:
+        with warnings.catch_warnings(), quiet_loggers("torch.onnx", "torch.export", "onnxscript"):
+            warnings.simplefilter("ignore")
+            program: Any = torch.onnx.export(
+                trimmed(model),
+                kwargs=inputs,
+                input_names=list(inputs),
+                output_names=["logits"],
+                dynamic_shapes=dict.fromkeys(inputs, axes),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+    except Exception as error:  # whatever tracing, decomposition and translation meet
+        raise ModelError(
+            f"torch's exporter cannot take a {model.config.model_type!r} model ({_reason(error)}); "
+            "it runs as a checkpoint: --model CHECKPOINT"
+        ) from error
+    graph: onnx.ModelProto = program.model_proto
+    _name_axes(graph)
+    _keep_apart(graph)
+    _strip(graph)
+    onnx.checker.check_model(graph, full_check=True)
+    return graph
+
+
+def _example(model: Any) -> dict[str, torch.Tensor]:
+    """Two rows of seven tokens, the second with padding: nothing that tracing could take for a constant."""
+    ids = torch.full((2, 7), 3)
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    types = {"token_type_ids": torch.zeros_like(ids)} if getattr(model.config, "type_vocab_size", 0) > 1 else {}
+    return {"input_ids": ids, "attention_mask": mask, **types}
+
+
+def _name_axes(graph: onnx.ModelProto) -> None:
+    for value in graph.graph.input:
+        for axis, name in zip(value.type.tensor_type.shape.dim, ("batch", "length"), strict=True):
+            axis.dim_param = name
+    graph.graph.output[0].type.tensor_type.shape.dim[0].dim_param = "batch"
+    del graph.graph.value_info[:]
+
+
+def _keep_apart(graph: onnx.ModelProto) -> None:
+    """Sum what goes into a LayerNormalization or a Gelu by `Sum`, not `Add`: the same, but fused with neither.
+
+    ONNX Runtime's kernels of the fused operators, SkipLayerNormalization and BiasGelu, take longer than the two
+    operators each.
+    """
+    makers = {output: node for node in graph.graph.node for output in node.output}
+    for node in graph.graph.node:
+        maker = makers.get(node.input[0]) if node.op_type in ("LayerNormalization", "Gelu") else None
+        if maker is not None and maker.op_type == "Add":
+            maker.op_type = "Sum"
+
+
+def _strip(graph: onnx.ModelProto) -> None:
+    """Drop what the exporter notes of its own run, stack traces with the paths of this machine among it."""
+    for part in (graph, graph.graph, *graph.graph.node, *graph.graph.initializer, *graph.graph.input):
+        del part.metadata_props[:]
+    for part in (graph, graph.graph, *graph.graph.node):
+        part.doc_string = ""
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what lies at the bottom of an error."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,159 @@
+"""A graph written again with its products and look-ups in integers of eight bits.
+
+A product's input is quantised in the graph with a scale for each token, so that a text's result does not depend on
+the texts beside it: read twice for its extremes, divided once, rounded once. MatMulIntegerToFloat is ONNX Runtime's
+own operator (com.microsoft), in its builds for the web too; all others are standard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from emoscope.export.compact_graph import int8_rows
+from emoscope.export.nodes import Nodes
+
+OPERATORS = "com.microsoft"
+PLAIN_GEMM = {"alpha": 1.0, "beta": 1.0, "transA": 0}
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How tensors become integers, by their names.
+
+    Attributes:
+        factors: what a product's input is divided by before, float32 (inputs,).
+        zero_points: the integer that stands for 0 in a product's input, 1 to 254.
+        weights: integers (inputs, outputs) and their scale, float32 (outputs,).
+    """
+
+    factors: Mapping[str, NDArray[np.float32]]
+    zero_points: Mapping[str, int]
+    weights: Mapping[str, tuple[NDArray[np.int8], NDArray[np.float32]]]
+
+
+def is_product(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
+    """Whether a node multiplies an input (..., inputs) by constant weights; the last product, the labels', is none."""
+    settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    plain = node.op_type == "MatMul" or (node.op_type == "Gemm" and settings == settings | PLAIN_GEMM)
+    return plain and node.output[0] != "logits" and _is_table(node.input[1], constants)
+
+
+def is_look_up(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
+    """Whether a node takes the tokens' rows of a constant table; those of positions and token types are small."""
+    return node.op_type == "Gather" and node.input[1] == "input_ids" and _is_table(node.input[0], constants)
+
+
+def _is_table(name: str, constants: Mapping[str, onnx.TensorProto]) -> bool:
+    constant = constants.get(name)
+    return constant is not None and constant.data_type == TensorProto.FLOAT and len(constant.dims) == 2
+
+
+def integer_graph(graph: onnx.ModelProto, scheme: Scheme) -> onnx.ModelProto:
+    """The graph in integers.
+
+    Args:
+        graph: in float32.
+        scheme: of the inputs and weights of all its products.
+    """
+    constants = {constant.name: constant for constant in graph.graph.initializer}
+    writer = _Writer(scheme, constants)
+    for node in graph.graph.node:
+        writer.write(node)
+    used = {name for node in writer.add.nodes for name in node.input}
+    kept = [constant for name, constant in constants.items() if name in used]
+    tensors = [*kept, *writer.add.constants]
+    body = helper.make_graph(writer.add.nodes, graph.graph.name, graph.graph.input, graph.graph.output, tensors)
+    opsets = [*graph.opset_import, helper.make_opsetid(OPERATORS, 1)]
+    model = helper.make_model(body, opset_imports=opsets, ir_version=graph.ir_version)
+    onnx.checker.check_model(model)
+    return model
+
+
+class _Writer:
+    """Adds what takes the place of each node; an input or a table that several nodes have is quantised once."""
+
+    def __init__(self, scheme: Scheme, constants: Mapping[str, onnx.TensorProto]) -> None:
+        self.add = Nodes()
+        self.scheme = scheme
+        self.constants = constants
+        self.known: set[str] = set()
+
+    def write(self, node: onnx.NodeProto) -> None:
+        if is_product(node, self.constants):
+            self._product(node)
+        elif is_look_up(node, self.constants):
+            self._look_up(node)
+        else:
+            self.add.nodes.append(node)
+
+    def _product(self, node: onnx.NodeProto) -> None:
+        name, weights, *bias = node.input
+        output = node.output[0]
+        integers, scale = self._integers(name)
+        values, columns = self.scheme.weights[weights]
+        operands = [integers, self._constant(f"{weights}_int8", values, np.int8), self._constant("one", 1)]
+        operands += [self._constant(f"{weights}_scale", columns), self._zero_point(name)]
+        scaled = self.add("MatMulIntegerToFloat", f"{output}_scaled", *operands, domain=OPERATORS)
+        product = self.add("Mul", f"{output}_product" if bias else output, scaled, scale)
+        if bias:
+            self.add("Add", output, product, *bias)
+
+    def _integers(self, name: str) -> tuple[str, str]:
+        """The input in integers (..., inputs), and its scales (..., 1)."""
+        integers, scale = f"{name}_uint8", f"{name}_scale"
+        if self._is_new(integers):
+            smooth = self._smooth(name)
+            self._scales(name, smooth, scale)
+            ratio = self.add("Div", f"{name}_ratio", smooth, scale)
+            self.add("QuantizeLinear", integers, ratio, self._constant("one", 1), self._zero_point(name))
+        return integers, scale
+
+    def _smooth(self, name: str) -> str:
+        factors = self.scheme.factors[name]
+        if (factors == 1).all():
+            return name
+        return self.add("Mul", f"{name}_smooth", name, self._constant(f"{name}_factors", 1 / factors))
+
+    def _scales(self, name: str, smooth: str, output: str) -> None:
+        """The smallest scale of each token at which no integer is below 0 or above 255."""
+        zero, axis = self.scheme.zero_points[name], self._constant("last_axis", [-1], np.int64)
+        room = {"Max": 1 / (255 - zero), "Min": -1 / zero}
+        needed = [
+            self.add(
+                "Mul",
+                f"{name}_{side}_scale",
+                self.add(f"Reduce{side}", f"{name}_{side}", smooth, axis),
+                self._constant(f"{name}_{side}_room", share),
+            )
+            for side, share in room.items()
+        ]
+        self.add("Max", output, *needed, self._constant("smallest_scale", 1e-12))
+
+    def _zero_point(self, name: str) -> str:
+        return self._constant(f"{name}_zero", self.scheme.zero_points[name], np.uint8)
+
+    def _look_up(self, node: onnx.NodeProto) -> None:
+        (table, ids), output = node.input, node.output[0]
+        rows, scale = int8_rows(torch.from_numpy(numpy_helper.to_array(self.constants[table]).copy()))
+        parts = {
+            "int8": self._constant(f"{table}_int8", rows.numpy(), np.int8),
+            "scale": self._constant(f"{table}_scale", scale.numpy()),
+        }
+        found = {part: self.add("Gather", f"{output}_{part}", name, ids) for part, name in parts.items()}
+        floats = self.add("Cast", f"{output}_float", found["int8"], to=TensorProto.FLOAT)
+        self.add("Mul", output, floats, found["scale"])
+
+    def _constant(self, name: str, value: object, dtype: type = np.float32) -> str:
+        return self.add.constant(name, value, dtype) if self._is_new(name) else name
+
+    def _is_new(self, name: str) -> bool:
+        new = name not in self.known
+        self.known.add(name)
+        return new

@@ -1,0 +1,27 @@
+"""Nodes and constants of an ONNX graph that is written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+
+class Nodes:
+    """Collects nodes and constants under given names; a call adds one node and returns its output's name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def __call__(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
+        """Add a node that is named after its one output; that name."""
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
+        return output
+
+    def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
+        """Add a constant; its name."""
+        self.constants.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
+        return name

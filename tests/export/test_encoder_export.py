@@ -1,0 +1,266 @@
+"""Exported folders of the four families: as users make, load and check them, and what goes wrong, in one line each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from transformers import AutoTokenizer
+
+from emoscope import EmotionClassifier
+from emoscope.cli import main
+from emoscope.data import Examples
+from emoscope.errors import ModelError
+from emoscope.export import export, exporter
+from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
+from emoscope.pretrained import read_sequence_classifier
+from emoscope.self_test import self_test
+from hub.repositories import FAMILIES
+
+CARD_SENTENCE = "I love using transformers. The best part is wide range of support and its easy to use"
+HARD_TEXTS = [CARD_SENTENCE, "", "so happy " * 700, "Café, naïve <pad> [SEP] and a tab\there", "i am sad"]
+
+every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+pytestmark = pytest.mark.usefixtures("exported_before")
+
+
+def write(examples: Examples, folder: Path) -> str:
+    """The examples as a folder with one split, for --data."""
+    folder.mkdir()
+    names, multi = examples.labels.names, examples.multi_label
+    rows = [[names[i] for i in np.flatnonzero(row)] if multi else [names[row]] for row in examples.label_ids]
+    lines = [f"{text}\t{','.join(labels)}\n" for text, labels in zip(examples.texts, rows, strict=True)]
+    (folder / "validation.tsv").write_text("text\tlabel\n" + "".join(lines), encoding="utf-8")
+    return str(folder)
+
+
+def exported(folder: Path, output: Path, examples: Examples, **settings: Any) -> EmotionClassifier:
+    export(open_folder(folder), output, examples, **settings)
+    return EmotionClassifier.from_pretrained(output)
+
+
+def one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The error of a command that must fail."""
+    assert main([*arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("emoscope ") and error.count("\n") == 1
+    return error
+
+
+@every_family
+def test_a_folder_in_float32_says_what_the_checkpoint_says(
+    checkpoints: dict[str, Path], sure_of: Callable[[Path], Examples], tmp_path: Path, name: str
+) -> None:
+    examples = sure_of(checkpoints[name])
+    classifier = exported(checkpoints[name], tmp_path / "model", examples)
+    original = EmotionClassifier.from_pretrained(checkpoints[name])
+    expected = original.predict_proba([*examples.texts, *HARD_TEXTS])
+    np.testing.assert_allclose(classifier.predict_proba([*examples.texts, *HARD_TEXTS]), expected, atol=1e-4)
+    assert (classifier.labels, classifier.parameters) == (original.labels, original.parameters)
+    names = {file.relative_to(tmp_path / "model").as_posix() for file in (tmp_path / "model").rglob("*.*")}
+    beside = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+    assert names == {*beside, "onnx/model.onnx", "README.md", MANIFEST}
+    parity = open_folder(tmp_path / "model").manifest.parity
+    assert parity["dataset"]["fingerprint"] == examples.fingerprint
+    assert parity["fp32"]["texts"] == len(examples) and parity["fp32"]["equal_labels"] == 1
+
+
+@every_family
+def test_a_folder_in_integers_keeps_the_labels_in_any_order_and_alone(
+    checkpoints: dict[str, Path], sure_of: Callable[[Path], Examples], tmp_path: Path, name: str
+) -> None:
+    examples = sure_of(checkpoints[name])
+    classifier = exported(checkpoints[name], tmp_path / "model", examples, quantize=True)
+    assert [file.name for file in (tmp_path / "model" / "onnx").iterdir()] == ["model_quantized.onnx"]
+    rows = classifier.predict_proba(examples.texts)
+    assert np.mean(rows.argmax(axis=1) == examples.label_ids) >= 0.995
+    order = np.random.default_rng(0).permutation(len(examples))
+    shuffled = classifier.predict_proba([examples.texts[i] for i in order])
+    alone = np.concatenate([classifier.predict_proba([text]) for text in examples.texts])
+    np.testing.assert_array_equal(shuffled.argmax(axis=1), rows.argmax(axis=1)[order])
+    np.testing.assert_array_equal(alone.argmax(axis=1), rows.argmax(axis=1))
+    np.testing.assert_allclose(shuffled, rows[order], atol=1e-2)
+    np.testing.assert_allclose(alone, rows, atol=1e-2)
+    assert set(open_folder(tmp_path / "model").manifest.parity) == {"dataset", "tolerance", "fp32", "int8"}
+
+
+def test_a_text_in_float32_does_not_depend_on_batch_or_order(
+    checkpoints: dict[str, Path], sure_of: Callable[[Path], Examples], tmp_path: Path
+) -> None:
+    examples = sure_of(checkpoints["bert"])
+    classifier = exported(checkpoints["bert"], tmp_path / "model", examples)
+    rows = classifier.predict_proba(examples.texts)
+    np.testing.assert_allclose(classifier.predict_proba(examples.texts[::-1])[::-1], rows, atol=1e-5)
+    alone = np.concatenate([classifier.predict_proba([text]) for text in examples.texts])
+    np.testing.assert_allclose(alone, rows, atol=1e-5)
+
+
+@pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
+def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[[Path], Examples],
+    variant: Callable[..., Path],
+    tmp_path: Path,
+    quantize: bool,
+) -> None:
+    own = {"temperature": 1.5, "text_form": "plain", "thresholds": [0.5] * 6}
+    folder = variant(checkpoints["roberta"], problem_type="multi_label_classification", **own)
+    examples = sure_of(folder)
+    classifier = exported(folder, tmp_path / "model", examples, quantize=quantize)
+    original = EmotionClassifier.from_pretrained(folder)
+    rows, expected = (each.predict_proba(examples.texts) for each in (classifier, original))
+    assert classifier.multi_label and classifier.thresholds == original.thresholds
+    assert np.abs(rows.sum(axis=1) - 1).max() > 0.1
+    np.testing.assert_allclose(rows, expected, atol=0.2 if quantize else 1e-4)
+    assert self_test(tmp_path / "model").passed
+
+
+def test_the_command_from_a_hub_id_to_a_prediction(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[[Path], Examples],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = checkpoints["distilbert"]
+    data, output = write(sure_of(folder), tmp_path / "data"), str(tmp_path / "model")
+    monkeypatch.setattr("emoscope.model_folder.download", lambda hub_id, files: {"owner/name": folder}[hub_id])
+    assert main(["export", "owner/name", output, "--data", data, "--quantize"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [("fp32" in line, "int8" in line) for line in lines] == [(True, False), (False, True)]
+    assert main(["evaluate", "--model", output, "--data", data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] >= 0.995
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert card.startswith((folder / "README.md").read_text("utf-8").rstrip())
+    assert "`onnx/model_quantized.onnx` is this model in integers" in card
+
+
+def test_labels_in_another_order_are_matched_by_name(
+    checkpoints: dict[str, Path], sure_of: Callable[[Path], Examples], variant: Callable[..., Path], tmp_path: Path
+) -> None:
+    names = list(open_folder(checkpoints["bert"]).labels.names)[::-1]
+    folder = variant(checkpoints["bert"], id2label=dict(enumerate(names)), label2id=None)
+    data = write(sure_of(folder), tmp_path / "data")
+    assert main(["export", str(folder), str(tmp_path / "model"), "--data", data]) == 0
+    assert open_folder(tmp_path / "model").labels.names == tuple(names)
+    assert open_folder(tmp_path / "model").manifest.parity["fp32"]["equal_labels"] == 1
+
+
+def test_what_a_tokenizer_lacks_is_written(
+    checkpoints: dict[str, Path], sure_of: Callable[[Path], Examples], variant: Callable[..., Path], tmp_path: Path
+) -> None:
+    examples, folder = sure_of(checkpoints["roberta"]), variant(checkpoints["roberta"])
+    for name in ("tokenizer.json", "README.md"):
+        (folder / name).unlink()
+    expected = EmotionClassifier.from_pretrained(checkpoints["roberta"]).predict_proba(examples.texts)
+    classifier = exported(folder, tmp_path / "model", examples)
+    np.testing.assert_allclose(classifier.predict_proba(examples.texts), expected, atol=1e-4)
+    ids = [AutoTokenizer.from_pretrained(each)(CARD_SENTENCE)["input_ids"] for each in (folder, tmp_path / "model")]
+    assert ids[0] == ids[1]
+    assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("---\nlibrary_name: emoscope\n")
+
+
+# -- the self-test
+
+
+def test_the_self_test_passes_here_and_fails_where_results_differ(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[[Path], Examples],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    exported(checkpoints["albert"], tmp_path / "model", sure_of(checkpoints["albert"]))
+    file = tmp_path / "model" / MANIFEST
+    assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 0
+    assert "passed, 100.00% equal labels" in capsys.readouterr().out
+    manifest = json.loads(file.read_text("utf-8"))
+    rows = manifest["self_test"]["probabilities"]
+    model = read_sequence_classifier(checkpoints["albert"])
+    ids = AutoTokenizer.from_pretrained(checkpoints["albert"])(manifest["self_test"]["texts"][0], return_tensors="pt")
+    np.testing.assert_allclose(rows[0], model(**ids).logits.softmax(-1)[0].detach(), atol=1e-5)
+
+    rows[3] = [rows[3][0] + 2e-4, rows[3][1] - 2e-4, *rows[3][2:]]
+    file.write_text(json.dumps(manifest), encoding="utf-8")
+    assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 1
+    assert "FAILED, 100.00% equal labels" in capsys.readouterr().out
+
+    for rubbish in ({"texts": ["a"]}, manifest["self_test"] | {"probabilities": [[1, 2], [3]]}, [], 7):
+        file.write_text(json.dumps(manifest | {"self_test": rubbish}), encoding="utf-8")
+        assert "self_test" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
+
+
+def test_a_folder_without_reference_texts_says_so(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = shutil.copytree(BUNDLED, tmp_path / "bare")
+    manifest = json.loads((bare / MANIFEST).read_text("utf-8")) | {"self_test": None}
+    (bare / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    for model in (bare, checkpoints["bert"]):
+        assert "no reference texts" in one_line(capsys, "predict", "--self-test", "--model", str(model))
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", "--self-test", "a text"])
+    assert caught.value.code == 2
+
+
+# -- what goes wrong
+
+
+@pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
+def test_the_gate_keeps_a_wrong_graph_from_being_written(
+    checkpoints: dict[str, Path],
+    graphs: dict[str, onnx.ModelProto],
+    sure_of: Callable[[Path], Examples],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    quantize: bool,
+) -> None:
+    wrong = onnx.ModelProto()
+    wrong.CopyFrom(graphs["bert"])
+    norm = next(node for node in wrong.graph.node if node.op_type == "LayerNormalization")
+    next(attribute for attribute in norm.attribute if attribute.name == "epsilon").f = 0.01
+    monkeypatch.setattr(exporter, "quantized" if quantize else "encoder_graph", lambda *_: wrong)
+    if quantize:
+        monkeypatch.setattr(exporter, "INTEGERS", exporter.EXACT)
+    failing = "int8" if quantize else "fp32"
+    with pytest.raises(ModelError, match=f"nothing was written: the {failing} graph and torch differ"):
+        export(open_folder(checkpoints["bert"]), tmp_path / "model", sure_of(checkpoints["bert"]), quantize=quantize)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rubbish_is_one_line(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], variant: Callable[..., Path]
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "validation.txt").write_text("i feel happy;joy\ni feel sad;sadness\n")
+    folder, rest = checkpoints["bert"], ("--data", str(data))
+    used, output = tmp_path / "used", str(tmp_path / "model")
+    used.mkdir()
+    (used / "file").write_text("mine")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    encoder = folder.parents[1] / "google-bert" / "bert-base-uncased"
+    labelled = variant(encoder, "labelled", id2label={0: "joy", 1: "sadness"}, label2id={"joy": 0, "sadness": 1})
+    multi = variant(folder, "multi", problem_type="multi_label_classification")
+    others = variant(folder, "others", text_form="no such form")
+    cases = {
+        "exists and is not empty": (str(folder), str(used), *rest),
+        "no model at 'no/such/model/here'": ("no/such/model/here", output, *rest),
+        "config.json is missing": (str(empty), output, *rest),
+        "has an ONNX graph but no weights": ("bundled", output, *rest),
+        "lack classifier": (str(labelled), output, *rest),
+        "no splits": (str(folder), output, "--data", str(empty)),
+        "give data with the model's labels": (str(folder), output, *rest, "--labels", "joy,sadness"),
+        "allowed: plain, raw": (str(others), output, *rest),
+    }
+    for words, arguments in cases.items():
+        error = one_line(capsys, "export", *arguments)
+        assert words in error or words == "no splits", error
+    assert main(["export", str(multi), output, *rest]) == 0 or "differ" in capsys.readouterr().err
+    assert (used / "file").read_text() == "mine"

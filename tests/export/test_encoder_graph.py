@@ -1,0 +1,154 @@
+"""Graphs of the four families and of others, against transformers; the trimmed last layer."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+import transformers
+
+from emoscope.errors import ModelError
+from emoscope.export.encoder_graph import encoder_graph
+from emoscope.export.integer_graph import is_product
+from emoscope.export.observation import observed
+from emoscope.export.trimming import trimmed
+from emoscope.pretrained import read_sequence_classifier
+from emoscope.tokenization import TokenBatch
+from hub.repositories import FAMILIES
+
+SIZES = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
+PADDED = [(1, 1, 0), (1, 9, 0), (3, 1, 0), (5, 22, 0), (5, 22, 7), (2, 300, 40)]
+"""Rows, their length, and how many of its tokens are padding in some rows."""
+
+every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+
+
+def feeds(model: Any, session: Any, rows: int, length: int, padding: int) -> dict[str, torch.Tensor]:
+    """Random rows, padding at the end of every second one."""
+    generator = torch.Generator().manual_seed(rows + length)
+    ids = torch.randint(5, model.config.vocab_size, (rows, length), generator=generator)
+    mask = torch.ones_like(ids)
+    if padding:
+        mask[::2, -padding:] = 0
+        ids[::2, -padding:] = model.config.pad_token_id
+    known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
+    return {node.name: known[node.name] for node in session.get_inputs()}
+
+
+@torch.inference_mode()
+def assert_equal(graph: onnx.ModelProto, model: Any) -> None:
+    """The same logits for every kind of batch, from a fresh session of a plain ONNX Runtime."""
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    for shape in PADDED:
+        given = feeds(model, session, *shape)
+        logits = session.run(["logits"], {name: tensor.numpy() for name, tensor in given.items()})[0]
+        expected = model(**given).logits.numpy()
+        assert logits.shape == expected.shape
+        np.testing.assert_allclose(logits, expected, atol=2e-5, rtol=1e-5)
+
+
+@every_family
+def test_a_graph_equals_transformers_with_and_without_padding(
+    checkpoints: dict[str, Path], graphs: dict[str, onnx.ModelProto], name: str
+) -> None:
+    assert_equal(graphs[name], read_sequence_classifier(checkpoints[name]))
+
+
+@every_family
+def test_a_graph_is_standard_and_says_nothing_of_this_machine(graphs: dict[str, onnx.ModelProto], name: str) -> None:
+    graph = graphs[name]
+    onnx.checker.check_model(graph, full_check=True)
+    types = ["token_type_ids"] if name in ("bert", "albert") else []
+    assert [node.name for node in graph.graph.input] == ["input_ids", "attention_mask", *types]
+    for node in graph.graph.input:
+        assert [axis.dim_param for axis in node.type.tensor_type.shape.dim] == ["batch", "length"]
+    output = graph.graph.output[0]
+    assert output.name == "logits"
+    assert [axis.dim_param or axis.dim_value for axis in output.type.tensor_type.shape.dim] == ["batch", 6]
+    assert {node.domain for node in graph.graph.node} == {""}
+    assert str(Path(transformers.__file__).parents[1]).encode() not in graph.SerializeToString()
+
+
+@every_family
+def test_onnx_runtime_keeps_norms_and_sums_apart(graphs: dict[str, onnx.ModelProto], name: str, tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
+    options.log_severity_level = 4
+    onnxruntime.InferenceSession(graphs[name].SerializeToString(), options)
+    operators = {node.op_type for node in onnx.load(tmp_path / "loaded.onnx").graph.node}
+    assert "LayerNormalization" in operators
+    assert not operators & {"SkipLayerNormalization", "BiasGelu"}
+
+
+@every_family
+def test_the_last_layer_sees_one_position(
+    graphs: dict[str, onnx.ModelProto], batches: dict[str, TokenBatch], name: str
+) -> None:
+    """Of its six products, keys and values are for all tokens; queries, output and feed-forward for one a text."""
+    graph, batch = graphs[name], batches[name]
+    constants = {constant.name: constant for constant in graph.graph.initializer}
+    inputs = [node.input[0] for node in graph.graph.node if is_product(node, constants)]
+    rows = dict.fromkeys(inputs, 0)
+    for tensor, values in observed(graph, rows, batch):
+        rows[tensor] += len(values)
+    head, projection = 1, name == "albert"
+    counts = sorted(rows[tensor] for tensor in inputs)
+    assert counts == sorted([batch.texts] * (4 + head) + [len(batch.ids)] * (6 + 2 + projection))
+
+
+@every_family
+@torch.inference_mode()
+def test_trimming_is_exact_and_leaves_the_model_as_it_was(checkpoints: dict[str, Path], name: str) -> None:
+    model = read_sequence_classifier(checkpoints[name], attn_implementation="eager")
+    before = copy.deepcopy(model)
+    shorter = trimmed(model)
+    ids = torch.randint(5, 100, (4, 11), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(ids)
+    mask[1:3, 6:] = 0
+    for classifier in (model, shorter):
+        logits = classifier(input_ids=ids, attention_mask=mask).logits
+        expected = before(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(logits, expected, atol=1e-5, rtol=1e-5)
+    states = shorter.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
+    assert states.shape == (4, 1, 32)
+    assert model.config.to_dict() == before.config.to_dict()
+
+
+def test_albert_with_groups_of_several_layers_is_unrolled() -> None:
+    torch.manual_seed(0)
+    config = transformers.AlbertConfig(
+        **SIZES | {"num_hidden_layers": 4}, embedding_size=8, num_hidden_groups=2, inner_group_num=2
+    )
+    model = transformers.AlbertForSequenceClassification._from_config(config, attn_implementation="eager").eval()
+    ids = torch.randint(5, 60, (3, 7))
+    mask = torch.ones_like(ids)
+    with torch.inference_mode():
+        expected = model(input_ids=ids, attention_mask=mask).logits
+        torch.testing.assert_close(trimmed(model)(input_ids=ids, attention_mask=mask).logits, expected)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "settings"),
+    [("Electra", {"embedding_size": 8}), ("MPNet", {"max_position_embeddings": 514})],
+    ids=["trimmed", "as it is"],
+)
+def test_other_architectures_are_exported_too(prefix: str, settings: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    config = getattr(transformers, f"{prefix}Config")(**SIZES, **settings, num_labels=3, initializer_range=0.5)
+    classifier = getattr(transformers, f"{prefix}ForSequenceClassification")
+    model = classifier._from_config(config, attn_implementation="eager").eval()
+    assert_equal(encoder_graph(model), model)
+
+
+def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    config = transformers.XLNetConfig(vocab_size=60, d_model=16, n_layer=1, n_head=2, d_inner=24, num_labels=3)
+    with pytest.raises(ModelError, match="torch's exporter cannot take a 'xlnet' model") as caught:
+        encoder_graph(transformers.XLNetForSequenceClassification(config).eval())
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
