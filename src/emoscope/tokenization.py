@@ -14,11 +14,9 @@ from pathlib import Path
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from tokenizers.models import WordPiece
-from tokenizers.normalizers import BertNormalizer
-from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from emoscope.errors import ModelError
+from emoscope.word_units import WordUnits, word_units
 
 CACHED_WORDS = 100_000
 LONGEST_CACHED_WORD = 64
@@ -50,25 +48,45 @@ class TokenBatch:
         """Tokens of each row, int64 (rows,)."""
         return np.diff(self.offsets)
 
-    def groups(self, max_tokens: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Rows of equal length together, the longest first: dense arrays without padding.
+    def groups(
+        self, max_tokens: int, *, call_rows: float = 0.0
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Rows of equal length together, the longest first: dense arrays without padding, as equal in size as may be.
 
         Args:
             max_tokens: most tokens of a group; a single row may exceed it.
+            call_rows: what a call of the model costs beside its rows, in rows of the same length. Rows of several
+                lengths share a group where their padding (id 0, at the end) costs less than a call of their own.
 
         Yields:
-            rows, int64 (n,), and their ids, int64 (n, length). Every row comes exactly once.
+            rows, int64 (n,), and their ids, int64 (n, length of the longest). Every row comes exactly once.
         """
         lengths = self.lengths
-        if not lengths.size:
-            return
-        order = np.argsort(-lengths, kind="stable")
-        for same in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
-            length = int(lengths[same[0]])
-            size = max(1, max_tokens // length)
-            for start in range(0, same.size, size):
-                rows = same[start : start + size]
-                yield rows, self.ids[self.offsets[rows][:, None] + np.arange(length)].astype(np.int64)
+        for alike in _alike(lengths, call_rows):
+            pieces = -(-alike.size // max(1, max_tokens // int(lengths[alike[0]])))
+            for rows in np.array_split(alike, pieces):
+                yield rows, self._dense(rows, lengths[rows])
+
+    def _dense(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        places = self.offsets[rows][:, None] + np.arange(lengths[0])
+        ids = self.ids.take(places, mode="clip").astype(np.int64)
+        if lengths[-1] < lengths[0]:
+            ids[np.arange(lengths[0]) >= lengths[:, None]] = 0
+        return ids
+
+
+def _alike(lengths: NDArray[np.int64], call_rows: float) -> list[NDArray[np.int64]]:
+    """The rows, sorted from long to short, in runs that go to the model together."""
+    order = np.argsort(-lengths, kind="stable")
+    equal = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1) if lengths.size else []
+    runs: list[list[NDArray[np.int64]]] = []
+    for rows in equal:
+        length = lengths[rows[0]]
+        if runs and rows.size * (lengths[runs[-1][0][0]] - length) < call_rows * length:
+            runs[-1].append(rows)
+        else:
+            runs.append([rows])
+    return [np.concatenate(run) for run in runs]
 
 
 def in_row_order(groups: Sequence[NDArray[np.int64]], values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -90,9 +108,9 @@ def in_row_order(groups: Sequence[NDArray[np.int64]], values: Sequence[NDArray[n
 class Tokenizer:
     """A `tokenizers.Tokenizer` with a bounded word cache; the ids always equal those of the wrapped one.
 
-    A BERT tokenizer never joins what stands on the two sides of a space, so that the ids of a text are those
-    of its words, one after the other. Any other tokenizer encodes whole texts. Several threads may encode at
-    once.
+    WordPiece, byte-level BPE and Unigram with Metaspace do not join what stands on the two sides of a single space
+    (`word_units` has the exact conditions), so that the ids of a text are those of its words, one after the other. Any
+    other text, and all texts of another tokenizer, are encoded whole. Several threads may encode at once.
     """
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, *, max_length: int) -> None:
@@ -118,7 +136,7 @@ class Tokenizer:
                 f"max_length is {max_length}, but {self._specials} special tokens stand around every text; "
                 f"give at least {self._specials + 1}"
             )
-        self._by_word = _splits_at_spaces(tokenizer)
+        self._units = word_units(tokenizer)
         self._cache: dict[str, bytes] = {}
 
     @classmethod
@@ -144,30 +162,54 @@ class Tokenizer:
         for a tokenizer that adds none). A lone surrogate is read as U+FFFD.
         """
         contents: list[bytes] = []
-        encoded = self._encode_by_word if self._by_word else self._encode_whole
         for start in range(0, len(texts), _SLAB):
-            contents += encoded(texts[start : start + _SLAB])
+            slab = texts[start : start + _SLAB]
+            contents += self._encode_by_word(self._units, slab) if self._units else self._encode_whole(slab)
         return self._batch(contents)
 
-    def _encode_by_word(self, texts: Sequence[str]) -> list[bytes]:
-        words = [text.split(" ") for text in texts]
-        ids_of = self._word_ids(set(chain.from_iterable(words))).__getitem__
-        return [b"".join(map(ids_of, row)) for row in words]
+    def _encode_by_word(self, units: WordUnits, texts: Sequence[str]) -> list[bytes]:
+        ids_of, join, cut = self._cache.__getitem__, b"".join, units.cut
+        contents: list[bytes] = []
+        unknown: list[int] = []
+        for text in texts:
+            try:
+                contents.append(join(map(ids_of, cut(text))))
+            except KeyError:
+                unknown.append(len(contents))
+                contents.append(b"")
+        for i, ids in zip(unknown, self._encode_unknown(units, [texts[i] for i in unknown]), strict=True):
+            contents[i] = ids
+        return contents
+
+    def _encode_unknown(self, units: WordUnits, texts: Sequence[str]) -> list[bytes]:
+        """Ids of texts with words that are not in the cache, or that never will be."""
+        rows = [units.cut(text) for text in texts]
+        word_ids, dependent = self._word_ids(units, set(chain.from_iterable(rows)))
+        whole = [i for i, row in enumerate(rows) if not dependent.isdisjoint(row)]
+        for i in whole:
+            rows[i] = []
+        contents = [b"".join(map(word_ids.__getitem__, row)) for row in rows]
+        for i, ids in zip(whole, self._encode_whole(texts[i] for i in whole), strict=True):
+            contents[i] = ids
+        return contents
 
     def _encode_whole(self, texts: Iterable[str]) -> list[bytes]:
         valid = [_SURROGATES.sub("\ufffd", text) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
         return [_packed(encoding.ids) for encoding in encodings]
 
-    def _word_ids(self, words: set[str]) -> dict[str, bytes]:
+    def _word_ids(self, units: WordUnits, words: set[str]) -> tuple[dict[str, bytes], set[str]]:
+        """Ids of the words that stand alone (and perhaps of others), and the words that do not."""
         cache = self._cache
         missing = words.difference(cache)
         if not missing:
-            return cache
-        found = dict(zip(missing, self._encode_whole(missing), strict=True))
+            return cache, missing
+        dependent = {word for word in missing if not units.stands_alone(word)}
+        alone = missing - dependent
+        found = dict(zip(alone, self._encode_whole(alone), strict=True))
         word_ids = {word: cache[word] for word in words - missing} | found
         self._remember(found, word_ids)
-        return word_ids
+        return word_ids, dependent
 
     def _remember(self, found: dict[str, bytes], in_use: dict[str, bytes]) -> None:
         """Cache what was found; a full cache starts afresh with the words in use (most of them frequent)."""
@@ -230,21 +272,3 @@ def _filler(tokenizer: tokenizers.Tokenizer) -> int:
     """The id that stands for a text without tokens, where the tokenizer has no special tokens."""
     names = ("[PAD]", "<pad>", "[UNK]", "<unk>", "<|endoftext|>")
     return next((id_ for id_ in map(tokenizer.token_to_id, names) if id_ is not None), 0)
-
-
-def _splits_at_spaces(tokenizer: tokenizers.Tokenizer) -> bool:
-    """Whether the ids of a text are always those of its space-separated words, one after the other."""
-    bert = (
-        isinstance(tokenizer.model, WordPiece)
-        and isinstance(tokenizer.normalizer, BertNormalizer)
-        and isinstance(tokenizer.pre_tokenizer, BertPreTokenizer)
-    )
-    a, b, a_b = (tokenizer.encode(text, add_special_tokens=False).ids for text in ("a", "b", "a b"))
-    in_order = a_b == a + b  # a template may repeat the text
-    return bert and in_order and all(map(_stays_in_a_word, tokenizer.get_added_tokens_decoder().values()))
-
-
-def _stays_in_a_word(token: tokenizers.AddedToken) -> bool:
-    """Whether an added token can only match inside one word, and whatever stands around that word."""
-    content = token.content
-    return content.isascii() and content.isprintable() and " " not in content and not token.single_word
