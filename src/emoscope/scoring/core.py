@@ -1,0 +1,215 @@
+"""The core: Arrow tables in, the same with emotions out. Knows a classifier and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from emoscope.classifier import Classifier
+from emoscope.errors import DataError, ModelError
+from emoscope.scoring.long_texts import LONG, sentences
+from emoscope.scoring.wanted import Wanted
+
+EMOTION, SCORE = "emotion", "emotion_score"
+"""Names of the added columns before those of the labels."""
+
+PART_BYTES = 32 << 20
+"""About as many bytes of rows are brought together at most."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How rows are scored.
+
+    Attributes:
+        text_column: name of the column of the texts.
+        columns: which columns are added, of "emotion", "emotion_score" and the labels; None for all.
+        prefix: stands before the name of each added column.
+        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" takes the mean of its
+            sentences' probabilities; "truncate" reads its first 2,000 characters.
+        sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
+        part_rows: rows scored, and kept in case of a crash, at once: fewer for a slow model.
+
+    Raises:
+        DataError: values that are not allowed.
+    """
+
+    text_column: str
+    columns: tuple[str, ...] | None = None
+    prefix: str = ""
+    long: str = "windows"
+    sentence_rows: bool = False
+    part_rows: int = 65_536
+
+    def __post_init__(self) -> None:
+        if self.long not in LONG:
+            raise DataError(f"no way {self.long!r} to read long texts; allowed: {', '.join(LONG)}")
+        if self.sentence_rows and self.long != "sentences":
+            raise DataError(f"one row a sentence needs the long texts read as sentences, got {self.long!r}")
+        if self.part_rows < 1:
+            raise DataError(f"a part must have one row at least, got {self.part_rows}")
+
+
+class Scorer:
+    """Adds emotions to a table; call it with a `pyarrow.Table`.
+
+    Of a null, empty or blank text the added values are null. Equal texts of a table are scored once.
+
+    Attributes:
+        label_rows: for each label, the rows scored so far where it is the highest.
+    """
+
+    def __init__(self, classifier: Classifier, scoring: Scoring) -> None:
+        """Choose the added columns.
+
+        Raises:
+            DataError: a chosen column that does not exist, or twice.
+        """
+        self._classifier, self._scoring = classifier, scoring
+        self._labels = pa.array(classifier.labels, pa.string())
+        self.label_rows = dict.fromkeys(classifier.labels, 0)
+        every = (EMOTION, SCORE, *classifier.labels)
+        if len(set(every)) != len(every):
+            raise DataError(f"the model has a label named {EMOTION!r} or {SCORE!r}; these columns are added anyway")
+        self._chosen = every if scoring.columns is None else scoring.columns
+        for name in self._chosen:
+            if name not in every or self._chosen.count(name) > 1:
+                raise DataError(f"the column {name!r} cannot be added; allowed, once each: {', '.join(every)}")
+
+    @property
+    def added(self) -> pa.Schema:
+        """The columns that are added: `emotion` of type string, the others float32."""
+        names = [self._scoring.prefix + name for name in self._chosen]
+        types = [pa.string() if name == EMOTION else pa.float32() for name in self._chosen]
+        return pa.schema(list(zip(names, types, strict=True)))
+
+    def schema(self, schema: pa.Schema) -> pa.Schema:
+        """Schema of a scored table.
+
+        Raises:
+            DataError: a table with this schema cannot be scored.
+        """
+        column = self._scoring.text_column
+        Wanted(column, tuple(self.added.names)).check("the table", schema.names)
+        if not _is_text(schema.field(column).type):
+            raise DataError(f"the column {column!r} is {schema.field(column).type}; allowed: text")
+        if self._scoring.sentence_rows:
+            schema = schema.set(schema.get_field_index(column), pa.field(column, pa.string()))
+        for field in self.added:
+            schema = schema.append(field)
+        return schema
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        """The table with the added columns, its rows in order.
+
+        Raises:
+            DataError: a table with these columns cannot be scored.
+            ModelError: the classifier returns something else than a row of probabilities a text.
+        """
+        schema = self.schema(table.schema)
+        column = self._scoring.text_column
+        if self._scoring.sentence_rows:
+            table = _one_row_a_sentence(table, column)
+        encoded = _texts_to_score(table.column(column)).dictionary_encode()
+        probabilities = self._probabilities(encoded.dictionary.to_pylist())
+        added = self._columns(probabilities, encoded.indices)
+        return pa.Table.from_arrays([*table.columns, *added], schema=schema)
+
+    def _probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Float32 (texts, labels)."""
+        shape = len(texts), len(self._labels)
+        if not texts:
+            return np.zeros(shape, np.float32)
+        scored = LONG[self._scoring.long](self._classifier.predict_proba, texts)
+        if scored.shape != shape:
+            raise ModelError(f"the model returned probabilities of shape {scored.shape}, expected {shape}")
+        return scored
+
+    def _columns(self, probabilities: NDArray[np.float32], rows: pa.Array) -> list[pa.Array]:
+        """The chosen columns: for each row the values of the text that it points to."""
+        top = probabilities.argmax(axis=1)
+        self._count(top[rows.drop_null().to_numpy()])
+        every = {EMOTION: self._labels.take(pa.array(top)), SCORE: pa.array(probabilities.max(axis=1))}
+        every |= dict(zip(self._classifier.labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
+        return [every[name].take(rows) for name in self._chosen]
+
+    def _count(self, top: NDArray[np.int64]) -> None:
+        counts = np.bincount(top, minlength=len(self.label_rows)).tolist()
+        self.label_rows = {label: rows + counts[i] for i, (label, rows) in enumerate(self.label_rows.items())}
+
+
+def score_batches(
+    batches: Iterable[pa.RecordBatch], classifier: Classifier, scoring: Scoring
+) -> Iterator[pa.RecordBatch]:
+    """Score a stream of batches: what Spark's `mapInArrow` and the like want.
+
+    Args:
+        batches: of any size, with one schema.
+        classifier: any.
+        scoring: how; batches are brought together to its `part_rows`.
+
+    Yields:
+        Batches with the added columns, all rows in order.
+
+    Raises:
+        DataError: batches with these columns cannot be scored.
+        ModelError: the classifier returns something else than a row of probabilities a text.
+    """
+    scorer = Scorer(classifier, scoring)
+    tables = (pa.Table.from_batches([batch]) for batch in batches)
+    for table in grouped(tables, scoring.part_rows):
+        yield from scorer(table).combine_chunks().to_batches()
+
+
+def grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """The same rows in tables of this many, the last of fewer; of fewer too where they are very long.
+
+    Where one ends depends on the tables alone.
+    """
+    held: list[pa.Table] = []
+    count = size = 0
+    for table in tables:
+        rest = table
+        while rest.num_rows:
+            head, rest = rest.slice(0, rows - count), rest.slice(rows - count)
+            held.append(head)
+            count, size = count + head.num_rows, size + head.nbytes
+            if count == rows or size >= PART_BYTES:
+                yield pa.concat_tables(held)
+                held, count, size = [], 0, 0
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _is_text(arrow_type: pa.DataType) -> bool:
+    values = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+    return any(is_type(values) for is_type in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _plain(column: pa.ChunkedArray) -> pa.Array:
+    """The texts of a column in one array of strings."""
+    plain = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    return plain.combine_chunks()
+
+
+def _texts_to_score(column: pa.ChunkedArray) -> pa.Array:
+    """The texts of a column, null where there is nothing to score."""
+    texts = _plain(column)
+    blank = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
+    return pc.if_else(blank, pa.scalar(None, pa.string()), texts) if pc.any(blank).as_py() else texts
+
+
+def _one_row_a_sentence(table: pa.Table, column: str) -> pa.Table:
+    """Each row once a sentence, with the sentence in the text column; a row without text stays one row."""
+    parts = [(text and sentences(text)) or [text] for text in _plain(table.column(column)).to_pylist()]
+    rows = np.repeat(np.arange(len(parts)), list(map(len, parts)))
+    texts = pa.array(chain.from_iterable(parts), pa.string())
+    at = table.schema.get_field_index(column)
+    without_texts = table.set_column(at, column, pa.nulls(table.num_rows))  # long texts are not to be repeated
+    return without_texts.take(pa.array(rows)).set_column(at, column, texts)

@@ -1,0 +1,118 @@
+"""Rows of CSV and TSV by Python's `csv`, so that a broken row is rejected alone, with its line.
+
+A row with more or fewer fields than the header is rejected. Where a quote is not closed, or has something behind it,
+the line where the row begins is rejected, and reading goes on at the next line: a stray quote does not swallow the rows
+behind it. A blank line is no row, but in a file of one column it is one with an empty cell.
+"""
+
+from __future__ import annotations
+
+import csv
+
+import pyarrow as pa
+
+from emoscope.errors import DataError
+from emoscope.scoring.lines import LONGEST_ROW, Block, flaw
+from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.sources import Source
+from emoscope.scoring.wanted import RAW, Wanted
+
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+
+_ALLOWED = "allowed: quotes inside a quoted field doubled"
+_PROBLEMS = {
+    "unexpected end of data": f"a quote is not closed; {_ALLOWED}",
+    "',' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
+    "'\t' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
+}
+"""What the module `csv` says of a row, in other words."""
+
+
+class CsvParser:
+    """Lines to rows: to every column as text, or to the text column and the whole row as it stands in the file."""
+
+    def __init__(self, source: Source, wanted: Wanted, rejects: Rejects, lines: list[str]) -> None:
+        """Read the header.
+
+        Args:
+            source: the file.
+            wanted: what to take from a row. A text column named by a number means a file without a header.
+            rejects: where broken rows go.
+            lines: the first lines of the file.
+
+        Raises:
+            DataError: no header, or not with the text column.
+        """
+        csv.field_size_limit(2**31 - 1)
+        self._name, self._rejects, self._wanted = source.name, rejects, wanted
+        self._delimiter = DELIMITERS[source.format.name]
+        numbered = wanted.text_column.isdecimal()
+        first, used = self._first_record(lines)
+        self._columns = list(map(str, range(len(first)))) if numbered else first
+        self._header_lines = 0 if numbered else used
+        header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
+        wanted.check(source.name, self._columns)
+        self._text_at = self._columns.index(wanted.text_column)
+        names = [wanted.text_column, RAW + header] if wanted.raw else self._columns
+        self.schema = pa.schema([(name, pa.string()) for name in names])
+        self._rows: list[list[str]] = []
+        self._doubtful = False
+
+    def parse(self, lines: list[str], number: int, block: Block) -> int:
+        """Take rows from lines; a row that may go on in the next block is left."""
+        start = self._header_lines if number == 1 else 0
+        self._doubtful = block.doubtful or (self._doubtful and len(lines) > len(block.lines))
+        while start < len(lines):
+            start, problem, open_end = self._well_quoted(lines, start, number)
+            if problem is None:
+                break
+            if open_end and not block.final and sum(map(len, lines[start:])) <= LONGEST_ROW:
+                return start
+            self._rejects.add(self._name, problem, line=number + start)
+            start += 1
+        return len(lines)
+
+    def take(self) -> pa.Table:
+        """The rows taken since the last call."""
+        columns = list(zip(*self._rows, strict=True)) or [()] * len(self.schema)
+        self._rows = []
+        arrays = [pa.array(column, pa.string()) for column in columns]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def _first_record(self, lines: list[str]) -> tuple[list[str], int]:
+        reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        try:
+            first = next(reader, [])
+            "".join(first).encode()
+        except (csv.Error, UnicodeEncodeError) as error:
+            raise DataError(f"{self._name}: its first line cannot be read ({error})") from None
+        if not first:
+            raise DataError(f"{self._name}: its first line is blank; allowed: the names of the columns")
+        return first, reader.line_num
+
+    def _well_quoted(self, lines: list[str], start: int, number: int) -> tuple[int, str | None, bool]:
+        """Take rows up to one with broken quotes: its first line, what is wrong, whether it reaches the last line."""
+        reader = csv.reader(map(lines.__getitem__, range(start, len(lines))), delimiter=self._delimiter, strict=True)
+        begin = start
+        try:
+            for fields in reader:
+                end = start + reader.line_num
+                self._add(fields, lines[begin] if end == begin + 1 else "".join(lines[begin:end]), number + begin)
+                begin = end
+        except csv.Error as error:
+            return begin, _PROBLEMS.get(str(error), str(error)), start + reader.line_num >= len(lines)
+        return len(lines), None, False
+
+    def _add(self, fields: list[str], row: str, line: int) -> None:
+        width = len(self._columns)
+        if not fields and width > 1:
+            return
+        problem = flaw(row) if self._doubtful else None
+        if len(fields) != width and fields:
+            problem = f"{len(fields)} fields; allowed: {width}, as in the first line"
+        if problem:
+            self._rejects.add(self._name, problem, line=line)
+        elif self._wanted.raw:
+            self._rows.append([fields[self._text_at] if fields else "", row.rstrip("\r\n")])
+        else:
+            self._rows.append(fields or [""])

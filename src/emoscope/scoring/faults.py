@@ -1,0 +1,15 @@
+"""Errors of Arrow: whether the data are broken, or the machine failed to read or write them."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError)
+"""What Arrow raises for broken data. Among them is OSError, for a failing disk as well: see `broken_data`."""
+
+
+def broken_data(error: Exception) -> str:
+    """What Arrow says of broken data, in one line; a fault of the machine is raised again."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,115 @@
+"""All sources as one stream of Arrow tables with one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from emoscope.errors import DataError
+from emoscope.scoring.columnar import ArrowReader, ParquetReader
+from emoscope.scoring.csv_rows import CsvParser
+from emoscope.scoring.faults import BROKEN, broken_data
+from emoscope.scoring.jsonl_rows import JsonlParser
+from emoscope.scoring.lines import LineReader
+from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.sources import Source
+from emoscope.scoring.wanted import Wanted, shown
+
+
+class Reader(Protocol):
+    """Reads one source.
+
+    Attributes:
+        schema: of its tables.
+    """
+
+    schema: Any
+
+    @property
+    def fraction(self) -> float | None:
+        """How much of the file is read, from 0 to 1; None for a pipe."""
+        ...
+
+    def tables(self) -> Iterator[Any]:
+        """The rows as Arrow tables."""
+        ...
+
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
+
+class Reading:
+    """The rows of all sources, in order.
+
+    Attributes:
+        schema: of the tables.
+        rows: rows read so far.
+        expected: about how many there are, by how much of the files is read; None for a pipe.
+    """
+
+    def __init__(self, sources: Sequence[Source], wanted: Wanted, rejects: Rejects) -> None:
+        """Open the first source, and look at the columns of the others.
+
+        Raises:
+            DataError: one of them cannot be read, or its columns are not those of the first.
+        """
+        self._sources, self._wanted, self._rejects = sources, wanted, rejects
+        self._first = self._open(sources[0])
+        self.schema = self._first.schema
+        self.rows = 0
+        self.expected: int | None = None
+        if sources[0].format.name != "jsonl":
+            self.schema = self._common_schema()
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows as Arrow tables with `schema`."""
+        total, before = sum(source.size or 0 for source in self._sources), 0
+        for source, reader in zip(self._sources, chain([self._first], map(self._open, self._sources[1:])), strict=True):
+            for table in reader.tables():
+                self.rows += table.num_rows
+                done = before + (reader.fraction or 0) * (source.size or 0)
+                self.expected = round(self.rows * max(1, total / done)) if done else None
+                yield _as(table, self.schema)
+            reader.close()
+            before += source.size or 0
+
+    def _open(self, source: Source) -> Reader:
+        name = source.format.name
+        if name == "parquet":
+            return ParquetReader(source, self._wanted, self._rejects)
+        if name == "arrow":
+            return ArrowReader(source, self._wanted, self._rejects)
+        if name == "jsonl":
+            schema = None if source is self._sources[0] else self.schema
+            return LineReader(source, partial(JsonlParser, source, self._wanted, self._rejects, schema), self._rejects)
+        return LineReader(source, partial(CsvParser, source, self._wanted, self._rejects), self._rejects)
+
+    def _common_schema(self) -> pa.Schema:
+        schemas = [self.schema]
+        for source in self._sources[1:]:
+            reader = self._open(source)
+            reader.close()
+            schemas.append(self._matching(source, reader.schema))
+        try:
+            return pa.unify_schemas(schemas, promote_options="permissive")
+        except BROKEN as error:
+            raise DataError(
+                f"the files have different types in one column ({broken_data(error)}); score them apart"
+            ) from None
+
+    def _matching(self, source: Source, schema: pa.Schema) -> pa.Schema:
+        if sorted(schema.names) != sorted(self.schema.names):
+            raise DataError(
+                f"{source.name} has the columns {shown(schema.names)}, {self._sources[0].name} has "
+                f"{shown(self.schema.names)}; give files with the same columns"
+            )
+        return schema
+
+
+def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    return table if table.schema.equals(schema) else table.select(schema.names).cast(schema)

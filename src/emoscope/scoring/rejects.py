@@ -1,0 +1,46 @@
+"""Rows that cannot be scored: each becomes a line that says where it stands and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import BinaryIO
+
+
+class Rejects:
+    """Counts rejected rows and writes a JSON object for each.
+
+    Attributes:
+        rows: number of rows rejected so far.
+        first: the first of them in words, None before it.
+    """
+
+    def __init__(self, open_file: Callable[[], BinaryIO | None]) -> None:
+        """Nothing is opened before the first row.
+
+        Args:
+            open_file: opens the file for the lines; it may return None, for nowhere.
+        """
+        self.rows = 0
+        self.first: str | None = None
+        self._open = open_file
+        self._file: BinaryIO | None = None
+
+    def add(self, file: str, reason: str, *, line: int | None = None, row: int | None = None, rows: int = 1) -> None:
+        """Reject a row, or several that follow one another.
+
+        Args:
+            file: name of its source.
+            reason: what was found, and what is allowed.
+            line: of a text file, the line where it begins, from 1.
+            row: of any other file, its number, from 1.
+            rows: how many.
+        """
+        if self.first is None:
+            self.first = f"{file}, {'line' if row is None else 'row'} {line or row}: {reason}"
+            self._file = self._open()
+        self.rows += rows
+        record = {"file": file, "line": line, "row": row, "rows": rows, "reason": reason}
+        if self._file:
+            shown = {key: value for key, value in record.items() if value is not None}
+            self._file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")

@@ -1,0 +1,215 @@
+"""Where tables are: a file, a glob, a folder or an address, to the ordered files of one format; how each is opened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import fsspec
+import pyarrow as pa
+from fsspec.implementations.arrow import ArrowFSWrapper
+from pyarrow import fs
+
+from emoscope.errors import DataError
+
+FORMATS = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+"""Suffix of a file's name, to its format."""
+
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+"""Last suffix of a compressed file's name, to its compression."""
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a file holds.
+
+    Attributes:
+        name: "csv", "tsv", "jsonl", "parquet" or "arrow".
+        compression: "gzip", "zstd", or None.
+    """
+
+    name: str
+    compression: str | None = None
+
+    @classmethod
+    def of(cls, name: str) -> Format:
+        """The format that a file's name tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
+
+        Raises:
+            DataError: it tells none.
+        """
+        stem, dot, last = f".{name}".lower().rpartition(".")
+        compression = COMPRESSIONS.get(dot + last)
+        suffix = "." + stem.rpartition(".")[2] if compression else dot + last
+        if suffix not in FORMATS:
+            raise DataError(
+                f"{name}: the name tells no format; allowed: {', '.join(FORMATS)}, but for .parquet "
+                f"with {' or '.join(COMPRESSIONS)} behind"
+            )
+        if suffix == ".parquet" and compression:
+            raise DataError(f"{name}: Parquet is compressed inside; name it without {dot}{last}")
+        return cls(FORMATS[suffix], compression)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An open binary file to read from or to write to: a pipe.
+
+    Attributes:
+        file: the file.
+        format: as the name of a file would tell it, such as "csv.gz".
+        rejected: of an output, where the lines that tell of rejected rows go; None for nowhere.
+    """
+
+    file: BinaryIO
+    format: str
+    rejected: BinaryIO | None = None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source while it is read.
+
+    Attributes:
+        file: its content, decompressed.
+        position: bytes read so far, of those that `Source.size` counts.
+    """
+
+    file: Any
+    position: Callable[[], int]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to read.
+
+    Attributes:
+        name: as errors and rejected rows name it.
+        format: what it holds.
+        size: in bytes; None for a pipe.
+        modified: time of its last change, in nanoseconds; None where that is not known.
+        open_file: opens it as it is stored.
+    """
+
+    name: str
+    format: Format
+    size: int | None
+    modified: int | None
+    open_file: Callable[[], Any]
+
+    def open(self) -> Opened:
+        """Open it for reading.
+
+        Raises:
+            DataError: that cannot be done.
+        """
+        try:
+            stored = self.open_file()
+        except Exception as error:  # what serves an address may have errors of its own
+            raise DataError(f"{self.name}: cannot be read ({error})") from None
+        if self.format.compression:
+            return Opened(pa.CompressedInputStream(stored, self.format.compression), stored.tell)
+        return Opened(stored, stored.tell)
+
+
+def find_sources(source: str | Path | Stream) -> list[Source]:
+    """The files to read, those of a glob or a folder in the order of their paths.
+
+    Of a folder (and the folders in it) every file with a known format is read, but for those whose name or folder
+    begins with a dot or an underscore, as other programs leave them behind.
+
+    Args:
+        source: a file, a glob, a folder, an address such as s3://bucket/rows/*.parquet, or a pipe.
+
+    Raises:
+        DataError: nothing is there, or files of several formats.
+    """
+    if isinstance(source, Stream):
+        pipe = Source("standard input", Format.of(source.format), None, None, lambda: pa.PythonFile(source.file, "r"))
+        if pipe.format.name == "parquet":
+            raise DataError("Parquet cannot be read from a pipe, its contents stand at its end; give a file")
+        return [pipe]
+    filesystem, path = locate(source)
+    try:
+        sources = [_source(filesystem, info, source) for info in _files(filesystem, path)]
+    except OSError as error:
+        raise DataError(f"{source}: cannot be read ({error})") from None
+    if not sources:
+        raise DataError(f"nothing to read at {source}; give a file, a glob in quotes, or a folder with {_formats()}")
+    for other in sources:
+        if other.format.name != sources[0].format.name:
+            raise DataError(
+                f"{sources[0].name} is {sources[0].format.name}, {other.name} is {other.format.name}; "
+                "give files of one format at a time"
+            )
+    return sources
+
+
+def locate(name: str | Path) -> tuple[Any, str]:
+    """The filesystem of a path or an address, and the path in it.
+
+    Raises:
+        DataError: no filesystem for such an address.
+    """
+    if "://" not in str(name):
+        return fs.LocalFileSystem(), str(name)
+    try:
+        filesystem, path = fs.FileSystem.from_uri(str(name))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        filesystem, path = _fsspec(str(name))
+    return filesystem, path
+
+
+def _fsspec(address: str) -> tuple[Any, str]:
+    try:
+        filesystem, path = fsspec.core.url_to_fs(address)
+    except (ValueError, ImportError, OSError) as error:
+        raise DataError(f"{address}: no filesystem for this address ({error})") from None
+    return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
+
+
+def _files(filesystem: Any, path: str) -> list[Any]:
+    info = filesystem.get_file_info(path)
+    if info.type == fs.FileType.File:
+        return [info]
+    if info.type == fs.FileType.Directory:
+        below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
+        found = [entry for entry in below if _is_table(entry.path[len(path) :])]
+    elif _GLOB.search(path):
+        found = filesystem.get_file_info(ArrowFSWrapper(filesystem).glob(path))
+    else:
+        found = []
+    return sorted((entry for entry in found if entry.type == fs.FileType.File), key=lambda entry: entry.path)
+
+
+def _is_table(path: str) -> bool:
+    if any(part.startswith((".", "_")) for part in Path(path).parts):
+        return False
+    try:
+        Format.of(path)
+    except DataError:
+        return False
+    return True
+
+
+def _source(filesystem: Any, info: Any, source: str | Path) -> Source:
+    scheme, separator, _ = str(source).partition("://")
+    name = f"{scheme}{separator}{info.path.lstrip('/')}" if separator else info.path
+    return Source(name, Format.of(info.path), info.size, info.mtime_ns, lambda: filesystem.open_input_file(info.path))
+
+
+def _formats() -> str:
+    return ", ".join(FORMATS)

@@ -1,0 +1,79 @@
+"""Where a table goes: a file here or at an address, with what stands beside it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyarrow import fs
+
+from emoscope.scoring.checkpoint import put_in_place
+from emoscope.scoring.sources import Format, Source, locate
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to be.
+
+    Attributes:
+        name: its path or address, as errors name it.
+        filesystem: where it is.
+        path: its path there.
+    """
+
+    name: str
+    filesystem: Any
+    path: str
+
+    @classmethod
+    def at(cls, output: str | Path) -> Target:
+        """The target of a path or an address."""
+        return cls(str(output), *locate(output))
+
+    @property
+    def format(self) -> Format:
+        """The format that its name tells."""
+        return Format.of(self.path)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is something already."""
+        return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
+
+    def is_the_same_as(self, source: Source) -> bool:
+        """Whether this is a file that is read."""
+        if source.name == self.name:
+            return True
+        return self._is_local and self.exists and Path(source.name).exists() and Path(source.name).samefile(self.path)
+
+    @property
+    def rejected(self) -> Target:
+        """The file beside it that tells of rejected rows."""
+        return Target(f"{self.name}.rejected.jsonl", self.filesystem, f"{self.path}.rejected.jsonl")
+
+    @property
+    def work(self) -> Path:
+        """The folder that keeps a run: beside it, or of an address in the working folder."""
+        path = Path(f"{self.path}.parts")
+        return path if self._is_local else Path(path.name)
+
+    def receive(self, file: Path) -> None:
+        """Bring a file there: in one step on a disk, when the upload ends elsewhere."""
+        if not file.exists():
+            return  # it is there since before a crash
+        if self._is_local:
+            put_in_place(file, Path(self.path))
+        else:
+            with file.open("rb") as content, self.filesystem.open_output_stream(self.path) as stored:
+                shutil.copyfileobj(content, stored, 1 << 20)
+
+    def remove(self) -> None:
+        """Remove what is there, if anything is."""
+        if self.exists:
+            self.filesystem.delete_file(self.path)
+
+    @property
+    def _is_local(self) -> bool:
+        return isinstance(self.filesystem, fs.LocalFileSystem)

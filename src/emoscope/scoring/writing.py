@@ -1,0 +1,174 @@
+"""Scored tables to CSV, JSON lines, Parquet or Arrow, as a stream of bytes that depends on the tables alone."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from json.encoder import encode_basestring
+from typing import Any, BinaryIO, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from emoscope.scoring.cells import csv_cells, json_cells
+from emoscope.scoring.csv_rows import DELIMITERS
+from emoscope.scoring.sources import Format
+from emoscope.scoring.wanted import RAW
+
+
+class Writer(Protocol):
+    """Writes tables with one schema."""
+
+    def write_table(self, table: Any) -> None:
+        """Write one more."""
+        ...
+
+    def close(self) -> None:
+        """Write what stands at the end; the file itself stays open."""
+        ...
+
+
+@dataclass(frozen=True)
+class Output:
+    """What is written to.
+
+    Attributes:
+        file: takes the bytes; it is not closed.
+        format: what they are to be.
+        on_disk: whether it is no pipe: Arrow goes to a pipe as a stream.
+    """
+
+    file: BinaryIO
+    format: Format
+    on_disk: bool
+
+
+def open_writer(output: Output, schema: pa.Schema) -> Writer:
+    """A writer of tables with this schema.
+
+    A column whose name begins with RAW holds rows as they stand in a file of the same format, its header stands behind
+    RAW, and the columns behind it are added to them.
+    """
+    sink = _compressed(_KeptOpen(output.file), output.format.compression)
+    name = output.format.name
+    if name == "parquet":
+        return _ParquetWriter(sink, schema)
+    if name == "arrow":
+        return _ArrowWriter(sink, schema, on_disk=output.on_disk)
+    if name == "jsonl":
+        return _LineWriter(sink, b"", _jsonl_lines)
+    delimiter = DELIMITERS[name]
+    return _LineWriter(sink, _csv_header(schema, delimiter), lambda table: _csv_lines(table, delimiter))
+
+
+def _compressed(sink: _KeptOpen, compression: str | None) -> Any:
+    """Compressed to the same bytes whenever they are written: no time, no name."""
+    if compression == "gzip":
+        return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
+    if compression == "zstd":
+        return pa.CompressedOutputStream(pa.PythonFile(sink, "w"), "zstd")
+    return sink
+
+
+class _KeptOpen(io.RawIOBase):
+    """A file that its user closes without closing it. After a failure it takes anything: closing does not fail too."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._failed = False
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, content: Any) -> int:
+        if self._failed:
+            return len(content)
+        try:
+            return self._file.write(content)
+        except OSError:
+            self._failed = True
+            raise
+
+
+class _LineWriter:
+    """Lines of text, made a table at a time."""
+
+    def __init__(self, sink: Any, header: bytes, lines: Callable[[pa.Table], pa.Array]) -> None:
+        self._sink, self._lines = sink, lines
+        sink.write(header)
+
+    def write_table(self, table: pa.Table) -> None:
+        lines = self._lines(table)
+        _, _, content = lines.buffers()
+        if content is not None:
+            self._sink.write(memoryview(content)[: pc.sum(pc.binary_length(lines)).as_py()])
+
+    def close(self) -> None:
+        self._sink.close()
+
+
+class _ParquetWriter:
+    """A row group a table."""
+
+    def __init__(self, sink: Any, schema: pa.Schema) -> None:
+        repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
+        self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
+
+    def write_table(self, table: pa.Table) -> None:
+        self._writer.write_table(table, row_group_size=table.num_rows)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class _ArrowWriter:
+    """A batch a table, in the file format, or in the stream format."""
+
+    def __init__(self, sink: Any, schema: pa.Schema, *, on_disk: bool) -> None:
+        self._sink = sink
+        self._writer = (pa.ipc.new_file if on_disk else pa.ipc.new_stream)(sink, schema)
+
+    def write_table(self, table: pa.Table) -> None:
+        self._writer.write_table(table.combine_chunks())
+
+    def close(self) -> None:
+        self._writer.close()
+        self._sink.close()
+
+
+def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
+    """The header; none for rows of a file that had none."""
+    raw = _raw_at(schema)
+    names = schema.names if raw is None else schema.names[raw + 1 :]
+    row = io.StringIO()
+    csv.writer(row, delimiter=delimiter, lineterminator="\n").writerow(names)
+    if raw is None:
+        return row.getvalue().encode()
+    header = schema.names[raw].removeprefix(RAW)
+    return f"{header}{delimiter}{row.getvalue()}".encode() if header else b""
+
+
+def _csv_lines(table: pa.Table, delimiter: str) -> pa.Array:
+    raw = _raw_at(table.schema)
+    cells = [] if raw is None else [table.column(raw).combine_chunks()]
+    cells += [csv_cells(column, delimiter) for column in table.columns[0 if raw is None else raw + 1 :]]
+    rows = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
+    return pc.binary_join_element_wise(rows, "\n", "")
+
+
+def _jsonl_lines(table: pa.Table) -> pa.Array:
+    raw = _raw_at(table.schema)
+    parts: list[Any] = ["{"] if raw is None else [table.column(raw).combine_chunks()]
+    for i in range(0 if raw is None else raw + 1, table.num_columns):
+        comma = ", " if len(parts) > 1 else ""
+        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", json_cells(table.column(i))]
+    return pc.binary_join_element_wise(*parts, "}\n", "")
+
+
+def _raw_at(schema: pa.Schema) -> int | None:
+    """Index of the column of rows as they stand in their file, which the added columns follow."""
+    return next((i for i, name in enumerate(schema.names) if name.startswith(RAW)), None)

@@ -1,0 +1,146 @@
+import pickle
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scoring_fakes import HashClassifier, emotion, probabilities
+
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.errors import DataError, ModelError
+from emoscope.scoring import Scorer, Scoring, score_batches
+
+some_text = st.none() | st.sampled_from(["", "  ", "\u00a0\n", "one", "two", "three"]) | st.text(max_size=5)
+
+
+def scored(texts, classifier=None, **options):
+    table = pa.table({"id": range(len(texts)), "text": pa.array(texts, pa.string())})
+    return Scorer(classifier or HashClassifier(), Scoring("text", **options))(table)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(some_text, max_size=30))
+def test_every_row_has_the_scores_of_its_text_alone(texts):
+    table = scored(texts)
+    assert table.column_names == ["id", "text", "emotion", "emotion_score", *EMOTIONS]
+    assert table.column("text").to_pylist() == texts and table.column("id").to_pylist() == list(range(len(texts)))
+    for row in table.to_pylist():
+        if row["text"] is None or not row["text"].strip():
+            assert all(row[name] is None for name in ("emotion", "emotion_score", *EMOTIONS))
+        else:
+            expected = probabilities(row["text"])
+            assert [np.float32(row[label]) for label in EMOTIONS] == expected.tolist()
+            assert row["emotion"] == emotion(row["text"]) and np.float32(row["emotion_score"]) == expected.max()
+
+
+def test_the_bundled_model_says_what_it_says_without_tables():
+    texts = ["i feel so happy today", "i am angry", "long " * 3000 + "and sad"]
+    classifier = EmotionClassifier.from_pretrained()
+    table = scored(texts, classifier)
+    columns = np.stack([table.column(label).to_numpy() for label in classifier.labels], axis=1)
+    np.testing.assert_array_equal(columns, classifier.predict_proba(texts))
+
+
+def test_equal_texts_are_scored_once_and_blank_ones_never():
+    classifier = HashClassifier()
+    scored(["a", "b", "a", None, "", " ", "a"], classifier)
+    assert classifier.asked == [["a", "b"]]
+    scored([None, ""], classifier)
+    assert len(classifier.asked) == 1
+
+
+def test_types_of_the_added_columns():
+    assert scored(["a"]).schema.types[2:] == [pa.string()] + [pa.float32()] * 7
+
+
+def test_columns_are_chosen_and_named():
+    assert scored(["a"], columns=("joy", "emotion"), prefix="p_").column_names == ["id", "text", "p_joy", "p_emotion"]
+
+
+def test_rows_of_each_label_are_counted():
+    texts = ["a", "b", "c", "a", None, ""]
+    scorer = Scorer(HashClassifier(), Scoring("text", columns=("joy",)))
+    scorer(pa.table({"text": texts}))
+    expected = [emotion(text) for text in texts if text]
+    assert scorer.label_rows == {label: expected.count(label) for label in EMOTIONS}
+
+
+@pytest.mark.parametrize(
+    "arrow_type",
+    [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],
+    ids=str,
+)
+def test_text_of_any_arrow_type(arrow_type):
+    plain = pa.chunked_array([pa.array(["a", None]), pa.array(["b", "a", ""])])
+    table = pa.table({"text": plain if arrow_type == pa.string_view() else plain.cast(arrow_type)})
+    if arrow_type == pa.string_view():
+        table = pa.table({"text": pa.array(plain.to_pylist(), arrow_type)})
+    result = Scorer(HashClassifier(), Scoring("text"))(table)
+    assert result.schema.field("text").type == arrow_type
+    assert result.column("emotion").to_pylist() == [emotion("a"), None, emotion("b"), emotion("a"), None]
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "words"),
+    [
+        ({"other": ["a"]}, {}, "no column 'text'; the columns are: 'other'"),
+        ({"text": [1]}, {}, "the column 'text' is int64; allowed: text"),
+        ({"text": ["a"], "joy": [1]}, {}, "there is a column 'joy' already"),
+        ({"text": ["a"]}, {"columns": ("happiness",)}, "'happiness' cannot be added; allowed, once each: emotion,"),
+        ({"text": ["a"]}, {"columns": ("joy", "joy")}, "'joy' cannot be added"),
+        ({"text": ["a"]}, {"long": "half"}, "no way 'half'"),
+        ({"text": ["a"]}, {"sentence_rows": True}, "read as sentences"),
+        ({"text": ["a"]}, {"part_rows": 0}, "one row at least"),
+    ],
+)
+def test_what_cannot_be_scored_is_said(columns, options, words):
+    with pytest.raises(DataError, match=words):
+        Scorer(HashClassifier(), Scoring("text", **options))(pa.table(columns))
+
+
+def test_a_taken_name_is_free_with_a_prefix_or_a_choice():
+    table = pa.table({"text": ["a"], "joy": ["mine"]})
+    assert Scorer(HashClassifier(), Scoring("text", prefix="p_"))(table).column("joy").to_pylist() == ["mine"]
+    assert Scorer(HashClassifier(), Scoring("text", columns=("emotion",)))(table).num_columns == 3
+
+
+def test_a_model_that_returns_something_else_is_an_error():
+    class Short(HashClassifier):
+        def predict_proba(self, texts):
+            return np.zeros((1, 6), np.float32)
+
+    with pytest.raises(ModelError, match=r"\(1, 6\), expected \(2, 6\)"):
+        scored(["a", "b"], Short())
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(some_text, max_size=6), max_size=8), st.integers(1, 9))
+def test_batches_of_any_size_come_out_in_order(batches, part_rows):
+    classifier = HashClassifier()
+    batches = [pa.record_batch({"text": pa.array(batch, pa.string())}) for batch in batches]
+    results = list(score_batches(iter(batches), classifier, Scoring("text", part_rows=part_rows)))
+    expected = [text for batch in batches for text in batch.column("text").to_pylist()]
+    assert all(isinstance(result, pa.RecordBatch) for result in results)
+    assert [text for result in results for text in result.column("text").to_pylist()] == expected
+    assert [result.num_rows for result in results[:-1]] == [part_rows] * (len(results) - 1)
+
+
+def test_batches_are_taken_one_part_at_a_time():
+    def endless():
+        while True:
+            yield pa.record_batch({"text": ["a", "b"]})
+
+    assert next(score_batches(endless(), HashClassifier(), Scoring("text", part_rows=4))).num_rows == 4
+
+
+def test_long_rows_make_short_parts(monkeypatch):
+    monkeypatch.setattr("emoscope.scoring.core.PART_BYTES", 1000)
+    batches = [pa.record_batch({"text": ["x" * 400]})] * 7
+    results = score_batches(batches, HashClassifier(), Scoring("text"))
+    assert [result.num_rows for result in results] == [3, 3, 1]
+
+
+def test_a_scoring_travels_to_other_machines():
+    scoring = Scoring("text", columns=("joy",))
+    assert pickle.loads(pickle.dumps(scoring)) == scoring

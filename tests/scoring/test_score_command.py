@@ -1,0 +1,174 @@
+import json
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.cli import main
+
+EMOSCOPE = [sys.executable, "-m", "emoscope", "score"]
+TEXTS = ["i feel so happy today", "i am angry", "", "i am scared"]
+
+
+@pytest.fixture(autouse=True)
+def _arrow_memory():
+    """The command chooses where Arrow takes its memory from, for its own process."""
+    before = pa.default_memory_pool()
+    yield
+    pa.set_memory_pool(before)
+
+
+@pytest.fixture
+def source(tmp_path):
+    pq.write_table(pa.table({"id": range(4), "text": TEXTS}), tmp_path / "in.parquet")
+    return tmp_path / "in.parquet"
+
+
+def run(*args, stdin=b"", **options):
+    return subprocess.run([*EMOSCOPE, *map(str, args)], input=stdin, capture_output=True, check=False, **options)
+
+
+def test_a_table_is_scored_and_the_summary_shown(source, tmp_path, capsys):
+    assert main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"]) == 0
+    shown = capsys.readouterr()
+    assert "4 rows in" in shown.out and "joy" in shown.out and "33.33%" in shown.out
+    assert "1 rows without text have null scores" in shown.out
+    assert "row/s" in shown.err
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
+
+
+def test_scores_are_the_models(source, tmp_path):
+    main(["score", str(source), str(tmp_path / "out.parquet"), "--text-column", "text"])
+    scored = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    expected = EmotionClassifier.from_pretrained().predict([TEXTS[0]])[0]
+    assert scored[0]["emotion"] == expected.label
+    assert {label: scored[0][label] for label in EMOTIONS} == pytest.approx(expected.scores, rel=1e-5)
+
+
+def test_json_summary(tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("text\ni am angry\nbroken,row\n")
+    assert main(["score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), "--text-column", "text", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["rows_in"], summary["rows"], summary["rejected"], summary["labels"]["anger"]) == (2, 1, 1, 1)
+    assert summary["first_rejected"].endswith("in.csv, line 3: 2 fields; allowed: 1, as in the first line")
+    assert summary["seconds"] > 0 and summary["rows_per_second"] > 0
+
+
+def test_rejected_rows_are_shown(tmp_path, capsys):
+    (tmp_path / "in.csv").write_text("text\ni am angry\nbroken,row\n")
+    main(["score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), "--text-column", "text"])
+    shown = capsys.readouterr().out
+    assert "1 rows rejected, see" in shown and "out.csv.rejected.jsonl; the first is" in shown
+
+
+def test_options_reach_the_scoring(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"body": "I am happy. I am sad."}\n')
+    files = [str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
+    flags = ["--columns", "emotion", "--prefix", "p_", "--long", "sentences", "--sentence-rows"]
+    main(["score", *files, "--text-column", "body", *flags])
+    rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    expected = [("I am happy.", "joy"), ("I am sad.", "sadness")]
+    assert rows == [{"body": text, "p_emotion": emotion} for text, emotion in expected]
+
+
+def test_pipes_carry_rows_only():
+    result = run("-", "-", "--input-format", "csv", "--text-column", "text", stdin=b"id,text\n1,i am angry\n2\n")
+    assert result.returncode == 0
+    assert [line.split(b",")[:3] for line in result.stdout.splitlines()[1:]] == [[b"1", b"i am angry", b"anger"]]
+    errors = result.stderr.decode()
+    assert '"line": 3' in errors and "1 rows in" in errors
+
+
+def test_a_pipe_closed_early_is_no_error(tmp_path):
+    (tmp_path / "in.csv").write_text("text\n" + "i am angry\n" * 50_000)
+    command = (
+        f"{' '.join(EMOSCOPE)} in.csv - --output-format csv --text-column text | head -n 2; echo ${{PIPESTATUS[0]}}"
+    )
+    result = subprocess.run(
+        command, shell=True, executable="/bin/bash", cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "0" and "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["-", "out.csv"], "standard input needs --input-format"),
+        (["in.csv", "-"], "standard output needs --output-format"),
+        (["in.csv", "-", "--output-format", "csv", "--resume"], "cannot be resumed"),
+        (["in.csv", "out.csv", "--sentence-rows"], "--sentence-rows goes with --long sentences"),
+        (["in.csv", "out.csv", "--long", "half"], "invalid choice"),
+        (["in.csv", "out.csv", "--part-rows", "x"], "invalid int"),
+        (["in.csv"], "required: OUT"),
+    ],
+)
+def test_wrong_use_is_two(args, words, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["score", *args, "--text-column", "text"])
+    assert caught.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["nothing.csv", "out.csv"], "nothing to read at nothing.csv"),
+        (["in.parquet", "out.csv", "--part-rows", "0"], "a part must have one row at least, got 0"),
+        (["in.parquet", "out.csv", "--columns", "joy,glee"], "the column 'glee' cannot be added"),
+        (["in.parquet", "in.parquet"], "in.parquet is among the files to read"),
+        (["in.parquet", "out.txt"], "out.txt: the name tells no format"),
+        (["in.parquet", "nosuch://out.csv"], "no filesystem for this address"),
+        (["in.parquet", "out.csv", "--model", "no/such/model/here"], "no model at"),
+    ],
+)
+def test_a_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words):
+    monkeypatch.chdir(tmp_path)
+    assert main(["score", *args, "--text-column", "text"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("emoscope score: error: ") and words in error and error.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
+
+
+def test_another_model_does_not_go_on_with_a_run(source, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+
+    def interrupt(self, texts, original=EmotionClassifier.predict_proba):
+        if TEXTS[3] in texts:
+            raise KeyboardInterrupt
+        return original(self, texts)
+
+    flags = ["score", "in.parquet", "out.csv", "--text-column", "text", "--part-rows", "2"]
+    with monkeypatch.context() as patch:
+        patch.setattr(EmotionClassifier, "predict_proba", interrupt)
+        assert main(flags) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "emoscope score: interrupted"
+    with monkeypatch.context() as patch:
+        patch.setattr("emoscope.model_folder.model_checksum", lambda folder: "another")
+        assert main([*flags, "--resume"]) == 1
+    assert "it was begun with another model" in capsys.readouterr().err
+    assert main([*flags, "--resume"]) == 0
+
+
+def test_help_teaches_with_examples(capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    assert "examples:\n  emoscope score" in capsys.readouterr().out
+
+
+def test_without_the_extra_the_line_that_installs_it_is_shown(source, tmp_path):
+    program = "import sys; sys.modules['pyarrow'] = None\nfrom emoscope.cli import main; sys.exit(main(sys.argv[1:]))"
+    args = ["score", source, tmp_path / "out.csv", "--text-column", "text"]
+    result = subprocess.run(
+        [sys.executable, "-c", program, *map(str, args)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1 and "pip install 'emoscope[score]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_file_has_the_rights_of_any_new_file(source, tmp_path):
+    main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"])
+    (tmp_path / "other").write_text("")
+    assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode

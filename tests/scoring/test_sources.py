@@ -1,0 +1,108 @@
+import gzip
+
+import pytest
+
+from emoscope.errors import DataError
+from emoscope.scoring.sources import Format, find_sources
+
+
+def make(folder, *names):
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"text\na\n")
+    return folder
+
+
+def names(source, folder):
+    return [entry.name.removeprefix(f"{folder}/") for entry in find_sources(source)]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.csv", Format("csv")),
+        ("A.TSV", Format("tsv")),
+        ("x.y/rows.2024.jsonl.gz", Format("jsonl", "gzip")),
+        ("rows.ndjson.zst", Format("jsonl", "zstd")),
+        ("b.parquet", Format("parquet")),
+        ("b.arrow.gz", Format("arrow", "gzip")),
+        ("b.feather", Format("arrow")),
+        ("csv.gz", Format("csv", "gzip")),
+        ("jsonl", Format("jsonl")),
+    ],
+)
+def test_formats_by_name(name, expected):
+    assert Format.of(name) == expected
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.csv.bz2", "", ".", "a.parquet.gz"])
+def test_names_without_a_format(name):
+    with pytest.raises(DataError, match=r"allowed|inside"):
+        Format.of(name)
+
+
+def test_a_folder_is_read_in_order_without_what_programs_leave_there(tmp_path):
+    make(tmp_path, "b.csv", "a/2.csv", "a/10.csv.gz", "_SUCCESS.csv", ".hidden/a.csv", "notes.txt", "_temporary/1.csv")
+    assert names(tmp_path, tmp_path) == ["a/10.csv.gz", "a/2.csv", "b.csv"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.csv", ["a.csv", "b.csv"]),
+        ("**/*.csv", ["a.csv", "b.csv", "sub/c.csv"]),
+        ("[ax].csv", ["a.csv"]),
+        ("*/*", ["sub/c.csv"]),
+    ],
+)
+def test_globs(tmp_path, pattern, expected):
+    make(tmp_path, "a.csv", "b.csv", "sub/c.csv")
+    assert names(f"{tmp_path}/{pattern}", tmp_path) == expected
+
+
+def test_a_relative_glob(tmp_path, monkeypatch):
+    monkeypatch.chdir(make(tmp_path, "d/a.csv"))
+    assert names("d/*.csv", "") == ["d/a.csv"]
+
+
+def test_a_file_whose_name_looks_like_a_glob(tmp_path):
+    make(tmp_path, "a[1].csv", "a1.csv")
+    assert names(f"{tmp_path}/a[1].csv", tmp_path) == ["a[1].csv"]
+
+
+@pytest.mark.parametrize("name", ["none.csv", "*.csv", "", "s p a c e"])
+def test_nothing_there_is_said(tmp_path, name):
+    with pytest.raises(DataError, match="nothing to read at"):
+        find_sources(tmp_path / name)
+
+
+def test_formats_are_not_mixed(tmp_path):
+    make(tmp_path, "a.csv", "b.jsonl")
+    with pytest.raises(DataError, match=r"a\.csv is csv, .*b\.jsonl is jsonl; give files of one format"):
+        find_sources(tmp_path)
+
+
+def test_a_glob_names_only_tables(tmp_path):
+    make(tmp_path, "a.csv", "a.txt")
+    with pytest.raises(DataError, match=r"a\.txt: the name tells no format"):
+        find_sources(f"{tmp_path}/*")
+
+
+def test_addresses_of_arrow_and_of_fsspec(tmp_path):
+    import fsspec
+
+    make(tmp_path, "a.csv")
+    assert [source.name for source in find_sources(f"file://{tmp_path}/*.csv")] == [f"file://{str(tmp_path)[1:]}/a.csv"]
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/sources/b.csv.gz", gzip.compress(b"text\nb\n"))
+    memory.pipe("/sources/sub/c.csv", b"text\n")
+    found = find_sources("memory://sources/**/*.csv*")
+    assert [source.name for source in found] == ["memory://sources/b.csv.gz", "memory://sources/sub/c.csv"]
+    assert found[0].open().file.read() == b"text\nb\n"
+    assert [source.name for source in find_sources("memory://sources")] == [source.name for source in found]
+
+
+def test_an_address_that_nothing_can_open():
+    with pytest.raises(DataError, match=r"nosuch://x/a\.csv: no filesystem for this address"):
+        find_sources("nosuch://x/a.csv")

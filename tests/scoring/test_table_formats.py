@@ -1,0 +1,325 @@
+"""Tables through every format: what goes in comes out, in order, with the emotions."""
+
+import csv
+import datetime
+import decimal
+import gzip
+import io
+import json
+
+import pandas
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+from scoring_fakes import emotion, probabilities, rejected, score, texts, write_parquet
+
+from emoscope import EMOTIONS
+from emoscope.errors import DataError
+from emoscope.scoring import Stream
+
+ADDED = ["emotion", "emotion_score", *EMOTIONS]
+TEXTS = ["first", 'with "quotes", commas', "two\nlines\r\nthree", "first", "", " ", "ünïcode 😀", "tab\there", "\\n"]
+
+
+def read(path):
+    """Rows of a scored file, by readers that are not ours."""
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    if name.endswith(".parquet"):
+        return pq.read_table(path).to_pylist()
+    if name.endswith((".arrow", ".feather")) and name == path.name:
+        return pyarrow.feather.read_table(path).to_pylist()
+    content = unpacked(path)
+    if name.endswith(".arrow"):
+        return pa.ipc.open_file(content).read_all().to_pylist()
+    if name.endswith(".jsonl"):
+        return [json.loads(line) for line in content.decode().splitlines()]
+    delimiter = "\t" if name.endswith(".tsv") else ","
+    return list(csv.DictReader(io.StringIO(content.decode(), newline=""), delimiter=delimiter))
+
+
+def unpacked(path):
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix == ".zst":
+        with pa.input_stream(path, compression="zstd") as stream:
+            return stream.read()
+    return path.read_bytes()
+
+
+def write(path, rows):
+    """Write rows by writers that are not ours."""
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    content = io.BytesIO()
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), content, row_group_size=4)
+    elif name.endswith(".arrow"):
+        with pa.ipc.new_file(content, pa.Table.from_pylist(rows).schema) as file:
+            file.write_table(pa.Table.from_pylist(rows), max_chunksize=4)
+    elif name.endswith(".jsonl"):
+        content.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+    else:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if name.endswith(".tsv") else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+        content.write(text.getvalue().encode())
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
+    with pa.output_stream(path, compression=compression) as file:
+        file.write(content.getvalue())
+    return path
+
+
+NAMES = ["csv", "tsv", "jsonl", "parquet", "arrow", "csv.gz", "csv.zst", "jsonl.gz", "arrow.zst"]
+
+
+@pytest.mark.parametrize("target", NAMES)
+@pytest.mark.parametrize("source", NAMES)
+def test_every_format_to_every_other(tmp_path, source, target):
+    rows = [{"id": str(i), "text": text} for i, text in enumerate(TEXTS)]
+    output = tmp_path / f"out.{target}"
+    summary = score(write(tmp_path / f"in.{source}", rows), output, part_rows=4)
+    scored = read(output)
+    assert [{"id": row["id"], "text": row["text"]} for row in scored] == rows
+    assert [row["emotion"] or None for row in scored] == [emotion(text) if text.strip() else None for text in TEXTS]
+    assert float(scored[0]["joy"]) == pytest.approx(float(probabilities("first")[1]), rel=1e-6)
+    assert list(scored[0]) == ["id", "text", *ADDED]
+    assert (summary.rows_in, summary.rows, summary.rejected, summary.without_text) == (9, 9, 0, 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted({f"in.{source}", output.name})
+
+
+def test_csv_to_csv_keeps_every_cell_to_the_letter(tmp_path):
+    lines = ["id,,text,n", '007,"a,b","say ""hi""",1e5', "008,,first,", '"009","",  padded  ,0x10', "010,NULL,\\N,NaN"]
+    (tmp_path / "in.csv").write_text("\ufeff" + "\r\n".join(lines))
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    scored = (tmp_path / "out.csv").read_text().splitlines()
+    assert scored[0] == f"{lines[0]},{','.join(ADDED)}"
+    assert [line[: len(original) + 1] for line, original in zip(scored[1:], lines[1:], strict=True)] == [
+        f"{line}," for line in lines[1:]
+    ]
+
+
+def test_jsonl_to_jsonl_keeps_every_object_to_the_letter(tmp_path):
+    lines = [
+        '{"text": "a", "n": 1.0, "big": 123456789012345678901234567890, "deep": {"x": [1, {"y": null}]}}',
+        '{"n":1e5,"text":"caf\\u00e9" , "n":2}',
+        "{}",
+        '  {"text":null}  ',
+        '{"other": "}"}',
+    ]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    score(tmp_path / "in.jsonl", tmp_path / "out.jsonl")
+    scored = (tmp_path / "out.jsonl").read_text().splitlines()
+    heads = [line.rstrip()[:-1].rstrip() for line in lines]
+    assert all(line.startswith(head) for line, head in zip(scored, heads, strict=True))
+    rows = [json.loads(line) for line in scored]
+    assert [row["emotion"] for row in rows] == [emotion("a"), emotion("café"), None, None, None]
+    assert list(rows[2]) == ADDED and rows[4]["other"] == "}"
+
+
+def test_parquet_keeps_columns_types_and_metadata(tmp_path):
+    table = pa.table(
+        {
+            "i": pa.array([1, None], pa.int16()),
+            "text": ["a", None],
+            "when": pa.array([datetime.datetime(2024, 1, 2, 3, 4), None], pa.timestamp("ms", "Europe/Paris")),
+            "nested": [{"a": [1, 2]}, None],
+            "price": pa.array([decimal.Decimal("1.50"), None]),
+            "kind": pa.array(["x", "x"]).dictionary_encode(),
+            "blob": [b"\xff", None],
+        }
+    ).replace_schema_metadata({"mine": "yes"})
+    score(write_parquet(tmp_path / "in.parquet", table), tmp_path / "out.parquet")
+    scored = pq.read_table(tmp_path / "out.parquet")
+    assert scored.select(table.column_names).equals(table)
+    assert scored.schema.metadata[b"mine"] == b"yes"
+    assert scored.column("emotion").to_pylist() == [emotion("a"), None]
+
+
+def test_every_type_has_a_cell_in_csv_and_in_json(tmp_path):
+    table = pa.table(
+        {
+            "text": ["a", None, ""],
+            "b": [True, None, False],
+            "f": [float("nan"), None, float("inf")],
+            "d": [datetime.date(2024, 1, 2), None, datetime.date(1, 1, 1)],
+            "t": pa.array([datetime.datetime(2024, 1, 2, 3), None, None], pa.timestamp("s", "UTC")),
+            "p": [decimal.Decimal("1.50"), None, decimal.Decimal("0.00")],
+            "l": [[1, None], None, []],
+            "s": [{"x": b"\xff", "y": datetime.date(2024, 1, 2)}, None, {"x": None, "y": None}],
+            "n": pa.nulls(3),
+            "m": pa.array([[("k", 1.5)], None, []], pa.map_(pa.string(), pa.float64())),
+        }
+    )
+    source = write_parquet(tmp_path / "in.parquet", table)
+    score(source, tmp_path / "out.csv", columns=("emotion",))
+    assert (tmp_path / "out.csv").read_text().splitlines() == [
+        "text,b,f,d,t,p,l,s,n,m,emotion",
+        'a,true,nan,2024-01-02,2024-01-02 03:00:00.000Z,1.50,"[1, null]",'
+        f'"{{""x"": ""/w=="", ""y"": ""2024-01-02""}}",,"[[""k"", 1.5]]",{emotion("a")}',
+        ",,,,,,,,,,",
+        '"",false,inf,0001-01-01,,0.00,[],"{""x"": null, ""y"": null}",,[],',
+    ]
+    score(source, tmp_path / "out.jsonl", columns=("emotion",))
+    first, _, last = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    assert first == {
+        "text": "a", "b": True, "f": None, "d": "2024-01-02", "t": "2024-01-02T03:00:00+00:00", "p": "1.50",
+        "l": [1, None], "s": {"x": "/w==", "y": "2024-01-02"}, "n": None, "m": [["k", 1.5]], "emotion": emotion("a"),
+    }  # fmt: skip
+    assert (last["text"], last["f"], last["emotion"]) == ("", None, None)
+
+
+def test_pandas_reads_what_pandas_wrote(tmp_path):
+    frame = pandas.DataFrame({"text": ["a", "b"], "n": [1, 2]}, index=[10, 20])
+    frame.to_parquet(tmp_path / "in.parquet")
+    score(tmp_path / "in.parquet", tmp_path / "out.parquet")
+    scored = pandas.read_parquet(tmp_path / "out.parquet")
+    pandas.testing.assert_frame_equal(scored[["text", "n"]], frame)
+
+
+def test_json_lines_get_the_types_of_their_values(tmp_path):
+    rows = [{"text": "a", "i": 1, "f": 1, "s": {"x": [1]}}, {"f": 0.5, "text": "b", "extra": True}]
+    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    score(tmp_path / "in.jsonl", tmp_path / "out.parquet", columns=("emotion",))
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == [
+        {"text": "a", "i": 1, "f": 1.0, "s": {"x": [1]}, "extra": None, "emotion": emotion("a")},
+        {"text": "b", "i": None, "f": 0.5, "s": None, "extra": True, "emotion": emotion("b")},
+    ]
+
+
+def test_files_of_a_folder_follow_one_another(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number, suffix in ((1, "csv"), (2, "csv.gz"), (3, "csv.zst")):
+        write(folder / f"{number}.{suffix}", [{"id": f"{number}-{i}", "text": f"t{i}"} for i in range(10)])
+    assert score(folder, tmp_path / "out.jsonl").rows == 30
+    assert [row["id"] for row in read(tmp_path / "out.jsonl")] == [f"{n}-{i}" for n in (1, 2, 3) for i in range(10)]
+
+
+def test_parquet_files_with_different_number_types_are_joined(tmp_path):
+    write_parquet(tmp_path / "1.parquet", {"n": pa.array([1], pa.int32()), "text": ["a"]})
+    write_parquet(tmp_path / "2.parquet", {"text": ["b"], "n": pa.array([0.5])})
+    score(f"{tmp_path}/[12].parquet", tmp_path / "out.parquet", columns=("emotion",))
+    assert [row["n"] for row in read(tmp_path / "out.parquet")] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [({"other": ["a"], "text": ["b"]}, "columns"), ({"n": ["a"], "text": ["b"]}, "different types")],
+)
+def test_files_that_do_not_go_together(tmp_path, second, words):
+    write_parquet(tmp_path / "1.parquet", {"n": [1], "text": ["a"]})
+    write_parquet(tmp_path / "2.parquet", second)
+    with pytest.raises(DataError, match=words):
+        score(f"{tmp_path}/*.parquet", tmp_path / "out.parquet")
+    assert not (tmp_path / "out.parquet.parts").exists()
+
+
+def test_csv_files_with_another_header(tmp_path):
+    (tmp_path / "1.csv").write_text("text,n\na,1\n")
+    (tmp_path / "2.csv").write_text("n,text\n1,a\n")
+    with pytest.raises(DataError, match=r"2\.csv has the columns"):
+        score(f"{tmp_path}/*.csv", tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl"])
+def test_a_file_without_a_header(tmp_path, target):
+    (tmp_path / "in.tsv").write_text("a\t1\nb\t2\n")
+    score(tmp_path / "in.tsv", tmp_path / f"out.{target}", text_column="0", columns=("emotion",))
+    expected = {
+        "csv": f"0,1,emotion\na,1,{emotion('a')}\nb,2,{emotion('b')}\n",
+        "jsonl": f'{{"0": "a", "1": "1", "emotion": "{emotion("a")}"}}\n'
+        f'{{"0": "b", "1": "2", "emotion": "{emotion("b")}"}}\n',
+    }
+    assert (tmp_path / f"out.{target}").read_text() == expected[target]
+    score(tmp_path / "in.tsv", tmp_path / "out.tsv", text_column="0", columns=("emotion",))
+    assert (tmp_path / "out.tsv").read_text() == f"a\t1\t{emotion('a')}\nb\t2\t{emotion('b')}\n"
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl", "parquet", "arrow", "csv.gz"])
+def test_a_table_without_rows(tmp_path, target):
+    (tmp_path / "in.csv").write_text("id,text\n")
+    assert score(tmp_path / "in.csv", tmp_path / f"out.{target}").rows == 0
+    assert read(tmp_path / f"out.{target}") == []
+    if target == "csv":
+        assert (tmp_path / "out.csv").read_text() == f"id,text,{','.join(ADDED)}\n"
+
+
+def test_one_row_a_sentence_in_every_text_format(tmp_path):
+    write(tmp_path / "in.jsonl", [{"id": 1, "text": "One. Two."}, {"id": 2, "text": None}])
+    options = {"long": "sentences", "sentence_rows": True, "columns": ("emotion",)}
+    summary = score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", **options)
+    assert (summary.rows_in, summary.rows, summary.without_text) == (2, 3, 1)
+    assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [(1, "One."), (1, "Two."), (2, None)]
+    score(tmp_path / "out.jsonl", tmp_path / "again.csv", **options | {"prefix": "p_"})
+    assert [row["p_emotion"] for row in read(tmp_path / "again.csv")] == [emotion("One."), emotion("Two."), ""]
+
+
+def test_big_files_pass_through_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("emoscope.scoring.lines.BLOCK", 1500)
+    monkeypatch.setattr("emoscope.scoring.lines._SLICE", 70)
+    rows = [{"id": str(i), "text": f"line {i}\nand\n\n, more {'x' * (i % 50)}"} for i in range(300)]
+    for name in ("csv", "jsonl", "csv.gz"):
+        score(write(tmp_path / f"in.{name}", rows), tmp_path / f"out.{name}")
+        assert [row["text"] for row in read(tmp_path / f"out.{name}")] == [row["text"] for row in rows]
+
+
+def test_pipes(tmp_path):
+    written = io.BytesIO()
+    content = gzip.compress("".join(f'{{"text": "{text}"}}\n' for text in texts(20)).encode())
+    summary = score(Stream(io.BytesIO(content), "jsonl.gz"), Stream(written, "csv"))
+    assert summary.rows == 20 and not written.closed
+    rows = list(csv.DictReader(io.StringIO(written.getvalue().decode())))
+    assert [row["text"] for row in rows] == texts(20)
+
+
+def test_arrow_through_a_pipe_is_a_stream(tmp_path):
+    table = pa.table({"text": texts(20)})
+    sent, received = io.BytesIO(), io.BytesIO()
+    with pa.ipc.new_stream(sent, table.schema) as writer:
+        writer.write_table(table, max_chunksize=6)
+    sent.seek(0)
+    score(Stream(sent, "arrow"), Stream(received, "arrow"))
+    scored = pa.ipc.open_stream(received.getvalue()).read_all()
+    assert scored.column("text").to_pylist() == texts(20)
+
+
+def test_rejected_rows_of_a_pipe_are_told_where_asked(tmp_path):
+    told = io.BytesIO()
+    summary = score(Stream(io.BytesIO(b"text\na\nb,c\n"), "csv"), Stream(io.BytesIO(), "csv", rejected=told))
+    assert summary.rejected == 1
+    assert json.loads(told.getvalue())["file"] == "standard input"
+    assert score(Stream(io.BytesIO(b"text\na\nb,c\n"), "csv"), Stream(io.BytesIO(), "csv")).rejected == 1
+
+
+def test_parquet_goes_into_a_pipe_but_does_not_come_out_of_one(tmp_path):
+    written = io.BytesIO()
+    score(Stream(io.BytesIO(b"text\na\n"), "csv"), Stream(written, "parquet"))
+    assert pq.read_table(pa.BufferReader(written.getvalue())).num_rows == 1
+    with pytest.raises(DataError, match="Parquet cannot be read from a pipe"):
+        score(Stream(io.BytesIO(), "parquet"), Stream(io.BytesIO(), "csv"))
+
+
+def test_addresses_in_and_out(tmp_path, monkeypatch):
+    import fsspec
+
+    monkeypatch.chdir(tmp_path)
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/tables/in.csv", b"text\na\nb,c\n")
+    summary = score("memory://tables/in.csv", "memory://tables/out.jsonl")
+    assert (summary.rows, summary.rejected) == (1, 1)
+    assert json.loads(memory.cat("/tables/out.jsonl"))["emotion"] == emotion("a")
+    assert json.loads(memory.cat("/tables/out.jsonl.rejected.jsonl"))["line"] == 3
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(DataError, match=r"memory://tables/out\.jsonl is there already"):
+        score("memory://tables/in.csv", "memory://tables/out.jsonl")
+
+
+def test_what_was_rejected_before_goes_with_what_was_written_before(tmp_path):
+    (tmp_path / "in.csv").write_text("text\na\nb,c\n")
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert len(rejected(tmp_path / "out.csv")) == 1
+    (tmp_path / "in.csv").write_text("text\na\n")
+    score(tmp_path / "in.csv", tmp_path / "out.csv", overwrite=True)
+    assert not (tmp_path / "out.csv.rejected.jsonl").exists()
