@@ -68,12 +68,12 @@ def batches(checkpoints: dict[str, Path]) -> dict[str, TokenBatch]:
 
 @pytest.fixture(scope="session")
 def sure_of() -> Callable[[Path], Examples]:
-    """Function: the texts of which a checkpoint is sure, labelled by itself."""
+    """Function: the texts of which a checkpoint is sure by a margin, labelled by itself."""
 
-    def examples(folder: Path) -> Examples:
+    def examples(folder: Path, margin: float = 0.1) -> Examples:
         opened = open_folder(folder)
         rows = EmotionClassifier.from_pretrained(folder).predict_proba(TEXTS)
-        clear = np.flatnonzero(margins(rows, opened.thresholds) > 0.1)
+        clear = np.flatnonzero(margins(rows, opened.thresholds) > margin)
         assert len(clear) > 20, "the model is sure of hardly any text"
         chosen = rows[clear]
         label_ids: Any = chosen >= 0.5 if opened.multi_label else chosen.argmax(axis=1)

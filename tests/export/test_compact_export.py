@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -13,8 +15,11 @@ from emoscope import EmotionClassifier
 from emoscope.cli import main
 from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad
 from emoscope.errors import ModelError
-from emoscope.export import exporter
+from emoscope.export import export, exporter
 from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
+from emoscope.model_folder import open_folder
+from emoscope.self_test import self_test
+from emoscope.tokenization import Tokenizer
 from emoscope.training import train
 from emoscope.training.config import CompactConfig
 
@@ -97,19 +102,20 @@ def test_graph_is_checked_and_holds_int8_vectors(model):
 
 def test_exported_folder_predicts_like_the_checkpoint(checkpoint, tmp_path):
     texts = tiny.examples("validation").texts
-    record = exporter.export_compact(checkpoint, tmp_path / "model", texts)
+    record = export(open_folder(checkpoint), tmp_path / "model", tiny.examples("validation"))
     classifier = EmotionClassifier.from_pretrained(tmp_path / "model")
     assert record["int8_vectors"].equal_labels == 1
     assert record["int8_vectors"].largest_difference < 1e-4
     source = load_checkpoint(checkpoint)
     reference = EmotionClassifier(
         source.labels.names,
-        classifier._tokenizer,
+        Tokenizer.from_file(source.tokenizer, max_length=source.max_length),
         CompactRuntime(with_int8_vectors(source.model)),
         text_form=lambda text: text,
         temperature=source.temperature,
     )
     np.testing.assert_allclose(classifier.predict_proba(texts), reference.predict_proba(texts), atol=1e-4)
+    assert self_test(tmp_path / "model").passed
 
 
 def test_the_gate_keeps_a_wrong_graph_from_being_written(checkpoint, tmp_path, monkeypatch):
@@ -119,27 +125,33 @@ def test_the_gate_keeps_a_wrong_graph_from_being_written(checkpoint, tmp_path, m
         return build_graph(spoilt)
 
     monkeypatch.setattr(exporter, "build_graph", wrong)
-    with pytest.raises(ModelError, match="nothing was written: graph and torch differ"):
-        exporter.export_compact(checkpoint, tmp_path / "model", tiny.examples("validation").texts)
+    with pytest.raises(ModelError, match="nothing was written: the int8 vectors graph and torch differ"):
+        export(open_folder(checkpoint), tmp_path / "model", tiny.examples("validation"))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_used_output_is_refused(checkpoint, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ModelError, match="not empty"):
-        exporter.export_compact(checkpoint, tmp_path, ["text"])
+        export(open_folder(checkpoint), tmp_path, tiny.examples("validation"))
     assert (tmp_path / "file").read_text() == "mine"
 
 
-@pytest.mark.parametrize("damage", ["config.json", "model.safetensors"])
-def test_a_damaged_checkpoint_is_one_line(checkpoint, tmp_path, capsys, damage):
-    import shutil
+def test_integers_are_not_for_a_compact_student(checkpoint, tmp_path):
+    with pytest.raises(ModelError, match="whose vectors are int8 anyway; leave --quantize out"):
+        export(open_folder(checkpoint), tmp_path / "model", tiny.examples("validation"), quantize=True)
 
+
+@pytest.mark.parametrize(
+    ("damage", "words"), [("config.json", "cannot be read"), ("model.safetensors", "no checkpoint can be read")]
+)
+def test_a_damaged_checkpoint_is_one_line(checkpoint, tmp_path, capsys, damage, words):
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     (copy / damage).write_bytes((copy / damage).read_bytes()[:40])
-    assert main(["export", str(copy), str(tmp_path / "out"), "--data", "nowhere/at/all"]) == 1
+    (tmp_path / "data.txt").write_text("i feel happy;joy\n")
+    assert main(["export", str(copy), str(tmp_path / "out"), "--data", str(tmp_path / "data.txt")]) == 1
     error = capsys.readouterr().err
-    assert "no checkpoint can be read" in error and error.count("\n") == 1
+    assert words in error and error.count("\n") == 1
 
 
 def test_commands_from_data_to_prediction(tmp_path, capsys):
