@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 BUYS = {
@@ -158,6 +158,22 @@ def _full_size() -> str:
     return _table("| family | parameters, millions | published | metrics in its card |", rows)
 
 
+def _explanation() -> str:
+    result = _result("explanation")
+    rows = [
+        _row(
+            f"`{name}`",
+            f"{method['deletion']:.3f}",
+            f"{method['deletion_to_random']:.2f}",
+            f"{method['insertion']:.3f}",
+            f"{method['insertion_to_random']:.2f}",
+            f"{method['texts_per_second_median']:,.0f}",
+        )
+        for name, method in (("loo", result["loo"]), ("shapley", result["shapley"]))
+    ]
+    return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -166,6 +182,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "minilm": _minilm,
     "comparison": _comparison,
     "full_size": _full_size,
+    "explanation": _explanation,
 }
 
 if __name__ == "__main__":
