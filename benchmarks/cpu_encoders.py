@@ -1,8 +1,9 @@
 """Full-size encoders on the CPU: strings in, probabilities out; ours and its peers side by side, in turns.
 
-The weights are random (speed does not depend on them); sizes are as published, and each family has a tokenizer of its own
-kind, trained on the texts given, so that a text has about as many tokens as with the published one. Every system scores
-texts of the same lengths, as many as it manages in --seconds. What fails is recorded as its error, and the rest goes on.
+The weights are random (speed does not depend on them); sizes are as published, and each family has a tokenizer of its
+own kind, trained on the texts given, so that a text has about as many tokens as with the published one. Every system
+scores texts of the same lengths, as many as it manages in --seconds. What fails is recorded as its error, and the rest
+goes on.
 
 Run: python benchmarks/cpu_encoders.py --data DIR [--family bert ...] [--infinity PYTHON]
 Dry run: python benchmarks/cpu_encoders.py --data DIR --family distilbert --texts 16 --rounds 1 --layers 1
