@@ -25,7 +25,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import onnxruntime
@@ -257,13 +257,8 @@ def _emoscope(folder: Path, examples: Examples, *, quantize: bool) -> Call:
 
     output = folder / ("int8" if quantize else "fp32")
     if not output.is_dir():
-        step = max(1, len(examples) // GATE_TEXTS)
-        export(
-            open_folder(folder / "checkpoint"),
-            output,
-            examples.subset(range(0, len(examples), step)),
-            quantize=quantize,
-        )
+        part = examples.subset(range(0, len(examples), max(1, len(examples) // GATE_TEXTS)))
+        export(open_folder(folder / "checkpoint"), output, part, quantize=quantize)
     return EmotionClassifier.from_pretrained(output).predict_proba
 
 
@@ -336,20 +331,23 @@ def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitSta
     if python is None:
         raise FileNotFoundError("no --infinity PYTHON given")
     command = [str(python), "-c", INFINITY, str(checkpoint.resolve()), engine, str(PEER_BATCH)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = stack.enter_context(subprocess.Popen(command, **pipes))
+    log = stack.enter_context((checkpoint.parent / "infinity.log").open("w+"))
+    process = stack.enter_context(
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+    )
     stack.callback(process.terminate)
-    return partial(_ask, process)
+    return partial(_ask, process, log)
 
 
-def _ask(process: subprocess.Popen[str], texts: Sequence[str]) -> None:
-    assert process.stdin and process.stdout and process.stderr
+def _ask(process: subprocess.Popen[str], log: IO[str], texts: Sequence[str]) -> None:
+    assert process.stdin and process.stdout
     process.stdin.write(json.dumps(list(texts)) + "\n")
     process.stdin.flush()
     while (line := process.stdout.readline()) and not line.startswith("scored"):
         pass  # what it prints while it starts
     if not line:
-        raise RuntimeError((process.stderr.read().strip() or "it ended").splitlines()[-1])
+        log.seek(0)
+        raise RuntimeError((log.read().strip() or "it ended").splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -146,6 +146,14 @@ def test_other_architectures_are_exported_too(prefix: str, settings: dict[str, A
     assert_equal(encoder_graph(model), model)
 
 
+def test_a_model_too_large_for_one_file_is_one_line(
+    checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emoscope.export.encoder_graph.LARGEST_FILE", 1000)
+    with pytest.raises(ModelError, match="weights take 0.0 GB, one ONNX file at most 2"):
+        encoder_graph(read_sequence_classifier(checkpoints["albert"], attn_implementation="eager"))
+
+
 def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     config = transformers.XLNetConfig(vocab_size=60, d_model=16, n_layer=1, n_head=2, d_inner=24, num_labels=3)
     with pytest.raises(ModelError, match="torch's exporter cannot take a 'xlnet' model") as caught:

@@ -27,8 +27,8 @@ first: {results}.
 KINDS = {
     "fp32": "`onnx/model.onnx` is this model in float32.",
     "int8": (
-        "`onnx/model_quantized.onnx` is this model in integers: weights of seven bits, inputs of products in eight "
-        "with a scale for each token, embeddings in eight with a scale for each row."
+        "`onnx/model_quantized.onnx` is this model in integers of eight bits: weights with a scale for each column, "
+        "their inputs with a scale for each token, word embeddings with a scale for each row."
     ),
 }
 

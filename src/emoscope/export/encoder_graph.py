@@ -19,6 +19,9 @@ from emoscope.quiet import quiet_loggers
 OPSET = 20
 """The first with an operator of its own for GELU."""
 
+LARGEST_FILE = 2**31 - 2**24
+"""Bytes of weights that one ONNX file holds, and some room for the rest."""
+
 
 def encoder_graph(model: Any) -> onnx.ModelProto:
     """The graph of a sequence classifier, its last layer trimmed where the model type is known.
@@ -31,8 +34,13 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
         (batch, length), padding at the end; output float32 `logits` (batch, labels).
 
     Raises:
-        ModelError: torch's exporter cannot take this architecture.
+        ModelError: torch's exporter cannot take this architecture, or it is too large for one ONNX file.
     """
+    if (size := sum(parameter.nbytes for parameter in model.parameters())) > LARGEST_FILE:
+        raise ModelError(
+            f"the model's weights take {size / 1e9:.1f} GB, one ONNX file at most 2; it runs as a checkpoint: "
+            "--model CHECKPOINT"
+        )
     inputs = _example(model)
     axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:

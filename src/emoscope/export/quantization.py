@@ -1,9 +1,9 @@
 """How an encoder's products become integers of eight bits, fitted to texts.
 
-Weights have seven bits and a scale for each column. Inputs have eight and, in the graph, a scale for each token; what
-is fitted of them is a factor for each entry, and one zero point for all tokens, which leaves both signs room in
-proportion (a GELU's output has hardly any negative values). Attention between tokens, norms and activations stay in
-float32, and so does the last product, the labels'.
+Weights have a scale for each column. Inputs have, in the graph, a scale for each token; what is fitted of them is a
+factor for each entry, and one zero point for all tokens, which leaves both signs room in proportion (a GELU's output
+has hardly any negative values). Attention between tokens, norms and activations stay in float32, and so do the tables
+of positions and token types and the last product, the labels'.
 """
 
 from __future__ import annotations
