@@ -135,7 +135,7 @@ def test_albert_with_groups_of_several_layers_is_unrolled() -> None:
 
 @pytest.mark.parametrize(
     ("prefix", "settings"),
-    [("Electra", {"embedding_size": 8}), ("MPNet", {"max_position_embeddings": 514})],
+    [("Electra", {"embedding_size": 8}), ("MPNet", {"max_position_embeddings": 514, "output_hidden_states": True})],
     ids=["trimmed", "as it is"],
 )
 def test_other_architectures_are_exported_too(prefix: str, settings: dict[str, Any]) -> None:

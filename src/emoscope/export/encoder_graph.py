@@ -11,6 +11,7 @@ from typing import Any
 
 import onnx
 import torch
+from torch import Tensor, nn
 
 from emoscope.errors import ModelError
 from emoscope.export.trimming import trimmed
@@ -47,7 +48,7 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
         with warnings.catch_warnings(), quiet_loggers("torch.onnx", "torch.export", "onnxscript"):
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
-                trimmed(model),
+                _Logits(trimmed(model)),
                 kwargs=inputs,
                 input_names=list(inputs),
                 output_names=["logits"],
@@ -69,7 +70,20 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
     return graph
 
 
-def _example(model: Any) -> dict[str, torch.Tensor]:
+class _Logits(nn.Module):
+    """A sequence classifier without whatever else it returns."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask, **types).logits
+        return logits
+
+
+def _example(model: Any) -> dict[str, Tensor]:
     """Two rows of seven tokens, the second with padding: nothing that tracing could take for a constant."""
     ids = torch.full((2, 7), 3)
     mask = torch.ones_like(ids)
