@@ -107,7 +107,7 @@ def test_the_last_layer_sees_one_position(
 def test_trimming_is_exact_and_leaves_the_model_as_it_was(checkpoints: dict[str, Path], name: str) -> None:
     model = read_sequence_classifier(checkpoints[name], attn_implementation="eager")
     before = copy.deepcopy(model)
-    shorter = trimmed(model)
+    shorter, _another = trimmed(model), trimmed(model)
     ids = torch.randint(5, 100, (4, 11), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(ids)
     mask[1:3, 6:] = 0

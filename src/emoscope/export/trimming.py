@@ -39,19 +39,22 @@ def trimmed(model: Any) -> Any:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    model, attention = deepcopy(model), _Attention()
-    AttentionInterface.register(ATTENTION, attention)
+    model = deepcopy(model)
+    AttentionInterface.register(ATTENTION, _ATTENTION)
     AttentionMaskInterface.register(ATTENTION, eager_mask)
     model.set_attn_implementation(ATTENTION)
     layers = model.base_model.get_submodule(path)
     if model.config.model_type == "albert":
         layers = _unroll(model.base_model.encoder)
-    layers[-1] = _FirstPosition(layers[-1], attention)
+    layers[-1] = _FirstPosition(layers[-1])
     return model
 
 
 class _Attention:
-    """Softmax attention under the interface of `transformers`; `keep` and `kept` are for the last layer."""
+    """Softmax attention under the interface of `transformers`, which has one for all models of a name.
+
+    While `keep` is set it keeps the keys and values that it is given; the call after that attends to those.
+    """
 
     def __init__(self) -> None:
         self.keep = False
@@ -79,18 +82,20 @@ class _Attention:
         return (scores.softmax(dim=-1) @ value).transpose(1, 2).contiguous(), None
 
 
+_ATTENTION = _Attention()
+
+
 class _FirstPosition(nn.Module):
     """A layer's states of the first position, (rows, 1, size), from those of all before it."""
 
-    def __init__(self, layer: nn.Module, attention: _Attention) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
         self.layer = layer
-        self.attention = attention
 
     def forward(self, hidden_states: Tensor, *arguments: Any, **settings: Any) -> Tensor:
-        self.attention.keep = True
+        _ATTENTION.keep = True
         self.layer(hidden_states, *arguments, **settings)
-        self.attention.keep = False
+        _ATTENTION.keep = False
         states: Tensor = self.layer(hidden_states[:, :1], *arguments, **settings)
         return states
 
