@@ -53,7 +53,7 @@ def trimmed(model: Any) -> Any:
 class _Attention:
     """Softmax attention under the interface of `transformers`, which has one for all models of a name.
 
-    While `keep` is set it keeps the keys and values that it is given; the call after that attends to those.
+    While `keep` is set it keeps the keys and values that it is given; what has been kept, later calls attend to.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class _Attention:
         if self.keep:
             self.kept = key, value
         elif self.kept is not None:
-            (key, value), self.kept = self.kept, None
+            key, value = self.kept
         scores = query @ key.transpose(2, 3) * scaling
         if attention_mask is not None:
             scores = scores + attention_mask[:, :, : query.shape[2]]
@@ -93,10 +93,13 @@ class _FirstPosition(nn.Module):
         self.layer = layer
 
     def forward(self, hidden_states: Tensor, *arguments: Any, **settings: Any) -> Tensor:
-        _ATTENTION.keep = True
-        self.layer(hidden_states, *arguments, **settings)
-        _ATTENTION.keep = False
-        states: Tensor = self.layer(hidden_states[:, :1], *arguments, **settings)
+        try:
+            _ATTENTION.keep = True
+            self.layer(hidden_states, *arguments, **settings)
+            _ATTENTION.keep = False
+            states: Tensor = self.layer(hidden_states[:, :1], *arguments, **settings)
+        finally:
+            _ATTENTION.keep, _ATTENTION.kept = False, None
         return states
 
 
