@@ -54,7 +54,7 @@ $(VENV)/.base: pyproject.toml
 
 $(VENV)/.test: $(VENV)/.base constraints.txt
 	$(PIP) install 'pip>=25.1'
-	$(PIP) install -e '.[all]' --group test -c constraints.txt
+	$(PIP) install -e '.[all]' --group test --group docs -c constraints.txt
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test

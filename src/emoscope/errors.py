@@ -46,11 +46,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "audit": ("sklearn", "cleanlab", "datasketch"),
     "score": ("pyarrow", "fsspec", "tqdm"),
+    "ray": ("pyarrow", "fsspec", "tqdm", "ray"),
+    "serve": ("starlette", "uvicorn", "httptools", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),
     "compact": ("torch", "safetensors"),
     "export": ("torch", "transformers", "safetensors", "onnx", "onnxscript"),
-    "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm"),
+    "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm", "captum"),
 }
 
 
