@@ -34,7 +34,7 @@ class Metrics(Observer):
 
     def __init__(self) -> None:
         """Everything at zero."""
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = registry = CollectorRegistry()
         if not os.environ.get(FOLDER_VARIABLE):
             ProcessCollector(registry=registry)
