@@ -185,6 +185,7 @@ def _summary(rates: dict[str, list[float]], flops: float, ceiling: float) -> dic
         "ratio_to_best_pipeline": {system: rate / best for system, rate in median.items()} if best else None,
         "flops_a_text": flops,
         "bound": ceiling / flops,
+        "bound_to_best_pipeline": ceiling / flops / best if best else None,
         "share_of_bound": {system: rate * flops / ceiling for system, rate in median.items() if "int8" not in system},
     }
 
