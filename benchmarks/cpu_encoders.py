@@ -33,6 +33,7 @@ import tokenizers
 import torch
 from tokenizers import pre_tokenizers
 from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import UnigramTrainer
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast, pipeline
 
 import record
@@ -88,6 +89,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; validation is scored")
     parser.add_argument("--family", nargs="+", default=list(CONFIGS), choices=CONFIGS)
+    parser.add_argument("--systems", nargs="+", default=[""], metavar="NAME", help="those that begin so; default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a call; it sets how many texts each scores")
     parser.add_argument("--texts", type=int, help="of every call, instead")
     parser.add_argument("--rounds", type=int, default=3)
@@ -111,6 +113,8 @@ def _family(
     errors: dict[str, str] = {}
     calls: dict[str, tuple[Call, list[str]]] = {}
     for system, build in _systems(folder, validation, args, stack).items():
+        if not system.startswith(tuple(args.systems)):
+            continue
         try:
             call = build()
             call(_spread(validation.texts, 8))
@@ -233,15 +237,15 @@ def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | Non
 
 def _tokenizer(family: Any, texts: Sequence[str], size: int) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer.from_str(family.vocabulary()[0].to_str())
-    trainer = tokenizer.model.get_trainer()
-    trainer.vocab_size, trainer.show_progress = size, False
     special = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+    trainer = tokenizer.model.get_trainer()
     if family.name == "roberta":
         special = ["cls_token", "pad_token", "sep_token", "unk_token", "mask_token"]
         trainer.initial_alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer.special_tokens = [family.tokens[token] for token in special]
     if family.name == "albert":
-        trainer.unk_token = family.tokens["unk_token"]
+        trainer = UnigramTrainer(unk_token=family.tokens["unk_token"])
+    trainer.vocab_size, trainer.show_progress = size, False
+    trainer.special_tokens = [family.tokens[token] for token in special]
     tokenizer.train_from_iterator(texts, trainer)
     before, after = family.tokens["cls_token"], family.tokens["sep_token"]
     ids = [(token, tokenizer.token_to_id(token)) for token in (before, after)]
