@@ -25,6 +25,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any
 
 import numpy as np
@@ -49,6 +50,7 @@ PEER_BATCH = 32
 PIPELINE_BATCHES = (1, 8, 32)
 FEWEST_TEXTS = 64
 GATE_TEXTS = 256
+LONGEST_ANSWER = 60.0
 
 INFINITY = """
 import asyncio, json, sys
@@ -229,7 +231,10 @@ def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | Non
     if layers:
         config.num_hidden_layers = layers
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **family.tokens).save_pretrained(folder)
+    inputs = ["input_ids", "attention_mask"]
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=512, model_input_names=inputs, **family.tokens
+    ).save_pretrained(folder)
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}  # a name that transformers 4 knows too
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -346,10 +351,13 @@ def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitSta
 
 def _ask(process: subprocess.Popen[str], log: IO[str], texts: Sequence[str]) -> None:
     assert process.stdin and process.stdout
+    watchdog = Timer(LONGEST_ANSWER, process.kill)  # where its worker fails, it answers nothing at all
+    watchdog.start()
     process.stdin.write(json.dumps(list(texts)) + "\n")
     process.stdin.flush()
     while (line := process.stdout.readline()) and not line.startswith("scored"):
         pass  # what it prints while it starts
+    watchdog.cancel()
     if not line:
         log.seek(0)
         raise RuntimeError((log.read().strip() or "it ended").splitlines()[-1])
