@@ -17,6 +17,7 @@ from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, res
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
+from emoscope.timeline import Timeline, timeline
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
@@ -184,6 +185,14 @@ class EmotionClassifier:
         """
         texts = _check(texts)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+
+    def timeline(self, texts: Sequence[str]) -> list[Timeline]:
+        """The emotions of each text sentence by sentence, and of the whole by them; see `emoscope.timeline`.
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        return timeline(self, _check(texts))
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
         """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.markup import escaped
 from emoscope.text import normalize
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ _WORD = re.compile(
     rf"|{_HAN_AND_KANA}"
     rf"|[#@]?{_LETTERS}(?:['`´‘’‛ʼ′＇]{_LETTERS})*"
 )
-_NOT_FOR_HTML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Masks = NDArray[np.bool_]
 """Which words each variant of a text keeps, bool (variants, words)."""
@@ -291,7 +291,7 @@ def _ambiguous(
 
 
 def _html_piece(piece: str, share: float) -> str:
-    shown = escape(_NOT_FOR_HTML.sub("\ufffd", piece))
+    shown = escaped(piece)
     if abs(share) < 0.02:
         return shown
     colour = "46,160,67" if share > 0 else "248,81,73"

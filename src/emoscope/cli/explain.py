@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.output import write_whole
+from emoscope.cli.output import page, printable, write_whole
 
 if TYPE_CHECKING:
     from emoscope.explanation import Explanation
@@ -36,21 +36,6 @@ LONGEST = 40
 STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
 """From which share of the largest weight a word has which ANSI style, beside its colour."""
 FOR, AGAINST = 32, 31
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>emoscope explain</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }}
-p {{ white-space: pre-wrap; overflow-wrap: anywhere }}
-mark {{ border-radius: 0.2em }}
-</style>
-{explanations}
-</html>
-"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
     explanations = EmotionClassifier.from_pretrained(args.model).explain(args.texts, method=args.method)
     if args.html:
-        write_whole(args.html, PAGE.format(explanations="\n".join(each._repr_html_() for each in explanations)))
+        write_whole(args.html, page("emoscope explain", (each._repr_html_() for each in explanations)))
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json
@@ -85,10 +70,10 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its strongest words and what is ambiguous."""
-    strongest = [(_printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
+    strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [
-        "".join(_styled(_printable(piece), share) for piece, share in explanation.pieces()),
+        "".join(_styled(printable(piece), share) for piece, share in explanation.pieces()),
         f"  {explanation.label} {explanation.score:.1%}",
         *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
         *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
@@ -101,7 +86,3 @@ def _styled(piece: str, share: float) -> str:
     if style is None or "NO_COLOR" in os.environ:
         return piece
     return f"\x1b[{style};{FOR if share > 0 else AGAINST}m{piece}\x1b[0m"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

@@ -32,8 +32,8 @@ class Scoring:
         text_column: name of the column of the texts.
         columns: which columns are added, of "emotion", "emotion_score" and the labels; None for all.
         prefix: stands before the name of each added column.
-        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" takes the mean of its
-            sentences' probabilities; "truncate" reads its first 2,000 characters.
+        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" combines those of its
+            sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
         sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
         part_rows: rows scored, and kept in case of a crash, at once: fewer for a slow model.
 
@@ -127,7 +127,7 @@ class Scorer:
         shape = len(texts), len(self._labels)
         if not texts:
             return np.zeros(shape, np.float32)
-        scored = LONG[self._scoring.long](self._classifier.predict_proba, texts)
+        scored = LONG[self._scoring.long](self._classifier, texts)
         if scored.shape != shape:
             raise ModelError(f"the model returned probabilities of shape {scored.shape}, expected {shape}")
         return scored
