@@ -97,9 +97,11 @@ class Explanation:
         text: the text as it was given.
         label: the label with the highest score, of a multi-label model too.
         score: its probability.
-        method: "loo" or "shapley".
+        method: "loo", "shapley" or "integrated-gradients".
         words: every word, in the order of the text.
         ambiguous: the deciding word, where it is one that the training data uses for two labels; else None.
+        completeness_error: of integrated gradients, how far the sum over all tokens, those outside words included, is
+            from what they add to the probability; None of other methods.
     """
 
     text: str
@@ -108,6 +110,7 @@ class Explanation:
     method: str
     words: tuple[WordWeight, ...]
     ambiguous: AmbiguousWord | None = None
+    completeness_error: float | None = None
 
     def strongest(self, count: int) -> list[WordWeight]:
         """The words that moved the label most, for or against it, the strongest first."""
@@ -176,7 +179,7 @@ def explain(
                 float(whole[label]),
                 method,
                 words.weighted(weights[:, label].tolist()),
-                _ambiguous(words, np.abs(weights).sum(axis=1) / 2, ambiguous_keywords or {}),
+                ambiguous_word(words, np.abs(weights).sum(axis=1) / 2, ambiguous_keywords or {}),
             )
         )
     return explanations
@@ -279,7 +282,7 @@ def _batches(variants: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _ambiguous(
+def ambiguous_word(
     words: Words, moved: NDArray[np.float64], shares: Mapping[str, Mapping[str, float]]
 ) -> AmbiguousWord | None:
     """The word that moved most probability between labels, float64 (words,), if it decides and is in the table."""

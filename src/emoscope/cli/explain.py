@@ -3,9 +3,11 @@
 On a terminal the text with its words shaded (green for the label, red against it) and the strongest of them; else one
 JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "method": "loo",
-   "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null}
+   "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null, ...}
 A weight is what the word adds to the probability of the label: of "loo", what is lost when it alone is left out; of
-"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long.
+"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long;
+of "integrated-gradients", what its tokens add on the way from no words to the text, by the gradients of a checkpoint
+(extra: train). "ambiguous" and "completeness_error" (of gradients) are null where they do not apply.
 A word that the training data uses for two labels about evenly is named, if it is the one that decides.
 
 examples:
@@ -44,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
-    parser.add_argument("--method", default="loo", choices=("loo", "shapley"), help="default: loo")
+    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    parser.add_argument(
+        "--method", default="loo", choices=("loo", "shapley", "integrated-gradients"), help="default: loo"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the shaded texts instead")
 
@@ -53,7 +58,9 @@ def run(args: argparse.Namespace) -> int:
     """Explain, and print or write."""
     from emoscope.classifier import EmotionClassifier
 
-    explanations = EmotionClassifier.from_pretrained(args.model).explain(args.texts, method=args.method)
+    explanations = EmotionClassifier.from_pretrained(args.model, device=args.device).explain(
+        args.texts, method=args.method
+    )
     if args.html:
         write_whole(args.html, page("emoscope explain", (each._repr_html_() for each in explanations)))
         if not args.json:
