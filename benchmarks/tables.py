@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 BUYS = {
@@ -187,6 +187,16 @@ def _explanation() -> str:
     return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
 
 
+def _long_texts() -> str:
+    measured = _result("long_texts")["measured"]
+    rows = []
+    for rule, kinds in measured.items():
+        comments, *spliced = kinds.values()
+        means = {metric: sum(kind[metric] for kind in spliced) / len(spliced) for metric in comments}
+        rows.append(_row(rule, *(f"{part[metric]:.3f}" for part in (comments, means) for metric in comments)))
+    return _table("| rule | comments: accuracy | log loss | ECE | spliced: accuracy | log loss | ECE |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -197,6 +207,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "full_size": _full_size,
     "explanation": _explanation,
     "cpu_encoders": _cpu_encoders,
+    "long_texts": _long_texts,
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, res
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
+from emoscope.timeline import Timeline, timeline
+from emoscope.token_weights import BASELINES, INTEGRATED_GRADIENTS, WeighTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
@@ -69,6 +72,7 @@ class EmotionClassifier:
         parameters: int | None = None,
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
+        weigh_tokens: Callable[[], WeighTokens] | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -83,6 +87,7 @@ class EmotionClassifier:
             processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
                 and that several threads may ask; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
+            weigh_tokens: loads what takes gradients, when it is first needed; None for a model without.
         """
         self.labels = labels
         self.thresholds = thresholds
@@ -92,6 +97,7 @@ class EmotionClassifier:
         self._processes = EncodeProcesses(self._encode, processes) if processes else None
         self._runtime = runtime
         self._temperature = temperature
+        self._weigh_tokens = weigh_tokens
 
     @classmethod
     def from_pretrained(
@@ -131,6 +137,7 @@ class EmotionClassifier:
             parameters=parameters,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
+            weigh_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
         )
 
     @property
@@ -175,15 +182,33 @@ class EmotionClassifier:
 
         Args:
             texts: any number of texts of any length.
-            method: "loo" (each word left out alone), or "shapley" (words in random orders; slower, more faithful).
+            method: "loo" (each word left out alone), "shapley" (words in random orders; slower, more faithful), or,
+                of a checkpoint, "integrated-gradients" (extra "train").
             seed: of the random orders.
 
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
             ValueError: no such method.
+            ModelError: the model has no weights to take gradients of.
+            MissingExtraError: gradients without the extra "train".
         """
         texts = _check(texts)
+        if method == INTEGRATED_GRADIENTS:
+            if self._weigh_tokens is None:
+                raise ModelError(
+                    "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
+                    "alone; give the checkpoint, or use method 'loo' or 'shapley'"
+                )
+            return explain_by_tokens(self, texts, self._encode, self._weigh_tokens(), self.ambiguous_keywords)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+
+    def timeline(self, texts: Sequence[str]) -> list[Timeline]:
+        """The emotions of each text sentence by sentence, and of the whole by them; see `emoscope.timeline`.
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        return timeline(self, _check(texts))
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
         """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.
@@ -236,6 +261,24 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None) -> tuple[Runti
 
     model = read_model(folder.path, device=device, dtype=dtype)
     return model, model.parameters
+
+
+def _gradients(folder: ModelFolder, device: str) -> WeighTokens:
+    """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
+    from emoscope.torch_runtime import IntegratedGradients
+
+    tokenizer, manifest = _tokenizer(folder), folder.manifest
+    baseline = tokenizer.first_id(BASELINES)
+    if baseline is None:
+        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} to stand for no word")
+    return IntegratedGradients.read(
+        folder.path,
+        baseline=baseline,
+        specials=tokenizer.specials,
+        temperature=manifest.temperature,
+        multi_label=folder.multi_label,
+        device=device,
+    )
 
 
 def _tokenizer(folder: ModelFolder) -> Tokenizer:
