@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST = float(np.finfo(np.float32).tiny)
-"""Probabilities count as at least this, so that their logarithms are finite."""
+from emoscope.calibration import LEAST
 
 
 @dataclass(frozen=True)

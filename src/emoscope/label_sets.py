@@ -81,14 +81,19 @@ def fit_label_sets(probabilities: NDArray[Any], label_ids: NDArray[np.int64], la
     Raises:
         DataError: a label has no row.
     """
-    own = [np.sort(probabilities[label_ids == label, label].astype(np.float64)) for label in range(len(labels))]
-    if missing := [name for name, scores in zip(labels, own, strict=True) if not len(scores)]:
+    if missing := [name for label, name in enumerate(labels) if label not in label_ids]:
         raise DataError(f"no row has the label {', '.join(missing)}; label sets need held-out rows of every label")
-    return LabelSets({percent: tuple(_threshold(scores, percent) for scores in own) for percent in PERCENTS})
+    return LabelSets({percent: thresholds_of(probabilities, label_ids, percent) for percent in PERCENTS})
+
+
+def thresholds_of(probabilities: NDArray[Any], label_ids: NDArray[np.int64], percent: int) -> tuple[float, ...]:
+    """Thresholds of one coverage, as `fit_label_sets` has them; 0 of a label without rows."""
+    own = (probabilities[label_ids == label, label] for label in range(probabilities.shape[1]))
+    return tuple(_threshold(np.sort(scores.astype(np.float64)), percent) for scores in own)
 
 
 def _threshold(scores: NDArray[np.float64], percent: int) -> float:
-    """The probability of the last row left out, rounded down so that the row itself is in."""
+    """The j-th lowest score, rounded down so that its own row is in."""
     rank = (len(scores) + 1) * (100 - percent) // 100
     return math.floor(scores[rank - 1] * 10**DIGITS) / 10**DIGITS if rank else 0.0
 

@@ -233,8 +233,10 @@ def _are_shares(keywords: Any) -> bool:
 def write_manifest(path: Path, **values: Any) -> None:
     """Write `emoscope.json` with the checksum of every other file of the folder but the card, which people edit."""
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, "README.md")}
-    (path / MANIFEST).write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
+    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, f"{MANIFEST}.partial", "README.md")}
+    partial = path / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
+    partial.replace(path / MANIFEST)
 
 
 def resolve(

@@ -75,7 +75,10 @@ class Prediction:
     def _repr_html_(self) -> str:
         """Bars, for notebooks."""
         rows = "".join(_html_bar(name, score, name == self.label) for name, score in self.scores.items())
-        return f'<table style="border-collapse:collapse">{rows}</table>'
+        unclear = (
+            '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.clear is False else ""
+        )
+        return f'<table style="border-collapse:collapse">{rows}{unclear}</table>'
 
 
 def _html_bar(name: str, score: float, top: bool) -> str:
