@@ -25,6 +25,9 @@ from emoscope.errors import DataError
 PERCENTS = range(50, 100)
 """Coverages that thresholds are fitted for, in percent."""
 DIGITS = 6
+"""Of a threshold that is written."""
+ROUNDING = 1e-9
+"""By how much a coverage in percent may be off: 100 * 0.57 is more than 57."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,9 @@ class LabelSets:
             ValueError: the coverage is below or above those that are stored.
         """
         low, high = min(self.thresholds), max(self.thresholds)
-        percent = math.ceil(100 * coverage - 1e-9) if math.isfinite(coverage) else 0
-        if 100 * coverage < low - 1e-9 or percent > high:
+        if not low - ROUNDING <= 100 * coverage <= high + ROUNDING:
             raise ValueError(f"coverage must be from {low / 100} to {high / 100}, got {coverage!r}")
-        return self.thresholds[min(stored for stored in self.thresholds if stored >= percent)]
+        return self.thresholds[min(percent for percent in self.thresholds if percent >= 100 * coverage - ROUNDING)]
 
     def sets(self, probabilities: NDArray[Any], coverage: float) -> NDArray[np.bool_]:
         """Which labels are in the set of each row.
