@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibration import probabilities
+from emoscope.clearness import Clearness
 from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
+from emoscope.label_sets import LabelSets
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
@@ -73,6 +75,8 @@ class EmotionClassifier:
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
         weigh_tokens: Callable[[], WeighTokens] | None = None,
+        label_sets: LabelSets | None = None,
+        clearness: Clearness | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -88,6 +92,8 @@ class EmotionClassifier:
                 and that several threads may ask; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
             weigh_tokens: loads what takes gradients, when it is first needed; None for a model without.
+            label_sets: of a calibrated model, what the sets of labels are made with.
+            clearness: of a calibrated model, what tells texts without a clear emotion.
         """
         self.labels = labels
         self.thresholds = thresholds
@@ -98,6 +104,8 @@ class EmotionClassifier:
         self._runtime = runtime
         self._temperature = temperature
         self._weigh_tokens = weigh_tokens
+        self._label_sets = label_sets
+        self._clearness = clearness
 
     @classmethod
     def from_pretrained(
@@ -138,6 +146,8 @@ class EmotionClassifier:
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
             weigh_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
+            label_sets=folder.label_sets,
+            clearness=folder.clearness,
         )
 
     @property
@@ -151,8 +161,16 @@ class EmotionClassifier:
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
-        rows = self.predict_proba(texts).tolist()
-        return [Prediction.from_scores(dict(zip(self.labels, row, strict=True)), self.thresholds) for row in rows]
+        texts = _check(texts)
+        rows = self.predict_proba(texts)
+        clear = self.clear(texts, rows)
+        each = [None] * len(texts) if clear is None else clear.tolist()
+        return [
+            Prediction.from_scores(
+                dict(zip(self.labels, row, strict=True)), self.thresholds, clear=is_clear, label_sets=self._label_sets
+            )
+            for row, is_clear in zip(rows.tolist(), each, strict=True)
+        ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.
@@ -176,6 +194,35 @@ class EmotionClassifier:
             result[done : done + len(rows)] = rows
             done += len(rows)
         return result
+
+    def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """For each text the labels that hold the truth in a share of cases; see `Prediction.labels_at`.
+
+        Args:
+            probabilities: (texts, labels), from `predict_proba`.
+            coverage: from 0.5 to 0.99.
+
+        Returns:
+            bool (texts, labels), a row perhaps all false; None where the model has no label sets.
+
+        Raises:
+            ValueError: the coverage is out of range.
+        """
+        return None if self._label_sets is None else self._label_sets.sets(probabilities, coverage)
+
+    def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each text shows an emotion clearly; a blank one does not.
+
+        Args:
+            texts: the texts.
+            probabilities: (texts, labels), what `predict_proba` gave for them.
+
+        Returns:
+            bool (texts,); None where the model cannot tell.
+        """
+        if self._clearness is None:
+            return None
+        return self._clearness.clear(probabilities) & np.array([bool(text.strip()) for text in texts], np.bool_)
 
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
         """How much each word moved the label of its text; see `emoscope.explanation.explain`.
