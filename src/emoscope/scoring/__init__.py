@@ -11,8 +11,8 @@ from emoscope.errors import require_extra
 require_extra("score")
 
 from emoscope.scoring.core import Scorer, Scoring, score_batches
-from emoscope.scoring.job import Job, Summary, score_table
+from emoscope.scoring.job import Job, Report, Summary, score_table
 from emoscope.scoring.pipeline import Progress
 from emoscope.scoring.sources import Stream
 
-__all__ = ["Job", "Progress", "Scorer", "Scoring", "Stream", "Summary", "score_batches", "score_table"]
+__all__ = ["Job", "Progress", "Report", "Scorer", "Scoring", "Stream", "Summary", "score_batches", "score_table"]
