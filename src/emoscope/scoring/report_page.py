@@ -36,7 +36,8 @@ h3 { font-size: .95rem; margin: 1rem 0 0; }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 th.bar, td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
 .chart { margin-top: .8rem; }
-td.text { width: 100%; min-width: 14rem; }
+td.text { width: 100%; }
+@media (max-width: 40rem) { .wide { display: none; } }
 """
     + "".join(f".s{i} {{ fill: var(--s{i}); background: var(--s{i}); }}\n" for i in range(MOST_COLOURS + 1))
     + charts.STYLE
@@ -111,19 +112,21 @@ def _key(colour: int) -> str:
 
 def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     scored = overview.confidence.sum()
-    yield "<p>The label with the highest probability. To the right: of its rows, how many are that sure.</p>"
-    heads = "".join(f'<th class="figure">{head}</th>' for head in ("share", "rows", "90 % or more", "under 50 %"))
-    yield f'<table><tr><th>label</th><th class="bar"></th>{heads}</tr>'
+    most = overview.confidence.sum(axis=1).max()
+    yield "<p>The label with the highest probability, its rows, and how many of these are how sure.</p>"
+    yield '<table><tr><th>label</th><th class="bar"></th><th class="figure">share</th><th class="figure">rows</th>'
+    yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
         rows = bins.sum()
-        share = rows / scored
-        bar = f'<rect class="s{colour}" width="{share:.2%}" height="14" rx="2"/>'
-        figures = [f"{share:.2%}", f"{rows:,}"]
-        figures += [f"{part.sum() / rows:.1%}" if rows else "" for part in (bins[BINS * 9 // 10 :], bins[: BINS // 2])]
-        cells = "".join(f'<td class="figure">{figure}</td>' for figure in figures)
+        bar = f'<rect class="s{colour}" width="{rows / most:.2%}" height="14" rx="2"/>'
+        sure, unsure = (
+            f"{part.sum() / rows:.1%}" if rows else "" for part in (bins[BINS * 9 // 10 :], bins[: BINS // 2])
+        )
         yield (
             f'<tr><td class="short">{_key(colour)}{escape(name)}</td>'
-            f'<td class="bar"><svg aria-hidden="true" height="14">{bar}</svg></td>{cells}</tr>'
+            f'<td class="bar"><svg aria-hidden="true" height="14">{bar}</svg></td>'
+            f'<td class="figure">{rows / scored:.2%}</td><td class="figure">{rows:,}</td>'
+            f'<td class="figure wide">{sure}</td><td class="figure wide">{unsure}</td></tr>'
         )
     yield "</table>"
 
@@ -226,11 +229,11 @@ def _legend(names: Sequence[tuple[int, str]]) -> Iterator[str]:
 
 def _examples(title: str, examples: Sequence[Example]) -> Iterator[str]:
     yield f"<h3>{title}</h3><table>"
-    yield '<tr><th class="figure">score</th><th>then</th><th class="figure">row</th><th>text</th></tr>'
+    yield '<tr><th class="figure">score</th><th class="wide">then</th><th class="figure">row</th><th>text</th></tr>'
     for example in examples:
         then = "" if example.second is None else f"{escape(example.second)} {example.second_score:.1%}"
         yield (
-            f'<tr><td class="figure">{example.score:.1%}</td><td class="short">{then}</td>'
+            f'<tr><td class="figure">{example.score:.1%}</td><td class="short wide">{then}</td>'
             f'<td class="figure">{example.row:,}</td><td class="text" dir="auto">{escape(example.text)}</td></tr>'
         )
     yield "</table>"
