@@ -113,7 +113,7 @@ def _key(colour: int) -> str:
 def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     scored = overview.confidence.sum()
     most = overview.confidence.sum(axis=1).max()
-    yield "<p>The label with the highest probability, its rows, and how many of these are how sure.</p>"
+    yield "<p>How often each label has the highest probability, and how sure of it the model is.</p>"
     yield '<table><tr><th>label</th><th class="bar"></th><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
@@ -179,7 +179,7 @@ def _left_out(course: Course, without: int) -> str:
 def _time_ticks(course: Course) -> list[tuple[float, str]]:
     count = len(course.starts)
     step = -(-count // _TICKS)
-    return [((i + 0.5) * 100 / count, course.starts[i].replace("T", " ")) for i in range(0, count, step)]
+    return [((i + 0.5) * 100 / count, course.starts[i]) for i in range(0, count, step)]
 
 
 def _time_table(course: Course, shares: NDArray[np.float64], names: Sequence[tuple[int, str]]) -> Iterator[str]:
@@ -189,7 +189,7 @@ def _time_table(course: Course, shares: NDArray[np.float64], names: Sequence[tup
     for start, row, rows in zip(course.starts, shares, course.rows.sum(axis=1).tolist(), strict=True):
         cells = "".join(f'<td class="figure">{share:.1%}</td>' for share in row.tolist()) if rows else ""
         empty = "" if rows else f'<td colspan="{len(names)}"></td>'
-        yield f'<tr><td class="short">{start.replace("T", " ")}</td>{cells}{empty}<td class="figure">{rows:,}</td></tr>'
+        yield f'<tr><td class="short">{start}</td>{cells}{empty}<td class="figure">{rows:,}</td></tr>'
     yield "</table></details>"
 
 

@@ -55,12 +55,10 @@ class Unit:
         return (numbers + self.offset) // self.size
 
     def starts(self, numbers: NDArray[np.int64]) -> list[str]:
-        """When periods begin, in ISO form."""
-        starts: list[str] = np.datetime_as_string(self._times(numbers)).tolist()
-        return starts
-
-    def _times(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
-        return (numbers * self.size - self.offset).astype(f"M8[{self.step}]")
+        """When periods begin: "2024", "2024-05", "2024-05-06" or "2024-05-06 07:08"."""
+        times = (numbers * self.size - self.offset).astype(f"M8[{self.step}]")
+        starts = np.datetime_as_string(times, unit="m" if self.step == "h" else self.step)
+        return [start.replace("T", " ") for start in starts.tolist()]
 
 
 _UNITS = (
@@ -76,7 +74,7 @@ class Course:
 
     Attributes:
         unit: length of the periods, in words.
-        starts: when each begins, in ISO form; all periods from the first to the last.
+        starts: when each begins, as `Unit.starts` has it; all periods from the first to the last.
         rows: int64 (periods, labels).
         outside: rows before the first or after the last period, so few that they are left out.
     """
