@@ -14,7 +14,7 @@ from emoscope.errors import EmoscopeError
 
 COMMANDS = (
     *("predict", "explain", "timeline", "evaluate", "compare", "audit"),
-    *("train", "distill", "export", "calibrate", "score", "push"),
+    *("train", "distill", "export", "calibrate", "score", "serve", "push"),
 )
 
 EPILOG = """examples:
