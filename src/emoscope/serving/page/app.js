@@ -1,8 +1,8 @@
 // The page: wires the text to its answers, and the file section beside it.
 
-import { askForKey, call, newest } from "./client.js";
+import { askForKey, call, Failure, newest } from "./client.js";
 import { announce, byId, element, tell } from "./dom.js";
-import { Bars, colour, percent, verdict } from "./emotions.js";
+import { Bars, colour, count, percent, verdict } from "./emotions.js";
 import { EXAMPLES } from "./examples.js";
 import { FileSection } from "./file.js";
 import { looksLikeTable } from "./layout.js";
@@ -32,17 +32,17 @@ const predict = newest(async (value) => {
   if (text().trim()) showAnswer(answer);
 }, { onFailure });
 
-const explain = newest(async (value) => {
+const explain = newest(async (value, signal) => {
   if (value !== text() || !value.trim() || !isShort(value)) return;
-  const { explanations } = await call("v1/explain", { texts: [value], method: "loo" });
+  const { explanations } = await call("v1/explain", { texts: [value], method: "loo" }, { signal });
   if (value === text()) showWords(explanations[0]);
-}, { pause: PAUSE, onFailure });
+}, { pause: PAUSE, drops: true, onFailure: besides("shaded") });
 
-const split = newest(async (value) => {
+const split = newest(async (value, signal) => {
   if (value !== text() || !isLong(value)) return;
-  const answer = await call("v1/sentences", { text: value });
+  const answer = await call("v1/sentences", { text: value }, { signal });
   if (value === text()) showSentences(answer);
-}, { pause: PAUSE, onFailure });
+}, { pause: PAUSE, drops: true, onFailure: besides("timeline") });
 
 function onInput() {
   const value = text();
@@ -57,11 +57,11 @@ function onInput() {
   split(value);
 }
 
-function clear() {
+function clear(words = "Nothing yet", why = "Type something, or take an example.") {
   bars.show(labels, null);
-  byId("verdict").replaceChildren("Nothing yet");
+  byId("verdict").replaceChildren(words);
   byId("verdict").classList.add("empty");
-  byId("why").textContent = "Type something, or take an example.";
+  byId("why").textContent = why;
   byId("words").hidden = byId("sentences").hidden = true;
   tell(byId("trouble"), "");
   announce("");
@@ -99,18 +99,29 @@ function explainSentence(sentence, region) {
   shadeSentence({ sentence, region });
 }
 
-const shadeSentence = newest(async ({ sentence, region }) => {
-  const { explanations } = await call("v1/explain", { texts: [sentence.text], method: "loo" });
+const shadeSentence = newest(async ({ sentence, region }, signal) => {
+  const { explanations } = await call("v1/explain", { texts: [sentence.text], method: "loo" }, { signal });
   const isShown = region.lastElementChild?.textContent === sentence.text;
   if (isShown) region.lastElementChild.replaceWith(shaded(explanations[0], labels));
-}, { pause: 60, onFailure });
+}, { pause: 60, drops: true, onFailure: () => {} });
 
-function onFailure(failure, seconds, input) {
-  const again = seconds ? ` Trying again in ${Math.ceil(seconds)} ${Math.ceil(seconds) === 1 ? "second" : "seconds"}.` : "";
-  const message = `${failure.message}${again}`;
-  if (failure.status !== 401) return tell(byId("trouble"), message);
+/** A text without scores: what was there before is of another text. */
+function onFailure(failure, seconds) {
+  const again = seconds ? ` Trying again in ${count(Math.ceil(seconds), "second")}.` : "";
   const enter = async () => (await askForKey()) && onInput();
-  return tell(byId("trouble"), `${message} `, element("button", { type: "button", class: "link", click: enter }, "Enter a key"));
+  const key = failure.status === 401 ? [" ", element("button", { type: "button", class: "link", click: enter }, "Enter a key")] : [];
+  if (!seconds) clear("No answer", "");
+  tell(byId("trouble"), failure instanceof Failure ? `${failure.message}${again}` : "The page failed.", ...key);
+}
+
+/** What explains an answer may fail beside it. While it is tried again, nothing is said. */
+function besides(region) {
+  return (failure, seconds) => {
+    if (seconds || failure.status === 401) return;
+    byId(region).replaceChildren(element("p", { class: "note" }, failure.message));
+    byId(region).closest(".part").classList.remove("stale");
+    byId(region).closest(".part").hidden = false;
+  };
 }
 
 /** Rows pasted into the text field are better off in the file section: offered, never done. */

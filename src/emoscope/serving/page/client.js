@@ -97,12 +97,17 @@ const waitAfter = (failure, failures) =>
 
 /**
  * A function that takes inputs and works on the newest: one at a time, so that no older answer comes after a newer
- * one, and what was typed meanwhile is skipped. `pause` milliseconds are waited first; what is newer then counts.
+ * one, and what was typed meanwhile is skipped.
+ *
+ * @param {function(*, AbortSignal)} work
+ * @param {{pause: number, drops: boolean, onFailure: function}} options `pause`: milliseconds that are waited first,
+ *   what is newer then counts; `drops`: work on an older input is broken off.
  */
-export function newest(work, { pause = 0, onFailure }) {
+export function newest(work, { pause = 0, drops = false, onFailure }) {
   let next;
   let running = false;
   let failures = 0;
+  let abort;
 
   async function run() {
     running = true;
@@ -110,17 +115,18 @@ export function newest(work, { pause = 0, onFailure }) {
       if (pause) await sleep(pause);
       const { input } = next;
       next = undefined;
+      abort = new AbortController();
       try {
-        await work(input);
+        await work(input, abort.signal);
         failures = 0;
       } catch (failure) {
+        if (abort.signal.aborted) continue;
         if (!(failure instanceof Failure)) console.error(failure);
         const seconds = failure.wait == null ? 0 : waitAfter(failure, ++failures);
-        onFailure(failure, seconds, input);
-        if (seconds) {
-          next ??= { input };
-          await sleep(seconds * 1000);
-        }
+        onFailure(failure, seconds);
+        if (!seconds) continue;
+        next ??= { input };
+        await sleep(seconds * 1000);
       }
     }
     running = false;
@@ -128,6 +134,7 @@ export function newest(work, { pause = 0, onFailure }) {
 
   return (input) => {
     next = { input };
+    if (drops) abort?.abort();
     if (!running) run();
   };
 }

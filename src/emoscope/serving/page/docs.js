@@ -88,7 +88,7 @@ function media([type, content], api) {
   return [
     element("p", {}, element("code", {}, type)),
     content.schema && JSON_TYPE.test(type) ? element("ul", { class: "schema" }, schema(api, content.schema)) : null,
-    shown ? element("pre", { tabindex: "0", "aria-label": `Example of ${type}`, role: "region" }, shown) : null,
+    shown ? element("pre", { tabindex: "0" }, shown) : null,
   ].filter(Boolean);
 }
 

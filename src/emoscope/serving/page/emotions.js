@@ -5,10 +5,9 @@ import { element } from "./dom.js";
 const COLOURED = new Set(["sadness", "joy", "love", "anger", "fear", "surprise"]);
 const MOST_NAMED = 3;
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
-const number = new Intl.NumberFormat("en-GB");
+export const number = new Intl.NumberFormat("en-GB");
 
 export const count = (value, noun) => `${number.format(value)} ${noun}${value === 1 ? "" : "s"}`;
-export { number };
 
 /** Give an element the colour of a label, as the CSS variable --colour: ours from the style sheet, others by index. */
 export function colour(node, label, labels) {

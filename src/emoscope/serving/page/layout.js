@@ -81,7 +81,7 @@ export function looksLikeTable(text) {
   const delimiter = bestDelimiter(lines);
   if (!delimiter) return false;
   const { header, columns } = delimitedLayout(lines, delimiter);
-  return delimiter === "\t" || (header && columns.length > 1);
+  return delimiter === "\t" || (header && !columns.some((name) => /^\s|[.!,]$/.test(name)));
 }
 
 function wholeLines(text, isWhole) {
@@ -128,9 +128,10 @@ function delimitedLayout(lines, delimiter, header) {
   return { kind: "delimited", delimiter, header, columns, column: textColumn(columns, (i) => rows.map((row) => row[i])) };
 }
 
-/** Names are short, all different and no numbers, and do not come again among the values below them. */
+/** Names are short (but for a question), all different, no numbers, and do not come again among the values below. */
 function isHeader(first, rest) {
-  const isName = (cell) => cell.trim() && cell.length <= 64 && cell.split(/\s+/).length <= 6 && Number.isNaN(Number(cell));
+  const isShort = (cell) => (cell.length <= 64 && cell.split(/\s+/).length <= 6) || cell.trim().endsWith("?");
+  const isName = (cell) => cell.trim() && isShort(cell) && Number.isNaN(Number(cell));
   if (!rest.length || !first.every(isName) || new Set(first).size < first.length) return false;
   return !first.some((cell, i) => rest.some((row) => row[i] === cell));
 }
