@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-REASONS = ("needs a GPU", "needs the network", "needs a cluster", "needs Docker", "takes minutes")
+REASONS = ("needs a GPU", "needs several GPUs", "needs the network", "needs a cluster", "needs Docker", "takes minutes")
 SHELL = ("", "bash", "console")
 SHOWN = ("text", "csv", "mermaid")
 _FENCE = re.compile(r"^( *)(```+)[ ]*([\w+-]*)(.*)$")
@@ -68,7 +68,7 @@ def blocks_of(page: Path) -> list[Block]:
                 line=number + 2,
                 language=fence[3],
                 title=title[1] if title else None,
-                code="\n".join(line.removeprefix(fence[1]) for line in lines[number + 1 : end]) + "\n",
+                code="".join(line.removeprefix(fence[1]) + "\n" for line in lines[number + 1 : end]),
                 not_run=marks.get("not run"),
                 not_compared=marks.get("not compared"),
                 is_output=fence[3] == "text" and after_code,
@@ -94,3 +94,13 @@ def _end(lines: list[str], start: int, fence: re.Match[str], page: Path) -> int:
         if lines[number].strip() == fence[2]:
             return number
     raise ValueError(f"{page.name}, line {start + 1}: a fence that is not closed")
+
+
+def with_output(markdown: str, printed: list[tuple[Block, str]]) -> str:
+    """The page with what was printed in the place of some of its blocks."""
+    lines = markdown.splitlines()
+    for block, output in reversed(printed):
+        start = block.line - 1
+        indent = " " * (len(lines[start - 1]) - len(lines[start - 1].lstrip()))
+        lines[start : start + len(block.code.splitlines())] = [indent + line for line in output.rstrip("\n").splitlines()]
+    return "\n".join(lines) + "\n"

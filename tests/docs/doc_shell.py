@@ -178,7 +178,7 @@ def _bash(script: str) -> str:
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": programs, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "100"} | more
+    return os.environ | {"PATH": programs, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "100", "OMP_NUM_THREADS": "1"} | more
 
 
 def _check_flags(arguments: list[str]) -> None:
