@@ -1,4 +1,4 @@
-"""What the site shows of things that stand elsewhere, written anew at each build: the commands, the card, the changelog.
+"""What the site shows of things that stand elsewhere, written anew at each build: commands, card, changelog.
 
 A page asks for one of them with a comment of its name, such as `<!-- generated: commands -->`. It knows no page.
 """
@@ -52,7 +52,30 @@ def model_card() -> str:
     return re.sub(r"\A---\n.*?\n---\n\s*# [^\n]*\n", "", card, flags=re.DOTALL)
 
 
-PARTS: dict[str, Callable[[], str]] = {"commands": commands, "changelog": changelog, "model card": model_card}
+def headline() -> str:
+    """The README's table of what was measured."""
+    return _readme(r"<!-- table: headline -->\n(.*?)<!-- end -->")
+
+
+def extras() -> str:
+    """The README's table of what to install for what."""
+    return _readme(r"(\| extra \|.*?)\n\n")
+
+
+def _readme(pattern: str) -> str:
+    found = re.search(pattern, (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    if found is None:
+        raise ValueError(f"README.md has nothing that matches {pattern!r}")
+    return found[1]
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "changelog": changelog,
+    "model card": model_card,
+    "headline": headline,
+    "extras": extras,
+}
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:

@@ -1,8 +1,8 @@
 """The code blocks of a Markdown page, in order, with what stands around them.
 
-A block that cannot run here says why in a comment on the line before it, `<!-- not run: needs a GPU -->`; an output that
-differs from the reader's says so likewise, `<!-- not compared: ... -->`. A `text` block right after one that ran is its
-output. A block with a title, such as `csv title="reviews.csv"`, is a file of that name.
+A block that cannot run here says why in a comment on the line before it, `<!-- not run: needs a GPU -->`; an output
+that a reader sees otherwise says so likewise, `<!-- not compared: ... -->`. A `text` block right after one that ran is
+its output. A block with a title, such as `csv title="reviews.csv"`, is a file of that name.
 """
 
 from __future__ import annotations
@@ -102,5 +102,7 @@ def with_output(markdown: str, printed: list[tuple[Block, str]]) -> str:
     for block, output in reversed(printed):
         start = block.line - 1
         indent = " " * (len(lines[start - 1]) - len(lines[start - 1].lstrip()))
-        lines[start : start + len(block.code.splitlines())] = [indent + line for line in output.rstrip("\n").splitlines()]
+        lines[start : start + len(block.code.splitlines())] = [
+            indent + line for line in output.rstrip("\n").splitlines()
+        ]
     return "\n".join(lines) + "\n"

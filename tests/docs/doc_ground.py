@@ -1,8 +1,8 @@
 """What a page finds in its folder: tiny data and models under the names that the pages use for the reader's own.
 
 The recipes are the project's own with fewer epochs and units; the pretrained encoders are random ones of a few hundred
-kilobytes under the Hub ids that the pages name. With EMOSCOPE_ENCODER, a folder with the real all-MiniLM-L6-v2, that one
-stands in its place: so the outputs of the tutorials were obtained.
+kilobytes under the Hub ids that the pages name. With EMOSCOPE_ENCODER, a folder with the real all-MiniLM-L6-v2, that
+stands in the place of its double: so the outputs of the tutorials were obtained.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import tiny
 from doc_blocks import Block
+
+import tiny
 from emoscope.labels import EMOTIONS
 from emoscope.training import train
-from emoscope.training.config import CompactConfig
+from emoscope.training.config import CompactConfig, EncoderConfig
 
 ROOT = Path(__file__).parents[2]
-SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "spliced": "0.5"}
+SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "spliced": "0.0"}
 REVIEWS = ("What a lovely surprise, thank you!", "I am so angry about the delivery", "I was afraid it would break")
 
 
@@ -37,8 +38,14 @@ def lay_ground(folder: Path, blocks: Sequence[Block], models: Callable[[], Path]
     code = "".join(block.code for block in blocks)
     run = "".join(block.code for block in blocks if not block.not_run)
     made = {block.title for block in blocks} | set(re.findall(r"--output ([\w/.-]+)", run))
+    if "emoscope distill" in code:
+        code += CompactConfig().vectors
     for name, lay in PIECES.items():
-        if name not in made and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", code):
+        if (
+            name not in made
+            and not (folder / name).exists()
+            and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", code)
+        ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             lay(folder / name, models)
 
@@ -47,22 +54,28 @@ def _splits(folder: Path, _: Callable[[], Path]) -> None:
     folder.mkdir()
     rows = tiny.examples("all")
     pairs = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
-    for first, split in enumerate(("train", "validation", "test")):
-        labelled = pairs[first::3]
+    for split, labelled in {"train": pairs[::2], "validation": pairs[1::4], "test": pairs[3::4]}.items():
         _csv(folder / f"{split}.csv", [("text", "label"), *labelled])
 
 
 def _comments(folder: Path, _: Callable[[], Path]) -> None:
     folder.mkdir()
     (folder / "labels.txt").write_text("\n".join([*EMOTIONS, "annoyance", "gratitude", "neutral"]))
-    rows = (("So happy for you", "1"), ("Sad", "0"), ("Thanks, mate", "7"), ("Annoyed", "6"), ("The bus leaves at nine", "8"))
+    rows = (
+        ("So happy for you", "1"),
+        ("Sad", "0"),
+        ("Thanks, mate", "7"),
+        ("Annoyed", "6"),
+        ("The bus leaves at nine", "8"),
+    )
     (folder / "train.tsv").write_text("".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows)))
 
 
 def _recipes(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(ROOT / "recipes", folder)
-    for encoder in ("sentence-transformers/all-MiniLM-L6-v2", "distilbert-base-uncased"):
-        PIECES[encoder](folder.parent / encoder, models)
+    for encoder in (CompactConfig().vectors, EncoderConfig().model):
+        if not (folder.parent / encoder).exists():
+            PIECES[encoder](folder.parent / encoder, models)
     program = folder / "real_text.py"
     program.write_text(re.sub(r"default=(?:5000|25_000)", "default=2", program.read_text("utf-8")), encoding="utf-8")
     for recipe in folder.glob("*.toml"):
@@ -73,7 +86,7 @@ def _recipes(folder: Path, models: Callable[[], Path]) -> None:
 
 
 def _reviews(file: Path, _: Callable[[], Path]) -> None:
-    _csv(file, [("id", "review"), *enumerate(REVIEWS)])
+    _csv(file, [("id", "review", "text"), *((n, text, text) for n, text in enumerate(REVIEWS))])
 
 
 def _texts(file: Path, _: Callable[[], Path]) -> None:
@@ -103,10 +116,16 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(trained, folder)
 
 
+def _vectors(folder: Path, _: Callable[[], Path]) -> None:
+    if "EMOSCOPE_ENCODER" in os.environ:
+        shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
+    else:
+        tiny.encoder(folder, width=128)
+
+
 def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
     def lay(folder: Path, models: Callable[[], Path]) -> None:
-        real = os.environ.get("EMOSCOPE_ENCODER") if folder.name == "all-MiniLM-L6-v2" else None
-        shutil.copytree(real or models() / "models" / repository, folder, dirs_exist_ok=True)
+        shutil.copytree(models() / "models" / repository, folder)
 
     return lay
 
@@ -120,7 +139,7 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
     "tweets.txt": _texts,
     "rows.csv.gz": _texts,
     "rows.parquet": _texts,
-    "sentence-transformers/all-MiniLM-L6-v2": _model("google-bert/bert-base-uncased"),
+    "sentence-transformers/all-MiniLM-L6-v2": _vectors,
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),
     "runs/compact": _student,

@@ -17,7 +17,7 @@ from doc_output import same_output
 from doc_shell import check_script, run_script
 
 
-class PageFailed(Exception):
+class PageError(Exception):
     """A block does not do what its page says: the line, and what happened instead."""
 
 
@@ -41,13 +41,13 @@ class PageRun:
         """Run the blocks.
 
         Raises:
-            PageFailed: the first that cannot be run, or says something wrong.
+            PageError: the first that cannot be run, or says something wrong.
         """
         for block in blocks:
             try:
                 self._run(block)
             except Exception as error:
-                raise PageFailed(f"{self.name}, line {block.line}: {type(error).__name__}: {error}") from error
+                raise PageError(f"{self.name}, line {block.line}: {type(error).__name__}: {error}") from error
 
     def _run(self, block: Block) -> None:
         if block.is_output:
@@ -64,10 +64,12 @@ class PageRun:
         elif block.language in DATA:
             DATA[block.language](block.code)
         elif block.language not in SHOWN:
-            raise ValueError(f"nothing here runs {block.language!r}; allowed: python, {', '.join([*SHELL, *DATA, *SHOWN])}")
+            raise ValueError(
+                f"nothing here runs {block.language!r}; allowed: python, {', '.join([*SHELL, *DATA, *SHOWN])}"
+            )
 
     def _compare(self, block: Block) -> None:
-        if self.printed is not None and not block.not_compared and not same_output(block.code, self.printed):
+        if self.printed is not None and not same_output(block.code, self.printed):
             self.different.append((block, self.printed))
 
     def _python(self, block: Block) -> None:

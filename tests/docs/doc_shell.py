@@ -1,8 +1,8 @@
 """The shell of the pages: commands of emoscope in this process, the rest in processes of their own.
 
-A script of plain commands, with pipes and redirections, is run line by line. One with more (loops, variables, globs) goes to
-bash as it is, where emoscope is a process too. `pip install` and `make` are not run: what they name is looked up in
-pyproject.toml and the Makefile.
+A script of plain commands, with pipes and redirections, is run line by line. One with more (loops, variables, globs)
+goes to bash as it is, where emoscope is a process too. `pip install` and `make` are not run: what they name is looked
+up in pyproject.toml and the Makefile.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXIT_CODE = re.compile(r"exit code (\d+)")
 _ENVIRONMENT = re.compile(r"[A-Z_]+=")
 
 
-class CommandFailed(Exception):
+class CommandError(Exception):
     """A command that does not exist, or ended with an exit code that its page does not announce."""
 
 
@@ -70,7 +70,7 @@ def run_script(script: str) -> str:
         what a terminal would show.
 
     Raises:
-        CommandFailed: with the output, where an exit code is not 0 and no comment of the line says "exit code N".
+        CommandError: with the output, where an exit code is not 0 and no comment of the line says "exit code N".
     """
     if _NEEDS_BASH.search(_QUOTED.sub("", script)):
         return _bash(script)
@@ -81,7 +81,7 @@ def check_script(script: str) -> None:
     """Parse every command of emoscope in a script that is not run.
 
     Raises:
-        CommandFailed: one of them, or a flag or an extra, does not exist.
+        CommandError: one of them, or a flag or an extra, does not exist.
     """
     for line in _logical_lines(script):
         for command in _pipeline(line):
@@ -123,7 +123,7 @@ def _run_line(line: str) -> str:
         status, passed = _run_command(command, given, terminal, to_terminal)
         if status and str(status) not in _EXIT_CODE.findall(line):
             said = (terminal.getvalue() + passed).decode()
-            raise CommandFailed(f"exit code {status}, unannounced, of: {line.strip()}\n{said}")
+            raise CommandError(f"exit code {status}, unannounced, of: {line.strip()}\n{said}")
         if command.target:
             Path(command.target).write_bytes(passed)
         elif to_terminal:
@@ -144,7 +144,7 @@ def _run_command(command: Command, given: bytes, terminal: io.BytesIO, to_termin
             argv, input=given, capture_output=True, env=_environment(command.environment), timeout=SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise CommandFailed(f"there is no program {program!r}; mark the block if it cannot run here") from error
+        raise CommandError(f"there is no program {program!r}; mark the block if it cannot run here") from error
     terminal.write(done.stderr)
     return done.returncode, done.stdout
 
@@ -169,16 +169,26 @@ def _emoscope(command: Command, given: bytes, terminal: io.BytesIO, to_terminal:
 def _bash(script: str) -> str:
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(
-        command, capture_output=True, text=True, env=_environment({}), timeout=SECONDS, check=False, stdin=subprocess.DEVNULL
+        command,
+        capture_output=True,
+        text=True,
+        env=_environment({}),
+        timeout=SECONDS,
+        check=False,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode and str(done.returncode) not in _EXIT_CODE.findall(script):
-        raise CommandFailed(f"exit code {done.returncode}, unannounced, of:\n{script}{done.stdout}{done.stderr}")
+        raise CommandError(f"exit code {done.returncode}, unannounced, of:\n{script}{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
 
 def _environment(more: dict[str, str]) -> dict[str, str]:
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": programs, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "100", "OMP_NUM_THREADS": "1"} | more
+    return (
+        os.environ
+        | {"PATH": programs, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1", "COLUMNS": "100", "OMP_NUM_THREADS": "1"}
+        | more
+    )
 
 
 def _check_flags(arguments: list[str]) -> None:
@@ -188,7 +198,7 @@ def _check_flags(arguments: list[str]) -> None:
             _parser().parse_args(arguments)
         except SystemExit as error:
             if error.code:
-                raise CommandFailed(f"emoscope {' '.join(arguments)}: {said.getvalue().splitlines()[-1]}") from error
+                raise CommandError(f"emoscope {' '.join(arguments)}: {said.getvalue().splitlines()[-1]}") from error
 
 
 def _check_pip(words: list[str]) -> None:
@@ -197,15 +207,17 @@ def _check_pip(words: list[str]) -> None:
     for word in words[2:]:
         found = re.fullmatch(r"emoscope(?:\[([\w,]+)\])?", word)
         named = (found[1] or "").split(",") if found else ["?"]
-        if words[1] != "install" or not all(re.search(rf"^{name} = \[" if name else "", extras, re.M) for name in named):
-            raise CommandFailed(f"pyproject.toml has no such extra, or this is another package: {' '.join(words)}")
+        if words[1] != "install" or not all(
+            re.search(rf"^{name} = \[" if name else "", extras, re.M) for name in named
+        ):
+            raise CommandError(f"pyproject.toml has no such extra, or this is another package: {' '.join(words)}")
 
 
 def _check_make(words: list[str]) -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for target in words[1:]:
         if not re.search(rf"^{re.escape(target)}:", makefile, re.M):
-            raise CommandFailed(f"the Makefile has no target {target!r}")
+            raise CommandError(f"the Makefile has no target {target!r}")
 
 
 LOOKED_UP = {"pip": _check_pip, "make": _check_make}
