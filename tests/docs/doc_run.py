@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 from doc_blocks import SHELL, SHOWN, Block
 from doc_output import same_output
+from doc_server import Servers
 from doc_shell import check_script, run_script
 
 
@@ -28,26 +29,29 @@ class PageRun:
     Attributes:
         name: of the page.
         names: the variables of its Python.
+        servers: that it started.
         printed: what the last block printed; None if it did not run.
         different: outputs that are not as shown, and what was printed instead.
     """
 
     name: str
     names: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    servers: Servers = field(default_factory=Servers)
     printed: str | None = None
     different: list[tuple[Block, str]] = field(default_factory=list)
 
     def run(self, blocks: Sequence[Block]) -> None:
-        """Run the blocks.
+        """Run the blocks, and end the servers that they started.
 
         Raises:
             PageError: the first that cannot be run, or says something wrong.
         """
-        for block in blocks:
-            try:
-                self._run(block)
-            except Exception as error:
-                raise PageError(f"{self.name}, line {block.line}: {type(error).__name__}: {error}") from error
+        with closing(Servers()) as self.servers:
+            for block in blocks:
+                try:
+                    self._run(block)
+                except Exception as error:
+                    raise PageError(f"{self.name}, line {block.line}: {type(error).__name__}: {error}") from error
 
     def _run(self, block: Block) -> None:
         if block.is_output:
@@ -73,12 +77,13 @@ class PageRun:
             self.different.append((block, self.printed))
 
     def _python(self, block: Block) -> None:
-        tree = compile(block.code, f"{self.name}, from line {block.line}", "exec", ast.PyCF_ONLY_AST)
+        code = self.servers.placed(block.code)
+        tree = compile(code, f"{self.name}, from line {block.line}", "exec", ast.PyCF_ONLY_AST)
         if block.not_run:
             check_imports(tree)
         elif not block.title:
             output = io.StringIO()
-            with contextlib.redirect_stdout(output):
+            with redirect_stdout(output):
                 exec(compile(tree, f"{self.name}, from line {block.line}", "exec"), self.names)
             self.printed = output.getvalue()
 
@@ -87,7 +92,7 @@ class PageRun:
         if block.not_run:
             check_script(script)
             return
-        self.printed = run_script(script)
+        self.printed = run_script(self.servers.start_those_in(self.servers.placed(script)))
         if shown is not None and not same_output(shown, self.printed):
             raise ValueError(f"the page shows\n{shown}\nbut printed was\n{self.printed}")
 

@@ -141,7 +141,7 @@ def _run_command(command: Command, given: bytes, terminal: io.BytesIO, to_termin
     argv = [sys.executable, *command.words[1:]] if program == "python" else command.words
     try:
         done = subprocess.run(
-            argv, input=given, capture_output=True, env=_environment(command.environment), timeout=SECONDS, check=False
+            argv, input=given, capture_output=True, env=environment(command.environment), timeout=SECONDS, check=False
         )
     except FileNotFoundError as error:
         raise CommandError(f"there is no program {program!r}; mark the block if it cannot run here") from error
@@ -172,7 +172,7 @@ def _bash(script: str) -> str:
         command,
         capture_output=True,
         text=True,
-        env=_environment({}),
+        env=environment({}),
         timeout=SECONDS,
         check=False,
         stdin=subprocess.DEVNULL,
@@ -182,7 +182,8 @@ def _bash(script: str) -> str:
     return done.stdout + done.stderr
 
 
-def _environment(more: dict[str, str]) -> dict[str, str]:
+def environment(more: dict[str, str]) -> dict[str, str]:
+    """Environment of a process: this Python's programs, this tree's code, no colours, one thread."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return (
         os.environ
@@ -203,13 +204,11 @@ def _check_flags(arguments: list[str]) -> None:
 
 def _check_pip(words: list[str]) -> None:
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    extras = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    table = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
+    known = set(re.findall(r"^(\w+) = \[", table, re.MULTILINE))
     for word in words[2:]:
         found = re.fullmatch(r"emoscope(?:\[([\w,]+)\])?", word)
-        named = (found[1] or "").split(",") if found else ["?"]
-        if words[1] != "install" or not all(
-            re.search(rf"^{name} = \[" if name else "", extras, re.M) for name in named
-        ):
+        if words[1] != "install" or found is None or not set((found[1] or "all").split(",")) <= known:
             raise CommandError(f"pyproject.toml has no such extra, or this is another package: {' '.join(words)}")
 
 

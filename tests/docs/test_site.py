@@ -1,4 +1,4 @@
-"""The site: built strictly, without a network, it loads nothing from elsewhere and has every command, flag and docstring."""
+"""The site: built strictly and offline, it loads nothing from elsewhere and has every command, flag and docstring."""
 
 from __future__ import annotations
 
