@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError, ModelError
-from emoscope.scoring.long_texts import LONG, sentences
+from emoscope.scoring.long_texts import LONG
 from emoscope.scoring.wanted import Wanted
+from emoscope.sentences import sentences
 
 EMOTION, SCORE = "emotion", "emotion_score"
 """Names of the added columns before those of the labels."""
@@ -207,9 +208,14 @@ def _texts_to_score(column: pa.ChunkedArray) -> pa.Array:
 
 def _one_row_a_sentence(table: pa.Table, column: str) -> pa.Table:
     """Each row once a sentence, with the sentence in the text column; a row without text stays one row."""
-    parts = [(text and sentences(text)) or [text] for text in _plain(table.column(column)).to_pylist()]
+    parts = [_sentences(text) for text in _plain(table.column(column)).to_pylist()]
     rows = np.repeat(np.arange(len(parts)), list(map(len, parts)))
     texts = pa.array(chain.from_iterable(parts), pa.string())
     at = table.schema.get_field_index(column)
     without_texts = table.set_column(at, column, pa.nulls(table.num_rows))  # long texts are not to be repeated
     return without_texts.take(pa.array(rows)).set_column(at, column, texts)
+
+
+def _sentences(text: str | None) -> list[str | None]:
+    """The sentences of a text, or the text where it has none."""
+    return [sentence.text for sentence in sentences(text or "")] or [text]

@@ -1,0 +1,52 @@
+"""The scores of texts seen lately."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+
+Row = list[float]
+"""Probabilities of a text in index order; shared, never changed."""
+
+MOST_ENTRIES = 200_000
+
+
+class ScoreCache:
+    """Texts to rows, the least recently used forgotten first; bounded in entries and bytes."""
+
+    def __init__(self, max_bytes: int, row_length: int) -> None:
+        """An empty cache.
+
+        Args:
+            max_bytes: memory that texts, rows and their book-keeping may take; 0 for no cache.
+            row_length: entries of a row.
+        """
+        self.bytes = 0
+        self._max_bytes = max_bytes
+        self._rows: OrderedDict[str, Row] = OrderedDict()
+        self._row_bytes = sys.getsizeof([0.0] * row_length) + row_length * sys.getsizeof(0.0) + 160
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, text: str) -> Row | None:
+        """The row of a text, or None."""
+        row = self._rows.get(text)
+        if row is not None:
+            self._rows.move_to_end(text)
+        return row
+
+    def put(self, text: str, row: Row) -> None:
+        """Remember a row."""
+        size = self._size(text)
+        if size > self._max_bytes // 16:
+            return
+        if text not in self._rows:
+            self.bytes += size
+        self._rows[text] = row
+        while self.bytes > self._max_bytes or len(self._rows) > MOST_ENTRIES:
+            oldest, _ = self._rows.popitem(last=False)
+            self.bytes -= self._size(oldest)
+
+    def _size(self, text: str) -> int:
+        return sys.getsizeof(text) + self._row_bytes

@@ -1,0 +1,151 @@
+"""What the handlers share: the classifier behind its batches, its name and labels, and whether it takes requests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.classifier import Classifier
+from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
+from emoscope.serving.batching import (
+    AbandonedError,
+    Batcher,
+    DeadlineError,
+    Observer,
+    OverloadedError,
+    Score,
+    ScoringError,
+    estimated_tokens,
+)
+from emoscope.serving.cache import Row, ScoreCache
+from emoscope.serving.errors import RequestError
+from emoscope.serving.messages import DisconnectedError, Request
+from emoscope.serving.settings import Settings
+
+PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
+"""What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
+WARM_UP = [f"{i} i feel rather {word} about the way that things went today" for i, word in enumerate(["happy"] * 32)]
+
+
+class Service:
+    """A classifier for many callers.
+
+    Attributes:
+        model: its name, as it was asked for.
+        labels: in index order.
+        settings: limits.
+        batcher: what scores.
+        draining: no new requests are taken.
+    """
+
+    def __init__(self, classifier: Classifier, settings: Settings, model: str, observer: Observer) -> None:
+        self.classifier = classifier
+        self.labels = classifier.labels
+        self.settings = settings
+        self.model = model
+        self.draining = False
+        scores: dict[str, Score] = {PROBABILITIES: classifier.predict_proba, VARIANTS: classifier.predict_proba}
+        if logits := getattr(classifier, "predict_logits", None):
+            scores[LOGITS] = logits
+        self.has_logits = LOGITS in scores
+        self.batcher = Batcher(
+            scores,
+            cache=ScoreCache(settings.cache_bytes, len(self.labels)),
+            max_batch_tokens=settings.max_batch_tokens,
+            target_latency=settings.target_latency,
+            observer=observer,
+        )
+        self._explaining = ThreadPoolExecutor(2, thread_name_prefix="emoscope-explain")
+
+    def warm_up(self) -> None:
+        """Score a few texts, and learn how fast that is."""
+        self.batcher.warm_up(WARM_UP)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._explaining.shutdown(wait=False, cancel_futures=True)
+        self.batcher.close()
+
+    async def rows(
+        self, request: Request, texts: Sequence[str], *, score: str = PROBABILITIES, patient: bool = False
+    ) -> list[Row]:
+        """Rows of scores, as the batcher gives them.
+
+        Raises:
+            RequestError: too much waits, it took too long, or the model failed.
+            DisconnectedError: the client went away.
+        """
+        watchers: list[asyncio.Task[None]] = []
+
+        def watch(abandon: Callable[[], None]) -> None:
+            watchers.append(asyncio.create_task(_when_gone(request, abandon)))
+
+        timeout = self.settings.timeout
+        try:
+            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=watch, patient=patient)
+        except AbandonedError:
+            raise DisconnectedError from None
+        except OverloadedError as error:
+            raise overloaded(error.retry_after) from None
+        except DeadlineError:
+            raise RequestError("deadline_exceeded", f"no answer within {timeout:g} s; try again later") from None
+        except ScoringError as error:
+            raise RequestError("internal", "the model failed; the log has the reason") from error
+        finally:
+            for watcher in watchers:
+                watcher.cancel()
+
+    async def explain(self, request: Request, texts: list[str], method: str) -> list[Explanation]:
+        """Explanations of texts.
+
+        Raises:
+            RequestError: they would take too long, or as in `rows`.
+        """
+        orders = SHAPLEY_ORDERS if method == "shapley" else 1
+        tokens = sum(orders * min(MOST_UNITS, text.count(" ") + 2) * estimated_tokens(text) for text in texts)
+        most = self.settings.max_explained_tokens
+        if tokens > most:
+            raise RequestError(
+                "text_too_long",
+                f"to explain these texts takes about {tokens:,} tokens, at most {most:,} are allowed; give fewer or "
+                "shorter texts",
+            )
+        loop = asyncio.get_running_loop()
+        variants = _Variants(self, request, loop)
+        keywords = getattr(self.classifier, "ambiguous_keywords", None)
+        return await loop.run_in_executor(
+            self._explaining, lambda: explain(variants, texts, method=method, ambiguous_keywords=keywords)
+        )
+
+
+def overloaded(retry_after: float) -> RequestError:
+    """More waits than is answered in time."""
+    seconds = max(1, round(retry_after + 0.5))
+    return RequestError(
+        "overloaded",
+        f"the server is busy; try again in {seconds} s",
+        ((b"retry-after", str(seconds).encode()),),
+    )
+
+
+async def _when_gone(request: Request, abandon: Callable[[], None]) -> None:
+    await request.disconnected()
+    abandon()
+
+
+class _Variants:
+    """A `Classifier` for the thread that explains: it scores in the batches of everybody."""
+
+    def __init__(self, service: Service, request: Request, loop: asyncio.AbstractEventLoop) -> None:
+        self.labels = service.labels
+        self._service = service
+        self._request = request
+        self._loop = loop
+
+    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = self._service.rows(self._request, texts, score=VARIANTS, patient=True)
+        return np.array(asyncio.run_coroutine_threadsafe(rows, self._loop).result(), np.float32)
