@@ -1,4 +1,6 @@
-"""A server that does nothing: the same bytes for whatever comes. What a load generator reaches against it is the generator's.
+"""A server that does nothing: the same bytes for whatever comes.
+
+What a load generator reaches against it is the generator's own.
 
 Run: python benchmarks/serving/bare.py PORT
 """

@@ -2,12 +2,13 @@
 
 Open loop: requests are due at random times (Poisson) of a given rate, whether the server keeps up or not. One that is
 due while all connections are busy waits, and its latency counts from when it was due: nothing is omitted because the
-server was slow. Closed loop: each connection sends the next request when it has its answer, which finds the largest rate.
+server was slow. Closed loop: each connection sends the next request when it has its answer, which finds the largest
+rate.
 
-One thread, one epoll over keep-alive connections, requests prepared as bytes, of an answer only the status and the length
-are read: it takes little of the processor that it shares with the server. What it took is in the result.
+One thread, one epoll over keep-alive connections, requests prepared as bytes, of an answer only the status and the
+length are read: it takes little of the processor that it shares with the server. What it took is in the result.
 
-Run: python benchmarks/serving/load.py http://127.0.0.1:8000/v1/predict --data DIR [--rate R] [--connections N] [--seconds S]
+Run: python benchmarks/serving/load.py http://127.0.0.1:8000/v1/predict --data DIR [--rate R] [--seconds S]
 As many as it takes without --rate, open loop with it.
 """
 
@@ -23,8 +24,8 @@ from array import array
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import cycle
-from typing import Any
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -142,7 +143,7 @@ def post(url: str, bodies: Sequence[bytes], headers: Sequence[str] = ()) -> list
 
 
 def closed(url: str, requests: Sequence[bytes], *, connections: int, seconds: float) -> Outcome:
-    """As many requests as `connections` that never rest get answered in `seconds`; the requests start over at the end."""
+    """As many requests as connections that never rest get answered in these seconds; the requests start over."""
     end = time.perf_counter() + seconds
 
     def due(_: int) -> float | None:

@@ -28,7 +28,7 @@ def main() -> None:
     app = FastAPI()
 
     @app.post("/predict")
-    def predict(body: Text):  # noqa: ANN202
+    def predict(body: Text):
         return classifier(body.text)
 
     uvicorn.run(app, host="127.0.0.1", port=args.port, access_log=False)

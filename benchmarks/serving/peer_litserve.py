@@ -1,4 +1,7 @@
-"""A classifier behind LitServe, with the hooks that its documents show. Run by peers.py in a virtual environment of its own."""
+"""A classifier behind LitServe, with the hooks that its documents show.
+
+Run by peers.py in a virtual environment of its own.
+"""
 
 from __future__ import annotations
 

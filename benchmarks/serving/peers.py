@@ -1,21 +1,24 @@
 """Single-text requests a second: ours against LitServe, infinity and a plain FastAPI with a transformers pipeline.
 
-All servers stand at once, all but the one that is measured stopped (SIGSTOP), and have the same texts in turns. A text is
-never sent twice to a server in a round, so that no cache of texts counts; ours is measured with texts that come again
-besides, and says so. Each is measured with several numbers of connections that never rest (a server that makes batches wants
-many), and in the settings that its documents show; the best counts.
+All servers stand at once, all but the one that is measured stopped (SIGSTOP), and have the same texts in turns. A
+text is never sent twice to a server in a round, so that no cache of texts counts; ours is measured with texts that
+come again besides, and says so. Each is measured with several numbers of connections that never rest (a server that
+makes batches wants many), and in the settings that its documents show; the best counts.
 
-Run: python benchmarks/serving/peers.py --data DIR --infinity PYTHON --litserve PYTHON --fastapi PYTHON [--checkpoint DIR]
+Run: python benchmarks/serving/peers.py --data DIR --infinity PYTHON --litserve PYTHON --fastapi PYTHON
+     [--checkpoint DIR]
 
---checkpoint is a fine-tuned encoder that all serve, ours as the model folder that `emoscope export` makes of it; without it, a
-random one of DistilBERT's size. The peers' interpreters are of virtual environments of their own, Python 3.11 with torch 2.13.0:
+--checkpoint is a fine-tuned encoder that all serve, ours as the model folder that `emoscope export` makes of it; without
+it, a random one of DistilBERT's size. The peers' interpreters are of virtual environments of their own (Python 3.11):
   infinity: pip install "infinity-emb[torch,optimum,server]" torch==2.13.0 "transformers<5"
-            (infinity-emb 0.0.78, transformers 4.57.6, optimum 2.1.0, optimum-onnx 0.1.0, click 8.1.8, typer 0.12.5, uvicorn 0.32.1)
+            works: infinity-emb 0.0.78, transformers 4.57.6, optimum 2.1.0, optimum-onnx 0.1.0, numpy 1.26.4,
+            click 8.1.8, typer 0.12.5, fastapi 0.165.0, uvicorn 0.32.1, onnxruntime 1.32.0
   litserve: pip install litserve torch==2.13.0 transformers
-            (litserve 0.2.19, transformers 5.24.0, fastapi 0.165.0, uvicorn 0.54.0)
+            works: litserve 0.2.19, transformers 5.24.0, fastapi 0.165.0, uvicorn 0.54.0
   fastapi:  pip install fastapi "uvicorn[standard]" torch==2.13.0 transformers
-            (fastapi 0.165.0, uvicorn 0.54.0, transformers 5.24.0)
-infinity's ONNX engine finds a local graph only if it lies beside config.json and the working folder is the model's: it is
+            works: fastapi 0.165.0, uvicorn 0.54.0, transformers 5.24.0
+
+infinity's ONNX engine finds a local graph only if it lies beside config.json, in the working folder: it is
 given one as torch exports it, which it then optimises itself.
 """
 
@@ -35,9 +38,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import load
+
+import live_server
 import record
-import servers
 
 HERE = Path(__file__).parent
 OFFLINE = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1", "INFINITY_ANONYMOUS_USAGE_STATS": "0"}
@@ -133,7 +138,7 @@ def _systems(args: argparse.Namespace, work: Path) -> dict[str, System]:
 
 
 def _ours(model: str, workers: int) -> System:
-    command = [*servers.EMOSCOPE, "--port", "{port}", "--model", model, "--workers", str(workers)]
+    command = [*live_server.EMOSCOPE, "--port", "{port}", "--model", model, "--workers", str(workers)]
     return System(command, "/v1/predict", lambda text: {"texts": [text]})
 
 
@@ -186,18 +191,18 @@ def _with_graph(checkpoint: Path, folder: Path) -> Path:
 # -- measuring
 
 
-def _start(name: str, system: System, work: Path, text: str, stack: ExitStack) -> servers.Server:
+def _start(name: str, system: System, work: Path, text: str, stack: ExitStack) -> live_server.Server:
     log = work / f"{name}.log"
     environment = OFFLINE | ({} if name.startswith(OURS) else {"PYTHONPATH": ""})
-    server = stack.enter_context(servers.serve(system.command, log, environment=environment, folder=system.folder))
-    servers.wait(server, system.path, "POST", json.dumps(system.body(text)).encode())
+    server = stack.enter_context(live_server.serve(system.command, log, environment=environment, folder=system.folder))
+    live_server.wait(server, system.path, "POST", json.dumps(system.body(text)).encode())
     server.pause()
     print("stands:", name, flush=True)
     return server
 
 
 def _rounds(
-    args: argparse.Namespace, systems: dict[str, System], running: dict[str, servers.Server], rows: list[str]
+    args: argparse.Namespace, systems: dict[str, System], running: dict[str, live_server.Server], rows: list[str]
 ) -> dict[str, dict[str, list[float]]]:
     rates: dict[str, dict[str, list[float]]] = {name: {} for name in systems}
     for number in range(args.rounds):
