@@ -6,7 +6,7 @@ every wrong key; schemathesis over /openapi.json, with all of its checks. After 
 before, and its log must be without a traceback. What the clients send: tests/serving/hostile_clients.py; the same in
 a small form is among the tests.
 
-Run: python benchmarks/serving/attacks.py --data DIR [--requests 10000] [--cancelled 10000] [--slow 1000] [--examples 100]
+Run: python benchmarks/serving/attacks.py --data DIR [--requests 10000] [--cancelled 10000] [--slow 1000]
 Behind `--`, flags of `emoscope serve`.
 """
 

@@ -8,8 +8,8 @@ makes batches wants many), and in the settings that its documents show; the best
 Run: python benchmarks/serving/peers.py --data DIR --infinity PYTHON --litserve PYTHON --fastapi PYTHON
      [--checkpoint DIR]
 
---checkpoint is a fine-tuned encoder that all serve, ours as the model folder that `emoscope export` makes of it; without
-it, a random one of DistilBERT's size. The peers' interpreters are of virtual environments of their own (Python 3.11):
+--checkpoint is a fine-tuned encoder that all serve, ours as the model folder that `emoscope export` makes of it;
+without it, a random one of DistilBERT's size. The peers' interpreters are of virtual environments of their own:
   infinity: pip install "infinity-emb[torch,optimum,server]" torch==2.13.0 "transformers<5"
             works: infinity-emb 0.0.78, transformers 4.57.6, optimum 2.1.0, optimum-onnx 0.1.0, numpy 1.26.4,
             click 8.1.8, typer 0.12.5, fastapi 0.165.0, uvicorn 0.32.1, onnxruntime 1.32.0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -134,7 +135,7 @@ def test_sigterm_under_load_loses_no_request(tmp_path):
         done = drain(running.process, running.port, requests, connections=16, delay=0.5)
     assert done.before[200] > 16
     assert done.lost == 0
-    assert done.exit_status == 0
+    assert done.exit_status in (0, -signal.SIGTERM)  # it ends, or lets the signal end it, when all is answered
 
 
 def test_schemathesis_finds_nothing(server):
