@@ -100,7 +100,8 @@ class OnnxModel:
         groups = list(batch.groups(max_tokens, call_rows=self.grouping.call_rows))
         groups.sort(key=lambda group: group[1].size, reverse=True)
         lengths = batch.lengths
-        run = self._pool.map if len(groups) > 1 else map
+        few = len(groups) == 1 or batch.ids.size <= self.grouping.least_tokens  # sooner done than handed to threads
+        run = map if few else self._pool.map
         values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
 

@@ -21,11 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    import uvicorn
-
     from emoscope.classifier import EmotionClassifier
     from emoscope.serving import create_app
+    from emoscope.serving import run as serve
 
-    app = create_app(EmotionClassifier.from_pretrained(args.model), model=args.model)
-    uvicorn.run(app, host=args.host, port=args.port, access_log=False, server_header=False, http="httptools", ws="none")
+    serve(create_app(EmotionClassifier.from_pretrained(args.model), model=args.model), args.host, args.port)
     return 0

@@ -11,7 +11,16 @@ from emoscope.classifier import Classifier
 from emoscope.serving import handlers
 from emoscope.serving.batching import Observer
 from emoscope.serving.errors import STATUS, RequestError
-from emoscope.serving.messages import DisconnectedError, Receive, Request, Response, Scope, Send, json_response
+from emoscope.serving.messages import (
+    SECURITY,
+    DisconnectedError,
+    Receive,
+    Request,
+    Response,
+    Scope,
+    Send,
+    error_body,
+)
 from emoscope.serving.pages import Pages
 from emoscope.serving.service import Service, overloaded
 from emoscope.serving.settings import Settings
@@ -19,17 +28,6 @@ from emoscope.serving.settings import Settings
 logger = logging.getLogger("emoscope.serving")
 
 Handler = Callable[[Service, Request], Awaitable[Response]]
-
-POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-SECURITY = [
-    (b"content-security-policy", POLICY),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-]
 
 
 def create_app(classifier: Classifier, settings: Settings | None = None, *, model: str = "bundled") -> App:
@@ -112,8 +110,8 @@ class App:
         return page
 
     def _problem(self, problem: RequestError) -> Response:
-        body = {"error": {"code": problem.code, "message": problem.message}}
-        return json_response(body, STATUS[problem.code], problem.headers)
+        body = error_body(problem.code, problem.message)
+        return Response(body, STATUS[problem.code], headers=problem.headers)
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         body = response.body

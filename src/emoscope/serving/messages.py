@@ -20,9 +20,25 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY: Headers = (
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+"""Of every answer."""
 _REQUEST_ID = regex(rb"[\w.:/+=-]{1,128}")
 _PROCESS = token_hex(6)
 _NUMBERS = count(1)
+
+
+def next_id() -> str:
+    """A name for a request, of this process and its own."""
+    return f"{_PROCESS}-{next(_NUMBERS):x}"
 
 
 class DisconnectedError(Exception):
@@ -47,7 +63,7 @@ class Request:
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.headers.get(b"x-request-id")
-        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_NUMBERS):x}"
+        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else next_id()
         self._receive = receive
 
     @property
@@ -160,3 +176,8 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def json_response(value: Any, status: int = 200, headers: Headers = ()) -> Response:
     """JSON in ASCII, so that any text can stand in it."""
     return Response(_encode(value).encode(), status, JSON, headers)
+
+
+def error_body(code: str, message: str) -> bytes:
+    """An error as our own dialect has it."""
+    return _encode({"error": {"code": code, "message": message}}).encode()
