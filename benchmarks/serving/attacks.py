@@ -108,9 +108,7 @@ def _broken(server: live_server.Server, args: argparse.Namespace) -> dict[str, A
 
 def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
     """Latency of ordinary clients before and beside slow ones, and what became of those."""
-    requests = load.post(
-        server.url("/v1/predict"), [load.predict_body([text]) for text in load.texts(args.data, 10_000)]
-    )
+    requests = load.requests(server.url("/v1/predict"), load.texts(args.data))
     before = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=5, connections=32)
     slow = [_SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]
     ended = threading.Event()
@@ -170,7 +168,7 @@ def _cancelled(server: live_server.Server, args: argparse.Namespace) -> dict[str
     texts = load.texts(args.data, 2_000)
 
     def one(number: int) -> None:
-        body = load.predict_body(chance.sample(texts, chance.choice((1, 1, 1, 20, 200))))
+        body = json.dumps({"texts": chance.sample(texts, chance.choice((1, 1, 1, 20, 200)))}).encode()
         data = request("/v1/predict", body)
         cancel(server.port, data[: chance.randrange(1, len(data))] if number % 4 == 0 else data, reset=number % 2 == 0)
 

@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,12 @@ def main() -> None:
 
 def _rounds(args: argparse.Namespace) -> dict[str, Any]:
     chance = random.Random(args.seed)
-    bodies = [load.predict_body([text]) for text in load.texts(args.data, 10_000)]
+    rows = load.texts(args.data)
     rounds: list[Round] = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(args.rounds):
             with live_server.emoscope(Path(folder, "log"), *args.flags) as server:
-                requests = load.post(server.url("/v1/predict"), bodies)
+                requests = list(islice(load.requests(server.url("/v1/predict"), rows), len(rows)))
                 delay = chance.uniform(0.2, 1.0)
                 rounds.append(drain(server.process, server.port, requests, connections=args.connections, delay=delay))
                 print(number, rounds[-1], "LOST" if rounds[-1].lost else "", flush=True)

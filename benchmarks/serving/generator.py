@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _measure(args: argparse.Namespace, url: str) -> dict[str, Any]:
-    requests = load.post(url, [load.predict_body([text]) for text in load.texts(args.data, 10_000)])
+    requests = load.requests(url, load.texts(args.data))
     most: dict[str, list[dict[str, Any]]] = {}
     for _ in range(args.rounds):
         for connections in args.connections:

@@ -17,7 +17,7 @@ import argparse
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,7 @@ def main() -> None:
     args = _arguments()
     with tempfile.TemporaryDirectory() as folder, live_server.emoscope(Path(folder, "log"), *args.flags) as server:
         url = server.url("/v1/predict")
-        bodies = _bodies(load.texts(args.data, args.distinct), args.texts)
-        requests = load.post(url, bodies)
+        requests = load.requests(url, load.texts(args.data), size=args.texts)
         rates = [_largest(url, requests, args) for _ in range(args.rounds)]
         largest = statistics.median(rates)
         print(f"largest rate: {largest:,.0f} requests/s", [round(rate) for rate in rates], flush=True)
@@ -60,31 +59,26 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--overload", type=float, help="how many times the largest rate")
     parser.add_argument("--texts", type=int, default=1, help="of a request")
     parser.add_argument("--connections", type=int, default=1000, help="of the open loop at most")
-    parser.add_argument("--distinct", type=int, default=100_000, help="texts before they start over")
     parser.add_argument("--name", help="of the result")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
     return parser.parse_args()
 
 
-def _bodies(rows: Sequence[str], size: int) -> list[bytes]:
-    return [load.predict_body(rows[start : start + size]) for start in range(0, len(rows), size)]
-
-
-def _largest(url: str, requests: Sequence[bytes], args: argparse.Namespace) -> float:
+def _largest(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> float:
     """Requests answered a second by connections that never rest: the best of a few numbers of them."""
     outcomes = (load.closed(url, requests, connections=connections, seconds=PROBE_SECONDS) for connections in (8, 32))
     return max(outcome.rate for outcome in outcomes)
 
 
-def _at(url: str, requests: Sequence[bytes], rate: float, args: argparse.Namespace) -> dict[str, Any]:
+def _at(url: str, requests: Iterator[bytes], rate: float, args: argparse.Namespace) -> dict[str, Any]:
     outcome = load.open_loop(url, requests, rate=rate, seconds=args.seconds, connections=args.connections)
     summary = {"rate": rate} | outcome.summary()
     print(f"{rate:9,.0f}/s", summary["status"], summary["latency_ms"], flush=True)
     return summary
 
 
-def _overload(url: str, requests: Sequence[bytes], largest: float, args: argparse.Namespace) -> dict[str, Any]:
+def _overload(url: str, requests: Iterator[bytes], largest: float, args: argparse.Namespace) -> dict[str, Any]:
     """The overload, and at once after it a load of 70 % of the largest rate."""
     under = load.open_loop(
         url, requests, rate=args.overload * largest, seconds=args.seconds, connections=args.connections

@@ -21,9 +21,9 @@ import select
 import socket
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -102,26 +102,25 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="requests a second; without it as many as it takes")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--distinct", type=int, default=100_000, help="texts sent before they start over")
     args = parser.parse_args()
-    requests = post(args.url, [predict_body([text]) for text in texts(args.data, args.distinct)])
+    sent = requests(args.url, texts(args.data))
     if args.rate:
-        outcome = open_loop(args.url, requests, rate=args.rate, seconds=args.seconds, connections=args.connections)
+        outcome = open_loop(args.url, sent, rate=args.rate, seconds=args.seconds, connections=args.connections)
     else:
-        outcome = closed(args.url, requests, connections=args.connections, seconds=args.seconds)
+        outcome = closed(args.url, sent, connections=args.connections, seconds=args.seconds)
     print(json.dumps(outcome.summary(), indent=1))
 
 
-def texts(data: str | Path, count: int, *, seed: int = 0) -> list[str]:
+def texts(data: str | Path, number: int = 20_000, *, seed: int = 0) -> list[str]:
     """So many distinct texts: those of the validation split, then copies of them with two words replaced at random.
 
-    No cache of texts helps a server that never sees a text twice; their words and lengths are those of the split.
+    Their words and lengths are those of the split.
     """
     rows = list(dict.fromkeys(load_splits(data)["validation"].texts))
     words = [word for row in rows for word in row.split()]
     chance = random.Random(seed)
-    found = dict.fromkeys(rows[:count])
-    while len(found) < count:
+    found = dict.fromkeys(rows[:number])
+    while len(found) < number:
         copy = chance.choice(rows).split()
         for _ in range(2):
             copy[chance.randrange(len(copy))] = chance.choice(words)
@@ -129,21 +128,31 @@ def texts(data: str | Path, count: int, *, seed: int = 0) -> list[str]:
     return list(found)
 
 
-def predict_body(rows: Sequence[str]) -> bytes:
-    """The body of a request of our own dialect."""
-    return json.dumps({"texts": list(rows)}).encode()
+def requests(
+    url: str, rows: Sequence[str], shape: Callable[[str], Any] = lambda text: {"texts": [text]}, *, size: int = 1
+) -> Iterator[bytes]:
+    """Requests as they go over the wire, without end, and never the same text twice.
 
-
-def post(url: str, bodies: Sequence[bytes], headers: Sequence[str] = ()) -> list[bytes]:
-    """Requests as they go over the wire."""
+    Args:
+        url: where to.
+        rows: texts; when they are used up they come again with one more blank before them, which no model sees.
+        shape: the body for a text.
+        size: texts of a request; the shape must then be a list of texts.
+    """
     parts = urlsplit(url)
-    fields = ["Content-Type: application/json", f"Host: {parts.netloc}", *headers]
-    head = f"POST {parts.path or '/'} HTTP/1.1\r\n" + "\r\n".join(fields) + "\r\nContent-Length: "
-    return [head.encode() + str(len(body)).encode() + b"\r\n\r\n" + body for body in bodies]
+    head = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
+    before, after = (part.encode() for part in json.dumps(shape("TEXT")).split("TEXT"))
+    start = f"{head}Content-Length: %d\r\n\r\n".encode() + before.replace(b"%", b"%%")
+    escaped = [json.dumps(row)[1:-1].encode() for row in rows]
+    for lap in count():
+        blanks = b" " * lap
+        for place in range(0, len(escaped), size):
+            text = b'", "'.join([blanks + each for each in escaped[place : place + size]])
+            yield start % (len(before) + len(text) + len(after)) + text + after
 
 
-def closed(url: str, requests: Sequence[bytes], *, connections: int, seconds: float) -> Outcome:
-    """As many requests as connections that never rest get answered in these seconds; the requests start over."""
+def closed(url: str, requests: Iterator[bytes], *, connections: int, seconds: float) -> Outcome:
+    """As many requests as connections that never rest get answered in these seconds."""
     end = time.perf_counter() + seconds
 
     def due(_: int) -> float | None:
@@ -154,7 +163,7 @@ def closed(url: str, requests: Sequence[bytes], *, connections: int, seconds: fl
 
 
 def open_loop(
-    url: str, requests: Sequence[bytes], *, rate: float, seconds: float, connections: int = 256, seed: int = 0
+    url: str, requests: Iterator[bytes], *, rate: float, seconds: float, connections: int = 256, seed: int = 0
 ) -> Outcome:
     """Requests due at random times, `rate` a second on average, for `seconds`."""
     gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.1) + 100)
@@ -195,10 +204,10 @@ class _Connection:
 class _Loop:
     """Sends what is due over idle connections, and notes answers."""
 
-    def __init__(self, url: str, requests: Sequence[bytes], connections: int) -> None:
+    def __init__(self, url: str, requests: Iterator[bytes], connections: int) -> None:
         parts = urlsplit(url)
         address = parts.hostname or "127.0.0.1", parts.port or 80
-        self._requests = cycle(requests)
+        self._requests = requests
         self._epoll = select.epoll()
         self._by_number: dict[int, _Connection] = {}
         self._idle = [_Connection(address) for _ in range(connections)]

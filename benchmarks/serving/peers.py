@@ -26,14 +26,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -63,16 +65,15 @@ class System:
 
 def main() -> None:
     args = _arguments()
-    rows = load.texts(args.data, args.distinct)
+    rows = load.texts(args.data)
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         work = args.work or Path(temporary)
-        systems = {name: system for name, system in _systems(args, work).items() if args.only in name}
+        systems = {name: system for name, system in _systems(args, work).items() if re.search(args.only, name)}
         running = {name: _start(name, system, work, rows[0], stack) for name, system in systems.items()}
         rates = _rounds(args, systems, running, rows)
     results = {
         "seconds_a_measurement": args.seconds,
         "connections": args.connections,
-        "distinct_texts": len(rows),
         "checkpoint": args.checkpoint.name if args.checkpoint else "random, of DistilBERT's size",
         "peers": {name: _versions(getattr(args, name)) for name in ("infinity", "litserve", "fastapi")},
         "requests_per_second": rates,
@@ -95,8 +96,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--distinct", type=int, default=100_000, help="texts before they start over")
-    parser.add_argument("--only", default="", metavar="PART", help="systems whose name has this in it")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="systems whose name has this in it")
     parser.add_argument("--work", type=Path, help="keeps checkpoint and model folders for the next run")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     return parser.parse_args()
@@ -138,7 +138,8 @@ def _systems(args: argparse.Namespace, work: Path) -> dict[str, System]:
 
 
 def _ours(model: str, workers: int) -> System:
-    command = [*live_server.EMOSCOPE, "--port", "{port}", "--model", model, "--workers", str(workers)]
+    command = [*live_server.EMOSCOPE, "--port", "{port}", "--model", model]
+    command += ["--workers", str(workers)] if workers > 1 else []
     return System(command, "/v1/predict", lambda text: {"texts": [text]})
 
 
@@ -205,14 +206,12 @@ def _rounds(
     args: argparse.Namespace, systems: dict[str, System], running: dict[str, live_server.Server], rows: list[str]
 ) -> dict[str, dict[str, list[float]]]:
     rates: dict[str, dict[str, list[float]]] = {name: {} for name in systems}
+    sent = {name: _kinds(name, systems[name], running[name], rows) for name in systems}
     for number in range(args.rounds):
         for name, system in systems.items():
             server = running[name]
             server.go_on()
-            for kind, texts in _kinds(name, rows).items():
-                requests = load.post(
-                    server.url(system.path), [json.dumps(system.body(text)).encode() for text in texts]
-                )
+            for kind, requests in sent[name].items():
                 for connections in args.connections:
                     outcome = load.closed(
                         server.url(system.path), requests, connections=connections, seconds=args.seconds
@@ -225,8 +224,13 @@ def _rounds(
     return rates
 
 
-def _kinds(name: str, rows: list[str]) -> dict[str, list[str]]:
-    return {"distinct texts": rows} | ({"texts come again": rows[:1000]} if name.startswith(OURS) else {})
+def _kinds(name: str, system: System, server: live_server.Server, rows: list[str]) -> dict[str, Iterator[bytes]]:
+    """Texts that never come again; for ours also a thousand that do."""
+    url = server.url(system.path)
+    kinds = {"distinct texts": load.requests(url, rows, system.body)}
+    if name.startswith(OURS):
+        kinds["texts come again"] = cycle(islice(load.requests(url, rows, system.body), 1_000))
+    return kinds
 
 
 def _summary(rates: dict[str, dict[str, list[float]]]) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """A million requests: resident memory after warm-up against the end.
 
-Connections that never rest send single texts, of which the first --distinct are different and then come again; a part
-of the requests has many texts, a part is wrong, a part is cancelled, as in life. Memory is of all the server's
-processes.
+Connections that never rest send single texts, half of them new ones and half seen before; of a hundred requests two
+have 16 texts and one is wrong; and some are cancelled, as in life. Memory is of all the server's processes, read
+after each stretch of load. The warm-up ends when the cache of texts has had time to fill, and when the allocator has
+what it needs.
 
 Run: python benchmarks/serving/soak.py --data DIR [--requests 1000000]
 Behind `--`, flags of `emoscope serve`.
@@ -15,6 +16,9 @@ import socket
 import sys
 import tempfile
 import time
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +32,6 @@ import record
 CONNECTIONS = 32
 SECONDS = 20.0
 """Of one stretch of load; memory is read after each."""
-WRONG = b'{"texts": [1]}'
 
 
 def main() -> None:
@@ -36,7 +39,6 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
     parser.add_argument("--requests", type=int, default=1_000_000)
     parser.add_argument("--warm-up", type=int, default=100_000, help="requests before memory is first read")
-    parser.add_argument("--distinct", type=int, default=200_000)
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
     args = parser.parse_args()
@@ -52,26 +54,22 @@ def main() -> None:
 
 def _soak(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
     url = server.url("/v1/predict")
-    requests = load.post(url, _bodies(load.texts(args.data, args.distinct)))
+    requests = _mixed(url, load.texts(args.data))
     memory = [(0, server.memory())]
-    status: dict[str, int] = {}
-    done, start, place = 0, time.perf_counter(), 0
+    status: Counter[str] = Counter()
+    done, start = 0, time.perf_counter()
     while done < args.requests + args.warm_up:
-        rest = requests[place:] + requests[:place]
-        outcome = load.closed(url, rest, connections=CONNECTIONS, seconds=SECONDS)
-        summary = outcome.summary()
-        done += summary["requests"]
-        place = done % len(requests)
-        for name, count in summary["status"].items():
-            status[name] = status.get(name, 0) + count
-        _cancel(server.port, rest[:100])
+        outcome = load.closed(url, requests, connections=CONNECTIONS, seconds=SECONDS)
+        done += len(outcome.status)
+        status.update(outcome.summary()["status"])
+        _cancel(server.port, list(islice(requests, 100)))
         memory.append((done, server.memory()))
-        print(f"{done:>9,} {memory[-1][1] / 1e6:8.1f} MB {outcome.rate:8,.0f}/s", status, flush=True)
-    warm = next(size for count, size in memory if count >= args.warm_up)
+        print(f"{done:>9,} {memory[-1][1] / 1e6:8.1f} MB {outcome.rate:8,.0f}/s", dict(status), flush=True)
+    warm = next(size for number, size in memory if number >= args.warm_up)
     return {
         "requests": done,
         "seconds": time.perf_counter() - start,
-        "status": status,
+        "status": dict(status),
         "memory": memory,
         "after_warm_up": warm,
         "end": memory[-1][1],
@@ -79,13 +77,14 @@ def _soak(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
     }
 
 
-def _bodies(rows: list[str]) -> list[bytes]:
-    """Of a hundred requests two have 16 texts and one is wrong."""
-    bodies = [load.predict_body([row]) for row in rows]
-    for i in range(0, len(bodies) - 16, 50):
-        bodies[i] = load.predict_body(rows[i : i + 16])
-        bodies[i + 25] = WRONG if i % 100 else bodies[i + 25]
-    return bodies
+def _mixed(url: str, rows: list[str]) -> Iterator[bytes]:
+    """New texts and such as were seen before in turns, now and then many or a wrong body."""
+    new, seen = load.requests(url, rows), cycle(islice(load.requests(url, rows), 2_000))
+    many = load.requests(url, rows, size=16)
+    wrong = load.requests(url, rows, lambda text: {"texts": [[text]]})
+    for number in count():
+        source = many if number % 50 == 0 else wrong if number % 100 == 25 else new if number % 2 else seen
+        yield next(source)
 
 
 def _cancel(port: int, requests: list[bytes]) -> None:
