@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from emoscope.line_records import json_record, open_object
 from emoscope.scoring.faults import broken_data
 from emoscope.scoring.lines import Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
 
-_ALLOWED = "allowed: one JSON object a line"
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),
     int: (pa.types.is_integer, pa.types.is_floating),
@@ -76,12 +76,9 @@ class JsonlParser:
 
     def _add(self, line: str, number: int) -> str | None:
         """Take one row, or say what is wrong with it."""
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return f"no JSON ({getattr(error, 'msg', error)}); {_ALLOWED}"
-        if not isinstance(row, dict):
-            return f"no JSON object but {type(row).__name__}; {_ALLOWED}"
+        row = json_record(line)
+        if isinstance(row, str):
+            return row
         text = row.get(self._wanted.text_column)
         if not isinstance(text, str | None):
             return f"{self._wanted.text_column!r} is {type(text).__name__}; allowed: a string, or null"
@@ -90,7 +87,7 @@ class JsonlParser:
         if not self._wanted.raw and (problem := _unfit_row(row, self.schema)):
             return problem
         self._numbers.append(number)
-        self._rows.append([text, _without_end(line, row)] if self._wanted.raw else row)
+        self._rows.append([text, open_object(line, row)] if self._wanted.raw else row)
         return None
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
@@ -166,8 +163,3 @@ def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None
         if problem := _unfit(value, fields.field(index).type, prefix + name):
             return problem
     return None
-
-
-def _without_end(line: str, row: dict[str, Any]) -> str:
-    """The object as it stands, ready for further fields."""
-    return line[: line.rindex("}")].rstrip() + (", " if row else "")

@@ -16,13 +16,10 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from emoscope.serving.cache import Row, ScoreCache
 
-Score = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to rows, float32 (texts, labels)."""
+Score = Callable[[Sequence[str]], Sequence[Row]]
+"""Texts to what is said of each."""
 OnWait = Callable[[Callable[[], None]], None]
 """Is called with what to call when the answer is no longer wanted."""
 
@@ -321,7 +318,7 @@ class Batcher:
                 for i in indices:
                     places.setdefault(job.texts[i], len(places))
             try:
-                rows = self._scores[name](list(places)).tolist()
+                rows = self._scores[name](list(places))
                 answers.append((asked, dict(zip(places, rows, strict=True))))
             except Exception as error:
                 answers.append((asked, error))

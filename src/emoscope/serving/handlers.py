@@ -9,6 +9,8 @@ from emoscope.sentences import sentences
 from emoscope.serving.cache import Row
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
+from emoscope.serving.metrics import CONTENT_TYPE
+from emoscope.serving.pages import OPENAPI
 from emoscope.serving.service import Service
 from emoscope.serving.texts import choice, json_object, one_text, text_list
 
@@ -23,16 +25,16 @@ async def predict(service: Service, request: Request) -> Response:
     texts = text_list(body.get("texts"), "texts", service.settings)
     rows = await service.rows(request, texts)
     labels = service.labels
-    best = [max(row) for row in rows]
+    scores, best, sets, clear = zip(*rows, strict=True)
     return json_response(
         {
             "model": service.model,
             "labels": labels,
-            "label": [labels[row.index(score)] for row, score in zip(rows, best, strict=True)],
-            "score": best,
-            "scores": rows,
-            "sets": None,
-            "clear": None,
+            "label": [labels[index] for index in best],
+            "score": [row[index] for row, index in zip(scores, best, strict=True)],
+            "scores": scores,
+            "sets": None if sets[0] is None else sets,
+            "clear": None if clear[0] is None else clear,
         }
     )
 
@@ -72,13 +74,30 @@ async def by_sentence(service: Service, request: Request) -> Response:
 
 
 def _scored(service: Service, row: Row) -> dict[str, object]:
-    score = max(row)
-    return {"label": service.labels[row.index(score)], "score": score, "scores": row}
+    scores, best, *_ = row
+    return {"label": service.labels[best], "score": scores[best], "scores": scores}
 
 
 async def health(service: Service, request: Request) -> Response:
     """`GET /health`: the process is alive."""
     return json_response({"status": "ok"})
+
+
+async def page(service: Service, request: Request) -> Response:
+    """`GET /`, `GET /docs` and `GET /page/...`: files of the page."""
+    names = {"/": "index.html", "/docs": "docs.html"}
+    return service.pages(request, names.get(request.path) or request.path.removeprefix("/page/"))
+
+
+async def openapi(service: Service, request: Request) -> Response:
+    """`GET /openapi.json`."""
+    return service.pages(request, OPENAPI)
+
+
+async def metrics(service: Service, request: Request) -> Response:
+    """`GET /metrics`: for Prometheus."""
+    service.refresh_metrics()
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
 
 async def ready(service: Service, request: Request) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from re import compile as regex
@@ -53,9 +53,10 @@ class Request:
         path: decoded.
         headers: by lower-case name; the last one of a name.
         id: the client's X-Request-Id if it is a sensible one, else one of our own.
+        texts: what is to be scored, when it is known.
     """
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "scope")
+    __slots__ = ("_receive", "headers", "id", "method", "path", "scope", "texts")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -64,6 +65,7 @@ class Request:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.headers.get(b"x-request-id")
         self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else next_id()
+        self.texts: Sequence[str] | None = None
         self._receive = receive
 
     @property

@@ -10,6 +10,7 @@ from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response
 
 FOLDER = Path(__file__).parent / "page"
+OPENAPI = "openapi.json"
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".map": "application/json"}
 """Which the system's own table may have differently."""
 
@@ -21,6 +22,7 @@ class Pages:
         """Read the files."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         self._files = {path.relative_to(folder).as_posix(): _response(path) for path in files}
+        self._files[OPENAPI] = _response(folder.parent / OPENAPI)
 
     def __call__(self, request: Request, name: str) -> Response:
         """A file, or 304 where the client has it already.

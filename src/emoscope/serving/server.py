@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import logging
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from socket import socket
+from ipaddress import ip_address
+from socket import AF_INET6, socket
+from socket import create_server as listening_socket
 from time import monotonic
 from types import FrameType
 
@@ -14,6 +19,34 @@ import uvicorn
 
 from emoscope.serving.app import App
 from emoscope.serving.connection import Connection
+from emoscope.serving.logs import FIELDS, LOGGER
+
+logger = logging.getLogger(LOGGER)
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket:
+    """A socket that listens there.
+
+    Raises:
+        OSError: the address is taken, or not one of this machine.
+    """
+    family = {"family": AF_INET6} if ":" in host else {}
+    try:
+        return listening_socket((host, port), backlog=BACKLOG, **family)  # type: ignore[arg-type]
+    except OSError as error:
+        raise OSError(
+            f"cannot listen at {host}, port {port}: {error.strerror or error}; choose another --port"
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Server(uvicorn.Server):
@@ -23,31 +56,29 @@ class Server(uvicorn.Server):
     routes requests to it may notice; then the socket closes, and when what was accepted is answered, all ends.
     """
 
-    def __init__(self, app: App, *, grace: float = 1.0, host: str = "127.0.0.1", port: int = 8000) -> None:
+    def __init__(self, app: App, *, grace: float, parent: int | None = None) -> None:
         """Nothing is running yet.
 
         Args:
             app: the application.
             grace: seconds between a signal and the end of listening.
-            host: address to listen at.
-            port: likewise.
+            parent: process whose end ends this one; None for none.
         """
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             http=partial(Connection, app.service.settings.max_connections),  # type: ignore[arg-type]
             ws="none",
             interface="asgi3",
             lifespan="on",
             proxy_headers=False,
             log_config=None,
-            backlog=2048,
+            backlog=BACKLOG,
             timeout_graceful_shutdown=int(app.service.settings.timeout) + 5,
         )
         super().__init__(config)
         self._app = app
         self._grace = grace
+        self._parent = parent
         self._ends_at = float("inf")
 
     @contextmanager
@@ -69,14 +100,38 @@ class Server(uvicorn.Server):
         self._ends_at = min(self._ends_at, monotonic() + self._grace)
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: part with slow clients, and see whether it is time to end."""
+        """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
         now = monotonic()
         if counter % 10 == 0:
+            service = self._app.service
+            service.metrics.connections.set(len(self.server_state.connections))
+            service.refresh_metrics()
             for connection in list(self.server_state.connections):
                 connection.check(now)  # type: ignore[union-attr]
+            if self._parent not in (None, os.getppid()) and not service.draining:
+                self.handle_exit(signal.SIGTERM, None)
         return self.should_exit or now >= self._ends_at
 
 
-def run(app: App, host: str, port: int, sockets: list[socket] | None = None) -> None:
-    """Serve until a signal comes."""
-    Server(app, host=host, port=port).run(sockets)
+def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = None) -> int:
+    """Serve on a listening socket until a signal comes.
+
+    Args:
+        app: the application.
+        listener: the socket; it is closed at the end.
+        grace: see `Server`.
+        parent: likewise.
+
+    Returns:
+        0, or 1 where the model does not work.
+    """
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    server = Server(app, grace=grace, parent=parent)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    logger.info("serving", extra={FIELDS: {"url": url, "model": app.service.model}})
+    server.run([listener])
+    logger.info("ended", extra={FIELDS: {"url": url}})
+    return 0 if server.started else 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 MIB = 1024 * 1024
 
@@ -22,7 +21,6 @@ class Settings:
         target_latency: seconds; no more may wait than is answered within them, the rest is refused.
         timeout: seconds; a request that is not answered by then is given up.
         cache_bytes: memory for the scores of texts seen lately; 0 for none.
-        api_keys: file of key hashes, one a line; None for no keys.
         max_connections: open at once; a further one is refused.
         cors_origins: origins whose pages may ask, "*" for any; empty for none.
         access_log: one line a request.
@@ -38,7 +36,6 @@ class Settings:
     target_latency: float = 0.05
     timeout: float = 10.0
     cache_bytes: int = 64 * MIB
-    api_keys: Path | None = None
     max_connections: int = 10_000
     cors_origins: tuple[str, ...] = ()
     access_log: bool = False
