@@ -63,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-latency",
         type=number,
         metavar="S",
-        help="seconds (default: 0.05): what could not be answered within them is refused with 429; give more for a "
-        "slow model",
+        help="seconds; what would not be answered within them is refused with 429 (default: 0.025, or what 32 "
+        "ordinary texts take a slower model)",
     )
     limits.add_argument("--timeout", type=number, metavar="S", help="seconds a request may take (default: 10)")
     limits.add_argument("--max-batch-tokens", type=whole, metavar="N", help="of a batch (default: 4096)")

@@ -25,8 +25,11 @@ OnWait = Callable[[Callable[[], None]], None]
 
 INLINE_SECONDS = 0.004
 """A batch that should take no longer is scored in the event loop."""
-REQUEST_SECONDS = 100e-6
-"""What reading and answering a request takes beside the model, about; `benchmarks/serving` measures it."""
+REQUEST_SECONDS = 60e-6
+"""What reading and answering a request takes beside the model, about."""
+ORDINARY_TEXTS = 32
+LEAST_LATENCY = 0.025
+"""Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
 RATED_TOKENS = 256
@@ -117,7 +120,14 @@ class Observer:
 
 
 class Batcher:
-    """Scores texts for many callers of one event loop."""
+    """Scores texts for many callers of one event loop.
+
+    Attributes:
+        waiting_tokens: of the texts that wait.
+        tokens_a_second: that the model reads, measured.
+        target_latency: seconds.
+        thread_seconds: that the thread was busy with batches so far.
+    """
 
     def __init__(
         self,
@@ -125,7 +135,7 @@ class Batcher:
         *,
         cache: ScoreCache,
         max_batch_tokens: int,
-        target_latency: float,
+        target_latency: float | None = None,
         observer: Observer | None = None,
     ) -> None:
         """Nothing is running yet.
@@ -134,7 +144,8 @@ class Batcher:
             scores: what texts can be asked for, by name; the first one is cached.
             cache: rows of texts seen lately.
             max_batch_tokens: most estimated tokens of a call; a longer single text goes alone.
-            target_latency: seconds; no more waits than is answered within them.
+            target_latency: seconds; no more waits than is answered within them. None to choose it when the model's
+                speed is known.
             observer: is told of batches.
         """
         self.waiting_tokens = 0
@@ -143,7 +154,9 @@ class Batcher:
         self._cached = next(iter(scores))
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
-        self._target_latency = target_latency
+        self.target_latency = target_latency or LEAST_LATENCY
+        self.thread_seconds = 0.0
+        self._chooses_latency = target_latency is None
         self._observer = observer or Observer()
         self._queue: deque[_Job] = deque()
         self._in_thread: list[_Part] = []
@@ -154,7 +167,7 @@ class Batcher:
     @property
     def max_waiting_tokens(self) -> int:
         """Tokens that are answered within the target latency."""
-        return int(self.tokens_a_second * self._target_latency)
+        return int(self.tokens_a_second * self.target_latency)
 
     @property
     def _budget(self) -> int:
@@ -182,6 +195,8 @@ class Batcher:
             score(texts)
             seconds.append(perf_counter() - start)
         self.tokens_a_second = tokens / max(min(seconds), 1e-6)
+        if self._chooses_latency:
+            self.target_latency = max(LEAST_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
 
     async def score(
         self,
@@ -265,7 +280,9 @@ class Batcher:
 
     def _back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
         parts, self._in_thread = self._in_thread, []
-        self._deliver(parts, tokens, *done.result())
+        answers, seconds = done.result()
+        self.thread_seconds += seconds
+        self._deliver(parts, tokens, answers, seconds)
         if self._queue:
             self._next_turn(loop)
 

@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from http import HTTPStatus
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote
 
 import httptools
 
-from emoscope.serving.exchange import Exchange, refusal
+from emoscope.serving.dialects import OWN
+from emoscope.serving.errors import RequestError
+from emoscope.serving.exchange import Exchange, whole_answer
+from emoscope.serving.messages import Response, next_id
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
@@ -90,7 +92,7 @@ class Connection(asyncio.Protocol):
         name = transport.get_extra_info("sockname")
         self.server = name[:2] if isinstance(name, tuple) else None
         if len(self.server_state.connections) > self._max_connections:
-            self._refuse(503, "too_many_connections", "too many connections are open; try again later")
+            self._refuse("too_many_connections", "too many connections are open; try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the requests of this client that it is gone."""
@@ -161,12 +163,17 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The request is known: the application may begin."""
-        exchange = Exchange(self, self._scope(), keep_alive=self._parser.should_keep_alive())
-        self._receiving = exchange
         self._state = "body"
         self._since = monotonic()
         self._discarded = 0
-        if self._answering is None:
+        scope = self._scope()
+        keep_alive = self._parser.should_keep_alive()
+        is_first = self._answering is None
+        if is_first and (busy := self.app.turn_away(scope["method"], scope["path"], len(self.server_state.tasks))):
+            self._turn_away(busy, keep_alive)
+            return
+        self._receiving = exchange = Exchange(self, scope, keep_alive=keep_alive)
+        if is_first:
             self._start(exchange)
         else:
             self._behind.append(exchange)
@@ -197,8 +204,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         exchange = self._receiving
-        assert exchange
-        if exchange.answered:
+        if exchange is None or exchange.answered:
             self._discard(len(body))
         else:
             exchange.feed(body)
@@ -206,10 +212,10 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """The request is whole."""
         exchange, self._receiving = self._receiving, None
-        assert exchange
         self._state = "idle"
         self._since = monotonic()
-        exchange.feed_end()
+        if exchange:
+            exchange.feed_end()
 
     def pause_reading(self) -> None:
         """Take no more from the client for now."""
@@ -244,6 +250,12 @@ class Connection(asyncio.Protocol):
             self._start(self._behind.popleft())
         self.resume_reading()
 
+    def _turn_away(self, busy: Response, keep_alive: bool) -> None:
+        """Answer at once, before the body is read and without the application."""
+        self.transport.write(whole_answer(busy, next_id(), keep_alive=keep_alive))
+        if not keep_alive:
+            self._linger()
+
     def _linger(self) -> None:
         """Say that nothing more is sent, and let the client finish what it is sending."""
         self._lingers = True
@@ -266,18 +278,17 @@ class Connection(asyncio.Protocol):
 
     def _refuse_head(self, error: Exception | None) -> None:
         if self._head_is_too_large:
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             allowed = f"{MOST_HEADERS} headers and {MOST_HEAD_BYTES:,} bytes are allowed"
-            self._refuse(status, "headers_too_large", f"the head of the request is too large; at most {allowed}")
+            self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
         else:
-            self._refuse(400, "invalid_http", f"this is no HTTP/1.1 request: {error}")
+            self._refuse("invalid_http", f"this is no HTTP/1.1 request: {error}")
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, code: str, message: str) -> None:
         """Answer for the application, and close; behind answers that are still to come, just close."""
         if self._answering or self._behind:
             self._close_after_answers()
         elif not self.transport.is_closing():
-            self.transport.write(refusal(status, code, message))
+            self.transport.write(whole_answer(OWN.response(RequestError(code, message)), next_id()))
             self._linger()
 
     def check(self, now: float) -> None:
@@ -296,18 +307,18 @@ class Connection(asyncio.Protocol):
             if waited > patience.head and not self._url:
                 self.transport.close()
             elif waited > patience.head:
-                self._refuse(408, "request_timeout", f"no whole head came within {patience.head:g} s")
+                self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
         elif self._state == "body":
-            assert self._receiving
-            if waited > patience.body + self._receiving.received / patience.bytes_a_second:
+            received = self._receiving.received if self._receiving else 0
+            if waited > patience.body + received / patience.bytes_a_second:
                 self._refuse_slow_body(self._receiving)
         elif not self._answering and waited > patience.idle:
             self.transport.close()
 
-    def _refuse_slow_body(self, exchange: Exchange) -> None:
-        if exchange.started or exchange.answered:
+    def _refuse_slow_body(self, exchange: Exchange | None) -> None:
+        if exchange is None or exchange.started:
             self.transport.abort()
         else:
             exchange.disconnect()
             self._answering = None
-            self._refuse(408, "request_timeout", "the body comes too slowly")
+            self._refuse("request_timeout", "the body comes too slowly")

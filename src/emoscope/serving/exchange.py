@@ -9,7 +9,7 @@ from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from emoscope.serving.messages import JSON, SECURITY, error_body, next_id
+from emoscope.serving.messages import SECURITY, Response
 
 if TYPE_CHECKING:
     from emoscope.serving.connection import Connection
@@ -169,18 +169,22 @@ class Exchange:
         return b"".join(parts)
 
 
-def refusal(status: int, code: str, message: str) -> bytes:
-    """A whole answer to what does not get as far as the application; the connection closes behind it."""
-    body = error_body(code, message)
-    headers = [
-        (b"content-type", JSON),
-        (b"content-length", b"%d" % len(body)),
-        (b"connection", b"close"),
-        (b"x-request-id", next_id().encode()),
+def whole_answer(response: Response, request_id: str, *, keep_alive: bool = False) -> bytes:
+    """A whole answer to what does not get as far as the application."""
+    assert isinstance(response.body, bytes)
+    lines = [
+        (b"content-type", response.media_type),
+        (b"content-length", b"%d" % len(response.body)),
+        *(() if keep_alive else ((b"connection", b"close"),)),
         *SECURITY,
+        *response.headers,
     ]
-    lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-    return STATUS_LINES[status] + date_header() + lines + b"\r\n" + body
+    head = b"%bx-request-id: %b\r\n" % (date_header(), request_id.encode())
+    return b"".join([STATUS_LINES[response.status], head, *map(_line, lines), b"\r\n", response.body])
+
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    return b"%b: %b\r\n" % header
 
 
 class _Date:

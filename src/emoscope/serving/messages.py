@@ -178,8 +178,3 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 def json_response(value: Any, status: int = 200, headers: Headers = ()) -> Response:
     """JSON in ASCII, so that any text can stand in it."""
     return Response(_encode(value).encode(), status, JSON, headers)
-
-
-def error_body(code: str, message: str) -> bytes:
-    """An error as our own dialect has it."""
-    return _encode({"error": {"code": code, "message": message}}).encode()

@@ -44,7 +44,7 @@ class Metrics(Observer):
         )
         self._seconds = Histogram(
             "emoscope_request_seconds",
-            "Seconds from a request's head to its answer, by route.",
+            "Seconds from a request's head to its answer, by route, of requests answered with success.",
             ("route",),
             buckets=SECONDS,
             registry=registry,
@@ -80,11 +80,12 @@ class Metrics(Observer):
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, registry=self.registry, multiprocess_mode="livesum")
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request was answered."""
+    def answered(self, route: str, status: int, seconds: float | None = None) -> None:
+        """A request was answered; in how many seconds, is not told of one that was turned away."""
         count, histogram = self._answered(route, status)
         count.inc()
-        histogram.observe(seconds)
+        if status < 400 and seconds is not None:
+            histogram.observe(seconds)
 
     def batch(self, texts: int, tokens: int, budget: int, seconds: float) -> None:
         """A batch was scored."""

@@ -12,7 +12,7 @@ from functools import partial
 from ipaddress import ip_address
 from socket import AF_INET6, socket
 from socket import create_server as listening_socket
-from time import monotonic
+from time import monotonic, thread_time
 from types import FrameType
 
 import uvicorn
@@ -102,6 +102,7 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
         now = monotonic()
+        self._app.service.measure(thread_time())
         if counter % 10 == 0:
             service = self._app.service
             service.metrics.connections.set(len(self.server_state.connections))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from emoscope.classifier import Classifier
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
+    REQUEST_SECONDS,
     AbandonedError,
     Batcher,
     DeadlineError,
@@ -31,6 +32,10 @@ from emoscope.serving.settings import Settings
 
 PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
 """What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
+LEAST_IN_FLIGHT = 4
+"""Requests that are taken at once, however slow the model is."""
+MEASURED_REQUESTS = 20
+"""Fewer say little about what a request takes."""
 WARM_UP = [f"{i} i feel rather {word} about the way that things went today" for i, word in enumerate(["happy"] * 32)]
 
 
@@ -47,6 +52,7 @@ class Service:
         batcher: where callers meet.
         draining: no new requests are taken.
         streams: tables that are being scored.
+        seconds_a_request: that the server is busy with one, measured while it serves.
     """
 
     def __init__(self, classifier: Classifier, settings: Settings, model: str) -> None:
@@ -70,6 +76,9 @@ class Service:
             observer=self.metrics,
         )
         self.streams = 0
+        self.seconds_a_request = REQUEST_SECONDS
+        self._answered = 0
+        self._busy = 0.0
         self._read = (0, 0)
         self._explaining = ThreadPoolExecutor(2, thread_name_prefix="emoscope-explain")
 
@@ -95,7 +104,32 @@ class Service:
     def warm_up(self) -> None:
         """Score a few texts, and learn how fast that is."""
         self.batcher.warm_up(WARM_UP)
+        self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
         self._read = getattr(self.classifier, "tokens_read", (0, 0))
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests that are answered within the target latency; by Little's law, latency times throughput."""
+        return max(LEAST_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self.metrics.answered(route, status, seconds)
+        self._answered += status == 200
+
+    def measure(self, busy: float) -> None:
+        """Learn how long a request takes; the server calls it now and then.
+
+        Args:
+            busy: seconds of processor time that the event loop has used so far.
+        """
+        busy += self.batcher.thread_seconds
+        if self._answered >= MEASURED_REQUESTS:
+            measured = (busy - self._busy) / self._answered
+            self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
+            self._answered, self._busy = 0, busy
+        elif not self._answered:
+            self._busy = busy
 
     def refresh_metrics(self) -> None:
         """Bring up to date what is not counted but read."""
