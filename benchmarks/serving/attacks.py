@@ -175,15 +175,15 @@ def _cancelled(server: live_server.Server, args: argparse.Namespace) -> dict[str
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(one, range(args.cancelled)))
     limit = time.monotonic() + 30
-    while (waiting := _queue_tokens(server)) and time.monotonic() < limit:
+    while (waiting := _waiting_tokens(server)) and time.monotonic() < limit:
         time.sleep(0.1)
     return {"requests": args.cancelled, "tokens_still_waiting": waiting}
 
 
-def _queue_tokens(server: live_server.Server) -> float:
+def _waiting_tokens(server: live_server.Server) -> float:
     _, body = live_server.ask(server.port, "GET", "/metrics")
-    found = re.findall(r"^emoscope_queue_tokens\S* (\S+)$", body.decode(), re.MULTILINE)
-    return sum(map(float, found))
+    found = re.findall(r"^emoscope_waiting_tokens(?:\{.*\})? (\S+)$", body.decode(), re.MULTILINE)
+    return sum(map(float, found)) if found else float("nan")
 
 
 def _schemathesis(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
