@@ -160,7 +160,8 @@ def _full_size() -> str:
 
 def _cpu_encoders() -> str:
     rows = []
-    for family, result in _result("cpu_encoders")["families"].items():
+    families = {**_result("cpu_encoders")["families"], **_result("cpu_encoders_base")["families"]}
+    for family, result in families.items():
         median, ratio = result["median"], result["ratio_to_best_pipeline"]
         for system, rate in sorted(median.items(), key=lambda item: -item[1]):
             share = result["share_of_bound"].get(system)
