@@ -24,7 +24,16 @@ from emoscope.evaluation.metrics import (
 from emoscope.evaluation.plots import plot_report
 from emoscope.evaluation.published import PUBLISHED, PublishedResult
 from emoscope.evaluation.report import Report, evaluate
-from emoscope.evaluation.significance import Difference, McNemar, holm, mcnemar, paired_bootstrap
+from emoscope.evaluation.significance import (
+    Difference,
+    McNemar,
+    SampleSize,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    sample_size,
+)
+from emoscope.evaluation.slices import measure_slices, slice_texts, slice_values
 from emoscope.evaluation.timing import Measurement, measure
 
 __all__ = [
@@ -41,6 +50,7 @@ __all__ = [
     "PublishedResult",
     "ReliabilityBin",
     "Report",
+    "SampleSize",
     "averages",
     "bootstrap_intervals",
     "compare",
@@ -56,9 +66,13 @@ __all__ = [
     "mcnemar",
     "measure",
     "measure_footprint",
+    "measure_slices",
     "paired_bootstrap",
     "per_label",
     "plot_comparison",
     "plot_report",
     "reliability",
+    "sample_size",
+    "slice_texts",
+    "slice_values",
 ]
