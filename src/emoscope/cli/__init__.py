@@ -18,6 +18,7 @@ COMMANDS = (
     "timeline",
     "evaluate",
     "compare",
+    "bias",
     "audit",
     "train",
     "distill",

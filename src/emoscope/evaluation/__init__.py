@@ -5,6 +5,7 @@ Works on the base install; the plots need the extra `plot`.
 
 from __future__ import annotations
 
+from emoscope.evaluation.bias import BiasReport, bias_text, check_bias
 from emoscope.evaluation.comparison import Comparison, compare, load_classifiers
 from emoscope.evaluation.comparison_plot import plot_comparison
 from emoscope.evaluation.comparison_table import comparison_markdown, comparison_text
@@ -39,6 +40,7 @@ from emoscope.evaluation.timing import Measurement, measure
 __all__ = [
     "PUBLISHED",
     "AmbiguousKeyword",
+    "BiasReport",
     "Comparison",
     "Difference",
     "Footprint",
@@ -52,7 +54,9 @@ __all__ = [
     "Report",
     "SampleSize",
     "averages",
+    "bias_text",
     "bootstrap_intervals",
+    "check_bias",
     "compare",
     "comparison_markdown",
     "comparison_text",
