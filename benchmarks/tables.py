@@ -158,6 +158,19 @@ def _full_size() -> str:
     return _table("| family | parameters, millions | published | metrics in its card |", rows)
 
 
+def _cpu_encoders() -> str:
+    rows = []
+    for family, result in _result("cpu_encoders")["families"].items():
+        median, ratio = result["median"], result["ratio_to_best_pipeline"]
+        for system, rate in sorted(median.items(), key=lambda item: -item[1]):
+            share = result["share_of_bound"].get(system)
+            cells = f"{rate:.1f}", f"{ratio[system]:.2f}", "" if share is None else f"{share:.0%}"
+            rows.append(_row(family, system, *cells))
+        best = f"{result['bound']:.1f}", f"{result['bound_to_best_pipeline']:.2f}", "100%"
+        rows.append(_row(family, "*the measured rate of matrix products*", *best))
+    return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
+
+
 def _explanation() -> str:
     result = _result("explanation")
     rows = [
@@ -193,6 +206,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison": _comparison,
     "full_size": _full_size,
     "explanation": _explanation,
+    "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,
 }
 

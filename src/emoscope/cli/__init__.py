@@ -13,18 +13,8 @@ from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
 COMMANDS = (
-    "predict",
-    "explain",
-    "timeline",
-    "evaluate",
-    "compare",
-    "bias",
-    "audit",
-    "train",
-    "distill",
-    "export",
-    "score",
-    "push",
+    *("predict", "explain", "timeline", "evaluate", "compare", "bias", "audit"),
+    *("train", "distill", "export", "calibrate", "score", "serve", "push"),
 )
 
 EPILOG = """examples:
