@@ -116,6 +116,22 @@ def test_the_report_holds_them(classifier: Any, examples: Examples) -> None:
     assert evaluate(classifier, examples, model_name="fake")["slices"] is None
 
 
+def test_multi_label_rows_are_right_where_all_their_labels_are() -> None:
+    class Sure:
+        labels = ("sad", "glad")
+        multi_label = True
+
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            return np.array([[0.9, 0.2]] * len(texts), np.float32)
+
+    truth = np.array([[True, False]] * 50 + [[True, True]] * 50)
+    rows = Examples([f"text {i}" for i in range(100)], truth, Labels(("sad", "glad")), "made", None)
+    slices = {"half": ["first"] * 50 + ["second"] * 50}
+    measured = evaluate(Sure(), rows, model_name="sure", slices=slices)["slices"]
+    assert [(row["slice"], row["accuracy"]) for row in measured] == [("first", 1.0), ("second", 0.0)]
+    assert all(row["p_holm"] < 0.001 for row in measured)
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     file = tmp_path / "rows.csv"
