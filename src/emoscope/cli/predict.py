@@ -97,13 +97,22 @@ def _arriving_lines() -> Iterator[list[str]]:
     while block := stdin.read1(READ_SIZE):
         *lines, rest = (rest + block).split(b"\n")
         if lines:
-            yield _decode(lines, number)
+            yield decode(lines, number)
             number += len(lines)
     if rest:
-        yield _decode([rest], number)
+        yield decode([rest], number)
 
 
-def _decode(lines: list[bytes], number: int) -> list[str]:
+def decode(lines: list[bytes], number: int) -> list[str]:
+    """Lines of standard input as text.
+
+    Args:
+        lines: without the line feeds at their ends.
+        number: of the lines before them.
+
+    Raises:
+        DataError: a line is not UTF-8.
+    """
     texts = []
     for offset, line in enumerate(lines, start=1):
         try:
