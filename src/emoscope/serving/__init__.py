@@ -10,6 +10,7 @@ from emoscope.errors import require_extra
 require_extra("serve")
 
 from emoscope.serving.app import App, create_app
+from emoscope.serving.server import listen, run
 from emoscope.serving.settings import Settings
 
-__all__ = ["App", "Settings", "create_app"]
+__all__ = ["App", "Settings", "create_app", "listen", "run"]

@@ -16,20 +16,20 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from emoscope.serving.cache import Row, ScoreCache
 
-Score = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to rows, float32 (texts, labels)."""
+Score = Callable[[Sequence[str]], Sequence[Row]]
+"""Texts to what is said of each."""
 OnWait = Callable[[Callable[[], None]], None]
 """Is called with what to call when the answer is no longer wanted."""
 
 INLINE_SECONDS = 0.004
 """A batch that should take no longer is scored in the event loop."""
-REQUEST_SECONDS = 100e-6
-"""What reading and answering a request takes beside the model, about; `benchmarks/serving` measures it."""
+REQUEST_SECONDS = 60e-6
+"""What reading and answering a request takes beside the model, about."""
+ORDINARY_TEXTS = 32
+LEAST_LATENCY = 0.025
+"""Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
 RATED_TOKENS = 256
@@ -107,6 +107,8 @@ class _Job:
 
 _Part = tuple[_Job, list[int]]
 """Which texts of a job are in a batch."""
+_Answer = tuple[list[_Part], dict[str, Row] | Exception]
+"""What the model says of the texts of some parts, or the error that it raised."""
 
 
 class Observer:
@@ -120,7 +122,14 @@ class Observer:
 
 
 class Batcher:
-    """Scores texts for many callers of one event loop."""
+    """Scores texts for many callers of one event loop.
+
+    Attributes:
+        waiting_tokens: of the texts that wait.
+        tokens_a_second: that the model reads, measured.
+        target_latency: seconds.
+        thread_seconds: that the thread was busy with batches so far.
+    """
 
     def __init__(
         self,
@@ -128,7 +137,7 @@ class Batcher:
         *,
         cache: ScoreCache,
         max_batch_tokens: int,
-        target_latency: float,
+        target_latency: float | None = None,
         observer: Observer | None = None,
     ) -> None:
         """Nothing is running yet.
@@ -137,7 +146,8 @@ class Batcher:
             scores: what texts can be asked for, by name; the first one is cached.
             cache: rows of texts seen lately.
             max_batch_tokens: most estimated tokens of a call; a longer single text goes alone.
-            target_latency: seconds; no more waits than is answered within them.
+            target_latency: seconds; no more waits than is answered within them. None to choose it when the model's
+                speed is known.
             observer: is told of batches.
         """
         self.waiting_tokens = 0
@@ -146,7 +156,9 @@ class Batcher:
         self._cached = next(iter(scores))
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
-        self._target_latency = target_latency
+        self.target_latency = target_latency or LEAST_LATENCY
+        self.thread_seconds = 0.0
+        self._chooses_latency = target_latency is None
         self._observer = observer or Observer()
         self._queue: deque[_Job] = deque()
         self._in_thread: list[_Part] = []
@@ -157,7 +169,7 @@ class Batcher:
     @property
     def max_waiting_tokens(self) -> int:
         """Tokens that are answered within the target latency."""
-        return int(self.tokens_a_second * self._target_latency)
+        return int(self.tokens_a_second * self.target_latency)
 
     @property
     def _budget(self) -> int:
@@ -185,6 +197,8 @@ class Batcher:
             score(texts)
             seconds.append(perf_counter() - start)
         self.tokens_a_second = tokens / max(min(seconds), 1e-6)
+        if self._chooses_latency:
+            self.target_latency = max(LEAST_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
 
     async def score(
         self,
@@ -268,7 +282,9 @@ class Batcher:
 
     def _back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
         parts, self._in_thread = self._in_thread, []
-        self._deliver(parts, tokens, *done.result())
+        answers, seconds = done.result()
+        self.thread_seconds += seconds
+        self._deliver(parts, tokens, answers, seconds)
         if self._queue:
             self._next_turn(loop)
 
@@ -309,25 +325,25 @@ class Batcher:
             return True
         return False
 
-    def _call(self, parts: list[_Part]) -> tuple[list[tuple[list[_Part], Any]], float]:
-        """Rows of the parts by what they ask for, or the error; runs in the loop or in the thread."""
+    def _call(self, parts: list[_Part]) -> tuple[list[_Answer], float]:
+        """Rows of the parts, and the seconds that they took; runs in the loop or in the thread."""
         start = perf_counter()
-        names = {job.score for job, _ in parts}
-        answers: list[tuple[list[_Part], Any]] = []
-        for name in names:
-            asked = parts if len(names) == 1 else [part for part in parts if part[0].score == name]
-            places: dict[str, int] = {}
-            for job, indices in asked:
-                for i in indices:
-                    places.setdefault(job.texts[i], len(places))
-            try:
-                rows = self._scores[name](list(places)).tolist()
-                answers.append((asked, dict(zip(places, rows, strict=True))))
-            except Exception as error:
-                answers.append((asked, error))
+        answers: list[_Answer] = []
+        for name in {job.score for job, _ in parts}:
+            answers += self._answers(name, [part for part in parts if part[0].score == name])
         return answers, perf_counter() - start
 
-    def _deliver(self, parts: list[_Part], tokens: int, answers: list[tuple[list[_Part], Any]], seconds: float) -> None:
+    def _answers(self, name: str, parts: list[_Part]) -> list[_Answer]:
+        """Rows of the parts; where the model fails, each caller's alone, so that one does not fail for another."""
+        texts = list(dict.fromkeys(job.texts[i] for job, indices in parts for i in indices))
+        try:
+            return [(parts, dict(zip(texts, self._scores[name](texts), strict=True)))]
+        except Exception as error:
+            if len(parts) == 1:
+                return [(parts, error)]
+            return [answer for part in parts for answer in self._answers(name, [part])]
+
+    def _deliver(self, parts: list[_Part], tokens: int, answers: list[_Answer], seconds: float) -> None:
         if tokens >= RATED_TOKENS:
             self.tokens_a_second += 0.1 * (tokens / seconds - self.tokens_a_second)
         self._observer.batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)

@@ -1,30 +1,36 @@
-"""The scores of texts seen lately."""
+"""What was said of texts seen lately."""
 
 from __future__ import annotations
 
 import sys
 from collections import OrderedDict
 
-Row = list[float]
-"""Probabilities of a text in index order; shared, never changed."""
+Row = tuple[tuple[float, ...], int, tuple[str, ...] | None, bool | None]
+"""Scores in index order, index of the highest, the labels that may be true, whether the text shows an emotion clearly.
+
+Plain tuples, because the garbage collector stops looking at these: a full cache costs it nothing.
+"""
 
 MOST_ENTRIES = 200_000
+ENTRY_BYTES = 400
+"""Of a row of a few labels and the book-keeping of the entry, about; a further label is some bytes more."""
+LABEL_BYTES = 32
 
 
 class ScoreCache:
     """Texts to rows, the least recently used forgotten first; bounded in entries and bytes."""
 
-    def __init__(self, max_bytes: int, row_length: int) -> None:
+    def __init__(self, max_bytes: int, labels: int) -> None:
         """An empty cache.
 
         Args:
-            max_bytes: memory that texts, rows and their book-keeping may take; 0 for no cache.
-            row_length: entries of a row.
+            max_bytes: memory that texts, rows and their book-keeping may take, about; 0 for no cache.
+            labels: of a row.
         """
         self.bytes = 0
         self._max_bytes = max_bytes
         self._rows: OrderedDict[str, Row] = OrderedDict()
-        self._row_bytes = sys.getsizeof([0.0] * row_length) + row_length * sys.getsizeof(0.0) + 160
+        self._row_bytes = ENTRY_BYTES + labels * LABEL_BYTES
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -37,7 +43,7 @@ class ScoreCache:
         return row
 
     def put(self, text: str, row: Row) -> None:
-        """Remember a row."""
+        """Remember a row; that of a text as long as a sixteenth of the cache is not worth it."""
         size = self._size(text)
         if size > self._max_bytes // 16:
             return

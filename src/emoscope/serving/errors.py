@@ -9,10 +9,11 @@ STATUS: Mapping[str, int] = MappingProxyType(
     {
         "invalid_utf8": 400,
         "invalid_json": 400,
-        "incomplete_body": 400,
+        "invalid_http": 400,
         "unauthorized": 401,
         "not_found": 404,
         "method_not_allowed": 405,
+        "request_timeout": 408,
         "body_too_large": 413,
         "too_many_texts": 413,
         "text_too_long": 413,
@@ -20,8 +21,10 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "empty": 422,
         "invalid_request": 422,
         "overloaded": 429,
+        "headers_too_large": 431,
         "internal": 500,
         "draining": 503,
+        "too_many_connections": 503,
         "deadline_exceeded": 504,
     }
 )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+
+import numpy as np
 
 from emoscope import __version__
 from emoscope.sentences import sentences
-from emoscope.serving.cache import Row
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
+from emoscope.serving.metrics import CONTENT_TYPE
+from emoscope.serving.pages import OPENAPI
 from emoscope.serving.service import Service
-from emoscope.serving.texts import choice, json_object, one_text, text_list
+from emoscope.serving.texts import choice, json_object, known_fields, one_text, text_list
+from emoscope.timeline import combine
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
 SENTENCES = '{"text": "i was sad. now i am happy."}'
@@ -20,19 +25,20 @@ METHODS = ("loo", "shapley")
 async def predict(service: Service, request: Request) -> Response:
     """`POST /v1/predict`: label and scores of texts, in columns."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts")
     texts = text_list(body.get("texts"), "texts", service.settings)
     rows = await service.rows(request, texts)
     labels = service.labels
-    best = [max(row) for row in rows]
+    scores, best, sets, clear = zip(*rows, strict=True)
     return json_response(
         {
             "model": service.model,
             "labels": labels,
-            "label": [labels[row.index(score)] for row, score in zip(rows, best, strict=True)],
-            "score": best,
-            "scores": rows,
-            "sets": None,
-            "clear": None,
+            "label": [labels[index] for index in best],
+            "score": [row[index] for row, index in zip(scores, best, strict=True)],
+            "scores": scores,
+            "sets": None if sets[0] is None else sets,
+            "clear": None if clear[0] is None else clear,
         }
     )
 
@@ -40,6 +46,7 @@ async def predict(service: Service, request: Request) -> Response:
 async def explain(service: Service, request: Request) -> Response:
     """`POST /v1/explain`: how much each word moved the label of its text."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts", "method")
     texts = text_list(body.get("texts"), "texts", service.settings)
     most = service.settings.max_explained
     if len(texts) > most:
@@ -50,8 +57,9 @@ async def explain(service: Service, request: Request) -> Response:
 
 
 async def by_sentence(service: Service, request: Request) -> Response:
-    """`POST /v1/sentences`: the scores of a long text, and of each of its sentences."""
+    """`POST /v1/sentences`: the scores of each sentence of a text, and what they say together: its timeline."""
     body = json_object(await request.json(service.settings.max_body_bytes), SENTENCES)
+    known_fields(body, "text")
     text = one_text(body.get("text"), "text", service.settings)
     found = sentences(text)
     if len(found) > service.settings.max_texts:
@@ -59,26 +67,46 @@ async def by_sentence(service: Service, request: Request) -> Response:
             "too_many_texts",
             f"text has {len(found):,} sentences, at most {service.settings.max_texts:,} are allowed; send it in pieces",
         )
-    whole, *rows = await service.rows(request, [text, *(sentence.text for sentence in found)])
+    rows = await service.rows(request, [sentence.text for sentence in found] or [text])
+    scores = np.array([row[0] for row in rows], np.float32)
+    multi_label = getattr(service.classifier, "multi_label", False)
+    whole = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
     return json_response(
         {
             "labels": service.labels,
-            "sentences": [
-                sentence._asdict() | _scored(service, row) for sentence, row in zip(found, rows, strict=True)
-            ],
             **_scored(service, whole),
+            "sentences": [
+                sentence._asdict() | _scored(service, row[0]) for sentence, row in zip(found, rows, strict=False)
+            ],
         }
     )
 
 
-def _scored(service: Service, row: Row) -> dict[str, object]:
-    score = max(row)
-    return {"label": service.labels[row.index(score)], "score": score, "scores": row}
+def _scored(service: Service, scores: Sequence[float]) -> dict[str, object]:
+    score = max(scores)
+    return {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
 
 
 async def health(service: Service, request: Request) -> Response:
     """`GET /health`: the process is alive."""
     return json_response({"status": "ok"})
+
+
+async def page(service: Service, request: Request) -> Response:
+    """`GET /`, `GET /docs` and `GET /page/...`: files of the page."""
+    names = {"/": "index.html", "/docs": "docs.html"}
+    return service.pages(request, names.get(request.path) or request.path.removeprefix("/page/"))
+
+
+async def openapi(service: Service, request: Request) -> Response:
+    """`GET /openapi.json`."""
+    return service.pages(request, OPENAPI)
+
+
+async def metrics(service: Service, request: Request) -> Response:
+    """`GET /metrics`: for Prometheus."""
+    service.refresh_metrics()
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
 
 async def ready(service: Service, request: Request) -> Response:
@@ -120,8 +148,9 @@ async def info(service: Service, request: Request) -> Response:
                 "explained_texts": settings.max_explained,
                 "explained_tokens": settings.max_explained_tokens,
                 "waiting_tokens": service.batcher.max_waiting_tokens,
+                "requests_in_flight": service.most_in_flight,
                 "timeout_seconds": settings.timeout,
-                "target_latency_seconds": settings.target_latency,
+                "target_latency_seconds": service.batcher.target_latency,
             },
         }
     )

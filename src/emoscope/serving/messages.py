@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from re import compile as regex
@@ -20,9 +20,25 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = tuple[tuple[bytes, bytes], ...]
 
 JSON = b"application/json"
+POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY: Headers = (
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+"""Of every answer."""
 _REQUEST_ID = regex(rb"[\w.:/+=-]{1,128}")
 _PROCESS = token_hex(6)
 _NUMBERS = count(1)
+
+
+def next_id() -> str:
+    """A name for a request, of this process and its own."""
+    return f"{_PROCESS}-{next(_NUMBERS):x}"
 
 
 class DisconnectedError(Exception):
@@ -37,9 +53,10 @@ class Request:
         path: decoded.
         headers: by lower-case name; the last one of a name.
         id: the client's X-Request-Id if it is a sensible one, else one of our own.
+        texts: what is to be scored, when it is known.
     """
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "scope")
+    __slots__ = ("_receive", "headers", "id", "method", "path", "scope", "texts")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -47,7 +64,8 @@ class Request:
         self.path: str = scope["path"]
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         given = self.headers.get(b"x-request-id")
-        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else f"{_PROCESS}-{next(_NUMBERS):x}"
+        self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else next_id()
+        self.texts: Sequence[str] | None = None
         self._receive = receive
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +14,10 @@ from numpy.typing import NDArray
 from emoscope.classifier import Classifier
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
+    REQUEST_SECONDS,
     AbandonedError,
     Batcher,
     DeadlineError,
-    Observer,
     OverloadedError,
     Score,
     ScoringError,
@@ -24,10 +26,16 @@ from emoscope.serving.batching import (
 from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import DisconnectedError, Request
+from emoscope.serving.metrics import Metrics
+from emoscope.serving.pages import Pages
 from emoscope.serving.settings import Settings
 
 PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
 """What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
+LEAST_IN_FLIGHT = 4
+"""Requests that are taken at once, however slow the model is."""
+MEASURED_REQUESTS = 20
+"""Fewer say little about what a request takes."""
 WARM_UP = [f"{i} i feel rather {word} about the way that things went today" for i, word in enumerate(["happy"] * 32)]
 
 
@@ -35,35 +43,106 @@ class Service:
     """A classifier for many callers.
 
     Attributes:
+        classifier: what scores.
         model: its name, as it was asked for.
         labels: in index order.
         settings: limits.
-        batcher: what scores.
+        metrics: what is counted.
+        pages: files for browsers.
+        batcher: where callers meet.
         draining: no new requests are taken.
+        streams: tables that are being scored.
+        seconds_a_request: that the server is busy with one, measured while it serves.
     """
 
-    def __init__(self, classifier: Classifier, settings: Settings, model: str, observer: Observer) -> None:
+    def __init__(self, classifier: Classifier, settings: Settings, model: str) -> None:
         self.classifier = classifier
         self.labels = classifier.labels
         self.settings = settings
         self.model = model
         self.draining = False
-        scores: dict[str, Score] = {PROBABILITIES: classifier.predict_proba, VARIANTS: classifier.predict_proba}
-        if logits := getattr(classifier, "predict_logits", None):
-            scores[LOGITS] = logits
+        self.metrics = Metrics()
+        self.pages = Pages()
+        scores: dict[str, Score] = {PROBABILITIES: self._judged, VARIANTS: self._bare}
+        if hasattr(classifier, "predict_logits"):
+            scores[LOGITS] = self._logits
         self.has_logits = LOGITS in scores
+        self.cache = ScoreCache(settings.cache_bytes, len(self.labels))
         self.batcher = Batcher(
             scores,
-            cache=ScoreCache(settings.cache_bytes, len(self.labels)),
+            cache=self.cache,
             max_batch_tokens=settings.max_batch_tokens,
             target_latency=settings.target_latency,
-            observer=observer,
+            observer=self.metrics,
         )
+        self.streams = 0
+        self.seconds_a_request = REQUEST_SECONDS
+        self._answered = 0
+        self._busy = 0.0
+        self._read = (0, 0)
         self._explaining = ThreadPoolExecutor(2, thread_name_prefix="emoscope-explain")
+
+    def _judged(self, texts: Sequence[str]) -> list[Row]:
+        """Probabilities, and what a calibrated model knows of them besides."""
+        classifier: Any = self.classifier
+        probabilities = classifier.predict_proba(texts)
+        sets = classifier.label_sets(probabilities) if hasattr(classifier, "label_sets") else None
+        clear = classifier.clear(texts, probabilities) if hasattr(classifier, "clear") else None
+        return _rows(
+            probabilities,
+            None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],
+            None if clear is None else clear.tolist(),
+        )
+
+    def _bare(self, texts: Sequence[str]) -> list[Row]:
+        return _rows(self.classifier.predict_proba(texts))
+
+    def _logits(self, texts: Sequence[str]) -> list[Row]:
+        classifier: Any = self.classifier
+        return _rows(classifier.predict_logits(texts))
 
     def warm_up(self) -> None:
         """Score a few texts, and learn how fast that is."""
         self.batcher.warm_up(WARM_UP)
+        self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
+        self._read = getattr(self.classifier, "tokens_read", (0, 0))
+
+    @property
+    def most_in_flight(self) -> int:
+        """Requests that are answered within the target latency; by Little's law, latency times throughput."""
+        return max(LEAST_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
+
+    def answered(self, route: str, status: int, seconds: float) -> None:
+        """A request was answered."""
+        self.metrics.answered(route, status, seconds)
+        self._answered += status == 200
+
+    def measure(self, busy: float) -> None:
+        """Learn how long a request takes; the server calls it now and then.
+
+        Args:
+            busy: seconds of processor time that the event loop has used so far.
+        """
+        busy += self.batcher.thread_seconds
+        if self._answered >= MEASURED_REQUESTS:
+            measured = (busy - self._busy) / self._answered
+            self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
+            self._answered, self._busy = 0, busy
+        elif not self._answered:
+            self._busy = busy
+
+    def refresh_metrics(self) -> None:
+        """Bring up to date what is not counted but read."""
+        metrics, batcher = self.metrics, self.batcher
+        metrics.waiting_tokens.set(batcher.waiting_tokens)
+        metrics.most_waiting_tokens.set(batcher.max_waiting_tokens)
+        metrics.cache_bytes.set(self.cache.bytes)
+        metrics.draining.set(self.draining)
+        if hasattr(self.classifier, "tokens_read"):
+            read, padding = self.classifier.tokens_read
+            metrics.tokens.inc(read - self._read[0])
+            metrics.padding.inc(padding - self._read[1])
+            self._read = (read, padding)
 
     def close(self) -> None:
         """End the threads."""
@@ -79,6 +158,8 @@ class Service:
             RequestError: too much waits, it took too long, or the model failed.
             DisconnectedError: the client went away.
         """
+        if not patient:
+            self._asked(request, texts)
         watchers: list[asyncio.Task[None]] = []
 
         def watch(abandon: Callable[[], None]) -> None:
@@ -99,6 +180,16 @@ class Service:
             for watcher in watchers:
                 watcher.cancel()
 
+    def _asked(self, request: Request, texts: Sequence[str]) -> None:
+        self.metrics.texts.inc(len(texts))
+        request.texts = texts
+
+    def tokens(self, texts: list[str]) -> int:
+        """Tokens of the texts together; an estimate where the classifier cannot tell."""
+        if hasattr(self.classifier, "token_counts"):
+            return sum(self.classifier.token_counts(texts))
+        return sum(map(estimated_tokens, texts))
+
     async def explain(self, request: Request, texts: list[str], method: str) -> list[Explanation]:
         """Explanations of texts.
 
@@ -114,6 +205,7 @@ class Service:
                 f"to explain these texts takes about {tokens:,} tokens, at most {most:,} are allowed; give fewer or "
                 "shorter texts",
             )
+        self._asked(request, texts)
         loop = asyncio.get_running_loop()
         variants = _Variants(self, request, loop)
         keywords = getattr(self.classifier, "ambiguous_keywords", None)
@@ -132,6 +224,12 @@ def overloaded(retry_after: float) -> RequestError:
     )
 
 
+def _rows(scores: NDArray[np.float32], sets: Any = None, clear: Any = None) -> list[Row]:
+    nothing = [None] * len(scores)
+    best = scores.argmax(axis=1).tolist()
+    return list(zip(map(tuple, scores.tolist()), best, sets or nothing, clear or nothing, strict=True))
+
+
 async def _when_gone(request: Request, abandon: Callable[[], None]) -> None:
     await request.disconnected()
     abandon()
@@ -148,4 +246,5 @@ class _Variants:
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._service.rows(self._request, texts, score=VARIANTS, patient=True)
-        return np.array(asyncio.run_coroutine_threadsafe(rows, self._loop).result(), np.float32)
+        answered = asyncio.run_coroutine_threadsafe(rows, self._loop).result()
+        return np.array([scores for scores, *_ in answered], np.float32).reshape(len(texts), len(self.labels))
