@@ -12,7 +12,10 @@ from importlib import import_module
 from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
-COMMANDS = ("predict", "explain", "evaluate", "compare", "audit", "train", "distill", "export", "score", "push")
+COMMANDS = (
+    *("predict", "explain", "timeline", "evaluate", "compare", "audit"),
+    *("train", "distill", "export", "calibrate", "score", "serve", "push"),
+)
 
 EPILOG = """examples:
   emoscope predict "i feel so happy today"

@@ -12,6 +12,7 @@ import csv
 import pyarrow as pa
 
 from emoscope.errors import DataError
+from emoscope.line_records import csv_records
 from emoscope.scoring.lines import LONGEST_ROW, Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
@@ -19,17 +20,9 @@ from emoscope.scoring.wanted import RAW, Wanted
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
 
-_ALLOWED = "allowed: quotes inside a quoted field doubled"
-_PROBLEMS = {
-    "unexpected end of data": f"a quote is not closed; {_ALLOWED}",
-    "',' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
-    "'\t' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
-}
-"""What the module `csv` says of a row, in other words."""
-
 
 class CsvParser:
-    """Lines to rows: to every column as text, or to the text column and the whole row as it stands in the file."""
+    """Lines to rows: to every column as text, or to the cells that are wanted and the row as it stands in the file."""
 
     def __init__(self, source: Source, wanted: Wanted, rejects: Rejects, lines: list[str]) -> None:
         """Read the header.
@@ -43,7 +36,6 @@ class CsvParser:
         Raises:
             DataError: no header, or not with the text column.
         """
-        csv.field_size_limit(2**31 - 1)
         self._name, self._rejects, self._wanted = source.name, rejects, wanted
         self._delimiter = DELIMITERS[source.format.name]
         numbered = wanted.text_column.isdecimal()
@@ -52,8 +44,8 @@ class CsvParser:
         self._header_lines = 0 if numbered else used
         header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
         wanted.check(source.name, self._columns)
-        self._text_at = self._columns.index(wanted.text_column)
-        names = [wanted.text_column, RAW + header] if wanted.raw else self._columns
+        self._cells_at = [self._columns.index(name) for name in wanted.cells]
+        names = [*wanted.cells, RAW + header] if wanted.raw else self._columns
         self.schema = pa.schema([(name, pa.string()) for name in names])
         self._rows: list[list[str]] = []
         self._doubtful = False
@@ -62,15 +54,13 @@ class CsvParser:
         """Take rows from lines; a row that may go on in the next block is left."""
         start = self._header_lines if number == 1 else 0
         self._doubtful = block.doubtful or (self._doubtful and len(lines) > len(block.lines))
-        while start < len(lines):
-            start, problem, open_end = self._well_quoted(lines, start, number)
-            if problem is None:
-                break
-            if open_end and not block.final and sum(map(len, lines[start:])) <= LONGEST_ROW:
-                return start
-            self._rejects.add(self._name, problem, line=number + start)
-            start += 1
-        return len(lines)
+        for record in csv_records(lines, self._delimiter, start=start, longest=LONGEST_ROW, final=block.final):
+            start = record.end
+            if record.problem:
+                self._rejects.add(self._name, record.problem, line=number + record.begin)
+            else:
+                self._add(record.fields, "".join(lines[record.begin : record.end]), number + record.begin)
+        return start
 
     def take(self) -> pa.Table:
         """The rows taken since the last call."""
@@ -90,19 +80,6 @@ class CsvParser:
             raise DataError(f"{self._name}: its first line is blank; allowed: the names of the columns")
         return first, reader.line_num
 
-    def _well_quoted(self, lines: list[str], start: int, number: int) -> tuple[int, str | None, bool]:
-        """Take rows up to one with broken quotes: its first line, what is wrong, whether it reaches the last line."""
-        reader = csv.reader(map(lines.__getitem__, range(start, len(lines))), delimiter=self._delimiter, strict=True)
-        begin = start
-        try:
-            for fields in reader:
-                end = start + reader.line_num
-                self._add(fields, lines[begin] if end == begin + 1 else "".join(lines[begin:end]), number + begin)
-                begin = end
-        except csv.Error as error:
-            return begin, _PROBLEMS.get(str(error), str(error)), start + reader.line_num >= len(lines)
-        return len(lines), None, False
-
     def _add(self, fields: list[str], row: str, line: int) -> None:
         width = len(self._columns)
         if not fields and width > 1:
@@ -113,6 +90,7 @@ class CsvParser:
         if problem:
             self._rejects.add(self._name, problem, line=line)
         elif self._wanted.raw:
-            self._rows.append([fields[self._text_at] if fields else "", row.rstrip("\r\n")])
+            cells = [fields[at] for at in self._cells_at] if fields else [""]
+            self._rows.append([*cells, row.rstrip("\r\n")])
         else:
             self._rows.append(fields or [""])

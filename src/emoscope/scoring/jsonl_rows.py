@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from emoscope.line_records import json_record, open_object
 from emoscope.scoring.faults import broken_data
 from emoscope.scoring.lines import Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
 
-_ALLOWED = "allowed: one JSON object a line"
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),
     int: (pa.types.is_integer, pa.types.is_floating),
@@ -76,12 +76,9 @@ class JsonlParser:
 
     def _add(self, line: str, number: int) -> str | None:
         """Take one row, or say what is wrong with it."""
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return f"no JSON ({getattr(error, 'msg', error)}); {_ALLOWED}"
-        if not isinstance(row, dict):
-            return f"no JSON object but {type(row).__name__}; {_ALLOWED}"
+        row = json_record(line)
+        if isinstance(row, str):
+            return row
         text = row.get(self._wanted.text_column)
         if not isinstance(text, str | None):
             return f"{self._wanted.text_column!r} is {type(text).__name__}; allowed: a string, or null"
@@ -90,12 +87,13 @@ class JsonlParser:
         if not self._wanted.raw and (problem := _unfit_row(row, self.schema)):
             return problem
         self._numbers.append(number)
-        self._rows.append([text, _without_end(line, row)] if self._wanted.raw else row)
+        cells = [_cell(row.get(name)) for name in self._wanted.cells]
+        self._rows.append([*cells, open_object(line, row)] if self._wanted.raw else row)
         return None
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
         if self._wanted.raw:
-            columns = list(map(list, zip(*rows, strict=True))) or [[], []]
+            columns = list(map(list, zip(*rows, strict=True))) or [[] for _ in self.schema]
         else:
             columns = [[row.get(name) for row in rows] for name in self.schema.names]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
@@ -112,7 +110,7 @@ class JsonlParser:
     def _schema_of(self, rows: list[dict[str, Any]]) -> pa.Schema:
         text_column = self._wanted.text_column
         if self._wanted.raw or not rows:
-            names = [text_column, RAW] if self._wanted.raw else [text_column]
+            names = [*self._wanted.cells, *([RAW] if self._wanted.raw else [])]
             return pa.schema([(name, pa.string()) for name in names])
         types = {name: _type_of([row.get(name) for row in rows]) for name in _names(rows)}
         return pa.schema(list((types | {text_column: pa.string()}).items()))
@@ -168,6 +166,6 @@ def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None
     return None
 
 
-def _without_end(line: str, row: dict[str, Any]) -> str:
-    """The object as it stands, ready for further fields."""
-    return line[: line.rindex("}")].rstrip() + (", " if row else "")
+def _cell(value: Any) -> str | None:
+    """The text of a value, null for null."""
+    return value if value is None or isinstance(value, str) else str(value)
