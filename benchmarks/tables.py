@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md")
+DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md")
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 BUYS = {
@@ -158,6 +158,19 @@ def _full_size() -> str:
     return _table("| family | parameters, millions | published | metrics in its card |", rows)
 
 
+def _cpu_encoders() -> str:
+    rows = []
+    for family, result in _result("cpu_encoders")["families"].items():
+        median, ratio = result["median"], result["ratio_to_best_pipeline"]
+        for system, rate in sorted(median.items(), key=lambda item: -item[1]):
+            share = result["share_of_bound"].get(system)
+            cells = f"{rate:.1f}", f"{ratio[system]:.2f}", "" if share is None else f"{share:.0%}"
+            rows.append(_row(family, system, *cells))
+        best = f"{result['bound']:.1f}", f"{result['bound_to_best_pipeline']:.2f}", "100%"
+        rows.append(_row(family, "*the measured rate of matrix products*", *best))
+    return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
+
+
 def _explanation() -> str:
     result = _result("explanation")
     rows = [
@@ -174,6 +187,16 @@ def _explanation() -> str:
     return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
 
 
+def _long_texts() -> str:
+    measured = _result("long_texts")["measured"]
+    rows = []
+    for rule, kinds in measured.items():
+        comments, *spliced = kinds.values()
+        means = {metric: sum(kind[metric] for kind in spliced) / len(spliced) for metric in comments}
+        rows.append(_row(rule, *(f"{part[metric]:.3f}" for part in (comments, means) for metric in comments)))
+    return _table("| rule | comments: accuracy | log loss | ECE | spliced: accuracy | log loss | ECE |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -183,6 +206,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison": _comparison,
     "full_size": _full_size,
     "explanation": _explanation,
+    "cpu_encoders": _cpu_encoders,
+    "long_texts": _long_texts,
 }
 
 if __name__ == "__main__":

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibration import probabilities
+from emoscope.clearness import Clearness
 from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
+from emoscope.label_sets import LabelSets
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
+from emoscope.timeline import Timeline, timeline
+from emoscope.token_weights import BASELINES, INTEGRATED_GRADIENTS, WeighTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
@@ -69,6 +74,9 @@ class EmotionClassifier:
         parameters: int | None = None,
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
+        weigh_tokens: Callable[[], WeighTokens] | None = None,
+        label_sets: LabelSets | None = None,
+        clearness: Clearness | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -83,6 +91,9 @@ class EmotionClassifier:
             processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
                 and that several threads may ask; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
+            weigh_tokens: loads what takes gradients, when it is first needed; None for a model without.
+            label_sets: of a calibrated model, what the sets of labels are made with.
+            clearness: of a calibrated model, what tells texts without a clear emotion.
         """
         self.labels = labels
         self.thresholds = thresholds
@@ -92,6 +103,9 @@ class EmotionClassifier:
         self._processes = EncodeProcesses(self._encode, processes) if processes else None
         self._runtime = runtime
         self._temperature = temperature
+        self._weigh_tokens = weigh_tokens
+        self._label_sets = label_sets
+        self._clearness = clearness
 
     @classmethod
     def from_pretrained(
@@ -139,6 +153,9 @@ class EmotionClassifier:
             parameters=parameters,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
+            weigh_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
+            label_sets=folder.label_sets,
+            clearness=folder.clearness,
         )
 
     @property
@@ -157,8 +174,16 @@ class EmotionClassifier:
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
-        rows = self.predict_proba(texts).tolist()
-        return [Prediction.from_scores(dict(zip(self.labels, row, strict=True)), self.thresholds) for row in rows]
+        texts = _check(texts)
+        rows = self.predict_proba(texts)
+        clear = self.clear(texts, rows)
+        each = [None] * len(texts) if clear is None else clear.tolist()
+        return [
+            Prediction.from_scores(
+                dict(zip(self.labels, row, strict=True)), self.thresholds, clear=is_clear, label_sets=self._label_sets
+            )
+            for row, is_clear in zip(rows.tolist(), each, strict=True)
+        ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.
@@ -201,20 +226,67 @@ class EmotionClassifier:
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
+    def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """For each text the labels that hold the truth in a share of cases; see `Prediction.labels_at`.
+
+        Args:
+            probabilities: (texts, labels), from `predict_proba`.
+            coverage: from 0.5 to 0.99.
+
+        Returns:
+            bool (texts, labels), a row perhaps all false; None where the model has no label sets.
+
+        Raises:
+            ValueError: the coverage is out of range.
+        """
+        return None if self._label_sets is None else self._label_sets.sets(probabilities, coverage)
+
+    def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each text shows an emotion clearly; a blank one does not.
+
+        Args:
+            texts: the texts.
+            probabilities: (texts, labels), what `predict_proba` gave for them.
+
+        Returns:
+            bool (texts,); None where the model cannot tell.
+        """
+        if self._clearness is None:
+            return None
+        return self._clearness.clear(probabilities) & np.array([bool(text.strip()) for text in texts], np.bool_)
+
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
         """How much each word moved the label of its text; see `emoscope.explanation.explain`.
 
         Args:
             texts: any number of texts of any length.
-            method: "loo" (each word left out alone), or "shapley" (words in random orders; slower, more faithful).
+            method: "loo" (each word left out alone), "shapley" (words in random orders; slower, more faithful), or,
+                of a checkpoint, "integrated-gradients" (extra "train").
             seed: of the random orders.
 
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
             ValueError: no such method.
+            ModelError: the model has no weights to take gradients of.
+            MissingExtraError: gradients without the extra "train".
         """
         texts = _check(texts)
+        if method == INTEGRATED_GRADIENTS:
+            if self._weigh_tokens is None:
+                raise ModelError(
+                    "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
+                    "alone; give the checkpoint, or use method 'loo' or 'shapley'"
+                )
+            return explain_by_tokens(self, texts, self._encode, self._weigh_tokens(), self.ambiguous_keywords)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+
+    def timeline(self, texts: Sequence[str]) -> list[Timeline]:
+        """The emotions of each text sentence by sentence, and of the whole by them; see `emoscope.timeline`.
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        return timeline(self, _check(texts))
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
         """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.
@@ -289,6 +361,24 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
 
     model = read_model(folder.path, device=device, dtype=dtype)
     return model, model.parameters
+
+
+def _gradients(folder: ModelFolder, device: str) -> WeighTokens:
+    """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
+    from emoscope.torch_runtime import IntegratedGradients
+
+    tokenizer, manifest = _tokenizer(folder), folder.manifest
+    baseline = tokenizer.first_id(BASELINES)
+    if baseline is None:
+        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} to stand for no word")
+    return IntegratedGradients.read(
+        folder.path,
+        baseline=baseline,
+        specials=tokenizer.specials,
+        temperature=manifest.temperature,
+        multi_label=folder.multi_label,
+        device=device,
+    )
 
 
 def _tokenizer(folder: ModelFolder) -> Tokenizer:

@@ -52,22 +52,31 @@ class Encode:
         return self.tokenizer.encode([self.text_form(text) for text in texts])
 
 
-def in_order(function: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[R]:
+def in_order(
+    function: Callable[[T], R], items: Iterable[T], *, threads: int, abandon: Callable[[], None] | None = None
+) -> Iterator[R]:
     """`map`, in so many threads: while a result is in use, the next `threads` of them are being made.
 
     Args:
         function: called in a thread of its own each time; what it raises is raised here.
         items: taken in this thread, no more than `threads + 1` ahead of the results.
         threads: one at least.
+        abandon: called if this ends before the items do, so that no call goes on for long; the calls under way are
+            waited for in any case.
     """
     ahead: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="emoscope") as pool:
-        for item in items:
-            ahead.append(pool.submit(function, item))
-            if len(ahead) > threads:
+        try:
+            for item in items:
+                ahead.append(pool.submit(function, item))
+                if len(ahead) > threads:
+                    yield ahead.popleft().result()
+            while ahead:
                 yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        except BaseException:
+            if abandon:
+                abandon()
+            raise
 
 
 class EncodeProcesses:
@@ -180,5 +189,7 @@ def _answer(encode: Encode, texts: list[str]) -> bytes:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may use: of those it has, as many as OMP_NUM_THREADS says, which clusters set."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(allowed))) if allowed.isdecimal() else cores

@@ -38,10 +38,10 @@ def emotion(text):
     return EMOTIONS[int(probabilities(text).argmax())]
 
 
-def score(source, output, *, classifier=None, scoring=None, resume=False, overwrite=False, model="", **options):
+def score(source, output, *, classifier=None, resume=False, overwrite=False, model="", report=None, **options):
     """Score with small parts; returns the summary."""
-    scoring = scoring or Scoring(**({"text_column": "text", "part_rows": 7} | options))
-    job = Job(source, output, scoring, model=model, resume=resume, overwrite=overwrite)
+    scoring = Scoring(**({"text_column": "text", "part_rows": 7} | options))
+    job = Job(source, output, scoring, model=model, resume=resume, overwrite=overwrite, report=report)
     return score_table(job, classifier or HashClassifier())
 
 

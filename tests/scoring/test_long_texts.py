@@ -6,6 +6,7 @@ from scoring_fakes import HashClassifier, emotion, probabilities
 from emoscope.scoring import Scorer, Scoring
 from emoscope.scoring.long_texts import FIRST_CHARACTERS, beginning
 from emoscope.sentences import sentences
+from emoscope.timeline import combine
 
 
 @pytest.mark.parametrize(
@@ -33,14 +34,22 @@ def test_truncated_texts_are_scored_by_their_beginning():
     assert column(table, "text") == [long, "short"]
 
 
-def test_sentences_count_alike_and_equal_ones_are_scored_once():
+def test_sentences_are_combined_and_equal_ones_are_scored_once():
     classifier = HashClassifier()
     scorer = Scorer(classifier, Scoring("text", long="sentences"))
     table = scorer(pa.table({"text": ["One. Two. One.", "Two.", None]}))
     assert classifier.asked == [["One.", "Two."]]
-    mean = np.mean([probabilities("One."), probabilities("Two."), probabilities("One.")], axis=0)
-    np.testing.assert_allclose(column(table)[:2], [mean[1], probabilities("Two.")[1]], rtol=1e-6)
+    rows = np.array([probabilities(sentence) for sentence in ("One.", "Two.", "One.")])
+    whole = combine(rows, np.array([3]))[0]
+    np.testing.assert_allclose(column(table)[:2], [whole[1], probabilities("Two.")[1]], rtol=1e-6)
     assert column(table)[2] is None
+
+
+def test_of_a_multi_label_model_each_label_has_its_largest_probability():
+    classifier = HashClassifier()
+    classifier.multi_label = True
+    table = Scorer(classifier, Scoring("text", long="sentences"))(pa.table({"text": ["One. Two."]}))
+    assert column(table) == [max(probabilities("One.")[1], probabilities("Two.")[1])]
 
 
 def test_every_text_that_is_not_blank_has_a_sentence():

@@ -58,14 +58,6 @@ def test_columns_are_chosen_and_named():
     assert scored(["a"], columns=("joy", "emotion"), prefix="p_").column_names == ["id", "text", "p_joy", "p_emotion"]
 
 
-def test_rows_of_each_label_are_counted():
-    texts = ["a", "b", "c", "a", None, ""]
-    scorer = Scorer(HashClassifier(), Scoring("text", columns=("joy",)))
-    scorer(pa.table({"text": texts}))
-    expected = [emotion(text) for text in texts if text]
-    assert scorer.label_rows == {label: expected.count(label) for label in EMOTIONS}
-
-
 @pytest.mark.parametrize(
     "arrow_type",
     [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],

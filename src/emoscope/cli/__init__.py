@@ -13,17 +13,8 @@ from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
 COMMANDS = (
-    "predict",
-    "explain",
-    "evaluate",
-    "compare",
-    "audit",
-    "train",
-    "distill",
-    "export",
-    "score",
-    "serve",
-    "push",
+    *("predict", "explain", "timeline", "evaluate", "compare", "audit"),
+    *("train", "distill", "export", "calibrate", "score", "serve", "push"),
 )
 
 EPILOG = """examples:

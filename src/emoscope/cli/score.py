@@ -9,10 +9,15 @@ A row that cannot be read goes to OUT.rejected.jsonl with its file, line and rea
 with null scores. OUT appears when it is whole; until then OUT.parts keeps what is scored, and --resume goes on from
 there after a kill, a full disk or a power cut, to the same bytes.
 
+--report writes a page to look at: shares of the labels, how sure the model was, the labels over time, and rows of each
+label. --engine ray has the model in workers on a Ray cluster, while this machine reads and writes.
+
 examples:
   emoscope score reviews.csv scored.csv --text-column review
   emoscope score reviews.parquet scored.parquet --text-column body --columns emotion,emotion_score
+  emoscope score reviews.csv scored.csv --text-column review --report report.html --time-column written
   emoscope score 's3://bucket/2024/*.jsonl.gz' scored.parquet --text-column text --resume
+  emoscope score rows.parquet scored.parquet --text-column text --engine ray --address head:6379 --device cuda
   emoscope score books.jsonl sentences.jsonl --text-column text --long sentences --sentence-rows
   zcat rows.csv.gz | emoscope score - - --input-format csv --text-column text | head
 """
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from emoscope.scoring import Job, Stream, Summary
 
 PIPE = "-"
+EXTRAS = {"local": "score", "ray": "ray"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,14 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--long",
         choices=("windows", "sentences", "truncate"),
         default="windows",
-        help="how a text is read: whole, in windows of the model's longest input (default); as the mean of its "
-        "sentences; or its first 2,000 characters",
+        help="how a text is read: whole, in windows of the model's longest input (default); by its "
+        "sentences, combined; or its first 2,000 characters",
     )
     parser.add_argument("--sentence-rows", action="store_true", help="with --long sentences: one row a sentence")
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
     parser.add_argument("--input-format", metavar="F", help="of standard input: csv, tsv, jsonl, arrow, csv.gz ...")
     parser.add_argument("--output-format", metavar="F", help="of standard output; default: that of standard input")
     parser.add_argument(
@@ -70,26 +72,64 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows scored and kept at once, default 65536: with a slow model give fewer, and a kill costs less",
     )
+    parser.add_argument("--report", metavar="FILE.html", help="write a page about the rows")
+    parser.add_argument("--time-column", metavar="C", help="with --report: a column of times, for the labels over time")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    _add_model_arguments(parser)
     parser.set_defaults(refuse=parser.error)
+
+
+def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which model, and where it runs."""
+    parser.add_argument(
+        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
+    )
+    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    parser.add_argument(
+        "--engine",
+        choices=("local", "ray"),
+        default="local",
+        help="where the model runs: here (default), or in workers of Ray",
+    )
+    parser.add_argument(
+        "--address",
+        metavar="A",
+        help="with --engine ray: of a cluster, head:6379 or ray://head:10001; default: RAY_ADDRESS, else this machine",
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="with --engine ray; default: as many as have room")
 
 
 def run(args: argparse.Namespace) -> int:
     """Score, show the progress, print what was done."""
     _check_use(args)
-    from emoscope.classifier import EmotionClassifier
-    from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, resolve
-    from emoscope.scoring import score_table
+    from emoscope.errors import require_extra
 
+    require_extra(EXTRAS[args.engine])
     _give_back_memory()
-    kinds = (GRAPHS, *WEIGHTS) if args.device == "cpu" else (*WEIGHTS, GRAPHS)
-    folder = resolve(args.model, one_of=kinds)
-    classifier = EmotionClassifier.from_pretrained(folder, device=args.device)
-    with RowsBar() as bar:
-        summary = score_table(_job(args, f"{model_checksum(folder)} {args.device}"), classifier, bar.show)
-    text = json.dumps(asdict(summary)) if args.json else "\n".join(_lines(args.output, summary))
+    summary = (_score_on_ray if args.engine == "ray" else _score_here)(args)
+    text = json.dumps(asdict(summary)) if args.json else "\n".join(_lines(args, summary))
     print(text, file=sys.stderr if args.output == PIPE else sys.stdout)
     return 0
+
+
+def _score_here(args: argparse.Namespace) -> Summary:
+    from emoscope.scoring import score_table
+    from emoscope.scoring.model import load_model
+
+    model = load_model(args.model, args.device)
+    with RowsBar() as bar:
+        return score_table(_job(args, model.identity), model.classifier, bar.show)
+
+
+def _score_on_ray(args: argparse.Namespace) -> Summary:
+    from emoscope.scoring import ClusterClassifier, Workers, score_table
+
+    workers = Workers(args.model, args.device, args.workers)
+    with ClusterClassifier(workers, args.address) as cluster, RowsBar() as bar:
+        summary = score_table(_job(args, cluster.identity), cluster, bar.show, cluster.map)
+    if cluster.lost:
+        print(f"{cluster.lost} workers were lost on the way; others scored their rows", file=sys.stderr)
+    return summary
 
 
 def _give_back_memory() -> None:
@@ -108,10 +148,14 @@ def _check_use(args: argparse.Namespace) -> None:
         args.refuse("a run into standard output cannot be resumed; name a file")
     if args.sentence_rows and args.long != "sentences":
         args.refuse("--sentence-rows goes with --long sentences")
+    if args.time_column and not args.report:
+        args.refuse("--time-column goes with --report")
+    if args.engine != "ray" and (args.address or args.workers is not None):
+        args.refuse("--address and --workers go with --engine ray")
 
 
 def _job(args: argparse.Namespace, model: str) -> Job:
-    from emoscope.scoring import Job, Scoring, Stream
+    from emoscope.scoring import Job, Report, Scoring, Stream
 
     scoring = Scoring(
         text_column=args.text_column,
@@ -123,7 +167,8 @@ def _job(args: argparse.Namespace, model: str) -> Job:
     )
     source = Stream(sys.stdin.buffer, args.input_format) if args.source == PIPE else args.source
     output = _standard_output(args) if args.output == PIPE else args.output
-    return Job(source, output, scoring, model=model, resume=args.resume, overwrite=args.overwrite)
+    report = Report(args.report, args.time_column) if args.report else None
+    return Job(source, output, scoring, model=model, resume=args.resume, overwrite=args.overwrite, report=report)
 
 
 def _standard_output(args: argparse.Namespace) -> Stream:
@@ -132,8 +177,8 @@ def _standard_output(args: argparse.Namespace) -> Stream:
     return Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
 
 
-def _lines(output: str, summary: Summary) -> Iterator[str]:
-    yield f"{summary.rows:,} rows in {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s: {output}"
+def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
+    yield f"{summary.rows:,} rows in {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s: {args.output}"
     scored = max(1, sum(summary.labels.values()))
     width = max(map(len, summary.labels))
     for label, rows in summary.labels.items():
@@ -141,5 +186,7 @@ def _lines(output: str, summary: Summary) -> Iterator[str]:
     if summary.without_text:
         yield f"  {summary.without_text:,} rows without text have null scores"
     if summary.rejected:
-        where = "" if output == PIPE else f", see {output}.rejected.jsonl"
+        where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
         yield f"  {summary.rejected:,} rows rejected{where}; the first is {summary.first_rejected}"
+    if args.report:
+        yield f"  a page to look at: {args.report}"

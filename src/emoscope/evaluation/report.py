@@ -81,9 +81,9 @@ def evaluate(
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to evaluate on; name a file or split that has some")
     check_multi_label(classifier, examples.multi_label)
-    columns = _columns(classifier.labels, examples.labels.names)
+    columns = label_columns(classifier.labels, examples.labels.names)
     measurement = measure(classifier, examples.texts)
-    _check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
+    check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
     probabilities = measurement.probabilities[:, columns]
     quality = _quality(probabilities, examples, _thresholds(thresholds, columns) if examples.multi_label else None)
     return {
@@ -124,7 +124,12 @@ def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArr
     return np.array(thresholds, np.float64)[columns]
 
 
-def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
+def label_columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where each wanted label stands among those that a classifier has.
+
+    Raises:
+        LabelError: the two are not the same labels.
+    """
     if set(got) != set(wanted):
         raise LabelError(
             f"the model's labels are {', '.join(got)}, but the data's are {', '.join(wanted)}; "
@@ -133,7 +138,12 @@ def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return [got.index(name) for name in wanted]
 
 
-def _check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
+def check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
+    """Refuse what a classifier returned if it is not probabilities of this shape.
+
+    Raises:
+        ModelError: names the first row that is wrong.
+    """
     if probabilities.shape != shape:
         raise ModelError(f"the model returned probabilities of shape {probabilities.shape}, expected {shape}")
     good = (probabilities >= 0).all(1)
@@ -179,7 +189,7 @@ def _quality(probabilities: NDArray[Any], examples: Examples, thresholds: NDArra
 def _ambiguity(keywords: Keywords, examples: Examples, probabilities: NDArray[Any]) -> dict[str, Any]:
     correct = probabilities.argmax(1) == examples.label_ids
     contains = keywords.contains(examples.texts)
-    columns = _columns(keywords.labels, examples.labels.names)
+    columns = label_columns(keywords.labels, examples.labels.names)
     rule = keywords.predict_proba(examples.texts)[:, columns].argmax(1) == examples.label_ids
     return {
         "keywords": len(keywords.ambiguous),

@@ -1,18 +1,46 @@
 """Tables of texts to the same tables with emotions, streamed through any `Classifier`. Needs the extra `score`.
 
 `score_table` is the whole job on files; `Scorer` and `score_batches` are its core, Arrow in and Arrow out, for engines
-that read and write themselves.
+that read and write themselves; `score_dataset` is it for Ray Data, and `ClusterClassifier` puts the model of
+the whole job on a cluster: these two need the extra `ray`.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import require_extra
 
 require_extra("score")
 
 from emoscope.scoring.core import Scorer, Scoring, score_batches
-from emoscope.scoring.job import Job, Summary, score_table
+from emoscope.scoring.job import Job, Report, Summary, score_table
+from emoscope.scoring.model import Workers
 from emoscope.scoring.pipeline import Progress
 from emoscope.scoring.sources import Stream
 
-__all__ = ["Job", "Progress", "Scorer", "Scoring", "Stream", "Summary", "score_batches", "score_table"]
+if TYPE_CHECKING:
+    from emoscope.scoring.on_ray import ClusterClassifier as ClusterClassifier
+    from emoscope.scoring.on_ray import score_dataset as score_dataset
+
+__all__ = [
+    "Job",
+    "Progress",
+    "Report",
+    "Scorer",
+    "Scoring",
+    "Stream",
+    "Summary",
+    "Workers",
+    "score_batches",
+    "score_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs Ray, which nobody else waits for."""
+    if name not in ("ClusterClassifier", "score_dataset"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from emoscope.scoring import on_ray
+
+    return getattr(on_ray, name)

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -146,7 +147,7 @@ class WorkFolder:
     def _write_manifest(self) -> None:
         files = {role: file.name for role, file in self.output.items()}
         content = json.dumps({**self._run, "result": self.result, "output": files}, indent=1)
-        _write_whole(self.path / _MANIFEST, content.encode())
+        write_whole(self.path / _MANIFEST, content.encode())
 
 
 class _Remembering:
@@ -155,6 +156,7 @@ class _Remembering:
     def __init__(self, classifier: Classifier, folder: Path) -> None:
         self._classifier, self._folder = classifier, folder
         self.labels = classifier.labels
+        self.multi_label = getattr(classifier, "multi_label", False)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         file = self._folder / f"{_digest(texts)}.npy"
@@ -164,7 +166,7 @@ class _Remembering:
         scores = self._classifier.predict_proba(texts)
         content = io.BytesIO()
         np.save(content, scores, allow_pickle=False)
-        _write_whole(file, content.getbuffer())
+        write_whole(file, content.getbuffer())
         return scores
 
 
@@ -204,9 +206,9 @@ def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _write_whole(path: Path, content: bytes | memoryview) -> None:
+def write_whole(path: Path, content: bytes | memoryview) -> None:
     """Write a file for good and in one step: it is there whole, or as it was before."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    new = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.new")
     try:
         new.write_bytes(content)
         _sync(new)

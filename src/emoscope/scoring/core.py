@@ -32,8 +32,8 @@ class Scoring:
         text_column: name of the column of the texts.
         columns: which columns are added, of "emotion", "emotion_score" and the labels; None for all.
         prefix: stands before the name of each added column.
-        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" takes the mean of its
-            sentences' probabilities; "truncate" reads its first 2,000 characters.
+        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" combines those of its
+            sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
         sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
         part_rows: rows scored, and kept in case of a crash, at once: fewer for a slow model.
 
@@ -57,13 +57,26 @@ class Scoring:
             raise DataError(f"a part must have one row at least, got {self.part_rows}")
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A table with emotions, and what they come from.
+
+    Attributes:
+        table: with the added columns.
+        probabilities: float32 (texts, labels) of its distinct texts.
+        text_of_row: for each row the index of its text in these; null where there is nothing to score.
+    """
+
+    table: pa.Table
+    probabilities: NDArray[np.float32]
+    text_of_row: pa.Array
+
+
 class Scorer:
     """Adds emotions to a table; call it with a `pyarrow.Table`.
 
-    Of a null, empty or blank text the added values are null. Equal texts of a table are scored once.
-
-    Attributes:
-        label_rows: for each label, the rows scored so far where it is the highest.
+    Of a null, empty or blank text the added values are null. Equal texts of a table are scored once. It keeps nothing
+    of a table: several threads may call it.
     """
 
     def __init__(self, classifier: Classifier, scoring: Scoring) -> None:
@@ -74,7 +87,6 @@ class Scorer:
         """
         self._classifier, self._scoring = classifier, scoring
         self._labels = pa.array(classifier.labels, pa.string())
-        self.label_rows = dict.fromkeys(classifier.labels, 0)
         every = (EMOTION, SCORE, *classifier.labels)
         if len(set(every)) != len(every):
             raise DataError(f"the model has a label named {EMOTION!r} or {SCORE!r}; these columns are added anyway")
@@ -107,7 +119,11 @@ class Scorer:
         return schema
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with the added columns, its rows in order.
+        """The table with the added columns, its rows in order; raises what `score` raises."""
+        return self.score(table).table
+
+    def score(self, table: pa.Table) -> Scored:
+        """The table with the added columns, its rows in order, and the probabilities behind them.
 
         Raises:
             DataError: a table with these columns cannot be scored.
@@ -120,29 +136,25 @@ class Scorer:
         encoded = _texts_to_score(table.column(column)).dictionary_encode()
         probabilities = self._probabilities(encoded.dictionary.to_pylist())
         added = self._columns(probabilities, encoded.indices)
-        return pa.Table.from_arrays([*table.columns, *added], schema=schema)
+        scored = pa.Table.from_arrays([*table.columns, *added], schema=schema)
+        return Scored(scored, probabilities, encoded.indices)
 
     def _probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Float32 (texts, labels)."""
         shape = len(texts), len(self._labels)
         if not texts:
             return np.zeros(shape, np.float32)
-        scored = LONG[self._scoring.long](self._classifier.predict_proba, texts)
+        scored = LONG[self._scoring.long](self._classifier, texts)
         if scored.shape != shape:
             raise ModelError(f"the model returned probabilities of shape {scored.shape}, expected {shape}")
         return scored
 
     def _columns(self, probabilities: NDArray[np.float32], rows: pa.Array) -> list[pa.Array]:
         """The chosen columns: for each row the values of the text that it points to."""
-        top = probabilities.argmax(axis=1)
-        self._count(top[rows.drop_null().to_numpy()])
-        every = {EMOTION: self._labels.take(pa.array(top)), SCORE: pa.array(probabilities.max(axis=1))}
+        top = pa.array(probabilities.argmax(axis=1))
+        every = {EMOTION: self._labels.take(top), SCORE: pa.array(probabilities.max(axis=1))}
         every |= dict(zip(self._classifier.labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
         return [every[name].take(rows) for name in self._chosen]
-
-    def _count(self, top: NDArray[np.int64]) -> None:
-        counts = np.bincount(top, minlength=len(self.label_rows)).tolist()
-        self.label_rows = {label: rows + counts[i] for i, (label, rows) in enumerate(self.label_rows.items())}
 
 
 def score_batches(

@@ -22,7 +22,7 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 class CsvParser:
-    """Lines to rows: to every column as text, or to the text column and the whole row as it stands in the file."""
+    """Lines to rows: to every column as text, or to the cells that are wanted and the row as it stands in the file."""
 
     def __init__(self, source: Source, wanted: Wanted, rejects: Rejects, lines: list[str]) -> None:
         """Read the header.
@@ -44,8 +44,8 @@ class CsvParser:
         self._header_lines = 0 if numbered else used
         header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
         wanted.check(source.name, self._columns)
-        self._text_at = self._columns.index(wanted.text_column)
-        names = [wanted.text_column, RAW + header] if wanted.raw else self._columns
+        self._cells_at = [self._columns.index(name) for name in wanted.cells]
+        names = [*wanted.cells, RAW + header] if wanted.raw else self._columns
         self.schema = pa.schema([(name, pa.string()) for name in names])
         self._rows: list[list[str]] = []
         self._doubtful = False
@@ -90,6 +90,7 @@ class CsvParser:
         if problem:
             self._rejects.add(self._name, problem, line=line)
         elif self._wanted.raw:
-            self._rows.append([fields[self._text_at] if fields else "", row.rstrip("\r\n")])
+            cells = [fields[at] for at in self._cells_at] if fields else [""]
+            self._rows.append([*cells, row.rstrip("\r\n")])
         else:
             self._rows.append(fields or [""])

@@ -87,12 +87,13 @@ class JsonlParser:
         if not self._wanted.raw and (problem := _unfit_row(row, self.schema)):
             return problem
         self._numbers.append(number)
-        self._rows.append([text, open_object(line, row)] if self._wanted.raw else row)
+        cells = [_cell(row.get(name)) for name in self._wanted.cells]
+        self._rows.append([*cells, open_object(line, row)] if self._wanted.raw else row)
         return None
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
         if self._wanted.raw:
-            columns = list(map(list, zip(*rows, strict=True))) or [[], []]
+            columns = list(map(list, zip(*rows, strict=True))) or [[] for _ in self.schema]
         else:
             columns = [[row.get(name) for row in rows] for name in self.schema.names]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
@@ -109,7 +110,7 @@ class JsonlParser:
     def _schema_of(self, rows: list[dict[str, Any]]) -> pa.Schema:
         text_column = self._wanted.text_column
         if self._wanted.raw or not rows:
-            names = [text_column, RAW] if self._wanted.raw else [text_column]
+            names = [*self._wanted.cells, *([RAW] if self._wanted.raw else [])]
             return pa.schema([(name, pa.string()) for name in names])
         types = {name: _type_of([row.get(name) for row in rows]) for name in _names(rows)}
         return pa.schema(list((types | {text_column: pa.string()}).items()))
@@ -163,3 +164,8 @@ def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None
         if problem := _unfit(value, fields.field(index).type, prefix + name):
             return problem
     return None
+
+
+def _cell(value: Any) -> str | None:
+    """The text of a value, null for null."""
+    return value if value is None or isinstance(value, str) else str(value)

@@ -11,7 +11,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from emoscope.encoding import in_order
-from emoscope.scoring.core import Scorer, grouped
+from emoscope.scoring.core import Scored, Scorer, grouped
 from emoscope.scoring.reading import Reading
 from emoscope.scoring.writing import Writer
 
@@ -38,36 +38,55 @@ def no_progress(progress: Progress) -> None:
     """Tells nobody."""
 
 
-def score_all(reading: Reading, scorer: Scorer, writer: Writer, part_rows: int, on_progress: OnProgress) -> int:
-    """Score every row; the model is in the calling thread, so that an interrupt reaches it.
+ScorePart = Callable[[pa.Table], "tuple[int, Scored]"]
+"""A part to its number of rows and what comes of it."""
+
+MapParts = Callable[[ScorePart, Iterable[pa.Table]], Iterator["tuple[int, Scored]"]]
+"""`map` over the parts, results in order: by one after the other, or with several under way at once."""
+
+
+def one_after_the_other(score: ScorePart, parts: Iterable[pa.Table]) -> Iterator[tuple[int, Scored]]:
+    """Each part in the calling thread, so that an interrupt reaches the model."""
+    return map(score, parts)
+
+
+def score_all(
+    reading: Reading,
+    scorer: Scorer,
+    writer: Writer,
+    part_rows: int,
+    *,
+    on_scored: Callable[[Scored], None],
+    on_progress: OnProgress = no_progress,
+    map_parts: MapParts = one_after_the_other,
+) -> None:
+    """Score every row.
 
     Args:
         reading: the rows.
         scorer: adds the emotions.
         writer: takes the scored rows; it is not closed.
-        part_rows: rows scored at once. Six parts at most are in memory: two are read, one is scored, three wait for
-            the writer or are with it.
+        part_rows: rows scored at once. Six parts at most are in memory, more if `map_parts` has several under way: two
+            are read, one is scored, three wait for the writer or are with it.
+        on_scored: called with each part, in order, in the calling thread.
         on_progress: called after each part.
-
-    Returns:
-        Rows written.
+        map_parts: how the parts are scored.
     """
 
-    def write(table: pa.Table) -> int:
-        writer.write_table(table)
-        rows: int = table.num_rows
-        return rows
+    def score(part: pa.Table) -> tuple[int, Scored]:
+        return part.num_rows, scorer.score(part)
+
+    def scored(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        done = 0
+        for rows, part in map_parts(score, parts):
+            done += rows
+            on_scored(part)
+            on_progress(Progress(done, reading.expected))
+            yield part.table
 
     with closing(_one_ahead(grouped(reading.tables(), part_rows))) as parts:
-        return sum(in_order(write, _scored(parts, scorer, reading, on_progress), threads=1))
-
-
-def _scored(parts: Iterable[pa.Table], scorer: Scorer, reading: Reading, on_progress: OnProgress) -> Iterator[pa.Table]:
-    done = 0
-    for part in parts:
-        yield scorer(part)
-        done += part.num_rows
-        on_progress(Progress(done, reading.expected))
+        for _ in in_order(writer.write_table, scored(parts), threads=1):
+            pass
 
 
 def _one_ahead(items: Iterable[T]) -> Generator[T, None, None]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pyarrow import fs
 
-from emoscope.scoring.checkpoint import put_in_place
+from emoscope.scoring.checkpoint import put_in_place, write_whole
 from emoscope.scoring.sources import Format, Source, locate
 
 
@@ -68,6 +68,15 @@ class Target:
         else:
             with file.open("rb") as content, self.filesystem.open_output_stream(self.path) as stored:
                 shutil.copyfileobj(content, stored, 1 << 20)
+
+    def write(self, content: bytes) -> None:
+        """Write a small file there, whole."""
+        if self._is_local:
+            Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(Path(self.path), content)
+        else:
+            with self.filesystem.open_output_stream(self.path) as stored:
+                stored.write(content)
 
     def remove(self) -> None:
         """Remove what is there, if anything is."""

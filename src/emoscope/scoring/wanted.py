@@ -18,22 +18,31 @@ class Wanted:
     Attributes:
         text_column: name of the column of the texts.
         added: names of the columns that scoring adds: no column may have one of them already.
-        raw: whether to take, of a text file, the text and the row as it stands there, in place of all columns.
+        raw: whether to take, of a text file, the text (and the time) and the row as it stands there, in place of all
+            columns.
+        time_column: name of a column of times, if they are wanted.
     """
 
     text_column: str
     added: tuple[str, ...]
     raw: bool = False
+    time_column: str | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Names of the columns that are looked into."""
+        return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
     def check(self, place: str, columns: Sequence[str]) -> None:
-        """Refuse a file without the text column, or with a column that would be added.
+        """Refuse a file without the columns that are looked into, or with a column that would be added.
 
         Raises:
             DataError: the columns do not fit.
         """
-        if list(columns).count(self.text_column) != 1:
-            found = "more than one column" if self.text_column in columns else "no column"
-            raise DataError(f"{place}: {found} {self.text_column!r}; the columns are: {shown(columns)}")
+        for name in self.cells:
+            if list(columns).count(name) != 1:
+                found = "more than one column" if name in columns else "no column"
+                raise DataError(f"{place}: {found} {name!r}; the columns are: {shown(columns)}")
         if taken := self.taken(columns):
             raise DataError(
                 f"{place}: there is a column {taken!r} already; give the added columns a prefix, or choose among them"

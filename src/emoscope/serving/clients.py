@@ -34,14 +34,21 @@ async def hugging_face(service: Service, request: Request) -> Response:
     inputs = body.get("inputs")
     truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
     texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
-    top_k = parameters.get("top_k")
-    if top_k is not None and (type(top_k) is not int or top_k < 1):
-        got = top_k if type(top_k) is int else kind(top_k)
-        raise RequestError("invalid_request", f"top_k must be a number from 1, or null for all labels, got {got}")
+    top_k = _top_k(parameters.get("top_k"))
     function = parameters.get("function_to_apply")
     function = None if function is None else choice(function, "function_to_apply", FUNCTIONS)
     scores = await _scores(service, request, texts, function)
     return json_response([_ranked(service, row)[:top_k] for row in scores])
+
+
+def _top_k(value: Any) -> int | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or value < 1 or (isinstance(value, float) and not value.is_integer()):
+        got = f"{value!r:.40}" if is_number else kind(value)
+        raise RequestError("invalid_request", f"top_k must be a whole number from 1, or null for all, got {got}")
+    return int(value)
 
 
 async def tei(service: Service, request: Request) -> Response:

@@ -12,7 +12,7 @@ from emoscope.serving.messages import Request, Response, json_response
 from emoscope.serving.metrics import CONTENT_TYPE
 from emoscope.serving.pages import OPENAPI
 from emoscope.serving.service import Service
-from emoscope.serving.texts import choice, json_object, one_text, text_list
+from emoscope.serving.texts import choice, json_object, known_fields, one_text, text_list
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
 SENTENCES = '{"text": "i was sad. now i am happy."}'
@@ -22,6 +22,7 @@ METHODS = ("loo", "shapley")
 async def predict(service: Service, request: Request) -> Response:
     """`POST /v1/predict`: label and scores of texts, in columns."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts")
     texts = text_list(body.get("texts"), "texts", service.settings)
     rows = await service.rows(request, texts)
     labels = service.labels
@@ -42,6 +43,7 @@ async def predict(service: Service, request: Request) -> Response:
 async def explain(service: Service, request: Request) -> Response:
     """`POST /v1/explain`: how much each word moved the label of its text."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts", "method")
     texts = text_list(body.get("texts"), "texts", service.settings)
     most = service.settings.max_explained
     if len(texts) > most:
@@ -54,6 +56,7 @@ async def explain(service: Service, request: Request) -> Response:
 async def by_sentence(service: Service, request: Request) -> Response:
     """`POST /v1/sentences`: the scores of a long text, and of each of its sentences."""
     body = json_object(await request.json(service.settings.max_body_bytes), SENTENCES)
+    known_fields(body, "text")
     text = one_text(body.get("text"), "text", service.settings)
     found = sentences(text)
     if len(found) > service.settings.max_texts:

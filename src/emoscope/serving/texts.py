@@ -28,6 +28,13 @@ def json_object(value: Any, example: str) -> dict[str, Any]:
     return value
 
 
+def known_fields(body: dict[str, Any], *allowed: str) -> None:
+    """Refuse a field that would be ignored."""
+    for name in body:
+        if name not in allowed:
+            raise RequestError("invalid_request", f"no field {name!r:.80}; allowed: {', '.join(allowed)}")
+
+
 def text_list(value: Any, name: str, settings: Settings) -> list[str]:
     """The value, if it is a list of texts within the limits.
 

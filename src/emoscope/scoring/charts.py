@@ -1,0 +1,75 @@
+"""Charts as SVG inside a page. Widths are in percent, so that text keeps its size on any screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from numpy.typing import NDArray
+
+STYLE = """
+svg { display: block; width: 100%; overflow: visible; }
+svg text { font-size: 12px; fill: var(--muted); font-variant-numeric: tabular-nums; }
+svg line { stroke: var(--line); }
+g:hover rect { opacity: .75; }
+@media (max-width: 40rem) { svg .even { display: none; } }
+""".lstrip()
+
+_LEVEL, _AXIS = 18, 20  # pixels above and below the columns, for text
+_FILLED = 0.86  # of the width of a column; the rest is a gap
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Stacked columns.
+
+    Attributes:
+        name: what is shown, for those who do not see it.
+        stacks: (columns, series), from the bottom up.
+        titles: what each column says when pointed at.
+        colours: class of each series.
+        ticks: text under some places of the axis, in percent of its length; on a small screen every other one.
+        most: value of the full height.
+        level: text at the full height.
+        height: in pixels, without the text.
+    """
+
+    name: str
+    stacks: NDArray[Any]
+    titles: Sequence[str]
+    colours: Sequence[str]
+    ticks: Sequence[tuple[float, str]]
+    most: float
+    level: str
+    height: int = 180
+
+
+def stacked(columns: Columns) -> Iterator[str]:
+    """The chart, line by line."""
+    bottom = _LEVEL + columns.height
+    height = bottom + (_AXIS if columns.ticks else 0)
+    yield f'<svg role="img" aria-label="{escape(columns.name)}" height="{height}">'
+    yield f'<text y="{_LEVEL - 5}">{escape(columns.level)}</text>'
+    for y in (_LEVEL, _LEVEL + columns.height // 2, bottom):
+        yield f'<line x1="0" x2="100%" y1="{y}" y2="{y}"/>'
+    step = 100 / max(1, len(columns.stacks))
+    for i, (stack, title) in enumerate(zip(columns.stacks, columns.titles, strict=True)):
+        x = f'x="{(i + (1 - _FILLED) / 2) * step:.2f}%" width="{_FILLED * step:.2f}%"'
+        bars = "".join(_bars(columns, stack, x))
+        yield f"<g><title>{escape(title)}</title>{bars}</g>"
+    for i, (at, text) in enumerate(columns.ticks):
+        anchor = "start" if at < 4 else "end" if at > 96 else "middle"
+        kind = ' class="even"' if i % 2 else ""
+        yield f'<text{kind} x="{at:.2f}%" y="{bottom + 15}" text-anchor="{anchor}">{escape(text)}</text>'
+    yield "</svg>"
+
+
+def _bars(columns: Columns, stack: NDArray[Any], x: str) -> Iterator[str]:
+    y = float(_LEVEL + columns.height)
+    for value, colour in zip(stack.tolist(), columns.colours, strict=True):
+        if value:
+            size = value / columns.most * columns.height
+            y -= size
+            yield f'<rect class="{colour}" {x} y="{y:.2f}" height="{size:.2f}"/>'

@@ -1,0 +1,120 @@
+"""What a report tells of the rows, gathered while they pass, in memory that does not grow with them.
+
+Equal rows in equal order give an equal overview, however they are cut into parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from emoscope.scoring.core import Scored
+from emoscope.scoring.times import LabelsOverTime, read_times
+
+BINS = 20
+"""Steps of the probability from 0 to 1 in which rows are counted."""
+
+EXAMPLES = 8
+"""Rows kept of each label and kind."""
+
+_SHOWN = 300  # characters kept of a text
+
+
+@dataclass(frozen=True)
+class Example:
+    """A row to look at; of rows with the same text the first.
+
+    Attributes:
+        row: its number in the output, from 1.
+        text: its beginning.
+        score: probability of its label.
+        second: the label with the next highest probability; None for a model with one label.
+        second_score: that probability.
+        key: tells its text from others.
+    """
+
+    row: int
+    text: str
+    score: float
+    second: str | None
+    second_score: float
+    key: int
+
+
+class Overview:
+    """Counts rows, and keeps the ones to look at.
+
+    Attributes:
+        labels: names of the labels.
+        rows: rows seen.
+        confidence: int64 (labels, BINS): rows by label and by its probability.
+        confident: for each label its rows with the highest probabilities, the highest first.
+        doubtful: for each label its rows with the lowest, the lowest first.
+        over_time: labels over time; None without a column of times.
+    """
+
+    def __init__(self, labels: Sequence[str], text_column: str, time_column: str | None = None) -> None:
+        """Nothing is seen yet."""
+        self.labels = tuple(labels)
+        self.rows = 0
+        self.confidence = np.zeros((len(labels), BINS), np.int64)
+        self.confident: list[list[Example]] = [[] for _ in labels]
+        self.doubtful: list[list[Example]] = [[] for _ in labels]
+        self.over_time = LabelsOverTime(len(labels)) if time_column else None
+        self._text_column, self._time_column = text_column, time_column
+
+    @property
+    def label_rows(self) -> dict[str, int]:
+        """For each label, the rows where it is the highest."""
+        return dict(zip(self.labels, self.confidence.sum(axis=1).tolist(), strict=True))
+
+    def add(self, scored: Scored) -> None:
+        """Count the rows of a part."""
+        rows = np.flatnonzero(pc.is_valid(scored.text_of_row).to_numpy(zero_copy_only=False))
+        if len(rows):
+            self._add(scored, rows, scored.text_of_row.drop_null().to_numpy())
+        self.rows += scored.table.num_rows
+
+    def _add(self, scored: Scored, rows: NDArray[np.int64], text_of_row: NDArray[np.int32]) -> None:
+        """Count the rows with a text: their places in the part, and for each the index of its text."""
+        labels, scores = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
+        cells = labels * BINS + np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+        self.confidence += np.bincount(cells[text_of_row], minlength=self.confidence.size).reshape(-1, BINS)
+        if self.over_time:
+            self.over_time.add(read_times(scored.table.column(self._time_column))[rows], labels[text_of_row])
+        first_row = np.empty(len(scores), np.int64)
+        first_row[text_of_row[::-1]] = rows[::-1]
+        for label in range(len(self.labels)):
+            of_label = np.flatnonzero(labels == label)
+            for kept, sign in ((self.confident, -1), (self.doubtful, 1)):
+                order = np.lexsort((first_row[of_label], sign * scores[of_label]))
+                found = self._examples(scored, of_label[order[:EXAMPLES]], first_row)
+                kept[label] = _first_of(kept[label], found, sign)
+
+    def _examples(self, scored: Scored, texts: NDArray[np.int64], first_row: NDArray[np.int64]) -> Iterator[Example]:
+        rows = first_row[texts]
+        column = scored.table.column(self._text_column).take(pa.array(rows))
+        for place, row, text in zip(texts, rows.tolist(), column.to_pylist(), strict=True):
+            ranking = np.argsort(-scored.probabilities[place], kind="stable")
+            score = float(scored.probabilities[place, ranking[0]])
+            second = ranking[1] if len(ranking) > 1 else None
+            yield Example(
+                row=self.rows + row + 1,
+                text=text if len(text) <= _SHOWN else text[:_SHOWN].rstrip() + "…",
+                score=score,
+                second=None if second is None else self.labels[second],
+                second_score=0.0 if second is None else float(scored.probabilities[place, second]),
+                key=hash(text),
+            )
+
+
+def _first_of(kept: list[Example], found: Iterator[Example], sign: int) -> list[Example]:
+    """The first EXAMPLES of both, in order, each text once."""
+    known = {example.key for example in kept}
+    every = [*kept, *(example for example in found if example.key not in known)]
+    return sorted(every, key=lambda example: (sign * example.score, example.row))[:EXAMPLES]

@@ -1,0 +1,239 @@
+"""The report of a scored table: one HTML page for people who would rather look.
+
+It tells nothing of when or how fast it was made: equal rows give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.html_page import html_page
+from emoscope.scoring import charts
+from emoscope.scoring.charts import Columns, stacked
+from emoscope.scoring.overview import BINS, Example, Overview
+from emoscope.scoring.times import Course
+
+MOST_COLOURS = 8
+"""Labels with a colour of their own; of more, the most frequent, and one colour for all others."""
+
+_OTHERS = MOST_COLOURS
+_TICKS = 5
+
+STYLE = (
+    """
+:root { --s0: #3f6fc4; --s1: #b58300; --s2: #cf4d8a; --s3: #c43d2f; --s4: #7a55b0; --s5: #1f8a7d; --s6: #8a5a38;
+  --s7: #5c8a2f; --s8: #8a93a0; }
+@media (prefers-color-scheme: dark) { :root { --s0: #6f9bea; --s1: #e0b03c; --s2: #ec7fb2; --s3: #ef7468;
+  --s4: #ab8be0; --s5: #4cc0b0; --s6: #c08f6a; --s7: #94c25f; --s8: #7c8796; } }
+section section, section details, details section { border: 0; padding: 0; }
+h3 { font-size: .95rem; margin: 1rem 0 0; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; color: var(--text); }
+.key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
+th.bar, td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
+.chart { margin-top: .8rem; }
+td.text { width: 100%; }
+@media (max-width: 40rem) { .wide { display: none; } }
+"""
+    + "".join(f".s{i} {{ fill: var(--s{i}); background: var(--s{i}); }}\n" for i in range(MOST_COLOURS + 1))
+    + charts.STYLE
+)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the page says beside the overview.
+
+    Attributes:
+        source: where the rows are from.
+        rows_in: rows read, rejected ones among them.
+        rejected: rows rejected.
+        made_with: version and model.
+        text_column: name of the column of the texts.
+        time_column: name of the column of the times; None for none.
+    """
+
+    source: str
+    rows_in: int
+    rejected: int
+    made_with: str
+    text_column: str
+    time_column: str | None
+
+
+def report_page(facts: Facts, overview: Overview) -> str:
+    """The whole page, UTF-8."""
+    return html_page(f"Emotions in {facts.source}", _body(facts, overview), STYLE)
+
+
+def _body(facts: Facts, overview: Overview) -> Iterator[str]:
+    scored = sum(overview.label_rows.values())
+    counts = [f"{facts.rows_in:,} rows read", f"{overview.rows:,} written"]
+    counts += [f"{overview.rows - scored:,} of them without text"] if overview.rows > scored else []
+    counts += [f"{facts.rejected:,} rejected"] if facts.rejected else []
+    yield f"<p>{', '.join(counts)}. Text: column {escape(repr(facts.text_column))}. {escape(facts.made_with)}.</p>"
+    if not scored:
+        yield "<section><p>No row has a text: there is nothing to show.</p></section>"
+        return
+    colours = _colours(overview.confidence.sum(axis=1))
+    yield from _card("Labels", _shares(overview, colours))
+    yield from _card("Confidence", _confidence(overview, colours))
+    if overview.over_time and facts.time_column:
+        yield from _card("Over time", _over_time(facts.time_column, overview, colours))
+    for label, name in enumerate(overview.labels):
+        if rows := overview.label_rows[name]:
+            yield f"<details open><summary><h2>{_key(colours[label])}{escape(name)} ({rows:,})</h2></summary>"
+            yield from _examples("Most confident", overview.confident[label])
+            yield from _examples("Most doubtful", overview.doubtful[label])
+            yield "</details>"
+
+
+def _colours(rows: NDArray[np.int64]) -> list[int]:
+    """Number of the colour of each label."""
+    if len(rows) <= MOST_COLOURS:
+        return list(range(len(rows)))
+    frequent = np.argsort(-rows, kind="stable")[:MOST_COLOURS].tolist()
+    return [frequent.index(label) if label in frequent else _OTHERS for label in range(len(rows))]
+
+
+def _card(title: str, body: Iterable[str]) -> Iterator[str]:
+    yield f"<section><h2>{title}</h2>"
+    yield from body
+    yield "</section>"
+
+
+def _key(colour: int) -> str:
+    return f'<span class="key s{colour}"></span>'
+
+
+def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
+    scored = overview.confidence.sum()
+    most = overview.confidence.sum(axis=1).max()
+    yield "<p>How often each label has the highest probability, and how sure of it the model is.</p>"
+    yield '<table><tr><th>label</th><th class="bar"></th><th class="figure">share</th><th class="figure">rows</th>'
+    yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
+    for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
+        rows = bins.sum()
+        bar = f'<rect class="s{colour}" width="{rows / most:.2%}" height="14" rx="2"/>'
+        sure, unsure = (
+            f"{part.sum() / rows:.1%}" if rows else "" for part in (bins[BINS * 9 // 10 :], bins[: BINS // 2])
+        )
+        yield (
+            f'<tr><td class="short">{_key(colour)}{escape(name)}</td>'
+            f'<td class="bar"><svg aria-hidden="true" height="14">{bar}</svg></td>'
+            f'<td class="figure">{rows / scored:.2%}</td><td class="figure">{rows:,}</td>'
+            f'<td class="figure wide">{sure}</td><td class="figure wide">{unsure}</td></tr>'
+        )
+    yield "</table>"
+
+
+def _confidence(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
+    yield "<p>Rows by the probability of their label, in steps of 5 %.</p>"
+    stacks, names = _series(overview.confidence.T, overview.labels, colours)
+    sums = stacks.sum(axis=1)
+    titles = [
+        f"{i * 100 // BINS} to {(i + 1) * 100 // BINS} %: {rows:,} rows{_listed(stack, names)}"
+        for i, (rows, stack) in enumerate(zip(sums.tolist(), stacks, strict=True))
+    ]
+    ticks = [(float(at), f"{at} %") for at in range(0, 101, 20)]
+    most = int(sums.max())
+    yield from _chart("Rows by the probability of their label", stacks, titles, ticks, most, f"{most:,} rows")
+    yield from _legend(names)
+
+
+def _over_time(column: str, overview: Overview, colours: Sequence[int]) -> Iterator[str]:
+    times = overview.over_time
+    course = times and times.course()
+    if not times or not course:
+        yield f"<p>No row has a time that can be read in the column {escape(repr(column))}.</p>"
+        return
+    yield f"<p>Shares by {course.unit}, from the column {escape(repr(column))}{_left_out(course, times.without)}.</p>"
+    counts, names = _series(course.rows, overview.labels, colours)
+    sums = counts.sum(axis=1)
+    shares = counts / np.maximum(sums, 1)[:, None]
+    titles = [
+        f"{start}: {rows:,} rows{_listed(stack, names)}"
+        for start, rows, stack in zip(course.starts, sums.tolist(), counts, strict=True)
+    ]
+    yield from _chart("Shares of the labels over time", shares, titles, [], 1.0, "100 %")
+    most = int(sums.max())
+    rows = Columns("Rows over time", sums[:, None], titles, ["s8"], _time_ticks(course), most, f"{most:,} rows", 60)
+    yield from ['<div class="chart">', *stacked(rows), "</div>"]
+    yield from _legend(names)
+    yield from _time_table(course, shares, names)
+
+
+def _left_out(course: Course, without: int) -> str:
+    left_out = ""
+    if without:
+        left_out += f"; {without:,} rows have none that can be read"
+    if course.outside:
+        left_out += f"; {course.outside:,} rows far from all others are not shown"
+    return left_out
+
+
+def _time_ticks(course: Course) -> list[tuple[float, str]]:
+    count = len(course.starts)
+    step = -(-count // _TICKS)
+    return [((i + 0.5) * 100 / count, course.starts[i]) for i in range(0, count, step)]
+
+
+def _time_table(course: Course, shares: NDArray[np.float64], names: Sequence[tuple[int, str]]) -> Iterator[str]:
+    heads = "".join(f'<th class="figure">{escape(name)}</th>' for _, name in names)
+    yield f'<details><summary>The same in figures</summary><table><tr><th>{course.unit}</th>{heads}<th class="figure">'
+    yield "rows</th></tr>"
+    for start, row, rows in zip(course.starts, shares, course.rows.sum(axis=1).tolist(), strict=True):
+        cells = "".join(f'<td class="figure">{share:.1%}</td>' for share in row.tolist()) if rows else ""
+        empty = "" if rows else f'<td colspan="{len(names)}"></td>'
+        yield f'<tr><td class="short">{start}</td>{cells}{empty}<td class="figure">{rows:,}</td></tr>'
+    yield "</table></details>"
+
+
+def _series(
+    rows: NDArray[np.int64], labels: Sequence[str], colours: Sequence[int]
+) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
+    """Rows (n, labels) by colour (n, colours), and for each colour its number and what it stands for."""
+    names = {colour: name for name, colour in zip(labels, colours, strict=True) if colour != _OTHERS}
+    names |= {_OTHERS: "others"} if _OTHERS in colours else {}
+    summed = [rows[:, np.array(colours) == colour].sum(axis=1) for colour in sorted(names)]
+    return np.stack(summed, axis=1), sorted(names.items())
+
+
+def _listed(stack: NDArray[np.int64], names: Sequence[tuple[int, str]]) -> str:
+    total = max(1, stack.sum())
+    shares = [f"{name} {rows / total:.1%}" for (_, name), rows in zip(names, stack.tolist(), strict=True) if rows]
+    return "".join(f"\n{share}" for share in shares)
+
+
+def _chart(
+    name: str,
+    stacks: NDArray[np.generic],
+    titles: Sequence[str],
+    ticks: Sequence[tuple[float, str]],
+    most: float,
+    level: str,
+) -> Iterator[str]:
+    colours = [f"s{i}" for i in range(stacks.shape[1])]
+    yield '<div class="chart">'
+    yield from stacked(Columns(name, stacks, titles, colours, ticks, most, level))
+    yield "</div>"
+
+
+def _legend(names: Sequence[tuple[int, str]]) -> Iterator[str]:
+    yield f'<p class="legend">{"".join(f"<span>{_key(colour)}{escape(name)}</span>" for colour, name in names)}</p>'
+
+
+def _examples(title: str, examples: Sequence[Example]) -> Iterator[str]:
+    yield f"<h3>{title}</h3><table>"
+    yield '<tr><th class="figure">score</th><th class="wide">then</th><th class="figure">row</th><th>text</th></tr>'
+    for example in examples:
+        then = "" if example.second is None else f"{escape(example.second)} {example.second_score:.1%}"
+        yield (
+            f'<tr><td class="figure">{example.score:.1%}</td><td class="short wide">{then}</td>'
+            f'<td class="figure">{example.row:,}</td><td class="text" dir="auto">{escape(example.text)}</td></tr>'
+        )
+    yield "</table>"

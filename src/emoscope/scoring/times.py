@@ -1,0 +1,233 @@
+"""Times as people keep them, and the labels over time: in memory that does not grow with the rows."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from emoscope.errors import DataError
+from emoscope.scoring.faults import BROKEN
+
+MOST_PERIODS = 4096
+"""Periods counted apart at most; with more, the next coarser ones are counted."""
+
+MOST_SHOWN = 96
+"""Periods of a `Course` at most."""
+
+_STEPS = ("m", "h", "D", "M", "Y")  # units of numpy in which periods are counted, from fine to coarse
+_READABLE = (
+    *(pa.types.is_null, pa.types.is_timestamp, pa.types.is_date, pa.types.is_integer, pa.types.is_floating),
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+)
+_EPOCH = datetime(1970, 1, 1)
+_WRITTEN = re.compile(
+    r"(\d{4})[-/](\d\d?)(?:[-/](\d\d?)(?:[T ] *(\d\d?):(\d\d)(?::\d\d(?:[.,]\d+)?)? *(Z|UTC|[+-]\d\d:?\d\d)?)?)?", re.I
+)
+_FIRST_UNIX_TIME = 1e8  # of March 1973: a smaller number is something else
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A length of periods.
+
+    Attributes:
+        name: "day".
+        step: unit of numpy that it is made of.
+        size: how many of them.
+        offset: of its first one from 1970 on, such that weeks begin on Monday and decades with a nought.
+    """
+
+    name: str
+    step: str
+    size: int = 1
+    offset: int = 0
+
+    def of(self, times: NDArray[Any]) -> NDArray[np.int64]:
+        """Number of the period of each time, times as datetime64 (n,)."""
+        numbers: NDArray[np.int64] = times.astype(f"M8[{self.step}]").astype(np.int64)
+        return (numbers + self.offset) // self.size
+
+    def starts(self, numbers: NDArray[np.int64]) -> list[str]:
+        """When periods begin: "2024", "2024-05", "2024-05-06" or "2024-05-06 07:08"."""
+        times = (numbers * self.size - self.offset).astype(f"M8[{self.step}]")
+        starts = np.datetime_as_string(times, unit="m" if self.step == "h" else self.step)
+        return [start.replace("T", " ") for start in starts.tolist()]
+
+
+_UNITS = (
+    *(Unit("minute", "m"), Unit("ten minutes", "m", 10), Unit("hour", "h"), Unit("six hours", "h", 6)),
+    *(Unit("day", "D"), Unit("week", "D", 7, 3), Unit("month", "M"), Unit("quarter", "M", 3)),
+    *(Unit("year", "Y"), Unit("decade", "Y", 10, 1970), Unit("century", "Y", 100, 1970)),
+)
+
+
+@dataclass(frozen=True)
+class Course:
+    """Labels over time.
+
+    Attributes:
+        unit: length of the periods, in words.
+        starts: when each begins, as `Unit.starts` has it; all periods from the first to the last.
+        rows: int64 (periods, labels).
+        outside: rows before the first or after the last period, so few that they are left out.
+    """
+
+    unit: str
+    starts: list[str]
+    rows: NDArray[np.int64]
+    outside: int
+
+
+class LabelsOverTime:
+    """Counts labels by period. What comes out depends on the rows alone, not on their order.
+
+    Attributes:
+        without: rows without a time that can be read.
+    """
+
+    def __init__(self, labels: int) -> None:
+        """Nothing is counted yet.
+
+        Args:
+            labels: how many there are.
+        """
+        self.without = 0
+        self._labels = labels
+        self._level = 0
+        self._rows: dict[int, NDArray[np.int64]] = {}
+
+    def add(self, times: NDArray[Any], labels: NDArray[np.int64]) -> None:
+        """Count rows.
+
+        Args:
+            times: datetime64 (rows,), NaT where there is none.
+            labels: index of the label of each row.
+        """
+        known = ~np.isnat(times)
+        self.without += len(times) - int(known.sum())
+        periods, place = np.unique(self._numbers(times[known]), return_inverse=True)
+        counts = np.bincount(place * self._labels + labels[known], minlength=len(periods) * self._labels)
+        self._add(periods, counts.reshape(-1, self._labels))
+        while len(self._rows) > MOST_PERIODS and self._level < len(_STEPS) - 1:
+            times, rows = self._counted()
+            self._level, self._rows = self._level + 1, {}
+            self._add(self._numbers(times), rows)
+
+    def course(self) -> Course | None:
+        """The labels over time, in the shortest periods that are not too many; None without any time.
+
+        A few stray times are left out if the periods are shorter without them: one in a thousand at either end.
+        """
+        if not self._rows:
+            return None
+        times, rows = self._counted()
+        sums = np.cumsum(rows.sum(axis=1))
+        first, last = np.searchsorted(sums, (sums[-1] / 1000, sums[-1] * 0.999))
+        near = slice(int(first), int(last) + 1)
+        shown = near if _unit(times[near], self._level) != _unit(times, self._level) else slice(None)
+        unit = _unit(times[shown], self._level)
+        numbers = unit.of(times[shown])
+        counts = np.zeros((numbers[-1] - numbers[0] + 1, self._labels), np.int64)
+        np.add.at(counts, numbers - numbers[0], rows[shown])
+        starts = unit.starts(np.arange(numbers[0], numbers[-1] + 1))
+        return Course(unit.name, starts, counts, int(sums[-1] - counts.sum()))
+
+    def _numbers(self, times: NDArray[Any]) -> NDArray[np.int64]:
+        return times.astype(f"M8[{_STEPS[self._level]}]").astype(np.int64)
+
+    def _add(self, periods: NDArray[np.int64], counts: NDArray[np.int64]) -> None:
+        for period, count in zip(periods.tolist(), counts, strict=True):
+            self._rows[period] = self._rows.get(period, 0) + count
+
+    def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Begin of each period, in order, and its rows (periods, labels)."""
+        periods = sorted(self._rows)
+        return np.array(periods).astype(f"M8[{_STEPS[self._level]}]"), np.array([self._rows[p] for p in periods])
+
+
+def check_times(column: str, arrow_type: pa.DataType) -> None:
+    """Refuse a column that can hold no times.
+
+    Raises:
+        DataError: it is of such a type.
+    """
+    if not any(is_type(_values(arrow_type)) for is_type in _READABLE):
+        raise DataError(f"the time column {column!r} is {arrow_type}; allowed: times, dates, text, numbers")
+
+
+def read_times(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The times of a column as datetime64 in minutes (rows,), NaT where there is none; UTC where they name a zone.
+
+    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02:00", with `/` for `-` too); a number, or text
+    with one, is a year, a date as 20240506, or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
+    """
+    values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
+    for direct in (pa.timestamp("s"), pa.timestamp("s", "UTC")):
+        try:
+            if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+                return _in_minutes(values.cast(direct, safe=False))
+        except BROKEN:
+            continue
+    encoded = values.combine_chunks().dictionary_encode()
+    times = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.timestamp("s"))
+    return _in_minutes(pa.chunked_array([times.take(encoded.indices)]))
+
+
+def _in_minutes(times: pa.ChunkedArray) -> NDArray[Any]:
+    minutes: NDArray[Any] = times.to_numpy().astype("M8[m]")
+    return minutes
+
+
+def _unit(times: NDArray[Any], level: int) -> Unit:
+    """The shortest unit, of those that a level has counted, in which times in order span few periods."""
+    units = [unit for unit in _UNITS if _STEPS.index(unit.step) >= level]
+    few = (unit for unit in units if np.ptp(unit.of(times[[0, -1]])) < MOST_SHOWN)
+    return next(few, units[-1])
+
+
+def _values(arrow_type: pa.DataType) -> pa.DataType:
+    return arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+
+
+def _moment(value: str | float | None) -> datetime | None:
+    """The time that a value names; None if it names none."""
+    try:
+        return _of_text(value.strip()) if isinstance(value, str) else _of_number(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _of_text(text: str) -> datetime | None:
+    written = _WRITTEN.fullmatch(text)
+    if not written:
+        return _of_number(float(text))
+    *numbers, zone = written.groups(default="0")
+    year, month, day, hour, minute = map(int, numbers)
+    moment = datetime(year, month, day or 1, hour, minute)
+    if zone[0] not in "+-":
+        return moment
+    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+    return moment - ahead if zone[0] == "+" else moment + ahead
+
+
+def _of_number(number: float | None) -> datetime | None:
+    if number is None or not math.isfinite(number):
+        return None
+    if number == int(number) and 1000 <= number <= 9999:
+        return datetime(int(number), 1, 1)
+    if number == int(number) and 1000_01_01 <= number <= 9999_12_31:
+        year, rest = divmod(int(number), 10_000)
+        return datetime(year, *divmod(rest, 100))
+    if number < _FIRST_UNIX_TIME:
+        return None
+    for factor in (1, 10**3, 10**6, 10**9):
+        if number < 1e11 * factor:
+            return _EPOCH + timedelta(seconds=number / factor)
+    return None

@@ -1,0 +1,158 @@
+"""Runs scoring on a real Ray cluster of two nodes on loopback, and kills one in the middle, twice.
+
+A program of its own, since Ray chooses loopback by what stands in the environment before it is imported, and what it
+starts must end with it. Writes what it found to FOLDER/found.json. Usage: ray_cluster.py FOLDER
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
+from ray.cluster_utils import Cluster
+from scoring_fakes import HashClassifier
+
+from emoscope.cli import main as emoscope
+from emoscope.errors import EmoscopeError
+from emoscope.scoring import ClusterClassifier, Job, Report, Scoring, Workers, score_dataset, score_table
+from emoscope.scoring.on_ray import engine
+
+NODE = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
+QUICK = {  # to find a dead node in a second
+    "health_check_initial_delay_ms": 0,
+    "health_check_period_ms": 300,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 2,
+}
+SCORING = Scoring("text", part_rows=50)
+SLOW = partial(HashClassifier, 0.05)
+
+
+def main():
+    folder = Path(sys.argv[1])
+    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as session:  # short: sockets have their names there
+        head = {**NODE, "include_dashboard": False, "_system_config": QUICK, "temp_dir": session}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        try:
+            found = {name: timed(run, folder, cluster) for name, run in RUNS.items()}
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+    (folder / "found.json").write_text(json.dumps(found))
+
+
+def timed(run, folder, cluster):
+    began = time.perf_counter()
+    return {**run(folder, cluster), "seconds": round(time.perf_counter() - began, 1)}
+
+
+def killed_in_the_middle(folder, cluster):
+    node = cluster.add_node(**NODE)
+    doomed = iter([node])
+
+    def kill(progress):
+        if progress.rows >= 300 and next(doomed, None):
+            cluster.remove_node(node, allow_graceful=False)
+
+    report = Report(folder / "ray.html", "when")
+    job = Job(folder / "in.csv", folder / "ray.csv", SCORING, report=report)
+    with ClusterClassifier(Workers(SLOW, cores=1), cluster.address) as classifier:
+        summary = score_table(job, classifier, kill, classifier.map)
+        counts = {"count": classifier.count, "lost": classifier.lost}
+    ray.init(cluster.address, log_to_driver=False, logging_level="ERROR")  # what follows stays connected
+    return {"rows": summary.rows, "rejected": summary.rejected, **counts}
+
+
+def resumed(folder, cluster):
+    """A run that stopped on this machine goes on there, and scores only what is missing."""
+    job = Job(folder / "in.csv", folder / "resumed.csv", SCORING, resume=True)
+    with ClusterClassifier(Workers(partial(Asked, folder / "asked"), cores=1), cluster.address) as classifier:
+        score_table(job, classifier, map_parts=classifier.map)
+    return {"asked": (folder / "asked").stat().st_size}
+
+
+def by_command(folder, cluster):
+    flags = ["--text-column", "text", "--part-rows", "200", "--json"]
+    flags += ["--engine", "ray", "--address", cluster.address, "--workers", "1"]
+    command = ["score", str(folder / "in.csv"), str(folder / "command.csv"), *flags]
+    return {"status": [emoscope(command), emoscope(command)]}
+
+
+def failures(folder, cluster):
+    engine.MOST_LOSSES = 2
+    said = {}
+    for name, model in {"model": "no/such/model/here", "error": Failing, "end": Ending}.items():
+        job = Job(folder / "in.csv", folder / f"{name}.csv", SCORING)
+        try:
+            with ClusterClassifier(Workers(model, count=1, cores=1), cluster.address) as classifier:
+                score_table(job, classifier, map_parts=classifier.map)
+        except EmoscopeError as error:
+            said[name] = f"{type(error).__name__}: {error}"
+    try:
+        ClusterClassifier(Workers(HashClassifier, "cuda"), cluster.address).__enter__()
+    except EmoscopeError as error:
+        said["no room"] = str(error)
+    return {"said": said, "connected": ray.is_initialized()}
+
+
+def dataset_killed_in_the_middle(folder, cluster):
+    node = cluster.add_node(**NODE, num_gpus=1)
+    ray.data.DataContext.get_current().execution_options.preserve_order = True
+    dataset = ray.data.from_arrow(pq.read_table(folder / "in.parquet"))
+    blocks = []
+    for block in score_dataset(dataset, SCORING, Workers(SLOW)).iter_batches(batch_size=None, batch_format="pyarrow"):
+        blocks.append(block)
+        if len(blocks) == 4:
+            cluster.remove_node(node, allow_graceful=False)
+    pq.write_table(pa.concat_tables(blocks), folder / "dataset.parquet")
+    return {"blocks": len(blocks)}
+
+
+def on_a_gpu(folder, cluster):
+    """A GPU that is said to be there: a worker has it to itself."""
+    cluster.add_node(**NODE, num_gpus=1)
+    with ClusterClassifier(Workers(SeesGpus, "cuda"), cluster.address) as classifier:
+        return {"count": classifier.count, "seen": classifier.predict_proba(["a"])}
+
+
+class Asked(HashClassifier):
+    """Writes down each call."""
+
+    def __init__(self, file):
+        super().__init__()
+        self._file = file
+
+    def predict_proba(self, texts):
+        with self._file.open("ab") as file:
+            file.write(b".")
+        return super().predict_proba(texts)
+
+
+class Failing(HashClassifier):
+    def predict_proba(self, texts):
+        raise RuntimeError("no kernel\nfor this")
+
+
+class Ending(HashClassifier):
+    def predict_proba(self, texts):
+        os._exit(1)
+
+
+class SeesGpus(HashClassifier):
+    def predict_proba(self, texts):
+        return [os.environ["CUDA_VISIBLE_DEVICES"]] * len(texts)
+
+
+RUNS = {
+    run.__name__: run
+    for run in (killed_in_the_middle, resumed, by_command, failures, on_a_gpu, dataset_killed_in_the_middle)
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""A real Ray cluster of two nodes on loopback, one of which is killed: the rows are those of a run without Ray."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from scoring_fakes import HashClassifier, score, texts, write_parquet
+
+import emoscope.scoring
+from emoscope.errors import MissingExtraError, ModelError
+from emoscope.scoring import Report, Workers
+
+needs_ray = pytest.mark.skipif(
+    find_spec("ray") is None or sys.platform == "win32", reason="needs the extra ray, on a system where clusters run"
+)
+ROWS, PART_ROWS = 1000, 50
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ray")
+    rows = [f"{i},2024-05-{i % 28 + 1:02},{text}" for i, text in enumerate(texts(ROWS))]
+    rows[333] += ",more"
+    rows[777] = '777,2024,"never closed'
+    (folder / "in.csv").write_text("\n".join(["id,when,text", *rows]) + "\n")
+    write_parquet(folder / "in.parquet", {"id": range(ROWS), "text": texts(ROWS)})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def on_ray(folder):
+    """What the program found that runs the cluster; all that it started has ended."""
+    stop_in_the_middle(folder / "in.csv", folder / "resumed.csv")
+    here = Path(__file__).parent
+    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
+    loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
+    command = [sys.executable, str(here / "ray_cluster.py"), str(folder)]
+    environment = {**os.environ, **quiet, **loopback}
+    with (folder / "said.txt").open("w") as said:
+        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
+        try:
+            process.wait(timeout=240)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, (folder / "said.txt").read_text()[-5000:]
+    return json.loads((folder / "found.json").read_text())
+
+
+def stop_in_the_middle(source, output):
+    class Stops(HashClassifier):
+        def predict_proba(self, asked):
+            if len(self.asked) == 15:
+                raise KeyboardInterrupt
+            return super().predict_proba(asked)
+
+    with pytest.raises(KeyboardInterrupt):
+        score(source, output, classifier=Stops(), part_rows=PART_ROWS)
+
+
+@needs_ray
+def test_a_node_is_killed_and_nothing_differs(folder, on_ray):
+    """Rows, their order, what is rejected, and the report."""
+    local = score(
+        folder / "in.csv", folder / "local.csv", part_rows=PART_ROWS, report=Report(folder / "local.html", "when")
+    )
+    found = on_ray["killed_in_the_middle"]
+    assert (found["rows"], found["rejected"]) == (local.rows, local.rejected) == (ROWS - 2, 2)
+    assert found["count"] == 4 and 1 <= found["lost"] <= 2
+    for suffix in ("csv", "csv.rejected.jsonl", "html"):
+        assert (folder / f"ray.{suffix}").read_bytes() == (folder / f"local.{suffix}").read_bytes()
+    assert not (folder / "ray.csv.parts").exists()
+
+
+@needs_ray
+def test_a_run_that_began_here_goes_on_there(folder, on_ray):
+    score(folder / "in.csv", folder / "whole.csv", part_rows=PART_ROWS)
+    assert (folder / "resumed.csv").read_bytes() == (folder / "whole.csv").read_bytes()
+    assert on_ray["resumed"]["asked"] == ROWS // PART_ROWS - 15
+
+
+@needs_ray
+def test_the_command_scores_with_the_bundled_model(folder, on_ray):
+    assert on_ray["by_command"]["status"] == [0, 1]  # the second time, OUT is there already
+    classifier = emoscope.EmotionClassifier.from_pretrained()
+    score(folder / "in.csv", folder / "bundled.csv", part_rows=200, classifier=classifier)
+    assert (folder / "command.csv").read_bytes() == (folder / "bundled.csv").read_bytes()
+
+
+@needs_ray
+def test_failures_are_one_line(on_ray):
+    said = on_ray["failures"]["said"]
+    assert said["model"].startswith("ModelError: no model at 'no/such/model/here'")
+    assert said["error"] == "ModelError: the model failed in a worker (RuntimeError: no kernel)"
+    assert said["end"].startswith("ModelError: 2 workers in a row were lost over 50 texts (")
+    assert said["end"].endswith("; if memory was short, give fewer --part-rows") and "\n" not in said["end"]
+    assert said["no room"].startswith("the cluster has no room for a worker with 1 cores and 1 GPUs")
+
+
+@needs_ray
+def test_a_worker_has_a_gpu_to_itself(on_ray):
+    assert (on_ray["on_a_gpu"]["count"], on_ray["on_a_gpu"]["seen"]) == (1, ["0"])
+
+
+@needs_ray
+def test_a_dataset_loses_a_node_and_no_row(folder, on_ray):
+    score(folder / "in.parquet", folder / "local.parquet")
+    assert pq.read_table(folder / "dataset.parquet").equals(pq.read_table(folder / "local.parquet"))
+    assert on_ray["dataset_killed_in_the_middle"]["blocks"] == ROWS // PART_ROWS
+
+
+@needs_ray
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:1", "no Ray cluster at 127.0.0.1:1 .*refused"),
+        ("ray://127.0.0.1:1", "no Ray cluster at ray://127.0.0.1:1 .*refused"),
+        ("nonsense", "no Ray cluster at nonsense .*; allowed: host:6379, ray://host:10001, auto"),
+    ],
+)
+def test_an_address_where_no_cluster_is(address, words):
+    program = f"from emoscope.scoring import ClusterClassifier\nwith ClusterClassifier(address={address!r}): pass"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert re.match("emoscope.errors.ModelError: " + words, last), result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"device": "cuda:1"}, "the device must be cpu or cuda, got 'cuda:1'"),
+        ({"count": 0}, "one at least of workers, got 0"),
+        ({"cores": 0}, "one at least of cores of a worker, got 0"),
+    ],
+)
+def test_workers_that_cannot_be(options, words):
+    with pytest.raises(ModelError, match=words):
+        Workers(**options)
+
+
+def test_without_the_extra_the_line_that_installs_it_is_shown(monkeypatch):
+    monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None if name == "ray" else True)
+    monkeypatch.delitem(sys.modules, "emoscope.scoring.on_ray", raising=False)
+    with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[ray\]'"):
+        _ = emoscope.scoring.score_dataset
+    with pytest.raises(AttributeError, match="no attribute 'score_everything'"):
+        _ = emoscope.scoring.score_everything
