@@ -189,7 +189,8 @@ def _waiting_tokens(server: live_server.Server) -> float:
 def _schemathesis(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, "-m", "schemathesis.cli", "run", server.url("/openapi.json"), "--no-color"]
     flags = ["--checks", "all", "--max-examples", str(args.examples), "--seed", str(args.seed), "--continue-on-failure"]
-    done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False)
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files behind
+        done = subprocess.run([*command, *flags], capture_output=True, text=True, check=False, cwd=folder)
     print(done.stdout[-3000:])
     return {"exit_status": done.returncode, "end_of_output": done.stdout[-1500:].splitlines()}
 
