@@ -13,8 +13,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
-    *("README.md", "docs/results.md", "docs/architecture.md"),
-    *("docs/explain.md", "docs/timeline.md", "docs/calibration.md"),
+    *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
+    *("docs/calibration.md", "docs/evaluation.md", "docs/audit.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -174,8 +174,9 @@ def _cpu_encoders() -> str:
     return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
 
 
-def _explanation() -> str:
-    result = _result("explanation")
+def _explanation(name: str = "explanation") -> str:
+    result = _result(name)
+    methods = [method for method in ("loo", "shapley", "integrated-gradients") if method in result]
     rows = [
         _row(
             f"`{name}`",
@@ -183,9 +184,9 @@ def _explanation() -> str:
             f"{method['deletion_to_random']:.2f}",
             f"{method['insertion']:.3f}",
             f"{method['insertion_to_random']:.2f}",
-            f"{method['texts_per_second_median']:,.0f}",
+            _rate(method["texts_per_second_median"]),
         )
-        for name, method in (("loo", result["loo"]), ("shapley", result["shapley"]))
+        for name, method in ((name, result[name]) for name in methods)
     ]
     return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
 
@@ -302,6 +303,26 @@ def _mean_and_sd(spread: dict[str, Any]) -> str:
     return f"{spread['mean']:.3f} ± {spread['standard_deviation']:.3f}"
 
 
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _single_word() -> str:
+    rows = [_row(name, f"{accuracy:.3f}") for name, accuracy in _result("single_word").items() if name != "machine"]
+    return _table("| how the word is chosen | accuracy |", rows)
+
+
+def _bias() -> str:
+    rows = []
+    for each in _result("bias")["comparisons"]:
+        label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
+        star = " *" if shift["p_holm"] < 0.05 else ""
+        between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
+        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", between)
+        rows.append(_row(f"{each['a']} / {each['b']}", *cells))
+    return _table("| pairs of | pairs | flips | moved | label that shifts most |", rows)
+
+
 def _long_texts() -> str:
     measured = _result("long_texts")["measured"]
     rows = []
@@ -326,6 +347,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "clearness": _clearness,
     "abstention": _abstention,
     "temperature": _temperature,
+    "explanation_minilm": lambda: _explanation("explanation_minilm"),
+    "single_word": _single_word,
+    "bias": _bias,
     "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,
 }

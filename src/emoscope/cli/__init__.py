@@ -13,7 +13,7 @@ from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
 COMMANDS = (
-    *("predict", "explain", "timeline", "evaluate", "compare", "audit"),
+    *("predict", "explain", "timeline", "evaluate", "compare", "bias", "audit"),
     *("train", "distill", "export", "calibrate", "score", "serve", "push"),
 )
 
