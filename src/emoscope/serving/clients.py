@@ -30,7 +30,8 @@ Scores = Sequence[Sequence[float]]
 async def hugging_face(service: Service, request: Request) -> Response:
     """`POST /` and `POST /models/{id}`: text classification of the Hugging Face inference API."""
     body = json_object(await request.json(service.settings.max_body_bytes), HF)
-    parameters = json_object(body.get("parameters") or {}, HF)
+    given = body.get("parameters")
+    parameters = {} if given is None else json_object(given, '{"top_k": 2}', "parameters")
     inputs = body.get("inputs")
     truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
     texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
@@ -107,8 +108,8 @@ async def vllm(service: Service, request: Request) -> Response:
     given = body.get("input")
     truncate = body.get("truncate_prompt_tokens") is not None
     texts = _texts([given] if isinstance(given, str) else given, "input", service, truncate)
-    activation = next((body[name] for name in ("use_activation", "activation", "softmax") if name in body), None)
-    scores = await _scores(service, request, texts, "none" if activation is False else None)
+    activations = [flag(body, name, True) for name in ("use_activation", "activation", "softmax")]
+    scores = await _scores(service, request, texts, None if all(activations) else "none")
     usage = _usage(service, texts)
     return json_response(
         {
