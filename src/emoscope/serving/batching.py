@@ -107,6 +107,8 @@ class _Job:
 
 _Part = tuple[_Job, list[int]]
 """Which texts of a job are in a batch."""
+_Answer = tuple[list[_Part], dict[str, Row] | Exception]
+"""What the model says of the texts of some parts, or the error that it raised."""
 
 
 class Observer:
@@ -323,25 +325,25 @@ class Batcher:
             return True
         return False
 
-    def _call(self, parts: list[_Part]) -> tuple[list[tuple[list[_Part], Any]], float]:
-        """Rows of the parts by what they ask for, or the error; runs in the loop or in the thread."""
+    def _call(self, parts: list[_Part]) -> tuple[list[_Answer], float]:
+        """Rows of the parts, and the seconds that they took; runs in the loop or in the thread."""
         start = perf_counter()
-        names = {job.score for job, _ in parts}
-        answers: list[tuple[list[_Part], Any]] = []
-        for name in names:
-            asked = parts if len(names) == 1 else [part for part in parts if part[0].score == name]
-            places: dict[str, int] = {}
-            for job, indices in asked:
-                for i in indices:
-                    places.setdefault(job.texts[i], len(places))
-            try:
-                rows = self._scores[name](list(places))
-                answers.append((asked, dict(zip(places, rows, strict=True))))
-            except Exception as error:
-                answers.append((asked, error))
+        answers: list[_Answer] = []
+        for name in {job.score for job, _ in parts}:
+            answers += self._answers(name, [part for part in parts if part[0].score == name])
         return answers, perf_counter() - start
 
-    def _deliver(self, parts: list[_Part], tokens: int, answers: list[tuple[list[_Part], Any]], seconds: float) -> None:
+    def _answers(self, name: str, parts: list[_Part]) -> list[_Answer]:
+        """Rows of the parts; where the model fails, each caller's alone, so that one does not fail for another."""
+        texts = list(dict.fromkeys(job.texts[i] for job, indices in parts for i in indices))
+        try:
+            return [(parts, dict(zip(texts, self._scores[name](texts), strict=True)))]
+        except Exception as error:
+            if len(parts) == 1:
+                return [(parts, error)]
+            return [answer for part in parts for answer in self._answers(name, [part])]
+
+    def _deliver(self, parts: list[_Part], tokens: int, answers: list[_Answer], seconds: float) -> None:
         if tokens >= RATED_TOKENS:
             self.tokens_a_second += 0.1 * (tokens / seconds - self.tokens_a_second)
         self._observer.batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from mimetypes import guess_type
 from pathlib import Path
 
+from emoscope import __version__
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response
 
@@ -21,8 +23,10 @@ class Pages:
     def __init__(self, folder: Path = FOLDER) -> None:
         """Read the files."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        self._files = {path.relative_to(folder).as_posix(): _response(path) for path in files}
-        self._files[OPENAPI] = _response(folder.parent / OPENAPI)
+        self._files = {path.relative_to(folder).as_posix(): _response(path, path.read_bytes()) for path in files}
+        document = json.loads((Path(__file__).parent / OPENAPI).read_text("utf-8"))
+        document["info"]["version"] = __version__
+        self._files[OPENAPI] = _response(Path(OPENAPI), json.dumps(document).encode())
 
     def __call__(self, request: Request, name: str) -> Response:
         """A file, or 304 where the client has it already.
@@ -40,8 +44,7 @@ class Pages:
         return response
 
 
-def _response(path: Path) -> Response:
-    body = path.read_bytes()
+def _response(path: Path, body: bytes) -> Response:
     kind = TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/") or kind == "application/json":
         kind += "; charset=utf-8"

@@ -2,8 +2,9 @@
 
 import { Failure, send } from "./client.js";
 import { byId, element, tell } from "./dom.js";
-import { schema, example } from "./schema.js";
+import { codes, example, resolve, schema } from "./schema.js";
 
+const WIDTH = 88;
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
 
@@ -42,9 +43,6 @@ const method = (name) => element("span", { class: `method ${name}` }, name.toUpp
 const paragraphs = (text) =>
   (text ?? "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", { class: "prose" }, ...codes(part.trim())));
 
-/** Text with what stands between backticks as code. */
-const codes = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
-
 function section(operation, api) {
   const { id, path, summary, description, parameters, requestBody, responses } = operation;
   const at = (value) => resolve(api, value);
@@ -62,11 +60,6 @@ function section(operation, api) {
     answers(responses, api),
     tryIt(operation, known, body, api),
   );
-}
-
-function resolve(api, value) {
-  if (!value?.$ref) return value;
-  return value.$ref.slice(2).split("/").reduce((node, part) => node?.[part.replaceAll("~1", "/").replaceAll("~0", "~")], api);
 }
 
 function parameterList(parameters, api) {
@@ -95,7 +88,7 @@ function media([type, content], api) {
 function sample(type, { schema: described, example: given, examples }, api) {
   const value = given ?? resolve(api, Object.values(examples ?? {})[0])?.value ?? (described && example(api, described));
   if (value === undefined) return "";
-  return typeof value === "string" && !JSON_TYPE.test(type) ? value : JSON.stringify(value, null, 2);
+  return typeof value === "string" && !JSON_TYPE.test(type) ? value : laidOut(value);
 }
 
 function answers(responses, api) {
@@ -168,10 +161,22 @@ async function attempt(path, options) {
 
 function pretty(text) {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    return laidOut(JSON.parse(text));
   } catch {
     return text;
   }
+}
+
+/** JSON with what fits into a line on one. */
+function laidOut(value, indent = "") {
+  const flat = JSON.stringify(value, null, 1)?.replace(/\n\s*/g, " ") ?? "";
+  if (typeof value !== "object" || value === null || flat.length + indent.length <= WIDTH) return flat;
+  const inner = `${indent}  `;
+  const parts = Array.isArray(value)
+    ? value.map((item) => laidOut(item, inner))
+    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${laidOut(item, inner)}`);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
 }
 
 show();
