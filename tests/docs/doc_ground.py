@@ -19,6 +19,7 @@ from doc_blocks import Block
 
 import tiny
 from emoscope.labels import EMOTIONS
+from emoscope.model_folder import BUNDLED
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
 
@@ -116,6 +117,21 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(trained, folder)
 
 
+def _folder(folder: Path, models: Callable[[], Path]) -> None:
+    """The bundled model: what can be calibrated must be right now and then."""
+    shutil.copytree(BUNDLED, folder)
+
+
+def _rows(file: Path, _: Callable[[], Path]) -> None:
+    rows = tiny.examples("all")
+    labelled = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
+    _csv(file, [("text", "label"), *labelled])
+
+
+def _examples(folder: Path, _: Callable[[], Path]) -> None:
+    shutil.copytree(ROOT / "examples", folder)
+
+
 def _vectors(folder: Path, _: Callable[[], Path]) -> None:
     if "EMOSCOPE_ENCODER" in os.environ:
         shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
@@ -143,6 +159,9 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),
     "runs/compact": _student,
+    "runs/model": _folder,
+    "my_rows.csv": _rows,
+    "examples": _examples,
     "runs/bert": _model("bhadresh-savani/bert-base-uncased-emotion"),
     "runs/roberta": _model("bhadresh-savani/roberta-base-emotion"),
     "runs/distilbert": _model("bhadresh-savani/distilbert-base-uncased-emotion"),
