@@ -19,6 +19,7 @@ from doc_blocks import Block
 
 import tiny
 from emoscope.labels import EMOTIONS
+from emoscope.model_folder import BUNDLED
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
 
@@ -68,7 +69,9 @@ def _comments(folder: Path, _: Callable[[], Path]) -> None:
         ("Annoyed", "6"),
         ("The bus leaves at nine", "8"),
     )
-    (folder / "train.tsv").write_text("".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows)))
+    lines = "".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows))
+    for split in ("train", "dev"):
+        (folder / f"{split}.tsv").write_text(lines)
 
 
 def _recipes(folder: Path, models: Callable[[], Path]) -> None:
@@ -116,6 +119,10 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(trained, folder)
 
 
+def _bundled(folder: Path, _: Callable[[], Path]) -> None:
+    shutil.copytree(BUNDLED, folder)
+
+
 def _vectors(folder: Path, _: Callable[[], Path]) -> None:
     if "EMOSCOPE_ENCODER" in os.environ:
         shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
@@ -143,6 +150,7 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),
     "runs/compact": _student,
+    "runs/model": _bundled,
     "runs/bert": _model("bhadresh-savani/bert-base-uncased-emotion"),
     "runs/roberta": _model("bhadresh-savani/roberta-base-emotion"),
     "runs/distilbert": _model("bhadresh-savani/distilbert-base-uncased-emotion"),

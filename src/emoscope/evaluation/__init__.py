@@ -5,6 +5,9 @@ Works on the base install; the plots need the extra `plot`.
 
 from __future__ import annotations
 
+from emoscope.evaluation.calibrated_folder import write_calibrated
+from emoscope.evaluation.calibration import Calibration, calibrate
+from emoscope.evaluation.calibration_plots import plot_calibration
 from emoscope.evaluation.comparison import Comparison, compare, load_classifiers
 from emoscope.evaluation.comparison_plot import plot_comparison
 from emoscope.evaluation.comparison_table import comparison_markdown, comparison_text
@@ -30,6 +33,7 @@ from emoscope.evaluation.timing import Measurement, measure
 __all__ = [
     "PUBLISHED",
     "AmbiguousKeyword",
+    "Calibration",
     "Comparison",
     "Difference",
     "Footprint",
@@ -43,6 +47,7 @@ __all__ = [
     "Report",
     "averages",
     "bootstrap_intervals",
+    "calibrate",
     "compare",
     "comparison_markdown",
     "comparison_text",
@@ -58,7 +63,9 @@ __all__ = [
     "measure_footprint",
     "paired_bootstrap",
     "per_label",
+    "plot_calibration",
     "plot_comparison",
     "plot_report",
     "reliability",
+    "write_calibrated",
 ]
