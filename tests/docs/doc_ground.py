@@ -146,11 +146,12 @@ def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
     return lay
 
 
-PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
+PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "DIR": _splits,
     "dair-ai/emotion": _splits,
     "GOEMOTIONS": _comments,
     "recipes": _recipes,
+    "examples": lambda folder, _: shutil.copytree(ROOT / "examples", folder),
     "reviews.csv": _reviews,
     "tweets.txt": _texts,
     "rows.csv.gz": _texts,
