@@ -2,6 +2,7 @@
 
 import { Failure, send } from "./client.js";
 import { byId, element, tell } from "./dom.js";
+import { count } from "./emotions.js";
 import { codes, example, resolve, schema } from "./schema.js";
 
 const WIDTH = 88;
@@ -91,15 +92,25 @@ function sample(type, { schema: described, example: given, examples }, api) {
   return typeof value === "string" && !JSON_TYPE.test(type) ? value : laidOut(value);
 }
 
+/** What comes back: the good answers, and behind a fold the others. */
 function answers(responses, api) {
-  const rows = Object.entries(responses ?? {}).map(([status, response]) => {
-    const { description, content } = resolve(api, response);
-    const title = [element("span", { class: "status" }, status), ...codes(description ?? "")];
-    if (!content) return element("li", {}, ...title);
-    const parts = Object.entries(content).flatMap((entry) => media(entry, api));
-    return element("li", {}, element("details", {}, element("summary", {}, ...title), ...parts));
-  });
-  return element("ul", { class: "answers" }, ...rows);
+  const all = Object.entries(responses ?? {});
+  const isError = ([status]) => /^[45]/.test(status);
+  const errors = all.filter(isError).map((entry) => answer(entry, api));
+  const list = element("ul", { class: "answers" }, ...all.filter((entry) => !isError(entry)).map((entry) => answer(entry, api)));
+  if (errors.length) {
+    const summary = element("summary", {}, count(errors.length, "error"));
+    list.append(element("li", {}, element("details", {}, summary, element("ul", { class: "answers" }, ...errors))));
+  }
+  return list;
+}
+
+function answer([status, response], api) {
+  const { description, content } = resolve(api, response);
+  const title = [element("span", { class: "status" }, status), ...codes(description ?? "")];
+  if (!content) return element("li", {}, ...title);
+  const parts = Object.entries(content).flatMap((entry) => media(entry, api));
+  return element("li", {}, element("details", {}, element("summary", {}, ...title), ...parts));
 }
 
 /** A form that sends the operation to this server. */

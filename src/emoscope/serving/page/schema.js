@@ -58,7 +58,11 @@ function typeOf(api, described, depth = 0) {
   return [...plain, ...(node.nullable ? ["null"] : [])].join(" or ");
 }
 
-const listOf = (type) => (PLURALS[type] ? `list of ${PLURALS[type]}` : type === "any" ? "list" : `list of: ${type}`);
+function listOf(type) {
+  if (type === "any") return "list";
+  if (PLURALS[type] || type.startsWith("list of")) return `list of ${PLURALS[type] ?? type.replace("list", "lists")}`;
+  return `list of: ${type}`;
+}
 
 function limits(node) {
   const said = Object.entries(LIMITS).filter(([key]) => node[key] !== undefined);
