@@ -17,15 +17,13 @@ from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
 
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-
 _ALLOWED = "allowed: quotes inside a quoted field doubled"
 _PROBLEMS = {
     "unexpected end of data": f"a quote is not closed; {_ALLOWED}",
-    "',' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
-    "'\t' expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
+    "expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
+    "new-line character": "a carriage return stands alone; allowed: lines that end with \\n or \\r\\n",
 }
-"""What the module `csv` says of a row, in other words."""
+"""What the module `csv` says of a row, in part, and in other words."""
 
 
 class CsvParser:
@@ -45,12 +43,14 @@ class CsvParser:
         """
         csv.field_size_limit(2**31 - 1)
         self._name, self._rejects, self._wanted = source.name, rejects, wanted
-        self._delimiter = DELIMITERS[source.format.name]
+        self._delimiter = source.format.delimiter or ","
         numbered = wanted.text_column.isdecimal()
         first, used = self._first_record(lines)
         self._columns = list(map(str, range(len(first)))) if numbered else first
         self._header_lines = 0 if numbered else used
         header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
+        if not numbered:
+            self._suggest_delimiter(header)
         wanted.check(source.name, self._columns)
         self._cells_at = [self._columns.index(name) for name in wanted.cells]
         names = [*wanted.cells, RAW + header] if wanted.raw else self._columns
@@ -84,11 +84,22 @@ class CsvParser:
         try:
             first = next(reader, [])
             "".join(first).encode()
-        except (csv.Error, UnicodeEncodeError) as error:
-            raise DataError(f"{self._name}: its first line cannot be read ({error})") from None
+        except UnicodeEncodeError:
+            raise DataError(f"{self._name}: its first line is no UTF-8; save the file as UTF-8") from None
+        except csv.Error as error:
+            raise DataError(f"{self._name}: its first line cannot be read ({_in_other_words(error)})") from None
         if not first:
             raise DataError(f"{self._name}: its first line is blank; allowed: the names of the columns")
         return first, reader.line_num
+
+    def _suggest_delimiter(self, header: str) -> None:
+        """Refuse a file of one column which another delimiter would cut into the wanted ones."""
+        text_column = self._wanted.text_column
+        if len(self._columns) > 1 or text_column in self._columns:
+            return
+        for other, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
+            if text_column in header.split(other):
+                raise DataError(f"{self._name}: its columns are separated by '{shown}'; give --delimiter '{shown}'")
 
     def _well_quoted(self, lines: list[str], start: int, number: int) -> tuple[int, str | None, bool]:
         """Take rows up to one with broken quotes: its first line, what is wrong, whether it reaches the last line."""
@@ -100,7 +111,7 @@ class CsvParser:
                 self._add(fields, lines[begin] if end == begin + 1 else "".join(lines[begin:end]), number + begin)
                 begin = end
         except csv.Error as error:
-            return begin, _PROBLEMS.get(str(error), str(error)), start + reader.line_num >= len(lines)
+            return begin, _in_other_words(error), start + reader.line_num >= len(lines)
         return len(lines), None, False
 
     def _add(self, fields: list[str], row: str, line: int) -> None:
@@ -117,3 +128,7 @@ class CsvParser:
             self._rows.append([*cells, row.rstrip("\r\n")])
         else:
             self._rows.append(fields or [""])
+
+
+def _in_other_words(error: csv.Error) -> str:
+    return next((words for part, words in _PROBLEMS.items() if part in str(error)), str(error))
