@@ -25,6 +25,7 @@ from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
+from threading import Timer
 from typing import IO, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ import tokenizers
 import torch
 from tokenizers import pre_tokenizers
 from tokenizers.processors import TemplateProcessing
+from tokenizers.trainers import UnigramTrainer
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerFast, pipeline
 
 import record
@@ -48,6 +50,7 @@ PEER_BATCH = 32
 PIPELINE_BATCHES = (1, 8, 32)
 FEWEST_TEXTS = 64
 GATE_TEXTS = 256
+LONGEST_ANSWER = 60.0
 
 INFINITY = """
 import asyncio, json, sys
@@ -81,19 +84,21 @@ def main() -> None:
         "families": families,
     }
     packages = ("emoscope", "onnxruntime", "torch", "transformers", "tokenizers", "numpy")
-    print(record.write("cpu_encoders", results, packages=packages, seed=0, folder=args.output))
+    print(record.write(args.name, results, packages=packages, seed=0, folder=args.output))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; validation is scored")
     parser.add_argument("--family", nargs="+", default=list(CONFIGS), choices=CONFIGS)
+    parser.add_argument("--systems", nargs="+", default=[""], metavar="NAME", help="those that begin so; default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a call; it sets how many texts each scores")
     parser.add_argument("--texts", type=int, help="of every call, instead")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layers", type=int, help="fewer than published, for a dry run")
     parser.add_argument("--infinity", type=Path, metavar="PYTHON")
     parser.add_argument("--work", type=Path, help="keeps checkpoints and model folders for the next run")
+    parser.add_argument("--name", default="cpu_encoders", help="of the result")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     return parser.parse_args()
 
@@ -111,6 +116,8 @@ def _family(
     errors: dict[str, str] = {}
     calls: dict[str, tuple[Call, list[str]]] = {}
     for system, build in _systems(folder, validation, args, stack).items():
+        if not system.startswith(tuple(args.systems)):
+            continue
         try:
             call = build()
             call(_spread(validation.texts, 8))
@@ -185,6 +192,7 @@ def _summary(rates: dict[str, list[float]], flops: float, ceiling: float) -> dic
         "ratio_to_best_pipeline": {system: rate / best for system, rate in median.items()} if best else None,
         "flops_a_text": flops,
         "bound": ceiling / flops,
+        "bound_to_best_pipeline": ceiling / flops / best if best else None,
         "share_of_bound": {system: rate * flops / ceiling for system, rate in median.items() if "int8" not in system},
     }
 
@@ -224,7 +232,10 @@ def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | Non
     if layers:
         config.num_hidden_layers = layers
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_max_length=512, **family.tokens).save_pretrained(folder)
+    inputs = ["input_ids", "attention_mask"]
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, model_max_length=512, model_input_names=inputs, **family.tokens
+    ).save_pretrained(folder)
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}  # a name that transformers 4 knows too
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -232,15 +243,15 @@ def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | Non
 
 def _tokenizer(family: Any, texts: Sequence[str], size: int) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer.from_str(family.vocabulary()[0].to_str())
-    trainer = tokenizer.model.get_trainer()
-    trainer.vocab_size, trainer.show_progress = size, False
     special = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
+    trainer = tokenizer.model.get_trainer()
     if family.name == "roberta":
         special = ["cls_token", "pad_token", "sep_token", "unk_token", "mask_token"]
         trainer.initial_alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer.special_tokens = [family.tokens[token] for token in special]
     if family.name == "albert":
-        trainer.unk_token = family.tokens["unk_token"]
+        trainer = UnigramTrainer(unk_token=family.tokens["unk_token"])
+    trainer.vocab_size, trainer.show_progress = size, False
+    trainer.special_tokens = [family.tokens[token] for token in special]
     tokenizer.train_from_iterator(texts, trainer)
     before, after = family.tokens["cls_token"], family.tokens["sep_token"]
     ids = [(token, tokenizer.token_to_id(token)) for token in (before, after)]
@@ -341,10 +352,13 @@ def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitSta
 
 def _ask(process: subprocess.Popen[str], log: IO[str], texts: Sequence[str]) -> None:
     assert process.stdin and process.stdout
+    watchdog = Timer(LONGEST_ANSWER, process.kill)  # where its worker fails, it answers nothing at all
+    watchdog.start()
     process.stdin.write(json.dumps(list(texts)) + "\n")
     process.stdin.flush()
     while (line := process.stdout.readline()) and not line.startswith("scored"):
         pass  # what it prints while it starts
+    watchdog.cancel()
     if not line:
         log.seek(0)
         raise RuntimeError((log.read().strip() or "it ended").splitlines()[-1])

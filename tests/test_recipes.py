@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from emoscope import EMOTIONS
-from emoscope.data import load_examples
+from emoscope.data import load_examples, load_splits
+from emoscope.labels import Labels
 from real_text import ITEMS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -84,3 +85,16 @@ def test_the_same_seed_writes_the_same_file(comments, tmp_path):
     for file, seed in zip(files, ("1", "1", "2"), strict=True):
         run(comments, file, "--made-up", "50", "--seed", seed)
     assert files[0].read_bytes() == files[1].read_bytes() != files[2].read_bytes()
+
+
+def test_neutral_texts_are_those_with_that_label_alone(comments, tmp_path):
+    (comments / "dev.tsv").write_text("See you at nine\t8\tid\nSeen, and sad\t0,8\tid\nSad, thankful\t0,7\tid\n")
+    command = [sys.executable, RECIPES / "neutral_texts.py", comments, tmp_path / "out"]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "train.csv: 6 texts, 1 neutral" in result.stdout
+    splits = load_splits(tmp_path / "out", labels=Labels(("neutral", "emotional")))
+    assert splits["validation"].texts == ["See you at nine", "Sad, thankful"]
+    assert splits["validation"].label_ids.tolist() == [0, 1]
+    assert [text for text, kind in zip(splits["train"].texts, splits["train"].label_ids, strict=True) if not kind] == [
+        "The bus leaves at nine"
+    ]

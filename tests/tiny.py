@@ -41,7 +41,7 @@ def examples(split: str, repeat: int = 1) -> Examples:
     return Examples(list(texts), np.array(label_ids, np.int64), Labels(), "tiny", split)
 
 
-def encoder(folder: Path) -> Path:
+def encoder(folder: Path, width: int = WIDTH) -> Path:
     """A folder with the two files that a student starts from: tokenizer.json and random word-piece vectors."""
     from safetensors.numpy import save_file
 
@@ -49,7 +49,7 @@ def encoder(folder: Path) -> Path:
     folder.mkdir(parents=True)
     _tokenizer(vocabulary).save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    vectors = np.random.default_rng(0).normal(size=(len(vocabulary), WIDTH)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(len(vocabulary), width)).astype(np.float32)
     save_file({"embeddings.word_embeddings.weight": vectors}, folder / "model.safetensors")
     return folder
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+LEAST = float(np.finfo(np.float32).tiny)
+"""Where a logarithm is taken, probabilities count as at least this."""
 
 
 def probabilities(
@@ -26,6 +31,14 @@ def probabilities(
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     result: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)
     return result
+
+
+def tempered(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
+    """Probabilities, of logits divided by `ratio` besides: (rows, labels), rows that sum to 1.
+
+    Exact for a text of one window; of a longer one, whose probabilities are a mean, it is that mean that is tempered.
+    """
+    return probabilities(np.log(np.maximum(rows, LEAST)).astype(np.float32), ratio)
 
 
 def fit_temperature(logits: NDArray[np.float32], label_ids: NDArray[np.int64]) -> float:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibration import probabilities
+from emoscope.clearness import Clearness
 from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
+from emoscope.label_sets import LabelSets
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
 from emoscope.prediction import Prediction
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import FORMS
+from emoscope.timeline import Timeline, timeline
+from emoscope.token_weights import BASELINES, INTEGRATED_GRADIENTS, WeighTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
@@ -69,6 +74,9 @@ class EmotionClassifier:
         parameters: int | None = None,
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
+        weigh_tokens: Callable[[], WeighTokens] | None = None,
+        label_sets: LabelSets | None = None,
+        clearness: Clearness | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -83,6 +91,9 @@ class EmotionClassifier:
             processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
                 and that several threads may ask; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
+            weigh_tokens: loads what takes gradients, when it is first needed; None for a model without.
+            label_sets: of a calibrated model, what the sets of labels are made with.
+            clearness: of a calibrated model, what tells texts without a clear emotion.
         """
         self.labels = labels
         self.thresholds = thresholds
@@ -92,10 +103,18 @@ class EmotionClassifier:
         self._processes = EncodeProcesses(self._encode, processes) if processes else None
         self._runtime = runtime
         self._temperature = temperature
+        self._weigh_tokens = weigh_tokens
+        self._label_sets = label_sets
+        self._clearness = clearness
 
     @classmethod
     def from_pretrained(
-        cls, name_or_path: str | Path | None = None, *, device: str = "cpu", dtype: str | None = None
+        cls,
+        name_or_path: str | Path | None = None,
+        *,
+        device: str = "cpu",
+        dtype: str | None = None,
+        threads: int | None = None,
     ) -> EmotionClassifier:
         """Load a model.
 
@@ -106,6 +125,7 @@ class EmotionClassifier:
             device: "cpu", or for a checkpoint "cuda" or one of several GPUs, "cuda:1".
             dtype: precision of a checkpoint's weights: "float32", "float16" or "bfloat16"; None for float32 on the
                 CPU and float16 on a GPU (float32 there too for an architecture outside the four families).
+            threads: of an ONNX graph, how much of it runs at once; None for one thread a usable core.
 
         Raises:
             ModelError: no such model, or one that cannot be read, or not on this device or in this precision.
@@ -113,14 +133,16 @@ class EmotionClassifier:
             MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed.
         """
         kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
-        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device, dtype)
+        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device, dtype, threads)
 
     @classmethod
-    def _from_folder(cls, folder: ModelFolder, device: str, dtype: str | None) -> EmotionClassifier:
+    def _from_folder(
+        cls, folder: ModelFolder, device: str, dtype: str | None, threads: int | None
+    ) -> EmotionClassifier:
         manifest = folder.manifest
         if manifest.text_form not in FORMS:
             raise ModelError(f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}")
-        runtime, parameters = _runtime(folder, device, dtype)
+        runtime, parameters = _runtime(folder, device, dtype, threads)
         return cls(
             folder.labels.names,
             _tokenizer(folder),
@@ -131,6 +153,9 @@ class EmotionClassifier:
             parameters=parameters,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
+            weigh_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
+            label_sets=folder.label_sets,
+            clearness=folder.clearness,
         )
 
     @property
@@ -138,14 +163,27 @@ class EmotionClassifier:
         """Whether each label has a probability of its own (sigmoid), not one distribution (softmax)."""
         return self.thresholds is not None
 
+    @property
+    def tokens_read(self) -> tuple[int, int]:
+        """Tokens that an ONNX graph was given so far, and padding beside them; (0, 0) of another runtime."""
+        return getattr(self._runtime, "tokens_read", (0, 0))
+
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text.
 
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
-        rows = self.predict_proba(texts).tolist()
-        return [Prediction.from_scores(dict(zip(self.labels, row, strict=True)), self.thresholds) for row in rows]
+        texts = _check(texts)
+        rows = self.predict_proba(texts)
+        clear = self.clear(texts, rows)
+        each = [None] * len(texts) if clear is None else clear.tolist()
+        return [
+            Prediction.from_scores(
+                dict(zip(self.labels, row, strict=True)), self.thresholds, clear=is_clear, label_sets=self._label_sets
+            )
+            for row, is_clear in zip(rows.tolist(), each, strict=True)
+        ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.
@@ -162,28 +200,93 @@ class EmotionClassifier:
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
-        texts = _check(texts)
-        result = np.empty((len(texts), len(self.labels)), np.float32)
-        done = 0
-        for rows in self._scored(texts):
-            result[done : done + len(rows)] = rows
-            done += len(rows)
-        return result
+        return self._rows(texts, self._probabilities)
+
+    def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What the model says of each text before it is made a probability: no temperature, no softmax or sigmoid.
+
+        Args:
+            texts: as for `predict_proba`; of a text in windows it is the mean of their logits, weighted alike.
+
+        Returns:
+            float32 (len(texts), len(labels)).
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        return self._rows(texts, self._logits)
+
+    def token_counts(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens included (of a long text, those of each window).
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        batch = self._encode(_check(texts))
+        counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
+        return counts
+
+    def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """For each text the labels that hold the truth in a share of cases; see `Prediction.labels_at`.
+
+        Args:
+            probabilities: (texts, labels), from `predict_proba`.
+            coverage: from 0.5 to 0.99.
+
+        Returns:
+            bool (texts, labels), a row perhaps all false; None where the model has no label sets.
+
+        Raises:
+            ValueError: the coverage is out of range.
+        """
+        return None if self._label_sets is None else self._label_sets.sets(probabilities, coverage)
+
+    def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each text shows an emotion clearly; a blank one does not.
+
+        Args:
+            texts: the texts.
+            probabilities: (texts, labels), what `predict_proba` gave for them.
+
+        Returns:
+            bool (texts,); None where the model cannot tell.
+        """
+        if self._clearness is None:
+            return None
+        return self._clearness.clear(probabilities) & np.array([bool(text.strip()) for text in texts], np.bool_)
 
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
         """How much each word moved the label of its text; see `emoscope.explanation.explain`.
 
         Args:
             texts: any number of texts of any length.
-            method: "loo" (each word left out alone), or "shapley" (words in random orders; slower, more faithful).
+            method: "loo" (each word left out alone), "shapley" (words in random orders; slower, more faithful), or,
+                of a checkpoint, "integrated-gradients" (extra "train").
             seed: of the random orders.
 
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
             ValueError: no such method.
+            ModelError: the model has no weights to take gradients of.
+            MissingExtraError: gradients without the extra "train".
         """
         texts = _check(texts)
+        if method == INTEGRATED_GRADIENTS:
+            if self._weigh_tokens is None:
+                raise ModelError(
+                    "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
+                    "alone; give the checkpoint, or use method 'loo' or 'shapley'"
+                )
+            return explain_by_tokens(self, texts, self._encode, self._weigh_tokens(), self.ambiguous_keywords)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+
+    def timeline(self, texts: Sequence[str]) -> list[Timeline]:
+        """The emotions of each text sentence by sentence, and of the whole by them; see `emoscope.timeline`.
+
+        Raises:
+            TypeError: `texts` is one str, or holds something that is not a str.
+        """
+        return timeline(self, _check(texts))
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
         """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.
@@ -194,39 +297,61 @@ class EmotionClassifier:
         predictions = self.predict([inputs] if isinstance(inputs, str) else inputs)
         return [_ranked(prediction.scores) for prediction in predictions]
 
-    def _scored(self, texts: Sequence[str]) -> Iterator[NDArray[np.float32]]:
-        """Probabilities of the texts, chunk after chunk."""
+    def _rows(self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What `score` makes of the texts, chunk after chunk, float32 (len(texts), len(labels))."""
+        texts = _check(texts)
+        result = np.empty((len(texts), len(self.labels)), np.float32)
+        done = 0
+        for rows in self._scored(texts, score):
+            result[done : done + len(rows)] = rows
+            done += len(rows)
+        return result
+
+    def _scored(
+        self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
+    ) -> Iterator[NDArray[np.float32]]:
         if self._processes and len(texts) > CHUNK:
             chunks = _chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
-            return in_order(self._score, in_order(self._processes, chunks, threads=self._processes.count), threads=2)
+            return in_order(score, in_order(self._processes, chunks, threads=self._processes.count), threads=2)
         chunks = _chunks(texts, FIRST_CHUNK, CHUNK)
         if len(texts) <= FIRST_CHUNK:
-            return map(self._score, map(self._encode, chunks))
-        return map(self._score, in_order(self._encode, chunks, threads=1))
+            return map(score, map(self._encode, chunks))
+        return map(score, in_order(self._encode, chunks, threads=1))
 
-    def _score(self, batch: TokenBatch) -> NDArray[np.float32]:
+    def _logits(self, batch: TokenBatch) -> NDArray[np.float32]:
+        return _of_texts(self._window_logits(batch), batch)
+
+    def _probabilities(self, batch: TokenBatch) -> NDArray[np.float32]:
+        logits = self._window_logits(batch)
+        return _of_texts(probabilities(logits, self._temperature, multi_label=self.multi_label), batch)
+
+    def _window_logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         logits = self._runtime.logits(batch)
         if logits.shape[1] != len(self.labels):
             raise ModelError(
                 f"the model has {logits.shape[1]} outputs, but the id2label of its config.json names "
                 f"{len(self.labels)} labels"
             )
-        rows = probabilities(logits, self._temperature, multi_label=self.multi_label)
-        if len(rows) == batch.texts:
-            return rows
-        starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))
-        weights = batch.lengths.astype(np.float32)
-        total = np.add.reduceat(weights, starts)
-        mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
-        return mean.astype(np.float32)
+        return logits
 
 
-def _runtime(folder: ModelFolder, device: str, dtype: str | None) -> tuple[Runtime, int | None]:
+def _of_texts(rows: NDArray[np.float32], batch: TokenBatch) -> NDArray[np.float32]:
+    """Rows of windows to rows of texts: their mean, weighted by the windows' tokens."""
+    if len(rows) == batch.texts:
+        return rows
+    starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))
+    weights = batch.lengths.astype(np.float32)
+    total = np.add.reduceat(weights, starts)
+    mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
+    return mean.astype(np.float32)
+
+
+def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int | None) -> tuple[Runtime, int | None]:
     """What turns token ids into logits on this device, and its number of parameters."""
     if folder.graph and device == "cpu":
         if dtype:
             raise ModelError(f"the precision of {folder.graph} is its own, got dtype {dtype!r}; leave it out")
-        return OnnxModel(folder.graph), folder.manifest.parameters
+        return OnnxModel(folder.graph, threads=threads), folder.manifest.parameters
     if not folder.has_weights:
         raise ModelError(
             f"{folder.path} has an ONNX graph but no weights, and that runs on device 'cpu', got {device!r}; "
@@ -236,6 +361,24 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None) -> tuple[Runti
 
     model = read_model(folder.path, device=device, dtype=dtype)
     return model, model.parameters
+
+
+def _gradients(folder: ModelFolder, device: str) -> WeighTokens:
+    """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
+    from emoscope.torch_runtime import IntegratedGradients
+
+    tokenizer, manifest = _tokenizer(folder), folder.manifest
+    baseline = tokenizer.first_id(BASELINES)
+    if baseline is None:
+        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} to stand for no word")
+    return IntegratedGradients.read(
+        folder.path,
+        baseline=baseline,
+        specials=tokenizer.specials,
+        temperature=manifest.temperature,
+        multi_label=folder.multi_label,
+        device=device,
+    )
 
 
 def _tokenizer(folder: ModelFolder) -> Tokenizer:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DataError, LabelError
 from emoscope.labels import EMOTIONS, Labels
-from emoscope.tables import Table, choose_split, find_tables, short
+from emoscope.tables import Columns, Table, choose_split, find_tables, short
 
 SIX_EMOTIONS = Labels()
 
@@ -117,6 +117,48 @@ def load_examples(
     return _examples(tables[chosen], labels, multi_label)
 
 
+def load_column(source: str | Path, split: str | None, column: str | int) -> list[Any]:
+    """The cells of any other column, in the order of the rows that `load_examples` gives of the split.
+
+    Raises:
+        DataError: a source, split or column that cannot be read; `.txt` files have no columns.
+    """
+    tables = find_tables(source, (str(column), str(column)))
+    table = tables[choose_split(source, split, tables)]
+    if table.place.endswith(".txt, line"):
+        raise DataError(f"{source} has no column {str(column)!r}: .txt files have text and label alone")
+    return [cell for _, _, cell in table.rows]
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row that cannot be used.
+
+    Attributes:
+        split: its split, as `load_splits` names it.
+        number: of the row in its split, from 1; a header is not counted.
+        text: as found, as `repr` shows it where it is no string.
+        label: likewise.
+        kind: "blank", "broken text", "no label" or "unknown label".
+        reason: what was found and what is allowed.
+    """
+
+    split: str
+    number: int
+    text: str
+    label: str
+    kind: str
+    reason: str
+
+
+class _RefusedError(DataError):
+    """Why a row cannot be used."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
 def load_splits(
     source: str | Path,
     *,
@@ -131,10 +173,33 @@ def load_splits(
         "train", "validation", "test" (those that are there, in this order) of a folder; the Hub's own names
         for a Hub id; "all" for a single file, whose `Examples.split` is None.
     """
-    tables = find_tables(source, (str(text_column), str(label_column)))
-    if labels is None:
-        tables, labels = _with_labels(source, tables, multi_label)
+    tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
     return {split: _examples(table, labels, multi_label) for split, table in tables.items()}
+
+
+def sift_splits(
+    source: str | Path,
+    *,
+    labels: Labels | None = SIX_EMOTIONS,
+    multi_label: bool = False,
+    text_column: str | int = "text",
+    label_column: str | int = "label",
+) -> tuple[dict[str, Examples], list[RefusedRow]]:
+    """What `load_splits` reads, but for the rows that it refuses, and those; for looking at data, not for training.
+
+    Raises:
+        DataError: as `load_splits` for anything but a text or a label; or a split has no row that can be used.
+    """
+    tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
+    refused: list[RefusedRow] = []
+    return {split: _examples(table, labels, multi_label, refused) for split, table in tables.items()}, refused
+
+
+def _find(
+    source: str | Path, labels: Labels | None, multi_label: bool, columns: Columns
+) -> tuple[dict[str, Table], Labels]:
+    tables = find_tables(source, columns)
+    return (tables, labels) if labels is not None else _with_labels(source, tables, multi_label)
 
 
 def _with_labels(source: str | Path, tables: dict[str, Table], multi_label: bool) -> tuple[dict[str, Table], Labels]:
@@ -163,19 +228,33 @@ def _in_order(source: str | Path, names: set[str]) -> tuple[str, ...]:
     return tuple(map(str, ids))
 
 
-def _examples(table: Table, labels: Labels, multi_label: bool) -> Examples:
-    """Check the rows of a table; the one place that decides what a good row is."""
+def _examples(table: Table, labels: Labels, multi_label: bool, refused: list[RefusedRow] | None = None) -> Examples:
+    """Check the rows of a table; the one place that decides what a good row is.
+
+    Args:
+        table: not read yet.
+        labels: allowed.
+        multi_label: whether a row has any number of them.
+        refused: takes the bad rows; None raises the first.
+    """
     texts: list[str] = []
     label_ids: list[Any] = []
     read_labels = _checked_label_ids if multi_label else _checked_label_id
-    for number, text, cell in table.rows:
+    for row, (number, text, cell) in enumerate(table.rows, start=1):
         try:
-            texts.append(_checked_text(text))
-            label_ids.append(read_labels(cell, labels))
-        except DataError as error:
-            raise DataError(f"{table.place} {number}: {error}") from None
+            checked = _checked_text(text), read_labels(cell, labels)
+        except _RefusedError as error:
+            if refused is None:
+                raise DataError(f"{table.place} {number}: {error}") from None
+            refused.append(RefusedRow(table.split or "all", row, _shown(text), _shown(cell), error.kind, str(error)))
+            continue
+        texts.append(checked[0])
+        label_ids.append(checked[1])
     if not texts:
-        raise DataError(f"{table.place} 1: no rows; there must be one at least")
+        reason = (
+            f"all rows are bad; the first: {refused[0].reason}" if refused else "no rows; there must be one at least"
+        )
+        raise DataError(f"{table.place} 1: {reason}")
     array = _indicators(label_ids, len(labels)) if multi_label else np.array(label_ids, dtype=np.int64)
     return Examples(texts, array, labels, table.name, table.split)
 
@@ -189,12 +268,17 @@ def _indicators(label_ids: list[list[int]], labels: int) -> NDArray[np.bool_]:
 
 def _checked_text(text: Any) -> str:
     if not isinstance(text, str):
-        raise DataError(f"the text is {short(text)}; allowed: a string")
+        raise _RefusedError("broken text", f"the text is {short(text)}; allowed: a string")
     if not text.strip():
-        raise DataError(f"no text, found {short(text)}; allowed: a string that is not blank")
+        raise _RefusedError("blank", f"no text, found {short(text)}; allowed: a string that is not blank")
     if surrogate := _SURROGATE.search(text):
-        raise DataError(f"the text holds the lone surrogate {surrogate[0]!a}; allowed: what UTF-8 can encode")
+        reason = f"the text holds the lone surrogate {surrogate[0]!a}; allowed: what UTF-8 can encode"
+        raise _RefusedError("broken text", reason)
     return text
+
+
+def _shown(cell: Any) -> str:
+    return cell if isinstance(cell, str) else short(cell)
 
 
 def _several(cell: Any) -> list[Any]:
@@ -218,8 +302,9 @@ def _checked_label_id(label: Any, labels: Labels) -> int:
             return labels.index(label)
         except LabelError:
             pass
-    kind = "no label, found" if label is None or label == "" else "unknown label"
-    raise DataError(f"{kind} {short(label)}; allowed: {', '.join(labels.names)}, or 0 to {len(labels) - 1}")
+    kind = "no label" if label is None or label == "" else "unknown label"
+    found = f"{kind}, found" if kind == "no label" else kind
+    raise _RefusedError(kind, f"{found} {short(label)}; allowed: {', '.join(labels.names)}, or 0 to {len(labels) - 1}")
 
 
 def _framed(content: bytes) -> bytes:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.markup import escaped
 from emoscope.text import normalize
 
 if TYPE_CHECKING:
@@ -44,7 +45,6 @@ _WORD = re.compile(
     rf"|{_HAN_AND_KANA}"
     rf"|[#@]?{_LETTERS}(?:['`´‘’‛ʼ′＇]{_LETTERS})*"
 )
-_NOT_FOR_HTML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Masks = NDArray[np.bool_]
 """Which words each variant of a text keeps, bool (variants, words)."""
@@ -97,9 +97,11 @@ class Explanation:
         text: the text as it was given.
         label: the label with the highest score, of a multi-label model too.
         score: its probability.
-        method: "loo" or "shapley".
+        method: "loo", "shapley" or "integrated-gradients".
         words: every word, in the order of the text.
         ambiguous: the deciding word, where it is one that the training data uses for two labels; else None.
+        completeness_error: of integrated gradients, how far the sum over all tokens, those outside words included, is
+            from what they add to the probability; None of other methods.
     """
 
     text: str
@@ -108,6 +110,7 @@ class Explanation:
     method: str
     words: tuple[WordWeight, ...]
     ambiguous: AmbiguousWord | None = None
+    completeness_error: float | None = None
 
     def strongest(self, count: int) -> list[WordWeight]:
         """The words that moved the label most, for or against it, the strongest first."""
@@ -176,7 +179,7 @@ def explain(
                 float(whole[label]),
                 method,
                 words.weighted(weights[:, label].tolist()),
-                _ambiguous(words, np.abs(weights).sum(axis=1) / 2, ambiguous_keywords or {}),
+                ambiguous_word(words, np.abs(weights).sum(axis=1) / 2, ambiguous_keywords or {}),
             )
         )
     return explanations
@@ -279,7 +282,7 @@ def _batches(variants: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _ambiguous(
+def ambiguous_word(
     words: Words, moved: NDArray[np.float64], shares: Mapping[str, Mapping[str, float]]
 ) -> AmbiguousWord | None:
     """The word that moved most probability between labels, float64 (words,), if it decides and is in the table."""
@@ -291,7 +294,7 @@ def _ambiguous(
 
 
 def _html_piece(piece: str, share: float) -> str:
-    shown = escape(_NOT_FOR_HTML.sub("\ufffd", piece))
+    shown = escaped(piece)
     if abs(share) < 0.02:
         return shown
     colour = "46,160,67" if share > 0 else "248,81,73"

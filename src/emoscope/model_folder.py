@@ -11,14 +11,18 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from emoscope.checksums import sha256
+from emoscope.clearness import Clearness
 from emoscope.errors import ChecksumError, ModelError
 from emoscope.hub import download
+from emoscope.label_sets import LabelSets
 from emoscope.labels import Labels
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -57,6 +61,9 @@ class Manifest:
         self_test: texts and what torch said of them, as `self_test.SelfTest` has them; None for a folder without.
         parameters: number of the model's parameters, if known.
         ambiguous_keywords: words that the training data uses for two labels, and the shares of these, the larger first.
+        label_sets: coverage in percent -> least probability of each label in a set, in index order; None if not fitted.
+        clearness: `centre` and `threshold` of `clearness.Clearness`; None if not fitted.
+        calibration: what `emoscope calibrate` fitted, on which rows, and how well.
         format: version of this layout.
     """
 
@@ -68,6 +75,9 @@ class Manifest:
     self_test: Mapping[str, Any] | None = None
     parameters: int | None = None
     ambiguous_keywords: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    label_sets: Mapping[str, Sequence[float]] | None = None
+    clearness: Mapping[str, Any] | None = None
+    calibration: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -103,6 +113,40 @@ class ModelFolder:
         if isinstance(values, list) and len(values) == labels and all(isinstance(v, int | float) for v in values):
             return tuple(map(float, values))
         raise ModelError(f"{self.path / 'config.json'}: thresholds must be a list of {labels} numbers, got {values!r}")
+
+    @property
+    def label_sets(self) -> LabelSets | None:
+        """What sets of labels are made with, if it was fitted.
+
+        Raises:
+            ModelError: `emoscope.json` has something else there.
+        """
+        values = self.manifest.label_sets
+        if values is None or self.multi_label:
+            return None
+        rows = list(values.values()) if isinstance(values, Mapping) else []
+        if not rows or not all(map(str.isdecimal, values)) or not all(map(self._one_each, rows)):
+            raise ModelError(f"{self.path / MANIFEST} has label_sets that cannot be read; run emoscope calibrate again")
+        return LabelSets({int(percent): tuple(map(float, row)) for percent, row in values.items()})
+
+    @property
+    def clearness(self) -> Clearness | None:
+        """What tells texts without a clear emotion, if it was fitted.
+
+        Raises:
+            ModelError: `emoscope.json` has something else there.
+        """
+        values = self.manifest.clearness
+        if values is None or self.multi_label:
+            return None
+        known = values if isinstance(values, Mapping) else {}
+        if not self._one_each(known.get("centre")) or not _is_number(known.get("threshold")):
+            raise ModelError(f"{self.path / MANIFEST} has clearness that cannot be read; run emoscope calibrate again")
+        return Clearness(tuple(map(float, known["centre"])), float(known["threshold"]))
+
+    def _one_each(self, values: Any) -> bool:
+        """Whether there is a number for each label."""
+        return isinstance(values, list) and len(values) == len(self.labels) and all(map(_is_number, values))
 
     @property
     def graph(self) -> Path | None:
@@ -176,6 +220,10 @@ def _check_manifest(file: Path, manifest: Manifest) -> None:
             raise ModelError(f"{file} has {name} {getattr(manifest, name)!r}; install or download the model again")
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _are_shares(keywords: Any) -> bool:
     """Whether each word has two labels with their shares."""
     return isinstance(keywords, Mapping) and all(
@@ -187,8 +235,26 @@ def _are_shares(keywords: Any) -> bool:
 def write_manifest(path: Path, **values: Any) -> None:
     """Write `emoscope.json` with the checksum of every other file of the folder but the card, which people edit."""
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, "README.md")}
-    (path / MANIFEST).write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
+    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, f"{MANIFEST}.partial", "README.md")}
+    partial = path / f"{MANIFEST}.partial"
+    partial.write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
+    partial.replace(path / MANIFEST)
+
+
+@contextmanager
+def drafted(output: Path) -> Iterator[Path]:
+    """A path beside the output for a folder, which takes the output's place if nothing fails; else nothing is left.
+
+    Args:
+        output: not there, or an empty folder.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
+        draft = Path(temporary) / "model"
+        yield draft
+        if output.exists():
+            output.rmdir()
+        draft.rename(output)
 
 
 def resolve(

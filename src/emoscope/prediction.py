@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
+
+from emoscope.errors import ModelError
+
+if TYPE_CHECKING:
+    from emoscope.label_sets import LabelSets
 
 
 @dataclass(frozen=True)
@@ -16,18 +22,30 @@ class Prediction:
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
         thresholds: of a multi-label model, the probability from which each label applies, in index order; else None.
+        clear: whether the text shows an emotion clearly; None where the model does not know.
+        label_sets: of a calibrated model, what `labels_at` reads; else None.
     """
 
     label: str
     score: float
     scores: dict[str, float]
     thresholds: tuple[float, ...] | None = None
+    clear: bool | None = None
+    label_sets: LabelSets | None = field(default=None, repr=False, compare=False)
 
     @classmethod
-    def from_scores(cls, scores: dict[str, float], thresholds: Sequence[float] | None = None) -> Prediction:
+    def from_scores(
+        cls,
+        scores: dict[str, float],
+        thresholds: Sequence[float] | None = None,
+        *,
+        clear: bool | None = None,
+        label_sets: LabelSets | None = None,
+    ) -> Prediction:
         """Build from the probability of every label, and a multi-label model's thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
-        return cls(label, scores[label], scores, None if thresholds is None else tuple(thresholds))
+        own = None if thresholds is None else tuple(thresholds)
+        return cls(label, scores[label], scores, own, clear, label_sets)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -37,10 +55,30 @@ class Prediction:
         pairs = zip(self.scores.items(), self.thresholds, strict=True)
         return tuple(name for (name, score), threshold in pairs if score >= threshold)
 
+    def labels_at(self, coverage: float) -> tuple[str, ...]:
+        """The labels that hold the truth in this share of cases, whatever the truth is: a conformal set.
+
+        There may be several, or none: `labels_at(0.9) or (label,)` is never empty, and right more often than asked.
+
+        Args:
+            coverage: from 0.5 to 0.99, in whole percent; between two of them the higher counts.
+
+        Raises:
+            ModelError: the model has no label sets.
+            ValueError: the coverage is out of range.
+        """
+        if self.label_sets is None:
+            raise ModelError("the model has no label sets; emoscope calibrate fits them on held-out labelled rows")
+        pairs = zip(self.scores.items(), self.label_sets.at(coverage), strict=True)
+        return tuple(name for (name, score), least in pairs if score >= least)
+
     def _repr_html_(self) -> str:
         """Bars, for notebooks."""
         rows = "".join(_html_bar(name, score, name == self.label) for name, score in self.scores.items())
-        return f'<table style="border-collapse:collapse">{rows}</table>'
+        unclear = (
+            '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.clear is False else ""
+        )
+        return f'<table style="border-collapse:collapse">{rows}{unclear}</table>'
 
 
 def _html_bar(name: str, score: float, top: bool) -> str:

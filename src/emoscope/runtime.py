@@ -84,6 +84,7 @@ class OnnxModel:
             raise ModelError(f"{path} asks for the inputs {unknown}; allowed: {', '.join(_FEEDS)}")
         compact = self._session.get_modelmeta().graph_name == COMPACT_GRAPH
         self.grouping = grouping or (COMPACT if compact else ENCODER)
+        self.tokens_read = (0, 0)
         self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="emoscope-onnx")
 
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
@@ -100,9 +101,15 @@ class OnnxModel:
         groups = list(batch.groups(max_tokens, call_rows=self.grouping.call_rows))
         groups.sort(key=lambda group: group[1].size, reverse=True)
         lengths = batch.lengths
-        run = self._pool.map if len(groups) > 1 else map
+        self._count(batch.ids.size, sum(ids.size for _, ids in groups))
+        few = len(groups) == 1 or batch.ids.size <= self.grouping.least_tokens  # sooner done than handed to threads
+        run = map if few else self._pool.map
         values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
+
+    def _count(self, tokens: int, with_padding: int) -> None:
+        read, padding = self.tokens_read
+        self.tokens_read = (read + tokens, padding + with_padding - tokens)
 
     def _run(self, ids: Ids, lengths: Ids) -> NDArray[np.float32]:
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)

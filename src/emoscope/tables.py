@@ -87,7 +87,7 @@ def find_tables(source: str | Path, columns: Columns) -> dict[str, Table]:
     except OSError as error:
         raise DataError(f"{short(str(source))}: cannot be read ({error.strerror})") from None
     if _HUB_ID.fullmatch(str(source)) and path.suffix.lower() not in _READERS:
-        return _hub_tables(HUB_IDS.get(str(source), str(source)), columns)
+        return _hub_tables(str(source), columns)
     raise DataError(
         f"there is no data at {short(str(source), 200)}; looked for a file ({', '.join(_READERS)}), "
         f"a folder of splits and a Hub id (owner/name)"
@@ -228,6 +228,20 @@ _READERS: dict[str, Callable[[Path, Columns], Iterator[Row]]] = {
 
 
 def _hub_tables(hub_id: str, columns: Columns) -> dict[str, Table]:
+    hub_id = HUB_IDS.get(hub_id, hub_id)
+    return {split: _hub_table(hub_id, split, rows, columns) for split, rows in hub_splits(hub_id).items()}
+
+
+def hub_splits(hub_id: str) -> dict[str, Any]:
+    """A `datasets.Dataset` a split.
+
+    Args:
+        hub_id: owner/name.
+
+    Raises:
+        DataError: the Hub does not give it.
+        MissingExtraError: the extra "train" is not installed.
+    """
     try:
         require_extra("train")
     except MissingExtraError as error:
@@ -236,23 +250,31 @@ def _hub_tables(hub_id: str, columns: Columns) -> dict[str, Table]:
 
     try:
         with quiet_loggers("datasets", "huggingface_hub"):
-            splits = datasets.load_dataset(hub_id)
+            return dict(datasets.load_dataset(hub_id))
     except Exception as error:  # the Hub, the network and the files there can fail in any way
         raise DataError(
             f"no file or folder {hub_id!r} here, and it cannot be loaded from the Hub "
             f"({type(error).__name__}: {_first_line(error)}); check the name and the connection"
         ) from None
-    return {split: _hub_table(hub_id, split, table, columns) for split, table in splits.items()}
 
 
 def _hub_table(hub_id: str, split: str, table: Any, columns: Columns) -> Table:
     """A `datasets.Dataset`, label ids turned to the names that its ClassLabel feature, or a list of it, gives them."""
     _require_columns(hub_id, table.column_names, columns)
-    feature = table.features[columns[1]]
-    names = tuple(getattr(getattr(feature, "feature", feature), "names", ()))
-    cells = (_named(cell, dict(enumerate(names))) for cell in table[columns[1]])
+    cells = hub_labels(table, columns[1])
     rows = ((number, text, cell) for number, (text, cell) in enumerate(zip(table[columns[0]], cells, strict=True), 1))
-    return Table(hub_id, split, f"{hub_id}, split {split}, row", rows, names)
+    return Table(hub_id, split, f"{hub_id}, split {split}, row", rows, _hub_label_names(table, columns[1]))
+
+
+def hub_labels(table: Any, column: str) -> Iterator[Any]:
+    """The label, or the list of labels, of each row of a `datasets.Dataset`, by name where its features have names."""
+    names = dict(enumerate(_hub_label_names(table, column)))
+    return (_named(cell, names) for cell in table[column])
+
+
+def _hub_label_names(table: Any, column: str) -> tuple[str, ...]:
+    feature = table.features[column]
+    return tuple(getattr(getattr(feature, "feature", feature), "names", ()))
 
 
 def _named(cell: Any, names: dict[int, str]) -> Any:

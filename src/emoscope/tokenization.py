@@ -167,6 +167,21 @@ class Tokenizer:
             contents += self._encode_by_word(self._units, slab) if self._units else self._encode_whole(slab)
         return self._batch(contents)
 
+    @property
+    def specials(self) -> tuple[int, int]:
+        """Number of special tokens before and after the tokens of every row."""
+        return len(self._before) // _BYTES, len(self._after) // _BYTES
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where each token of a text stands in it, special tokens left out: first character, and after the last."""
+        encoding = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
+        spans: list[tuple[int, int]] = encoding.offsets
+        return spans
+
+    def first_id(self, names: Iterable[str]) -> int | None:
+        """Id of the first of these tokens that the vocabulary has."""
+        return _first_id(self._tokenizer, names)
+
     def _encode_by_word(self, units: WordUnits, texts: Sequence[str]) -> list[bytes]:
         ids_of, join, cut = self._cache.__getitem__, b"".join, units.cut
         contents: list[bytes] = []
@@ -270,5 +285,8 @@ def _probes(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
 
 def _filler(tokenizer: tokenizers.Tokenizer) -> int:
     """The id that stands for a text without tokens, where the tokenizer has no special tokens."""
-    names = ("[PAD]", "<pad>", "[UNK]", "<unk>", "<|endoftext|>")
-    return next((id_ for id_ in map(tokenizer.token_to_id, names) if id_ is not None), 0)
+    return _first_id(tokenizer, ("[PAD]", "<pad>", "[UNK]", "<unk>", "<|endoftext|>")) or 0
+
+
+def _first_id(tokenizer: tokenizers.Tokenizer, names: Iterable[str]) -> int | None:
+    return next((id_ for id_ in map(tokenizer.token_to_id, names) if id_ is not None), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope.audit import audit, audit_page, audit_text
-from emoscope.audit.entries import Entry, Row, deal_folds
+from emoscope.audit.entries import Entry, Row, all_rows, deal_folds
 from emoscope.audit.near_duplicates import SIMILARITY, find_near_duplicates
-from emoscope.data import Examples, load_splits
+from emoscope.data import Examples, load_splits, sift_splits
 from emoscope.errors import DataError, LabelError
 from emoscope.evaluation import fit_keywords
 from emoscope.labels import Labels
@@ -60,6 +61,34 @@ def test_each_certain_fault_is_found_once() -> None:
     assert kinds(train) == {"duplicates": 2, "contradictions": 1}
     blank = rows(*clean(), ("  ", "calm"))
     assert kinds(blank) == {"blank": 1}
+
+
+def test_rows_that_training_refuses_are_listed_and_count_in_nothing_else(tmp_path: Path) -> None:
+    good = [(text, label) for text, label in clean()]
+    lines = [*(f"{text};{label}" for text, label in good[:3]), ";calm", "lost;", "odd;clam", " ;cross"]
+    lines += [f"{text};{label}" for text, label in good[3:]]
+    (tmp_path / "rows.txt").write_text("\n".join(lines))
+    splits, refused = sift_splits(tmp_path / "rows.txt", labels=LABELS)
+    found = audit(splits, refused=refused)
+    assert found.splits["all"].rows == 40
+    assert [(row.number, row.kind) for row in found.refused] == [
+        (4, "blank"),
+        (5, "no label"),
+        (6, "unknown label"),
+        (7, "blank"),
+    ]
+    certain = {problem.kind: problem.count for problem in found.problems if problem.certain}
+    assert certain == {"blank": 2, "no label": 1, "unknown label": 1}
+    assert re.search(r"all 6 +unknown label +clam +odd\n", audit_text(found))
+    assert found.to_json()["refused"][2]["reason"] == "unknown label 'clam'; allowed: calm, cross, or 0 to 1"
+    assert [row.number for _, row in all_rows(splits, refused)] == [1, 2, 3, *range(8, 45)]
+
+
+def test_a_misspelt_label_is_a_hint() -> None:
+    labels = Labels(("calm", "clam", "cross"))
+    pairs = [*clean(0, 300), ("something else", "clam")]
+    assert kinds(rows(*pairs, labels=labels), certain=False)["rare label"] == 1
+    assert "rare label" not in kinds(rows(*clean()), certain=False)
 
 
 def test_overlaps_contradict_where_the_labels_differ() -> None:
@@ -160,10 +189,13 @@ def test_the_single_word_rule_is_measured_on_held_out_rows() -> None:
     train, test = rows(*clean()), rows(*clean(40, 20), ("furious", "calm"), split="test")
     shortcut = audit({"train": train, "test": test}).shortcut
     assert shortcut is not None
-    right = fit_keywords(train).predict_proba(test.texts).argmax(1) == test.label_ids
-    assert (shortcut.rows, shortcut.accuracy) == (21, pytest.approx(right.mean()))
-    alone = audit({"all": rows(*clean())}).shortcut
-    assert alone is not None and alone.rows == 40 and alone.accuracy == 1.0
+    keywords = fit_keywords(train)
+    plain = keywords.name_labels(test.texts) == test.label_ids
+    right = keywords.predict_proba(test.texts).argmax(1) == test.label_ids
+    assert (shortcut.rows, shortcut.accuracy) == (21, pytest.approx(plain.mean()))
+    assert shortcut.accuracy_with_rare == pytest.approx(right.mean())
+    alone = audit({"all": rows(*clean(0, 400))}).shortcut
+    assert alone is not None and (alone.rows, alone.accuracy, alone.accuracy_with_rare) == (400, 1.0, 1.0)
 
 
 @settings(max_examples=50, deadline=None)
@@ -243,6 +275,7 @@ def test_the_emotion_data(emotion_data: Path) -> None:
     assert len(found.contradicting_overlap("train", "validation")) == 5
     assert found.shortcut is not None
     assert len(found.shortcut.ambiguous) >= 20
+    assert found.shortcut.accuracy == pytest.approx(0.877, abs=0.01)
     assert found.shortcut.ceiling == pytest.approx(0.95, abs=0.01)
 
 

@@ -20,6 +20,9 @@ from emoscope.cli import main
 from emoscope.data import Examples, load_splits
 from emoscope.errors import DataError
 from emoscope.labels import Labels
+from hub.fixtures import RunWithHub
+from hub.repositories import DATASET
+from hub.sentences import splits
 
 LABELS = Labels(("calm", "cross"))
 ROWS = st.lists(
@@ -113,8 +116,6 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "rows.csv")
     with pytest.raises(DataError, match="exists; name a new"):
         write_repair(tmp_path / "rows.csv", tmp_path, [])
-    with pytest.raises(DataError, match="save the data set as files"):
-        write_repair("owner/name", tmp_path / "out", [])
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
@@ -154,6 +155,48 @@ def test_json_holds_the_problems(folder: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_data_that_cannot_be_read_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "rows.txt").write_text("one;calm\n;calm\n")
+    (tmp_path / "rows.txt").write_text("one;calm\nno label at all\n")
     assert main(["audit", "--data", str(tmp_path / "rows.txt")]) == 1
-    assert "line 2: no text" in capsys.readouterr().err
+    assert "line 2: no label, found 'no label at all'" in capsys.readouterr().err
+    (tmp_path / "rows.txt").write_text(";calm\n")
+    assert main(["audit", "--data", str(tmp_path / "rows.txt")]) == 1
+    assert "all rows are bad; the first: no text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])
+def test_refused_rows_are_dropped_and_the_others_keep_their_places(tmp_path: Path, suffix: str) -> None:
+    file = tmp_path / f"rows{suffix}"
+    table = [("one", "calm"), (" ", "calm"), ("two", "clam"), ("three", "cross"), ("three", "cross"), ("four", "")]
+    if suffix == ".txt":
+        file.write_text("".join(f"{text};{label}\n" for text, label in table))
+    elif suffix == ".jsonl":
+        file.write_text("\n".join(json.dumps({"text": text, "label": label}) for text, label in table))
+    else:
+        with file.open("w", newline="") as sink:
+            csv.writer(sink).writerows([("text", "label"), *table])
+    out = tmp_path / "out"
+    assert main(["audit", "--data", str(file), "--labels", "calm,cross", "--strict", "--fix", str(out)]) == 1
+    mended = load_splits(out / file.name, labels=LABELS)["all"]
+    assert (mended.texts, mended.label_ids.tolist()) == (["one", "three"], [0, 1])
+    log = [json.loads(line) for line in (out / "changes.jsonl").read_text().splitlines()]
+    assert [(line["number"], line["reason"].split(",")[0].split(";")[0]) for line in log] == [
+        (2, "no text"),
+        (3, "unknown label 'clam'"),
+        (5, "repeats row 4"),
+        (6, "no label"),
+    ]
+
+
+def test_a_data_set_of_the_hub_is_mended_into_files(run_with_hub: RunWithHub, tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    out = tmp_path / "out"
+    quiet = {"HF_DATASETS_DISABLE_PROGRESS_BARS": "1"}
+    done = run_with_hub(["-m", "emoscope", "audit", "--data", DATASET, "--json", "--fix", str(out)], **quiet)
+    assert done.returncode == 0, done.stderr
+    changes = [json.loads(line) for line in (out / "changes.jsonl").read_text().splitlines()]
+    dropped = {split: sum(line["split"] == split for line in changes) for split in splits()}
+    mended = load_splits(out)
+    for split, rows in splits().items():
+        assert len(mended[split]) == len(rows) - dropped[split]
+        assert set(zip(mended[split].texts, mended[split].label_ids.tolist(), strict=True)) <= set(rows)
+    assert '"label": "joy"' in (out / "train.jsonl").read_text("utf-8")

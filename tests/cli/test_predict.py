@@ -2,6 +2,7 @@ import io
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from emoscope import EMOTIONS
 from emoscope.cli import main
+from emoscope.model_folder import BUNDLED
 
 EMOSCOPE = [sys.executable, "-m", "emoscope"]
 
@@ -146,3 +148,50 @@ def test_empty_input_gives_no_rows(monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"")))
     assert main(["predict"]) == 0
     assert capsys.readouterr().out == ""
+
+
+def rows_of(capsys, *argv):
+    assert main(["predict", "--json", *argv]) == 0
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_json_says_whether_there_is_a_clear_emotion(capsys):
+    rows = rows_of(capsys, "i feel so happy today", "the bus leaves at nine", "")
+    assert [row["clear"] for row in rows] == [True, False, False]
+    assert all("set" not in row and "abstains" not in row for row in rows)
+
+
+def test_coverage_and_abstention_in_json(capsys):
+    flags = ("--coverage", "0.97", "--abstain", "0.8")
+    rows = rows_of(capsys, *flags, "i feel so happy today", "i feel weird about it")
+    assert [row["set"] for row in rows] == [["joy"], ["fear", "surprise"]]
+    assert [row["abstains"] for row in rows] == [False, True]
+
+
+def test_coverage_and_abstention_in_the_table(capsys):
+    argv = ["predict", "--table", "--coverage", "0.97", "--abstain", "0.8", "i feel weird about it", "the bus leaves"]
+    assert main(argv) == 0
+    weird, bus = capsys.readouterr().out.split("\n\n")[:2]
+    assert "  97%: fear or surprise\n  no answer: no probability is 0.8 or more" in weird
+    assert "no clear emotion" not in weird and bus.endswith("  no clear emotion")
+    assert main(["predict", "--table", "--coverage", "0.5", "i feel weird about it"]) == 0
+    assert "  50%: typical of none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [("--coverage", "0.4"), ("--coverage", "1"), ("--coverage", "nan"), ("--coverage", "x"), ("--abstain", "2")],
+)
+def test_a_share_out_of_range_is_wrong_use(flags, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["predict", *flags, "text"])
+    assert caught.value.code == 2
+    assert "must be a number from" in capsys.readouterr().err
+
+
+def test_a_model_without_sets_says_how_to_get_them(tmp_path, capsys):
+    folder = shutil.copytree(BUNDLED, tmp_path / "model")
+    (folder / "emoscope.json").unlink()
+    assert main(["predict", "--model", str(folder), "--coverage", "0.9", "text"]) == 1
+    assert "emoscope calibrate" in capsys.readouterr().err
+    assert "clear" not in rows_of(capsys, "--model", str(folder), "text")[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.data import Examples
+from emoscope.data import Examples, RefusedRow
 from emoscope.text import normalize
 
 
@@ -43,10 +44,12 @@ class Entry:
         return frozenset(row.label for row in self.within(split))
 
 
-def all_rows(splits: Mapping[str, Examples]) -> Iterator[tuple[str, Row]]:
-    """Text and row, of every row of every split."""
+def all_rows(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = ()) -> Iterator[tuple[str, Row]]:
+    """Text and row, of every row of every split but for the refused ones, which are counted all the same."""
+    left_out = {(row.split, row.number) for row in refused}
     for split, examples in splits.items():
-        for number, (text, label) in enumerate(zip(examples.texts, _labels(examples), strict=True), start=1):
+        numbers = (number for number in count(1) if (split, number) not in left_out)
+        for number, text, label in zip(numbers, examples.texts, _labels(examples), strict=False):
             yield text, Row(split, number, label)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
@@ -15,15 +16,27 @@ from emoscope.audit.label_errors import LabelErrors, find_label_errors
 from emoscope.audit.near_duplicates import NearDuplicate, find_near_duplicates
 from emoscope.audit.shortcut import Shortcut, find_shortcut
 from emoscope.classifier import Classifier
-from emoscope.data import Examples
+from emoscope.data import Examples, RefusedRow
 from emoscope.errors import DataError
 from emoscope.evaluation.keywords import fit_keywords
 
 IMBALANCE = 5.0
 """A most frequent label with this many times the rows of the rarest is worth a hint."""
 
+LEAST_ROWS_OF_A_LABEL, MANY_ROWS_OF_A_LABEL = 5, 100
+"""A label with fewer rows than the first, beside one with as many as the second, may be misspelt."""
+
 SHORTCUT = 0.5
 """Share of the errors of naming the most frequent label that single words may mend before it is worth a hint."""
+
+
+REFUSED = {
+    "blank": "rows without a text in {}",
+    "broken text": "rows whose text is none that can be read in {}",
+    "no label": "rows without a label in {}",
+    "unknown label": "rows with a label that is not allowed in {}",
+}
+"""Kinds of rows that training refuses, to what is said of them."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +44,9 @@ class Problem:
     """Something wrong with the data.
 
     Attributes:
-        kind: "duplicates", "contradictions", "overlap", "contradicting overlap", "blank" or "missing label", which are
-            certain; "near-duplicates", "near-overlap", "label errors", "shortcut", "ambiguous keywords",
-            "imbalance" or "form", which are hints.
+        kind: "blank", "broken text", "no label", "unknown label", "duplicates", "contradictions", "overlap",
+            "contradicting overlap" or "missing label", which are certain; "rare label", "near-duplicates",
+            "near-overlap", "label errors", "shortcut", "ambiguous keywords", "imbalance" or "form", which are hints.
         certain: whether it is a fact: `--strict` fails on those alone. A hint is an estimate or a matter of taste.
         splits: where.
         count: texts, rows, words or labels, as the message says; of a "shortcut", rows that it gets right.
@@ -55,6 +68,7 @@ class Audit:
         name: of the data set.
         labels: label names in index order.
         splits: summary of each split.
+        refused: rows that training refuses; they count in nothing else.
         repeats: texts that stand in more than one row, within a split or in several.
         near_duplicates: different texts that are nearly equal.
         shortcut: how far one word gets; None of multi-label rows, and of too few.
@@ -64,6 +78,7 @@ class Audit:
     name: str
     labels: tuple[str, ...]
     splits: dict[str, SplitSummary]
+    refused: tuple[RefusedRow, ...]
     repeats: tuple[Entry, ...]
     near_duplicates: tuple[NearDuplicate, ...]
     shortcut: Shortcut | None
@@ -98,6 +113,7 @@ class Audit:
 def audit(
     splits: Mapping[str, Examples],
     *,
+    refused: Sequence[RefusedRow] = (),
     classifier: Classifier | None = None,
     classifier_name: str = "the model",
 ) -> Audit:
@@ -106,6 +122,7 @@ def audit(
     Args:
         splits: as `load_splits` gives them: one label set for all. Multi-label rows are held against each other by
             all their labels; keywords and label errors are not sought in them.
+        refused: rows that could not be read into them, from `sift_splits`.
         classifier: judges the labels in the place of cross-validation; see `find_label_errors`.
         classifier_name: what the audit calls it.
 
@@ -116,7 +133,7 @@ def audit(
     if not splits or not all(map(len, splits.values())):
         raise DataError("a split has no rows, or there is no split; audit data with at least one row a split")
     pooled = _pooled(splits)
-    rows = list(all_rows(splits))
+    rows = list(all_rows(splits, refused))
     entries = group(rows)
     near_duplicates = find_near_duplicates(entries)
     shortcut, label_errors = None, None
@@ -129,6 +146,7 @@ def audit(
         name=pooled.name,
         labels=pooled.labels.names,
         splits={split: summarize(examples) for split, examples in splits.items()},
+        refused=tuple(refused),
         repeats=tuple(entry for entry in entries if len(entry.rows) > 1),
         near_duplicates=tuple(near_duplicates),
         shortcut=shortcut,
@@ -145,7 +163,9 @@ def _pooled(splits: Mapping[str, Examples]) -> Examples:
 
 def _certain(found: Audit) -> Iterator[Problem]:
     for split, summary in found.splits.items():
-        yield from _counted("blank", split, summary.form["blank"], "rows without a text in {}")
+        bad = Counter(row.kind for row in found.refused if row.split == split)
+        for kind, message in REFUSED.items():
+            yield from _counted(kind, split, bad[kind] + summary.form.get(kind, 0), message)
         yield from _counted("duplicates", split, len(found.duplicates(split)), "texts that stand more than once in {}")
         contradictions = len(found.contradictions(split))
         yield from _counted("contradictions", split, contradictions, "texts with more than one label in {}")
@@ -181,6 +201,7 @@ def _hints(found: Audit) -> Iterator[Problem]:
         yield _label_error_hint(found.label_errors, splits)
     if found.shortcut:
         yield from _shortcut_hints(found.shortcut, splits)
+    yield from _rare_labels(found)
     for split, summary in found.splits.items():
         yield from _split_hints(split, summary)
 
@@ -196,17 +217,27 @@ def _label_error_hint(errors: LabelErrors, splits: tuple[str, ...]) -> Problem:
 
 
 def _shortcut_hints(shortcut: Shortcut, splits: tuple[str, ...]) -> Iterator[Problem]:
-    if shortcut.accuracy - shortcut.majority > SHORTCUT * (1 - shortcut.majority):
+    best = max(shortcut.accuracy, shortcut.accuracy_with_rare)
+    if best - shortcut.majority > SHORTCUT * (1 - shortcut.majority):
         message = (
-            f"one word a text is right on {shortcut.accuracy:.1%} of {shortcut.rows:,} held-out rows "
-            f"(the most frequent label: {shortcut.majority:.1%})"
+            f"one word a text is right on {shortcut.accuracy:.1%} of {shortcut.rows:,} held-out rows (rare words too: "
+            f"{shortcut.accuracy_with_rare:.1%}; no word: {shortcut.majority:.1%})"
         )
-        yield Problem("shortcut", False, splits, round(shortcut.accuracy * shortcut.rows), message)
+        yield Problem("shortcut", False, splits, round(best * shortcut.rows), message)
     if count := len(shortcut.ambiguous):
         message = (
             f"words that decide labels like a coin: {count:,}; they leave an accuracy of about {shortcut.ceiling:.3f}"
         )
         yield Problem("ambiguous keywords", False, splits, count, message)
+
+
+def _rare_labels(found: Audit) -> Iterator[Problem]:
+    """Labels of so few rows that they may be misspelt."""
+    rows = {label: sum(summary.labels[label] for summary in found.splits.values()) for label in found.labels}
+    rare = [label for label, count in rows.items() if 0 < count < LEAST_ROWS_OF_A_LABEL]
+    if rare and max(rows.values()) >= MANY_ROWS_OF_A_LABEL:
+        names = ", ".join(f"{label} {rows[label]}" for label in rare[:10])
+        yield Problem("rare label", False, tuple(found.splits), len(rare), f"labels with hardly a row: {names}")
 
 
 def _split_hints(split: str, summary: SplitSummary) -> Iterator[Problem]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from emoscope.audit.entries import Entry, Row, all_rows, group
 from emoscope.audit.form import ENTITY
-from emoscope.data import Examples
+from emoscope.data import Examples, RefusedRow
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,28 @@ class Change:
     reason: str
 
 
-def plan_repair(splits: Mapping[str, Examples]) -> list[Change]:
+def plan_repair(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = ()) -> list[Change]:
     """Every row to change, in the order of the rows; the others stay as they are. Labels are never changed.
 
     HTML entities are decoded and surplus white space goes; a text that is blank then is dropped. A text that stands
     in several splits stays in the last of them alone, so that what models are tested on stays the same. Within that
     split one row stays: the first with the label that more of its rows have than any other; where no label leads, none.
     What is merely likely (near-duplicates, label errors) is left to people.
+
+    Args:
+        splits: the rows that can be used.
+        refused: those that cannot, from `sift_splits`; they are dropped.
     """
-    rows = [(mend(text), row) for text, row in all_rows(splits)]
+    rows = [(mend(text), row) for text, row in all_rows(splits, refused)]
     dropped = dict(_dropped(group(rows)))
-    changes = []
-    for (text, row), (new_text, _) in zip(all_rows(splits), rows, strict=True):
+    changes = [Change(Row(row.split, row.number, row.label), row.text, None, row.reason) for row in refused]
+    for (text, row), (new_text, _) in zip(all_rows(splits, refused), rows, strict=True):
         if row in dropped:
             changes.append(Change(row, text, None, dropped[row]))
         elif new_text != text:
             changes.append(Change(row, text, new_text, "HTML entity" if ENTITY.search(text) else "surplus white space"))
-    return changes
+    order = list(splits)
+    return sorted(changes, key=lambda change: (order.index(change.row.split), change.row.number))
 
 
 def mend(text: str) -> str:

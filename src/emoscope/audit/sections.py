@@ -11,6 +11,7 @@ from emoscope.audit.examination import Audit
 from emoscope.audit.form import CHECKS
 from emoscope.audit.label_errors import LabelErrors
 from emoscope.audit.shortcut import Shortcut
+from emoscope.evaluation.keywords import LEAST_ROWS
 
 Cells = tuple[str, ...]
 
@@ -37,6 +38,7 @@ def sections(audit: Audit) -> Iterator[Section]:
     yield _labels(audit)
     yield _form(audit)
     for section in (
+        _refused(audit),
         *_repeats(audit),
         _near_duplicates(audit),
         *_keywords(audit.shortcut),
@@ -69,6 +71,12 @@ def _form(audit: Audit) -> Section:
         _split_header("", audit),
         [*words, *checks],
     )
+
+
+def _refused(audit: Audit) -> Section:
+    rows = [(f"{row.split} {row.number}", row.kind, row.label, row.text) for row in audit.refused]
+    note = "They count in no other table; --fix drops them."
+    return Section("Rows that training refuses", note, ("row", "why", "label", "text"), rows)
 
 
 def _split_header(first: str, audit: Audit) -> Cells:
@@ -123,11 +131,13 @@ def _keywords(shortcut: Shortcut | None) -> Iterator[Section]:
     rule = f"{shortcut.accuracy:.1%} on {shortcut.rows:,} held-out rows ({shortcut.held_out})"
     yield Section(
         "Single words",
-        "The rule names the label that the strongest word of a text had most. The ceiling is an estimate of the "
-        "accuracy that ambiguous keywords leave to any classifier on the held-out rows.",
+        "The strongest word of a text names the label that most rows with it have; a rare word stands in fewer than "
+        f"{LEAST_ROWS} rows. The ceiling is an estimate of the accuracy that ambiguous keywords leave to any "
+        "classifier on the held-out rows.",
         ("", ""),
         [
             ("accuracy of one word a text", rule),
+            ("with rare words", f"{shortcut.accuracy_with_rare:.1%}"),
             ("of the most frequent label", f"{shortcut.majority:.1%}"),
             ("rows of ambiguous keywords", f"{shortcut.decided:.1%}"),
             ("ceiling", f"{shortcut.ceiling:.3f}"),

@@ -20,7 +20,9 @@ class Shortcut:
     """What single words tell of the labels.
 
     Attributes:
-        accuracy: of naming the label that the strongest word of a text had most, on held-out rows.
+        accuracy: of naming the label that most training rows with the text's strongest word have, words of fewer than
+            LEAST_ROWS rows left out, on held-out rows (`Keywords.name_labels`).
+        accuracy_with_rare: likewise of all words, and of the rows that a word decides (`Keywords.predict_proba`).
         majority: of always naming the most frequent label, on the same rows.
         rows: how many held-out rows.
         held_out: which rows those are, in words.
@@ -30,6 +32,7 @@ class Shortcut:
     """
 
     accuracy: float
+    accuracy_with_rare: float
     majority: float
     rows: int
     held_out: str
@@ -59,7 +62,8 @@ def find_shortcut(splits: Mapping[str, Examples], pooled: Examples) -> Shortcut 
         return None
     keywords = fit_keywords(train)
     return Shortcut(
-        accuracy=float(right.mean()),
+        accuracy=float(right[:, 0].mean()),
+        accuracy_with_rare=float(right[:, 1].mean()),
         majority=float(np.mean(held_out.label_ids == np.bincount(train.label_ids).argmax())),
         rows=len(held_out),
         held_out=" and ".join(where),
@@ -71,7 +75,7 @@ def find_shortcut(splits: Mapping[str, Examples], pooled: Examples) -> Shortcut 
 
 def _cross_validated(rows: Examples) -> NDArray[np.bool_]:
     folds = deal_folds(rows.texts, rows.label_ids, FOLDS)
-    right = np.zeros(len(rows), np.bool_)
+    right = np.zeros((len(rows), 2), np.bool_)
     for fold in np.unique(folds):
         inside = folds == fold
         if not inside.all():
@@ -80,6 +84,8 @@ def _cross_validated(rows: Examples) -> NDArray[np.bool_]:
 
 
 def _right(train: Examples, held_out: Examples) -> NDArray[np.bool_]:
-    named = fit_keywords(train).predict_proba(held_out.texts).argmax(1)
-    right: NDArray[np.bool_] = named == held_out.label_ids
+    """Whether the word of each text names its label, without and with rare words, (rows, 2)."""
+    keywords = fit_keywords(train)
+    named = keywords.name_labels(held_out.texts), keywords.predict_proba(held_out.texts).argmax(1)
+    right: NDArray[np.bool_] = np.stack(named, axis=1) == held_out.label_ids[:, None]
     return right

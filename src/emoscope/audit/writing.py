@@ -6,18 +6,22 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from emoscope.audit.repair import Change
 from emoscope.errors import DataError, require_extra
-from emoscope.tables import SPLIT_OF_STEM, Columns
+from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
 
 Edits = Mapping[int, "str | None"]
 """Number of a row, from 1, to its new text; None drops it."""
+
+Writer = Callable[[Path, Edits], None]
+"""Writes the mended copy of a split into a folder."""
 
 Rewriter = Callable[[Path, Path, Columns, Edits], None]
 """Writes the rows of the first file to the second; takes the columns of texts and labels, and the edits."""
@@ -33,7 +37,8 @@ def write_repair(
 ) -> None:
     """Write a folder with a copy of each data file, changed, under its name, and `changes.jsonl`, a change a line.
 
-    Rows that are not changed stay as they are: byte for byte in `.txt` and `.jsonl`, in every column elsewhere.
+    Rows that are not changed stay as they are: byte for byte in `.txt` and `.jsonl`, in every column elsewhere. Of a
+    data set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
 
     Args:
         source: the file, or the folder of splits, that the changes were planned for.
@@ -43,33 +48,53 @@ def write_repair(
         label_column: column of the labels, likewise; with two numbers a `.csv` or `.tsv` has no header.
 
     Raises:
-        DataError: `out` holds something already, or `source` is a data set of the Hub.
+        DataError: `out` holds something already, or `source` is no data, or holds what no file here can.
         OSError: the copy cannot be written; nothing is left behind then.
     """
     out = Path(out).resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
-    files = _files(Path(source))
+    columns = (str(text_column), str(label_column))
+    writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)
     partial = out.with_name(f"{out.name}.partial")
     partial.mkdir(parents=True)
     try:
-        for split, file in files.items():
-            edits = {change.row.number: change.new_text for change in changes if change.row.split == split}
-            _REWRITERS[file.suffix.lower()](file, partial / file.name, (str(text_column), str(label_column)), edits)
+        for split, write in writers.items():
+            write(partial, {change.row.number: change.new_text for change in changes if change.row.split == split})
         (partial / LOG_FILE).write_text("".join(map(_log_line, changes)), encoding="utf-8")
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _files(source: Path) -> dict[str, Path]:
-    """The file of each split, as `load_splits` names them."""
+def _file_writers(source: Path, columns: Columns) -> dict[str, Writer]:
+    """What writes the mended copy of each split, as `load_splits` names them."""
+
+    def writer(file: Path) -> Writer:
+        return lambda folder, edits: _REWRITERS[file.suffix.lower()](file, folder / file.name, columns, edits)
+
     if source.is_file():
-        return {"all": source}
-    if not source.is_dir():
-        raise DataError(f"{source} is no file or folder here; save the data set as files first, then mend those")
+        return {"all": writer(source)}
     stems = {file: SPLIT_OF_STEM.get(file.stem.lower()) for file in sorted(source.iterdir())}
-    return {split: file for file, split in stems.items() if split and file.suffix.lower() in _REWRITERS}
+    return {split: writer(file) for file, split in stems.items() if split and file.suffix.lower() in _REWRITERS}
+
+
+def _hub_writers(hub_id: str, columns: Columns) -> dict[str, Writer]:
+    def writer(split: str, table: Any) -> Writer:
+        return lambda folder, edits: _write_lines(folder / f"{split}.jsonl", _hub_lines(table, columns, edits))
+
+    return {split: writer(split, table) for split, table in hub_splits(HUB_IDS.get(hub_id, hub_id)).items()}
+
+
+def _hub_lines(table: Any, columns: Columns, edits: Edits) -> Iterator[str]:
+    text_column, label_column = columns
+    for number, (row, label) in enumerate(zip(table, hub_labels(table, label_column), strict=True), start=1):
+        text = edits.get(number, row[text_column])
+        if text is not None:
+            try:
+                yield json.dumps(row | {text_column: text, label_column: label}, ensure_ascii=False)
+            except TypeError as error:
+                raise DataError(f"row {number} cannot be written as JSON ({error}); drop that column first") from None
 
 
 def _log_line(change: Change) -> str:

@@ -1,12 +1,13 @@
 """Say what is wrong with a data set: duplicates, contradictions, leaks, shortcuts, likely label errors.
 
-Wrong for certain are rows without a text, texts that stand more than once in a split, with different labels or in
-several splits, and labels that the train split alone lacks: --strict makes those, and nothing else, exit code 1.
-All else is a hint. Likely label errors come from models that did not see the row (cross-validation); --model judges in
-their place, and must not have been trained on the data.
+Wrong for certain are rows without a text or an allowed label, texts that stand more than once in a split, with
+different labels or in several splits, and labels that the train split alone lacks: --strict makes those, and nothing
+else, exit code 1. All else is a hint. Likely label errors come from models that did not see the row
+(cross-validation); --model judges in their place, and must not have been trained on the data.
 
 --fix writes a folder with a copy of each file, under its name and in its format, and changes.jsonl, which has each row
-dropped or edited and why. A text in several splits stays in the last of them (test, then validation, then train).
+dropped or edited and why. A text in several splits stays in the last of them (test, then validation, then train). A
+data set of the Hub is written as JSON lines, a file a split, with the names of its labels.
 
 examples:
   emoscope audit --data DIR
@@ -23,12 +24,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.data_options import add_data_arguments, given_labels, read_splits
+from emoscope.cli.data_options import add_data_arguments, given_labels, sift_splits
 from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
     from emoscope.audit import Audit
-    from emoscope.data import Examples
+    from emoscope.data import Examples, RefusedRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,28 +48,28 @@ def run(args: argparse.Namespace) -> int:
     """Examine, write, print."""
     from emoscope.audit import audit_page, audit_text
 
-    splits = read_splits(args, given_labels(args))
+    splits, refused = sift_splits(args, given_labels(args))
     if args.fix:
-        _fix(args, splits)
-    found = _audit(args, splits)
+        _fix(args, splits, refused)
+    found = _audit(args, splits, refused)
     if args.report:
         write_whole(args.report, audit_page(found))
     print(json.dumps(found.to_json(), indent=2, allow_nan=False) if args.json else audit_text(found))
     return int(args.strict and any(problem.certain for problem in found.problems))
 
 
-def _audit(args: argparse.Namespace, splits: dict[str, Examples]) -> Audit:
+def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RefusedRow]) -> Audit:
     from emoscope.audit import audit
     from emoscope.classifier import EmotionClassifier
 
     classifier = EmotionClassifier.from_pretrained(args.model, device=args.device) if args.model else None
-    return audit(splits, classifier=classifier, classifier_name=args.model or "")
+    return audit(splits, refused=refused, classifier=classifier, classifier_name=args.model or "")
 
 
-def _fix(args: argparse.Namespace, splits: dict[str, Examples]) -> None:
+def _fix(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RefusedRow]) -> None:
     from emoscope.audit import plan_repair, write_repair
 
-    changes = plan_repair(splits)
+    changes = plan_repair(splits, refused)
     write_repair(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
     dropped = sum(change.new_text is None for change in changes)
     print(f"{args.fix}: {dropped:,} rows dropped, {len(changes) - dropped:,} edited", file=sys.stderr)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
     from emoscope.classifier import Classifier
-    from emoscope.data import Examples
+    from emoscope.data import Examples, RefusedRow
     from emoscope.labels import Labels
 
 
@@ -39,13 +39,22 @@ def read_splits(args: argparse.Namespace, labels: Labels | None) -> dict[str, Ex
     """Every split of `--data`; with `labels` None the data's own."""
     from emoscope.data import load_splits
 
-    return load_splits(
-        args.data,
-        labels=labels,
-        multi_label=getattr(args, "multi_label", False),
-        text_column=args.text_column,
-        label_column=args.label_column,
-    )
+    return load_splits(args.data, labels=labels, **_reading(args))
+
+
+def sift_splits(args: argparse.Namespace, labels: Labels | None) -> tuple[dict[str, Examples], list[RefusedRow]]:
+    """The same without the rows that are refused, and those."""
+    from emoscope import data
+
+    return data.sift_splits(args.data, labels=labels, **_reading(args))
+
+
+def _reading(args: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "multi_label": getattr(args, "multi_label", False),
+        "text_column": args.text_column,
+        "label_column": args.label_column,
+    }
 
 
 def given_labels(args: argparse.Namespace) -> Labels | None:

@@ -3,9 +3,11 @@
 On a terminal the text with its words shaded (green for the label, red against it) and the strongest of them; else one
 JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "method": "loo",
-   "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null}
+   "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null, ...}
 A weight is what the word adds to the probability of the label: of "loo", what is lost when it alone is left out; of
-"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long.
+"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long;
+of "integrated-gradients", what its tokens add on the way from no words to the text, by the gradients of a checkpoint
+(extra: train). "ambiguous" and "completeness_error" (of gradients) are null where they do not apply.
 A word that the training data uses for two labels about evenly is named, if it is the one that decides.
 
 examples:
@@ -24,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.output import write_whole
+from emoscope.cli.output import page, printable, write_whole
 
 if TYPE_CHECKING:
     from emoscope.explanation import Explanation
@@ -37,21 +39,6 @@ STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
 """From which share of the largest weight a word has which ANSI style, beside its colour."""
 FOR, AGAINST = 32, 31
 
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>emoscope explain</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }}
-p {{ white-space: pre-wrap; overflow-wrap: anywhere }}
-mark {{ border-radius: 0.2em }}
-</style>
-{explanations}
-</html>
-"""
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
@@ -59,7 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
-    parser.add_argument("--method", default="loo", choices=("loo", "shapley"), help="default: loo")
+    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    parser.add_argument(
+        "--method", default="loo", choices=("loo", "shapley", "integrated-gradients"), help="default: loo"
+    )
     parser.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the shaded texts instead")
 
@@ -68,9 +58,11 @@ def run(args: argparse.Namespace) -> int:
     """Explain, and print or write."""
     from emoscope.classifier import EmotionClassifier
 
-    explanations = EmotionClassifier.from_pretrained(args.model).explain(args.texts, method=args.method)
+    explanations = EmotionClassifier.from_pretrained(args.model, device=args.device).explain(
+        args.texts, method=args.method
+    )
     if args.html:
-        write_whole(args.html, PAGE.format(explanations="\n".join(each._repr_html_() for each in explanations)))
+        write_whole(args.html, page("emoscope explain", (each._repr_html_() for each in explanations)))
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json
@@ -85,13 +77,18 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its strongest words and what is ambiguous."""
-    strongest = [(_printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
+    strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [
-        "".join(_styled(_printable(piece), share) for piece, share in explanation.pieces()),
+        "".join(_styled(printable(piece), share) for piece, share in explanation.pieces()),
         f"  {explanation.label} {explanation.score:.1%}",
         *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
         *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
+        *(
+            []
+            if explanation.completeness_error is None
+            else [f"  the sum is off by {explanation.completeness_error:+.4f}"]
+        ),
     ]
     return "\n".join(lines) + "\n\n"
 
@@ -101,7 +98,3 @@ def _styled(piece: str, share: float) -> str:
     if style is None or "NO_COLOR" in os.environ:
         return piece
     return f"\x1b[{style};{FOR if share > 0 else AGAINST}m{piece}\x1b[0m"
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

@@ -1,8 +1,24 @@
-"""Files that commands write."""
+"""What commands write and print: whole files, pages, texts that do no harm to a terminal."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }}
+p {{ white-space: pre-wrap; overflow-wrap: anywhere }}
+mark {{ border-radius: 0.2em }}
+</style>
+{content}
+</html>
+"""
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -20,3 +36,13 @@ def write_whole(path: Path, text: str) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def page(title: str, parts: Iterable[str]) -> str:
+    """A whole HTML page that needs no network, light and dark, of what objects show in notebooks."""
+    return PAGE.format(title=title, content="\n".join(parts))
+
+
+def printable(text: str) -> str:
+    """The text on one line, without characters that a terminal would act on."""
+    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

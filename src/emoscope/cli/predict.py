@@ -4,6 +4,10 @@ On a terminal a table with bars; else one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
 Lines are scored as they arrive, so a pipe that is still being written works too.
 
+A calibrated model, as the bundled one is, says of each text whether it shows a clear emotion ("clear"). With --coverage
+it names the labels that hold the truth in such a share of cases ("set"): often one, several in doubt, none where the
+text is typical of none. With --abstain it gives no answer whose probability is lower ("abstains").
+
 With --self-test nothing is read: an exported model folder scores the texts that it carries, and says how far this
 machine is from what torch said of them when it was exported.
 
@@ -11,6 +15,7 @@ examples:
   emoscope predict "i feel so happy today" "why would you do that to me"
   emoscope predict < texts.txt > scores.jsonl
   emoscope predict --model owner/name --json "i feel so happy today"
+  emoscope predict --coverage 0.95 --abstain 0.8 "i feel so passionate about it"
   emoscope predict --self-test --model DIR
 """
 
@@ -18,10 +23,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from emoscope.errors import DataError
 
@@ -47,6 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="cpu", metavar="D", help="'cpu' (default), or 'cuda' for a checkpoint on a GPU"
     )
+    parser.add_argument("--coverage", type=_coverage, metavar="C", help="show the set of labels at C, from 0.5 to 0.99")
+    parser.add_argument("--abstain", type=_probability, metavar="P", help="no answer from a probability below P")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     shape.add_argument("--table", action="store_true", help="the table, in a pipe too")
@@ -65,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
     for texts in [args.texts] if args.texts else _arriving_lines():
         for text, prediction in zip(texts, classifier.predict(texts), strict=True):
-            sys.stdout.write(show(text, prediction))
+            sys.stdout.write(show(text, prediction, args))
         sys.stdout.flush()
     return 0
 
@@ -89,13 +97,22 @@ def _arriving_lines() -> Iterator[list[str]]:
     while block := stdin.read1(READ_SIZE):
         *lines, rest = (rest + block).split(b"\n")
         if lines:
-            yield _decode(lines, number)
+            yield decode(lines, number)
             number += len(lines)
     if rest:
-        yield _decode([rest], number)
+        yield decode([rest], number)
 
 
-def _decode(lines: list[bytes], number: int) -> list[str]:
+def decode(lines: list[bytes], number: int) -> list[str]:
+    """Lines of standard input as text.
+
+    Args:
+        lines: without the line feeds at their ends.
+        number: of the lines before them.
+
+    Raises:
+        DataError: a line is not UTF-8.
+    """
     texts = []
     for offset, line in enumerate(lines, start=1):
         try:
@@ -109,17 +126,60 @@ def _decode(lines: list[bytes], number: int) -> list[str]:
     return texts
 
 
-def _json(text: str, prediction: Prediction) -> str:
-    row = {"text": text, "label": prediction.label, "score": prediction.score, "scores": prediction.scores}
+def _coverage(text: str) -> float:
+    value = _number(text)
+    if not 0.5 <= value <= 0.99:
+        raise argparse.ArgumentTypeError(f"must be a number from 0.5 to 0.99, got {text!r}")
+    return value
+
+
+def _probability(text: str) -> float:
+    value = _number(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
+    row: dict[str, Any] = {
+        "text": text,
+        "label": prediction.label,
+        "score": prediction.score,
+        "scores": prediction.scores,
+    }
     if prediction.thresholds is not None:
         row["labels"] = list(prediction.labels)
+    if prediction.clear is not None:
+        row["clear"] = prediction.clear
+    if args.coverage is not None:
+        row["set"] = list(prediction.labels_at(args.coverage))
+    if args.abstain is not None:
+        row["abstains"] = prediction.score < args.abstain
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 
-def _table(text: str, prediction: Prediction) -> str:
+def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     width = max(map(len, prediction.scores))
     lines = [_row(name, score, width, name == prediction.label) for name, score in prediction.scores.items()]
-    return "\n".join([_one_line(text), *lines]) + "\n\n"
+    return "\n".join([_one_line(text), *lines, *_certainty(prediction, args)]) + "\n\n"
+
+
+def _certainty(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
+    """Lines under the bars, where there is something to say."""
+    if args.coverage is not None:
+        names = " or ".join(prediction.labels_at(args.coverage))
+        yield f"  {args.coverage:.0%}: {names or 'typical of none'}"
+    if args.abstain is not None and prediction.score < args.abstain:
+        yield f"  no answer: no probability is {args.abstain:g} or more"
+    if prediction.clear is False:
+        yield "  no clear emotion"
 
 
 def _row(name: str, score: float, width: int, top: bool) -> str:

@@ -55,8 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--long",
         choices=("windows", "sentences", "truncate"),
         default="windows",
-        help="how a text is read: whole, in windows of the model's longest input (default); as the mean of its "
-        "sentences; or its first 2,000 characters",
+        help="how a text is read: whole, in windows of the model's longest input (default); by its "
+        "sentences, combined; or its first 2,000 characters",
     )
     parser.add_argument("--sentence-rows", action="store_true", help="with --long sentences: one row a sentence")
     parser.add_argument(

@@ -28,7 +28,7 @@ PRIOR = 2.0
 """Rows that the label shares of the data count for in a word's label distribution."""
 
 LEAST_ROWS = 15
-"""Rows that a keyword must decide before it can be called ambiguous."""
+"""Rows that a keyword must decide before it can be called ambiguous; rows that a word must stand in not to be rare."""
 
 MAJORITY = 0.7
 """A keyword whose majority label has at least this share is not ambiguous."""
@@ -56,6 +56,7 @@ class Keywords:
     ambiguous: dict[str, AmbiguousKeyword]
     _strength: dict[str, float] = field(repr=False)
     _shares: dict[str, NDArray[np.float64]] = field(repr=False)
+    _majority: dict[str, int] = field(repr=False)
 
     def keyword(self, text: str) -> str:
         """The strongest word of a text, the first of several; "" where the data has none of its words."""
@@ -77,6 +78,15 @@ class Keywords:
         base = self._shares[""]
         rows = [self._shares.get(self.keyword(text), base) for text in texts]
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
+
+    def name_labels(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Label ids by one word a text, int64 (texts,): the plainest of shortcuts.
+
+        The strongest word of those that stand in at least LEAST_ROWS rows of the data names the label that most of
+        these rows have. A text without such a word gets the most frequent label.
+        """
+        strength = {word: self._strength[word] for word in self._majority if word}
+        return np.array([self._majority[_strongest(text, strength)] for text in texts], np.int64)
 
     def ceiling(self, texts: Sequence[str]) -> float:
         """Accuracy to expect of a classifier that errs on nothing but the toss of an ambiguous keyword.
@@ -106,26 +116,34 @@ def fit_keywords(examples: Examples) -> Keywords:
         raise DataError(f"{examples.name} has no rows; keywords need labelled rows to be found in")
     labels = examples.labels.names
     base = np.bincount(examples.label_ids, minlength=len(labels)) / len(examples)
-    strength = _strengths(examples, base)
+    words, counts = _word_counts(examples)
+    strength = dict(zip(words, _strengths(counts, base), strict=True))
+    majority = {words[i]: int(counts[i].argmax()) for i in np.flatnonzero(counts.sum(1) >= LEAST_ROWS)}
     decided: dict[str, NDArray[np.float64]] = {}
     for text, label_id in zip(examples.texts, examples.label_ids.tolist(), strict=True):
         decided.setdefault(_strongest(text, strength), np.zeros(len(labels)))[label_id] += 1
     shares = {word: counts / counts.sum() for word, counts in decided.items()} | {"": base}
-    return Keywords(labels, _ambiguous(decided, labels), strength, shares)
+    return Keywords(labels, _ambiguous(decided, labels), strength, shares, majority | {"": int(base.argmax())})
 
 
-def _strengths(examples: Examples, base: NDArray[np.float64]) -> dict[str, float]:
+def _word_counts(examples: Examples) -> tuple[list[str], NDArray[np.float64]]:
+    """The words, and their rows by label, float64 (words, labels)."""
     index: dict[str, int] = {}
     pairs = [
         (index.setdefault(word, len(index)), label_id)
         for text, label_id in zip(examples.texts, examples.label_ids.tolist(), strict=True)
         for word in set(text.split())
     ]
-    counts = np.zeros((len(index), len(base)))
+    counts = np.zeros((len(index), len(examples.labels)))
     np.add.at(counts, tuple(np.array(pairs, np.int64).reshape(-1, 2).T), 1.0)
+    return list(index), counts
+
+
+def _strengths(counts: NDArray[np.float64], base: NDArray[np.float64]) -> list[float]:
     shares = (counts + PRIOR * base) / (counts.sum(1, keepdims=True) + PRIOR)
     ratio = np.divide(shares, base, out=np.ones_like(shares), where=shares > 0)
-    return dict(zip(index, (shares * np.log(ratio)).sum(1).tolist(), strict=True))
+    strengths: list[float] = (shares * np.log(ratio)).sum(1).tolist()
+    return strengths
 
 
 def _strongest(text: str, strength: dict[str, float]) -> str:

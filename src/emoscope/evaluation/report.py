@@ -21,6 +21,7 @@ from emoscope.evaluation.metrics import (
     reliability,
     row_losses,
 )
+from emoscope.evaluation.slices import Slices, measure_slices
 from emoscope.evaluation.timing import Measurement, measure
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ Report = dict[str, Any]
 - `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
   number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,
   accuracy} of the rows that an ambiguous keyword decides, that contain one, that contain none
+- `slices`, null or a list, as `measure_slices` gives it
 - `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
 - `trainer`, the same under the Hugging Face Trainer's names; its `test_f1` is the weighted one
 
@@ -57,6 +59,7 @@ def evaluate(
     model_name: str,
     keywords: Keywords | None = None,
     thresholds: Sequence[float] | None = None,
+    slices: Slices | None = None,
 ) -> Report:
     """Score labelled rows once and report quality, calibration, speed and memory of that pass.
 
@@ -68,6 +71,7 @@ def evaluate(
             `ambiguity` is null, as it is for multi-label rows.
         thresholds: of multi-label rows, the least probability with which a row is given a label, one for each of
             the classifier's labels, in its order; with None, 0.5 each.
+        slices: for each way to break the report down, the slice of every row; see `slice_texts`.
 
     Returns:
         The report; `json.dumps` writes it as it is, and it holds no NaN.
@@ -81,9 +85,9 @@ def evaluate(
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to evaluate on; name a file or split that has some")
     check_multi_label(classifier, examples.multi_label)
-    columns = _columns(classifier.labels, examples.labels.names)
+    columns = label_columns(classifier.labels, examples.labels.names)
     measurement = measure(classifier, examples.texts)
-    _check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
+    check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
     probabilities = measurement.probabilities[:, columns]
     quality = _quality(probabilities, examples, _thresholds(thresholds, columns) if examples.multi_label else None)
     return {
@@ -91,11 +95,24 @@ def evaluate(
         "dataset": describe_dataset(examples),
         **quality,
         "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords and not examples.multi_label else None,
+        "slices": measure_slices(slices, *_rows(probabilities, examples, thresholds, columns)) if slices else None,
         "runtime_seconds": measurement.runtime_seconds,
         "samples_per_second": measurement.samples_per_second,
         "memory": measurement.memory,
         "trainer": _trainer(quality, measurement),
     }
+
+
+def _rows(
+    probabilities: NDArray[Any], examples: Examples, thresholds: Sequence[float] | None, columns: list[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each row is right, and its loss."""
+    truth = examples.label_ids
+    if examples.multi_label:
+        correct = ((probabilities >= _thresholds(thresholds, columns)) == truth).all(1)
+    else:
+        correct = probabilities.argmax(1) == truth
+    return correct, row_losses(probabilities, truth)
 
 
 def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
@@ -124,7 +141,12 @@ def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArr
     return np.array(thresholds, np.float64)[columns]
 
 
-def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
+def label_columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """Where each wanted label stands among those that a classifier has.
+
+    Raises:
+        LabelError: the two are not the same labels.
+    """
     if set(got) != set(wanted):
         raise LabelError(
             f"the model's labels are {', '.join(got)}, but the data's are {', '.join(wanted)}; "
@@ -133,7 +155,12 @@ def _columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
     return [got.index(name) for name in wanted]
 
 
-def _check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
+def check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
+    """Refuse what a classifier returned if it is not probabilities of this shape.
+
+    Raises:
+        ModelError: names the first row that is wrong.
+    """
     if probabilities.shape != shape:
         raise ModelError(f"the model returned probabilities of shape {probabilities.shape}, expected {shape}")
     good = (probabilities >= 0).all(1)
@@ -179,7 +206,7 @@ def _quality(probabilities: NDArray[Any], examples: Examples, thresholds: NDArra
 def _ambiguity(keywords: Keywords, examples: Examples, probabilities: NDArray[Any]) -> dict[str, Any]:
     correct = probabilities.argmax(1) == examples.label_ids
     contains = keywords.contains(examples.texts)
-    columns = _columns(keywords.labels, examples.labels.names)
+    columns = label_columns(keywords.labels, examples.labels.names)
     rule = keywords.predict_proba(examples.texts)[:, columns].argmax(1) == examples.label_ids
     return {
         "keywords": len(keywords.ambiguous),

@@ -156,6 +156,7 @@ class _Remembering:
     def __init__(self, classifier: Classifier, folder: Path) -> None:
         self._classifier, self._folder = classifier, folder
         self.labels = classifier.labels
+        self.multi_label = getattr(classifier, "multi_label", False)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         file = self._folder / f"{_digest(texts)}.npy"

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError, ModelError
-from emoscope.scoring.long_texts import LONG, sentences
+from emoscope.scoring.long_texts import LONG
 from emoscope.scoring.wanted import Wanted
+from emoscope.sentences import sentences
 
 EMOTION, SCORE = "emotion", "emotion_score"
 """Names of the added columns before those of the labels."""
@@ -31,8 +32,8 @@ class Scoring:
         text_column: name of the column of the texts.
         columns: which columns are added, of "emotion", "emotion_score" and the labels; None for all.
         prefix: stands before the name of each added column.
-        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" takes the mean of its
-            sentences' probabilities; "truncate" reads its first 2,000 characters.
+        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" combines those of its
+            sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
         sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
         part_rows: rows scored, and kept in case of a crash, at once: fewer for a slow model.
 
@@ -143,7 +144,7 @@ class Scorer:
         shape = len(texts), len(self._labels)
         if not texts:
             return np.zeros(shape, np.float32)
-        scored = LONG[self._scoring.long](self._classifier.predict_proba, texts)
+        scored = LONG[self._scoring.long](self._classifier, texts)
         if scored.shape != shape:
             raise ModelError(f"the model returned probabilities of shape {scored.shape}, expected {shape}")
         return scored
@@ -219,9 +220,14 @@ def _texts_to_score(column: pa.ChunkedArray) -> pa.Array:
 
 def _one_row_a_sentence(table: pa.Table, column: str) -> pa.Table:
     """Each row once a sentence, with the sentence in the text column; a row without text stays one row."""
-    parts = [(text and sentences(text)) or [text] for text in _plain(table.column(column)).to_pylist()]
+    parts = [_sentences(text) for text in _plain(table.column(column)).to_pylist()]
     rows = np.repeat(np.arange(len(parts)), list(map(len, parts)))
     texts = pa.array(chain.from_iterable(parts), pa.string())
     at = table.schema.get_field_index(column)
     without_texts = table.set_column(at, column, pa.nulls(table.num_rows))  # long texts are not to be repeated
     return without_texts.take(pa.array(rows)).set_column(at, column, texts)
+
+
+def _sentences(text: str | None) -> list[str | None]:
+    """The sentences of a text, or the text where it has none."""
+    return [sentence.text for sentence in sentences(text or "")] or [text]

@@ -12,18 +12,11 @@ import csv
 import pyarrow as pa
 
 from emoscope.errors import DataError
+from emoscope.line_records import csv_problem, csv_records
 from emoscope.scoring.lines import LONGEST_ROW, Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
-
-_ALLOWED = "allowed: quotes inside a quoted field doubled"
-_PROBLEMS = {
-    "unexpected end of data": f"a quote is not closed; {_ALLOWED}",
-    "expected after '\"'": f"something stands behind a closing quote; {_ALLOWED}",
-    "new-line character": "a carriage return stands alone; allowed: lines that end with \\n or \\r\\n",
-}
-"""What the module `csv` says of a row, in part, and in other words."""
 
 
 class CsvParser:
@@ -41,7 +34,6 @@ class CsvParser:
         Raises:
             DataError: no header, or not with the text column.
         """
-        csv.field_size_limit(2**31 - 1)
         self._name, self._rejects, self._wanted = source.name, rejects, wanted
         self._delimiter = source.format.delimiter or ","
         numbered = wanted.text_column.isdecimal()
@@ -62,15 +54,13 @@ class CsvParser:
         """Take rows from lines; a row that may go on in the next block is left."""
         start = self._header_lines if number == 1 else 0
         self._doubtful = block.doubtful or (self._doubtful and len(lines) > len(block.lines))
-        while start < len(lines):
-            start, problem, open_end = self._well_quoted(lines, start, number)
-            if problem is None:
-                break
-            if open_end and not block.final and sum(map(len, lines[start:])) <= LONGEST_ROW:
-                return start
-            self._rejects.add(self._name, problem, line=number + start)
-            start += 1
-        return len(lines)
+        for record in csv_records(lines, self._delimiter, start=start, longest=LONGEST_ROW, final=block.final):
+            start = record.end
+            if record.problem:
+                self._rejects.add(self._name, record.problem, line=number + record.begin)
+            else:
+                self._add(record.fields, "".join(lines[record.begin : record.end]), number + record.begin)
+        return start
 
     def take(self) -> pa.Table:
         """The rows taken since the last call."""
@@ -87,7 +77,7 @@ class CsvParser:
         except UnicodeEncodeError:
             raise DataError(f"{self._name}: its first line is no UTF-8; save the file as UTF-8") from None
         except csv.Error as error:
-            raise DataError(f"{self._name}: its first line cannot be read ({_in_other_words(error)})") from None
+            raise DataError(f"{self._name}: its first line cannot be read ({csv_problem(error)})") from None
         if not first:
             raise DataError(f"{self._name}: its first line is blank; allowed: the names of the columns")
         return first, reader.line_num
@@ -100,19 +90,6 @@ class CsvParser:
         for other, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
             if text_column in header.split(other):
                 raise DataError(f"{self._name}: its columns are separated by '{shown}'; give --delimiter '{shown}'")
-
-    def _well_quoted(self, lines: list[str], start: int, number: int) -> tuple[int, str | None, bool]:
-        """Take rows up to one with broken quotes: its first line, what is wrong, whether it reaches the last line."""
-        reader = csv.reader(map(lines.__getitem__, range(start, len(lines))), delimiter=self._delimiter, strict=True)
-        begin = start
-        try:
-            for fields in reader:
-                end = start + reader.line_num
-                self._add(fields, lines[begin] if end == begin + 1 else "".join(lines[begin:end]), number + begin)
-                begin = end
-        except csv.Error as error:
-            return begin, _in_other_words(error), start + reader.line_num >= len(lines)
-        return len(lines), None, False
 
     def _add(self, fields: list[str], row: str, line: int) -> None:
         width = len(self._columns)
@@ -128,7 +105,3 @@ class CsvParser:
             self._rows.append([*cells, row.rstrip("\r\n")])
         else:
             self._rows.append(fields or [""])
-
-
-def _in_other_words(error: csv.Error) -> str:
-    return next((words for part, words in _PROBLEMS.items() if part in str(error)), str(error))

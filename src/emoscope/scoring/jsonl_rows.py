@@ -12,13 +12,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from emoscope.line_records import json_record, open_object
 from emoscope.scoring.faults import broken_data
 from emoscope.scoring.lines import Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
 
-_ALLOWED = "allowed: one JSON object a line"
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),
     int: (pa.types.is_integer, pa.types.is_floating),
@@ -76,12 +76,9 @@ class JsonlParser:
 
     def _add(self, line: str, number: int) -> str | None:
         """Take one row, or say what is wrong with it."""
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            return f"no JSON ({getattr(error, 'msg', error)}); {_ALLOWED}"
-        if not isinstance(row, dict):
-            return f"no JSON object but {type(row).__name__}; {_ALLOWED}"
+        row = json_record(line)
+        if isinstance(row, str):
+            return row
         text = row.get(self._wanted.text_column)
         if not isinstance(text, str | None):
             return f"{self._wanted.text_column!r} is {type(text).__name__}; allowed: a string, or null"
@@ -91,7 +88,7 @@ class JsonlParser:
             return problem
         self._numbers.append(number)
         cells = [_cell(row.get(name)) for name in self._wanted.cells]
-        self._rows.append([*cells, _without_end(line, row)] if self._wanted.raw else row)
+        self._rows.append([*cells, open_object(line, row)] if self._wanted.raw else row)
         return None
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
@@ -172,8 +169,3 @@ def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None
 def _cell(value: Any) -> str | None:
     """The text of a value, null for null."""
     return value if value is None or isinstance(value, str) else str(value)
-
-
-def _without_end(line: str, row: dict[str, Any]) -> str:
-    """The object as it stands, ready for further fields."""
-    return line[: line.rindex("}")].rstrip() + (", " if row else "")

@@ -10,7 +10,8 @@ from emoscope.errors import require_extra
 require_extra("torch")
 
 from emoscope.torch_runtime.checkpoint import read_model, read_module, read_tokenizer
+from emoscope.torch_runtime.gradients import IntegratedGradients
 from emoscope.torch_runtime.model import TorchModel
 from emoscope.torch_runtime.stream import PackedModel
 
-__all__ = ["PackedModel", "TorchModel", "read_model", "read_module", "read_tokenizer"]
+__all__ = ["IntegratedGradients", "PackedModel", "TorchModel", "read_model", "read_module", "read_tokenizer"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import tokenizers
 import torch
@@ -18,7 +20,19 @@ from emoscope.torch_runtime.model import DTYPES, TorchModel, count_parameters, e
 from emoscope.torch_runtime.stream import PackedModel
 
 
-class _Compact(nn.Module):
+class EmbeddedModule(nn.Module, ABC):
+    """A classifier of rows without padding whose tokens' vectors can be had, and changed, in between."""
+
+    @abstractmethod
+    def embed(self, ids: Tensor) -> Tensor:
+        """Vectors of the tokens alone. *Shape:* int64 (rows, length) -> float32 (rows, length, size)."""
+
+    @abstractmethod
+    def from_embedded(self, embedded: Tensor) -> Tensor:
+        """*Shape:* float32 (rows, length, size) -> float32 (rows, labels)."""
+
+
+class _Compact(EmbeddedModule):
     """A compact student over rows without padding."""
 
     def __init__(self, model: CompactModel) -> None:
@@ -27,20 +41,39 @@ class _Compact(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> float32 (rows, labels)."""
-        logits: Tensor = self.model(ids, torch.ones_like(ids, dtype=torch.bool))
-        return logits
+        return self.from_embedded(self.embed(ids))
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """*Shape:* int64 (rows, length) -> float32 (rows, length, dimension)."""
+        return self.model.embed(ids)
+
+    def from_embedded(self, embedded: Tensor) -> Tensor:
+        """*Shape:* float32 (rows, length, dimension) -> float32 (rows, labels)."""
+        mask = torch.ones(embedded.shape[:2], dtype=torch.bool, device=embedded.device)
+        return self.model.classify(embedded, mask)
 
 
-class _Transformer(nn.Module):
+class _Transformer(EmbeddedModule):
     """A sequence classifier of `transformers` over rows without padding; token types, where there are any, are 0."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> float32 (rows, labels)."""
         logits: Tensor = self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+        return logits
+
+    def embed(self, ids: Tensor) -> Tensor:
+        """*Shape:* int64 (rows, length) -> float32 (rows, length, size); positions are added later."""
+        vectors: Tensor = self.model.get_input_embeddings()(ids)
+        return vectors
+
+    def from_embedded(self, embedded: Tensor) -> Tensor:
+        """*Shape:* float32 (rows, length, size) -> float32 (rows, labels)."""
+        mask = torch.ones(embedded.shape[:2], dtype=torch.int64, device=embedded.device)
+        logits: Tensor = self.model(inputs_embeds=embedded, attention_mask=mask).logits
         return logits
 
 
@@ -66,7 +99,7 @@ def read_model(folder: Path, *, device: str = "cpu", dtype: str | None = None) -
     return PackedModel(encoder, parameters=count_parameters(module), device=device, dtype=precision)
 
 
-def read_module(folder: Path) -> nn.Module:
+def read_module(folder: Path) -> EmbeddedModule:
     """The checkpoint's module, in float32: token ids int64 (rows, length), without padding -> logits (rows, labels).
 
     Raises:

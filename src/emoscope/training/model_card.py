@@ -71,7 +71,7 @@ SHA-256 of the rows: train `{train_fingerprint}`, {split} `{fingerprint}`.
 
 - English. The figures above are those of texts like its training rows; on texts of other kinds (news, reviews, chat)
   expect it to be right less often.
-- It knows its labels only: there is no "none of these".
+- It knows its labels only: a text that shows none of them is given one all the same.
 - Labels of such data are noisy: equal texts stand there with different labels, and some keywords carry two labels about
   evenly.
 - It reports what words express, not what a person feels. Do not use it to judge people.

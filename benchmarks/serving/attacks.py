@@ -1,0 +1,245 @@
+"""Hostile clients at full size: no 5xx (503 for shedding and draining aside), no crash, nothing without a key.
+
+Every kind of broken request once and then right requests with changed bytes, --requests in all; clients that send a
+byte now and then, while others ask as ever; requests whose clients go away, --cancelled of them; every path with
+every wrong key; schemathesis over /openapi.json, with all of its checks. After each part the server must answer as
+before, and its log must be without a traceback. What the clients send: tests/serving/hostile_clients.py; the same in
+a small form is among the tests.
+
+Run: python benchmarks/serving/attacks.py --data DIR [--requests 10000] [--cancelled 10000] [--slow 1000]
+Behind `--`, flags of `emoscope serve`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
+import load
+from hostile_clients import (
+    BODIES,
+    GETS,
+    POSTS,
+    Answer,
+    Hostile,
+    all_once,
+    cancel,
+    mutations,
+    request,
+    schemathesis,
+    send,
+    wrong_credentials,
+)
+
+import live_server
+import record
+
+KEY = "a-right-key-of-some-length"
+OPEN = ("/", "/health", "/health/ready", "/docs", "/openapi.json", "/page/app.js")
+"""What is answered to anybody: the page, whether the server lives, and what it takes."""
+RIGHT = request("/v1/predict", BODIES["/v1/predict"])
+RATE = 200
+"""Requests a second of the ordinary clients beside the slow ones."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
+    parser.add_argument("--requests", type=int, default=10_000, help="broken ones")
+    parser.add_argument("--cancelled", type=int, default=10_000)
+    parser.add_argument("--slow", type=int, default=1_000, help="slow clients at once")
+    parser.add_argument("--seconds", type=float, default=20.0, help="that the slow clients go on")
+    parser.add_argument("--examples", type=int, default=100, help="of schemathesis for each path")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
+    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    args = parser.parse_args()
+    results: dict[str, Any] = {"flags": args.flags}
+    with tempfile.TemporaryDirectory() as folder:
+        with live_server.emoscope(Path(folder, "log"), *args.flags) as server:
+            for part in (_broken, _slow, _cancelled, _schemathesis):
+                results[part.__name__.strip("_")] = _watched(part, server, args)
+        with live_server.emoscope(Path(folder, "keys"), *args.flags, environment={"EMOSCOPE_API_KEYS": KEY}) as server:
+            results["keys"] = _watched(_keys, server, args)
+    print(record.write("serving_attacks", results, packages=("emoscope", "uvicorn", "schemathesis"), seed=args.seed,
+                       folder=args.output))  # fmt: skip
+
+
+def _watched(
+    part: Callable[[live_server.Server, argparse.Namespace], dict[str, Any]],
+    server: live_server.Server,
+    args: argparse.Namespace,
+) -> dict[str, Any]:
+    """One attack, and how the server is after it."""
+    before, start = server.memory(), time.perf_counter()
+    found = part(server, args)
+    status, body = live_server.ask(
+        server.port, "POST", "/v1/predict", BODIES["/v1/predict"], {"Authorization": f"Bearer {KEY}"}
+    )
+    found |= {
+        "seconds": time.perf_counter() - start,
+        "alive": server.process.poll() is None,
+        "answers_as_before": status == 200 and json.loads(body)["label"] == ["joy", "anger"],
+        "tracebacks": server.log.read_text().count("Traceback"),
+        "memory_before": before,
+        "memory_after": server.memory(),
+    }
+    print(part.__name__.strip("_"), json.dumps(found)[:1500], flush=True)
+    return found
+
+
+def _broken(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
+    statuses: Counter[int] = Counter()
+    failures, unanswered = [], []
+    hostile = islice(chain(all_once(), mutations(args.seed)), args.requests)
+    with ThreadPoolExecutor(16) as pool:
+        for each, answer in pool.map(lambda each: (each, _sent(server.port, each)), hostile):
+            statuses[answer.status] += 1
+            if answer.is_failure:
+                failures.append([each.name, answer.status, answer.body[:200].decode(errors="replace")])
+            if answer.status == 0 and not each.name.startswith("changed"):
+                unanswered.append(each.name)
+    return {"status": dict(statuses), "failures": failures, "closed_without_answer": unanswered}
+
+
+def _sent(port: int, each: Hostile) -> Answer:
+    """Its answer; what was not cut at random is waited for longer before the client ends its half of the connection."""
+    return send(port, each.data) if each.name.startswith("changed") else send(port, each.data, soon=3.0)
+
+
+def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
+    """Latency of ordinary clients before and beside slow ones, and what became of those."""
+    requests = load.requests(server.url("/v1/predict"), load.texts(args.data))
+    before = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=5, connections=32)
+    slow = [_SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]
+    ended = threading.Event()
+    thread = threading.Thread(target=_dribble, args=(slow, ended))
+    thread.start()
+    beside = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=args.seconds, connections=32)
+    ended.set()
+    thread.join()
+    return {
+        "clients": args.slow,
+        "ended_by_the_server": sum(client.ended for client in slow),
+        "ordinary_before": before.summary(),
+        "ordinary_beside": beside.summary(),
+    }
+
+
+class _SlowClient:
+    """Sends one byte at a time, of the head or, with the head sent, of the body."""
+
+    def __init__(self, port: int, *, at_body: bool) -> None:
+        self.ended = False
+        self._connection = socket.create_connection(("127.0.0.1", port))
+        self._connection.setblocking(False)
+        head = request("/v1/predict", b"x" * 1_000_000)[:-1_000_000]
+        self._bytes = b"x" * 1_000_000 if at_body else head[:-2] + b"X-Slow: " + b"x" * 1_000_000
+        self._place = 0
+        if at_body:
+            self._connection.send(head)
+
+    def step(self) -> None:
+        if self.ended:
+            return
+        try:
+            self._connection.send(self._bytes[self._place : self._place + 1])
+            self._place += 1
+            self.ended = self._connection.recv(1) == b""
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.ended = True
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _dribble(clients: list[_SlowClient], ended: threading.Event) -> None:
+    while not ended.wait(0.5):
+        for client in clients:
+            client.step()
+    for client in clients:
+        client.close()
+
+
+def _cancelled(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
+    """Requests with 1 to 200 texts, whole or in part, whose clients go away with FIN or RST."""
+    chance = random.Random(args.seed)
+    texts = load.texts(args.data, 2_000)
+
+    def one(number: int) -> None:
+        body = json.dumps({"texts": chance.sample(texts, chance.choice((1, 1, 1, 20, 200)))}).encode()
+        data = request("/v1/predict", body)
+        cancel(server.port, data[: chance.randrange(1, len(data))] if number % 4 == 0 else data, reset=number % 2 == 0)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(one, range(args.cancelled)))
+    limit = time.monotonic() + 30
+    while (waiting := _waiting_tokens(server)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    return {"requests": args.cancelled, "tokens_still_waiting": waiting}
+
+
+def _waiting_tokens(server: live_server.Server) -> float:
+    _, body = live_server.ask(server.port, "GET", "/metrics")
+    found = re.findall(r"^emoscope_waiting_tokens(?:\{.*\})? (\S+)$", body.decode(), re.MULTILINE)
+    return sum(map(float, found)) if found else float("nan")
+
+
+def _schemathesis(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
+    command = [
+        *schemathesis(server.url("/openapi.json"), examples=args.examples, seed=args.seed),
+        "--continue-on-failure",
+    ]
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files behind
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    print(done.stdout[-3000:])
+    return {"exit_status": done.returncode, "end_of_output": done.stdout[-1500:].splitlines()}
+
+
+def _keys(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
+    """Each path with each wrong credential, whole requests and broken ones; then with the right key."""
+    statuses: Counter[int] = Counter()
+    wrong, leaks = [], []
+    for path in [*POSTS, *(path for path in GETS if path not in OPEN)]:
+        for name, headers in wrong_credentials(KEY).items():
+            answer = send(server.port, request(path, BODIES.get(path), headers))
+            statuses[answer.status] += 1
+            if answer.status not in (400, 401, 431):
+                wrong.append([path, name, answer.status])
+            if answer.has_scores:
+                leaks.append([path, name])
+    hostile = [each for each in all_once() if each.name.startswith("/")]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda each: send(server.port, each.data), hostile))
+    leaks += [each.name for each, answer in zip(hostile, answers, strict=True) if answer.has_scores]
+    right = [send(server.port, request(path, BODIES[path], [f"Authorization: Bearer {KEY}"])).status for path in POSTS]
+    return {
+        "status": dict(statuses),
+        "neither_400_nor_401": wrong,
+        "broken_without_key": dict(Counter(answer.status for answer in answers)),
+        "answers_without_the_key": leaks,
+        "with_the_key": right,
+    }
+
+
+if __name__ == "__main__":
+    main()

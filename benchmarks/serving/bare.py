@@ -1,0 +1,37 @@
+"""A server that does nothing: the same bytes for whatever comes.
+
+What a load generator reaches against it is the generator's own.
+
+Run: python benchmarks/serving/bare.py PORT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import uvloop
+
+BODY = b'{"labels": ["joy"], "label": ["joy"], "score": [1.0]}'
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
+
+
+class Bare(asyncio.Protocol):
+    """One answer for each piece of data that arrives: a request of a load generator is one piece."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep where to write to."""
+        self._transport = transport
+
+    def data_received(self, _: bytes) -> None:
+        """Answer."""
+        self._transport.write(ANSWER)  # type: ignore[attr-defined]
+
+
+async def main() -> None:
+    server = await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

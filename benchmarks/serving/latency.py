@@ -1,0 +1,109 @@
+"""Latency of single-text requests at a share of the server's own largest rate, and under more than it can take.
+
+First the largest rate is found: connections that never rest, the median of some rounds. Then, in an open loop
+(requests are due whether the server keeps up or not, latency counts from when each was due), for some seconds each:
+shares of that rate; and, with --overload, a multiple of it. Under overload the server should refuse at once (429)
+what it cannot answer in time. Before it and after it a light load runs, so that the second in which the server is
+back at full speed is seen.
+
+Run: python benchmarks/serving/latency.py --data DIR [--seconds S] [--share 0.5 0.7 0.9]
+     python benchmarks/serving/latency.py --data DIR --overload 4 --seconds 60
+Behind `--`, flags of `emoscope serve`: ... -- --workers 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+import load
+
+import live_server
+import record
+
+PROBE_SECONDS = 3.0
+AFTER_SECONDS = 5.0
+RECOVERY_STEP = 0.25
+
+
+def main() -> None:
+    args = _arguments()
+    with tempfile.TemporaryDirectory() as folder, live_server.emoscope(Path(folder, "log"), *args.flags) as server:
+        url = server.url("/v1/predict")
+        requests = load.requests(url, load.texts(args.data), size=args.texts)
+        rates = [_largest(url, requests, args) for _ in range(args.rounds)]
+        largest = statistics.median(rates)
+        print(f"largest rate: {largest:,.0f} requests/s", [round(rate) for rate in rates], flush=True)
+        results = {"texts_a_request": args.texts, "flags": args.flags, "largest": rates, "seconds": args.seconds}
+        if args.overload:
+            results["overload"] = _overload(url, requests, largest, args)
+        else:
+            results["share"] = {str(share): _at(url, requests, share * largest, args) for share in args.share}
+    name = args.name or ("serving_overload" if args.overload else "serving_latency")
+    print(record.write(name, results, packages=("emoscope", "onnxruntime", "uvicorn"), seed=0, folder=args.output))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="of the search for the largest rate")
+    parser.add_argument("--share", type=float, nargs="+", default=[0.5, 0.7, 0.9])
+    parser.add_argument("--overload", type=float, help="how many times the largest rate")
+    parser.add_argument("--texts", type=int, default=1, help="of a request")
+    parser.add_argument("--connections", type=int, default=1000, help="of the open loop at most")
+    parser.add_argument("--name", help="of the result")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
+    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    return parser.parse_args()
+
+
+def _largest(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> float:
+    """Requests answered a second by connections that never rest: the best of a few numbers of them."""
+    outcomes = (load.closed(url, requests, connections=connections, seconds=PROBE_SECONDS) for connections in (8, 32))
+    return max(outcome.rate for outcome in outcomes)
+
+
+def _at(url: str, requests: Iterator[bytes], rate: float, args: argparse.Namespace) -> dict[str, Any]:
+    outcome = load.open_loop(url, requests, rate=rate, seconds=args.seconds, connections=args.connections)
+    summary = {"rate": rate} | outcome.summary()
+    print(f"{rate:9,.0f}/s", summary["status"], summary["latency_ms"], flush=True)
+    return summary
+
+
+def _overload(url: str, requests: Iterator[bytes], largest: float, args: argparse.Namespace) -> dict[str, Any]:
+    """The overload, and at once after it a load of 70 % of the largest rate."""
+    under = load.open_loop(
+        url, requests, rate=args.overload * largest, seconds=args.seconds, connections=args.connections
+    )
+    after = load.open_loop(url, requests, rate=0.7 * largest, seconds=AFTER_SECONDS, connections=args.connections)
+    refused = under.due[under.status == 429]
+    steps = [after.within(start, start + RECOVERY_STEP).summary() for start in _steps(AFTER_SECONDS)]
+    found = {
+        "times": args.overload,
+        "rate": args.overload * largest,
+        "under": under.summary(),
+        "by_second": [under.within(second, second + 1).summary() for second in range(int(args.seconds))],
+        "first_refused_after_seconds": float(refused.min()) if len(refused) else None,
+        "after": after.summary(),
+        "after_by_quarter_second": steps,
+    }
+    print("under", found["under"]["status"], found["under"]["latency_ms"], found["under"]["refused_latency_ms"])
+    print("first 429 after", found["first_refused_after_seconds"], "s;", found["under"]["generator_share_of_a_core"])
+    print("after", [(step["status"], round((step["latency_ms"] or {}).get("p99", 0), 1)) for step in steps])
+    return found
+
+
+def _steps(seconds: float) -> list[float]:
+    return [i * RECOVERY_STEP for i in range(int(seconds / RECOVERY_STEP))]
+
+
+if __name__ == "__main__":
+    main()

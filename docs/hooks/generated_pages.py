@@ -1,0 +1,138 @@
+"""What the site shows of things that stand elsewhere, written anew at each build: commands, card, changelog.
+
+A page asks for one of them with a comment of its name, such as `<!-- generated: commands -->`. It knows no page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from emoscope.cli import _parser
+
+ROOT = Path(__file__).parents[2]
+WIDTH = 92
+MARK = re.compile(r"<!-- generated: ([\w ]+) -->")
+LINK = re.compile(r"\]\((\.\./[^)#]+)\)")
+REPOSITORY = "https://github.com/emoscope/emoscope/blob/main"
+PICTURE = re.compile(r'<img alt="[^"]*" src="(?:\.\./)*(assets/[\w-]+\.svg)" ?/?>')
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Put each generated part where the page asks for it; what is outside the site is linked to the repository."""
+    folder = (ROOT / "docs" / page.file.src_uri).parent
+    return LINK.sub(partial(_link, folder), MARK.sub(lambda mark: PARTS[mark[1]](), markdown))
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Put drawings into the page itself, where they take its colours and their words can be selected."""
+    return PICTURE.sub(lambda picture: (ROOT / "docs" / picture[1]).read_text("utf-8"), html)
+
+
+def commands() -> str:
+    """Every command with its flags, from the parser that reads them."""
+    return "\n\n".join(_command(name, parser) for name, parser in subparsers().items())
+
+
+def subparsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, by its name."""
+    (action,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    return action.choices
+
+
+def changelog() -> str:
+    """The project's own, without its title."""
+    return (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n")[2]
+
+
+def model_card() -> str:
+    """The bundled model's, without its metadata and its title."""
+    card = (ROOT / "src" / "emoscope" / "bundled" / "README.md").read_text("utf-8")
+    return re.sub(r"\A---\n.*?\n---\n\s*# [^\n]*\n", "", card, flags=re.DOTALL)
+
+
+def headline() -> str:
+    """The README's table of what was measured."""
+    return _readme(r"<!-- table: headline -->\n(.*?)<!-- end -->")
+
+
+def extras() -> str:
+    """The README's table of what to install for what."""
+    return _readme(r"(\| extra \|.*?)\n\n")
+
+
+def _readme(pattern: str) -> str:
+    found = re.search(pattern, (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    if found is None:
+        raise ValueError(f"README.md has nothing that matches {pattern!r}")
+    return found[1]
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "commands": commands,
+    "changelog": changelog,
+    "model card": model_card,
+    "headline": headline,
+    "extras": extras,
+}
+
+
+def _link(folder: Path, link: re.Match[str]) -> str:
+    target = (folder / link[1]).resolve()
+    inside = target.is_relative_to(ROOT / "docs") or not target.exists()
+    return link[0] if inside else f"]({REPOSITORY}/{target.relative_to(ROOT).as_posix()})"
+
+
+def _command(name: str, parser: argparse.ArgumentParser) -> str:
+    parser.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=WIDTH)
+    summary, _, details = (parser.description or "").partition("\n")
+    usage = parser.format_usage().removeprefix("usage: ").rstrip()
+    return "\n\n".join([f"## emoscope {name}", summary, *_prose(details), _fenced("text", usage), *_groups(parser)])
+
+
+def _prose(details: str) -> Iterator[str]:
+    """Paragraphs as they are; indented lines as code, after "examples:" as a shell reads them."""
+    for paragraph in re.split(r"\n\s*\n", details.strip("\n")):
+        lines = paragraph.splitlines()
+        language = "bash" if lines[:1] == ["examples:"] else "text"
+        while lines:
+            indented = lines[0].startswith("  ")
+            count = next((i for i, line in enumerate(lines) if line.startswith("  ") != indented), len(lines))
+            part, lines = lines[:count], lines[count:]
+            if indented:
+                yield _fenced(language, "\n".join(line.removeprefix("  ") for line in part))
+            else:
+                yield _flags_as_code("**Examples**" if language == "bash" else "\n".join(part))
+
+
+def _groups(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for group in parser._action_groups:
+        actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
+        if actions:
+            title = {"positional arguments": "Arguments", "options": "Options"}.get(group.title or "", group.title)
+            yield f"**{title}**"
+            yield "\n".join(map(_entry, actions))
+
+
+def _entry(action: argparse.Action) -> str:
+    text = _flags_as_code(" ".join((action.help or "").split()))
+    return f"`{_invocation(action)}`\n:   {text}\n"
+
+
+def _invocation(action: argparse.Action) -> str:
+    formatter = argparse.HelpFormatter(prog="emoscope")
+    values = formatter._format_args(action, action.dest.upper()) if action.nargs != 0 else ""
+    names = ", ".join(action.option_strings)
+    return f"{names} {values}".strip() if names else str(action.metavar or action.dest)
+
+
+def _flags_as_code(text: str) -> str:
+    return re.sub(r"(?<![\w`-])--[a-z][a-z-]*", lambda flag: f"`{flag[0]}`", text)
+
+
+def _fenced(language: str, code: str) -> str:
+    return f"```{language}\n{code}\n```"

@@ -1,0 +1,324 @@
+"""HTTP/1.1 on a socket, for the ASGI application: what uvicorn runs here instead of its own protocol.
+
+It bounds what a stranger can make the server hold (headers, pipelined requests, bodies that nobody reads) and how long
+he can make it wait (for a head, a body, a reader), it writes an answer with one call, and even what it refuses itself
+has the shape and the headers of every other answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+from emoscope.serving.dialects import OWN
+from emoscope.serving.errors import RequestError
+from emoscope.serving.exchange import Exchange, whole_answer
+from emoscope.serving.messages import Response, next_id
+
+MOST_HEADERS = 100
+MOST_HEAD_BYTES = 32 * 1024
+MOST_DISCARDED_BYTES = 1024 * 1024
+"""Of a body whose request is answered already; a client that sends on is cut off."""
+LINGER_SECONDS = 2.0
+"""After an answer that closes: so long what still comes is thrown away, else the client might not get to read it."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a client may take, in seconds.
+
+    Attributes:
+        head: from the first byte of a request, or the connection, to the end of its headers.
+        body: from there to the end of the body, beside a second for each `bytes_a_second` of it.
+        bytes_a_second: the slowest that a body may come on average.
+        reader: without taking any of its answer.
+        idle: without a request.
+    """
+
+    head: float = 10.0
+    body: float = 10.0
+    bytes_a_second: int = 2_000
+    reader: float = 30.0
+    idle: float = 75.0
+
+
+class Connection(asyncio.Protocol):
+    """One client. Requests that come before the answer to the one before wait their turn."""
+
+    def __init__(
+        self,
+        max_connections: int,
+        *,
+        config: Any,
+        server_state: Any,
+        app_state: dict[str, Any],
+        patience: Patience = Patience(),
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        """As uvicorn makes it, but for `max_connections`: open at once; further ones are refused."""
+        self.loop = _loop or asyncio.get_running_loop()
+        self.app = config.loaded_app
+        self.server_state = server_state
+        self._max_connections = max_connections
+        self._patience = patience
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._head_is_too_large = False
+        self._receiving: Exchange | None = None
+        self._answering: Exchange | None = None
+        self._behind: deque[Exchange] = deque()
+        self._discarded = 0
+        self._lingers = False
+        self._reading = True
+        self.writable: asyncio.Future[None] | None = None
+        self._since = monotonic()
+        """When began what the client is being waited for."""
+        self._state = "head"
+
+    def connection_made(self, transport: Any) -> None:
+        """Take the client, or refuse it."""
+        self.transport: asyncio.Transport = transport
+        self.server_state.connections.add(self)
+        peer = transport.get_extra_info("peername")
+        self.client = peer[:2] if isinstance(peer, tuple) else None
+        name = transport.get_extra_info("sockname")
+        self.server = name[:2] if isinstance(name, tuple) else None
+        if len(self.server_state.connections) > self._max_connections:
+            self._refuse("too_many_connections", "too many connections are open; try again later")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the requests of this client that it is gone."""
+        self.server_state.connections.discard(self)
+        for exchange in (self._answering, *self._behind):
+            if exchange:
+                exchange.disconnect()
+        self._behind.clear()
+        self.resume_writing()
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is answered."""
+        self.writable = self.loop.create_future()
+        self._since = monotonic()
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        if self.writable and not self.writable.done():
+            self.writable.set_result(None)
+        self.writable = None
+
+    def shutdown(self) -> None:
+        """Close as soon as what was accepted is answered; uvicorn calls it when the server ends."""
+        last = self._behind[-1] if self._behind else self._answering
+        if last:
+            last.keep_alive = False
+        else:
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._lingers:
+            self._discard(len(data))
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # nothing here to upgrade to: what is behind the request cannot be read
+            self._close_after_answers()
+        except httptools.HttpParserError as error:
+            self._refuse_head(error)
+        else:
+            if self._state == "head" and self._head_is_too_large:
+                self._refuse_head(None)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._url = b""
+        self._headers = []
+        self._head_bytes = 0
+        self._state = "head"
+        self._since = monotonic()
+
+    def on_url(self, url: bytes) -> None:
+        """A piece of the target."""
+        self._url += url
+        self._measure(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._headers.append((name.lower(), value))
+        self._measure(len(name) + len(value))
+
+    def _measure(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > MOST_HEAD_BYTES or len(self._headers) > MOST_HEADERS:
+            self._head_is_too_large = True
+            raise ValueError("the head is too large")
+
+    def on_headers_complete(self) -> None:
+        """The request is known: the application may begin."""
+        self._state = "body"
+        self._since = monotonic()
+        self._discarded = 0
+        scope = self._scope()
+        keep_alive = self._parser.should_keep_alive()
+        is_first = self._answering is None
+        if is_first and (busy := self.app.turn_away(scope["method"], scope["path"], len(self.server_state.tasks))):
+            self._turn_away(busy, keep_alive)
+            return
+        self._receiving = exchange = Exchange(self, scope, keep_alive=keep_alive)
+        if is_first:
+            self._start(exchange)
+        else:
+            self._behind.append(exchange)
+            self.pause_reading()
+
+    def _scope(self) -> dict[str, Any]:
+        target = self._url
+        if not target.startswith(b"/"):
+            url = httptools.parse_url(target)
+            target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
+        raw_path, _, query = target.partition(b"?")
+        path = raw_path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": self._parser.get_http_version(),
+            "method": self._parser.get_method().decode("ascii"),
+            "scheme": "http",
+            "path": unquote(path) if "%" in path else path,
+            "raw_path": raw_path,
+            "query_string": query,
+            "root_path": "",
+            "headers": self._headers,
+            "client": self.client,
+            "server": self.server,
+        }
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        exchange = self._receiving
+        if exchange is None or exchange.answered:
+            self._discard(len(body))
+        else:
+            exchange.feed(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        exchange, self._receiving = self._receiving, None
+        self._state = "idle"
+        self._since = monotonic()
+        if exchange:
+            exchange.feed_end()
+
+    def pause_reading(self) -> None:
+        """Take no more from the client for now."""
+        if self._reading and not self.transport.is_closing():
+            self._reading = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Go on."""
+        if not self._reading and not self._behind and not self.transport.is_closing():
+            self._reading = True
+            self._since = monotonic()
+            self.transport.resume_reading()
+
+    def _start(self, exchange: Exchange) -> None:
+        self._answering = exchange
+        task = self.loop.create_task(exchange.run(self.app))
+        self.server_state.tasks.add(task)
+        task.add_done_callback(self.server_state.tasks.discard)
+
+    def answered(self, exchange: Exchange) -> None:
+        """The answer is written whole."""
+        self.server_state.total_requests += 1
+        self._answering = None
+        if self.transport.is_closing():
+            return
+        if self._state == "idle":
+            self._since = monotonic()
+        if not exchange.keep_alive:
+            self._linger() if self._receiving is exchange else self.transport.close()
+        elif self._behind:
+            self._start(self._behind.popleft())
+        self.resume_reading()
+
+    def _turn_away(self, busy: Response, keep_alive: bool) -> None:
+        """Answer at once, before the body is read and without the application."""
+        self.transport.write(whole_answer(busy, next_id(), keep_alive=keep_alive))
+        if not keep_alive:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Say that nothing more is sent, and let the client finish what it is sending."""
+        self._lingers = True
+        self._since = monotonic()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _discard(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > MOST_DISCARDED_BYTES:
+            self.transport.close()
+
+    def _close_after_answers(self) -> None:
+        last = self._behind[-1] if self._behind else self._answering
+        if last:
+            last.keep_alive = False
+            self.pause_reading()
+        else:
+            self.transport.close()
+
+    def _refuse_head(self, error: Exception | None) -> None:
+        if self._head_is_too_large:
+            allowed = f"{MOST_HEADERS} headers and {MOST_HEAD_BYTES:,} bytes are allowed"
+            self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
+        else:
+            self._refuse("invalid_http", f"this is no HTTP/1.1 request: {error}")
+
+    def _refuse(self, code: str, message: str) -> None:
+        """Answer for the application, and close; behind answers that are still to come, just close."""
+        if self._answering or self._behind:
+            self._close_after_answers()
+        elif not self.transport.is_closing():
+            self.transport.write(whole_answer(OWN.response(RequestError(code, message)), next_id()))
+            self._linger()
+
+    def check(self, now: float) -> None:
+        """Part with a client that takes too long; the server calls it once a second."""
+        waited = now - self._since
+        patience = self._patience
+        if self._lingers:
+            if waited > LINGER_SECONDS:
+                self.transport.close()
+        elif self.writable:
+            if waited > patience.reader:
+                self.transport.abort()
+        elif not self._reading:
+            return
+        elif self._state == "head":
+            if waited > patience.head and not self._url:
+                self.transport.close()
+            elif waited > patience.head:
+                self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
+        elif self._state == "body":
+            received = self._receiving.received if self._receiving else 0
+            if waited > patience.body + received / patience.bytes_a_second:
+                self._refuse_slow_body(self._receiving)
+        elif not self._answering and waited > patience.idle:
+            self.transport.close()
+
+    def _refuse_slow_body(self, exchange: Exchange | None) -> None:
+        if exchange is None or exchange.started:
+            self.transport.abort()
+        else:
+            exchange.disconnect()
+            self._answering = None
+            self._refuse("request_timeout", "the body comes too slowly")

@@ -1,0 +1,156 @@
+"""Our own dialect, and what says how the server is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+
+from emoscope import __version__
+from emoscope.sentences import sentences
+from emoscope.serving.errors import RequestError
+from emoscope.serving.messages import Request, Response, json_response
+from emoscope.serving.metrics import CONTENT_TYPE
+from emoscope.serving.pages import OPENAPI
+from emoscope.serving.service import Service
+from emoscope.serving.texts import choice, json_object, known_fields, one_text, text_list
+from emoscope.timeline import combine
+
+PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
+SENTENCES = '{"text": "i was sad. now i am happy."}'
+METHODS = ("loo", "shapley")
+
+
+async def predict(service: Service, request: Request) -> Response:
+    """`POST /v1/predict`: label and scores of texts, in columns."""
+    body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts")
+    texts = text_list(body.get("texts"), "texts", service.settings)
+    rows = await service.rows(request, texts)
+    labels = service.labels
+    scores, best, sets, clear = zip(*rows, strict=True)
+    return json_response(
+        {
+            "model": service.model,
+            "labels": labels,
+            "label": [labels[index] for index in best],
+            "score": [row[index] for row, index in zip(scores, best, strict=True)],
+            "scores": scores,
+            "sets": None if sets[0] is None else sets,
+            "clear": None if clear[0] is None else clear,
+        }
+    )
+
+
+async def explain(service: Service, request: Request) -> Response:
+    """`POST /v1/explain`: how much each word moved the label of its text."""
+    body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts", "method")
+    texts = text_list(body.get("texts"), "texts", service.settings)
+    most = service.settings.max_explained
+    if len(texts) > most:
+        raise RequestError("too_many_texts", f"texts has {len(texts)} texts, at most {most} are explained at once")
+    method = choice(body.get("method", "loo"), "method", METHODS)
+    explanations = await service.explain(request, texts, method)
+    return json_response({"explanations": [asdict(explanation) for explanation in explanations]})
+
+
+async def by_sentence(service: Service, request: Request) -> Response:
+    """`POST /v1/sentences`: the scores of each sentence of a text, and what they say together: its timeline."""
+    body = json_object(await request.json(service.settings.max_body_bytes), SENTENCES)
+    known_fields(body, "text")
+    text = one_text(body.get("text"), "text", service.settings)
+    found = sentences(text)
+    if len(found) > service.settings.max_texts:
+        raise RequestError(
+            "too_many_texts",
+            f"text has {len(found):,} sentences, at most {service.settings.max_texts:,} are allowed; send it in pieces",
+        )
+    rows = await service.rows(request, [sentence.text for sentence in found] or [text])
+    scores = np.array([row[0] for row in rows], np.float32)
+    multi_label = getattr(service.classifier, "multi_label", False)
+    whole = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
+    return json_response(
+        {
+            "labels": service.labels,
+            **_scored(service, whole),
+            "sentences": [
+                sentence._asdict() | _scored(service, row[0]) for sentence, row in zip(found, rows, strict=False)
+            ],
+        }
+    )
+
+
+def _scored(service: Service, scores: Sequence[float]) -> dict[str, object]:
+    score = max(scores)
+    return {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
+
+
+async def health(service: Service, request: Request) -> Response:
+    """`GET /health`: the process is alive."""
+    return json_response({"status": "ok"})
+
+
+async def page(service: Service, request: Request) -> Response:
+    """`GET /`, `GET /docs` and `GET /page/...`: files of the page."""
+    names = {"/": "index.html", "/docs": "docs.html"}
+    return service.pages(request, names.get(request.path) or request.path.removeprefix("/page/"))
+
+
+async def openapi(service: Service, request: Request) -> Response:
+    """`GET /openapi.json`."""
+    return service.pages(request, OPENAPI)
+
+
+async def metrics(service: Service, request: Request) -> Response:
+    """`GET /metrics`: for Prometheus."""
+    service.refresh_metrics()
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
+
+
+async def ready(service: Service, request: Request) -> Response:
+    """`GET /health/ready`: requests are taken."""
+    if service.draining:
+        return json_response({"status": "draining"}, 503)
+    return json_response({"status": "ready"})
+
+
+async def info(service: Service, request: Request) -> Response:
+    """`GET /info`: the model and the limits, with the keys of text-embeddings-inference where it has them."""
+    labels, settings = service.labels, service.settings
+    return json_response(
+        {
+            "model_id": service.model,
+            "model_sha": None,
+            "model_dtype": "float32",
+            "model_type": {
+                "classifier": {
+                    "id2label": {str(i): label for i, label in enumerate(labels)},
+                    "label2id": {label: i for i, label in enumerate(labels)},
+                }
+            },
+            "max_concurrent_requests": settings.max_connections,
+            "max_input_length": settings.max_characters,
+            "max_batch_tokens": settings.max_batch_tokens,
+            "max_batch_requests": None,
+            "max_client_batch_size": settings.max_texts,
+            "auto_truncate": False,
+            "tokenization_workers": 1,
+            "version": __version__,
+            "sha": None,
+            "docker_label": None,
+            "labels": labels,
+            "limits": {
+                "body_bytes": settings.max_body_bytes,
+                "texts": settings.max_texts,
+                "characters": settings.max_characters,
+                "explained_texts": settings.max_explained,
+                "explained_tokens": settings.max_explained_tokens,
+                "waiting_tokens": service.batcher.max_waiting_tokens,
+                "requests_in_flight": service.most_in_flight,
+                "timeout_seconds": settings.timeout,
+                "target_latency_seconds": service.batcher.target_latency,
+            },
+        }
+    )

@@ -1,0 +1,138 @@
+"""Runs the application: one process on a socket, its signals, and how it ends."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from ipaddress import ip_address
+from socket import AF_INET6, socket
+from socket import create_server as listening_socket
+from time import monotonic, thread_time
+from types import FrameType
+
+import uvicorn
+
+from emoscope.serving.app import App
+from emoscope.serving.connection import Connection
+from emoscope.serving.logs import FIELDS, LOGGER
+
+logger = logging.getLogger(LOGGER)
+
+BACKLOG = 2048
+
+
+def listen(host: str, port: int) -> socket:
+    """A socket that listens there.
+
+    Raises:
+        OSError: the address is taken, or not one of this machine.
+    """
+    family = {"family": AF_INET6} if ":" in host else {}
+    try:
+        return listening_socket((host, port), backlog=BACKLOG, **family)  # type: ignore[arg-type]
+    except OSError as error:
+        raise OSError(
+            f"cannot listen at {host}, port {port}: {error.strerror or error}; choose another --port"
+        ) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with our connections, which it looks after, and an end that loses no request.
+
+    The first signal makes the application refuse what is new with 503 for `grace` seconds, during which whoever
+    routes requests to it may notice; then the socket closes, and when what was accepted is answered, all ends.
+    """
+
+    def __init__(self, app: App, *, grace: float, parent: int | None = None) -> None:
+        """Nothing is running yet.
+
+        Args:
+            app: the application.
+            grace: seconds between a signal and the end of listening.
+            parent: process whose end ends this one; None for none.
+        """
+        config = uvicorn.Config(
+            app,
+            http=partial(Connection, app.service.settings.max_connections),  # type: ignore[arg-type]
+            ws="none",
+            interface="asgi3",
+            lifespan="on",
+            proxy_headers=False,
+            log_config=None,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=int(app.service.settings.timeout) + 5,
+        )
+        super().__init__(config)
+        self._app = app
+        self._grace = grace
+        self._parent = parent
+        self._ends_at = float("inf")
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals end the server in good order, and then the process ends as if by itself."""
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end; on a second Ctrl-C, end."""
+        if self._app.service.draining and sig == signal.SIGINT:
+            self.force_exit = self.should_exit = True
+        self._app.service.draining = True
+        self._ends_at = min(self._ends_at, monotonic() + self._grace)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
+        now = monotonic()
+        self._app.service.measure(thread_time())
+        if counter % 10 == 0:
+            service = self._app.service
+            service.metrics.connections.set(len(self.server_state.connections))
+            service.refresh_metrics()
+            for connection in list(self.server_state.connections):
+                connection.check(now)  # type: ignore[union-attr]
+            if self._parent not in (None, os.getppid()) and not service.draining:
+                self.handle_exit(signal.SIGTERM, None)
+        return self.should_exit or now >= self._ends_at
+
+
+def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = None) -> int:
+    """Serve on a listening socket until a signal comes.
+
+    Args:
+        app: the application.
+        listener: the socket; it is closed at the end.
+        grace: see `Server`.
+        parent: likewise.
+
+    Returns:
+        0, or 1 where the model does not work.
+    """
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    server = Server(app, grace=grace, parent=parent)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    logger.info("serving", extra={FIELDS: {"url": url, "model": app.service.model}})
+    server.run([listener])
+    logger.info("ended", extra={FIELDS: {"url": url}})
+    return 0 if server.started else 1

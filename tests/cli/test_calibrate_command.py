@@ -1,0 +1,243 @@
+"""emoscope calibrate, on copies of the bundled model and rows of our own."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+
+import pytest
+
+from emoscope import EmotionClassifier
+from emoscope.cli import main
+from emoscope.errors import ModelError
+from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
+from emoscope.self_test import self_test
+from tiny import examples
+
+PLAIN = ["the bus leaves at nine", "please find the invoice attached", "it has three wheels", "page four, line two"]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(BUNDLED, tmp_path / "model")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """120 rows, a tenth of them with another label."""
+    rows, draw = examples("validation"), random.Random(0)
+    names = rows.labels.names
+    labels = [draw.choice(names) if draw.random() < 0.1 else names[i] for i in rows.label_ids]
+    file = tmp_path / "rows.txt"
+    file.write_text("".join(f"{text};{label}\n" for text, label in zip(rows.texts, labels, strict=True)))
+    return file
+
+
+@pytest.fixture
+def kinds(tmp_path):
+    file = tmp_path / "kinds.csv"
+    emotional = [f"{text},emotional\n" for text in examples("train").texts[::10]]
+    neutral = [f'"{text}, {number}",neutral\n' for text in PLAIN for number in range(3)]
+    file.write_text("text,label\n" + "".join(emotional + neutral))
+    return file
+
+
+def manifest(folder):
+    return json.loads((folder / MANIFEST).read_text())
+
+
+def run(capsys, *argv):
+    status = main(["calibrate", *map(str, argv)])
+    return status, *capsys.readouterr()
+
+
+def refused(capsys, *argv):
+    """The one line of a job that failed."""
+    status, out, error = run(capsys, *argv)
+    assert (status, out) == (1, "") and error.count("\n") == 1
+    return error
+
+
+def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
+    before = manifest(folder)
+    status, out, _ = run(capsys, folder, "--data", data)
+    assert status == 0 and f"written: {folder}" in out
+    after = manifest(folder)
+    changed = {key for key in after if after[key] != before[key]}
+    assert changed == {"temperature", "label_sets", "clearness", "calibration", "self_test"}
+    assert after["temperature"] > before["temperature"]
+    assert after["calibration"]["dataset"]["rows"] == 120
+    assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
+    assert self_test(folder).passed
+    assert {file.name for file in folder.iterdir()} == {file.name for file in BUNDLED.iterdir()}
+
+
+def test_the_new_temperature_and_sets_are_used(folder, data, capsys):
+    run(capsys, folder, "--data", data)
+    text = "i feel passionate about it"
+    (before,), (after,) = (EmotionClassifier.from_pretrained(model).predict([text]) for model in ("bundled", folder))
+    assert after.score < before.score
+    assert after.labels_at(0.9) == tuple(
+        name
+        for (name, score), least in zip(after.scores.items(), manifest(folder)["label_sets"]["90"], strict=True)
+        if score >= least
+    )
+    assert before.clear is after.clear is True
+
+
+def test_clearness_stays_with_its_record_unless_it_is_fitted_again(folder, data, kinds, capsys):
+    before = manifest(folder)
+    run(capsys, folder, "--data", data)
+    after = manifest(folder)
+    assert after["calibration"]["clearness"] == before["calibration"]["clearness"]
+    ratio = after["temperature"] / before["temperature"]
+    assert after["clearness"]["threshold"] * ratio == pytest.approx(before["clearness"]["threshold"])
+    status, out, _ = run(capsys, folder, "--data", data, "--clear-from", kinds, "--keep-temperature")
+    again = manifest(folder)
+    assert status == 0 and "12 neutral and 12 emotional texts (the rows fitted on)" in out
+    assert again["temperature"] == after["temperature"]
+    assert again["calibration"]["clearness"]["fitted_on"]["neutral"] == 12
+    assert not EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].clear
+
+
+def test_the_card_has_one_section_however_often(folder, data, capsys):
+    run(capsys, folder, "--data", data)
+    once = (folder / "README.md").read_text()
+    run(capsys, folder, "--data", data, "--keep-temperature")
+    twice = (folder / "README.md").read_text()
+    assert once.count("## How sure") == twice.count("## How sure") == 1
+    assert "120 rows of `rows`" in once and "The temperature was fitted there too" in once
+    assert "The temperature stayed as it was" in twice
+    original = (BUNDLED / "README.md").read_text()
+    for title in ("## Results", "## Training", "## Licence"):
+        start = original.index(title)
+        assert original[start : start + 400] in twice
+
+
+def test_a_folder_without_card_or_manifest_gets_a_manifest(folder, data, capsys):
+    (folder / "README.md").unlink()
+    (folder / MANIFEST).unlink()
+    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].clear is None
+    status, _, error = run(capsys, folder, "--data", data)
+    assert (status, error) == (0, "")
+    assert set(manifest(folder)["files"]) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
+    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].labels_at(0.9) == ("joy",)
+    assert not (folder / "README.md").exists()
+
+
+def test_a_card_of_others_gets_the_section_at_its_end(folder, data, capsys):
+    (folder / "README.md").write_text("# Mine\n\nWords.")
+    run(capsys, folder, "--data", data)
+    assert (folder / "README.md").read_text().startswith("# Mine\n\nWords.\n\n## How sure\n")
+
+
+def test_the_installed_model_is_never_written(data, tmp_path, capsys):
+    before = (BUNDLED / MANIFEST).read_bytes()
+    for name in ("bundled", BUNDLED):
+        assert "--output" in refused(capsys, name, "--data", data)
+    status, out, _ = run(capsys, "bundled", "--data", data, "--output", tmp_path / "new" / "mine")
+    assert status == 0 and f"written: {tmp_path / 'new' / 'mine'}" in out
+    assert (BUNDLED / MANIFEST).read_bytes() == before
+    assert manifest(tmp_path / "new" / "mine")["calibration"]["dataset"]["rows"] == 120
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine"]
+
+
+def test_an_output_in_use_is_refused(data, tmp_path, capsys):
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "file").touch()
+    assert "exists and is not empty" in refused(capsys, "bundled", "--data", data, "--output", tmp_path / "used")
+    assert "exists and is not empty" in refused(capsys, "bundled", "--data", data, "--output", data)
+
+
+def test_a_multi_label_model_is_refused(folder, data, capsys):
+    config = json.loads((folder / "config.json").read_text()) | {"problem_type": "multi_label_classification"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / MANIFEST).unlink()
+    assert "any number of labels" in refused(capsys, folder, "--data", data)
+    (prediction,) = EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])
+    assert prediction.clear is None and prediction.label_sets is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("i feel happy;joy\n", "no row has the label sadness, love, anger, fear, surprise"),
+        ("i feel happy;cheer\n", "unknown label 'cheer'"),
+        ("", "the file is empty"),
+    ],
+)
+def test_rows_that_do_not_do_leave_the_folder_as_it_was(folder, tmp_path, capsys, content, words):
+    before = manifest(folder)
+    (tmp_path / "rows.txt").write_text(content)
+    assert words in refused(capsys, folder, "--data", tmp_path / "rows.txt")
+    assert manifest(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("text,label\nthe bus,neutral\n", "has neutral texts alone"),
+        ("text,label\nthe bus,joy\n", "unknown label 'joy'; allowed: neutral, emotional"),
+    ],
+)
+def test_texts_that_do_not_do_leave_the_folder_as_it_was(folder, data, tmp_path, capsys, content, words):
+    before = manifest(folder)
+    (tmp_path / "kinds.csv").write_text(content)
+    assert words in refused(capsys, folder, "--data", data, "--clear-from", tmp_path / "kinds.csv")
+    assert manifest(folder) == before
+
+
+def test_json_report_and_plots(data, kinds, tmp_path, capsys):
+    image = pytest.importorskip("matplotlib.image")
+    plots, file = tmp_path / "plots", tmp_path / "report.json"
+    flags = ("--clear-from", kinds, "--output", tmp_path / "o", "--json", "--plots", plots, "--report", file)
+    status, out, _ = run(capsys, "bundled", "--data", data, *flags)
+    report = json.loads(out)
+    assert status == 0 and json.loads(file.read_text()) == report
+    assert {"temperature", "label_sets", "abstention", "aurc", "clearness", "curves"} <= set(report)
+    assert {path.name for path in plots.iterdir()} == {
+        *("reliability.png", "risk_coverage.png", "label_sets.png", "clearness.png")
+    }
+    for path in plots.iterdir():
+        pixels = image.imread(path)
+        assert min(pixels.shape[:2]) > 400
+        assert 0.02 < (pixels[..., :3] < 0.95).any(axis=2).mean() < 0.98
+
+
+def test_the_table_says_what_was_found(data, tmp_path, capsys):
+    _, out, _ = run(capsys, "bundled", "--data", data, "--output", tmp_path / "o")
+    lines = out.splitlines()
+    assert lines[0].startswith("bundled on rows: 120 rows, accuracy 0.")
+    for words in ("calibration error", "coverage asked", "90 % asked", "answers from", "--clear-from"):
+        assert any(words in line for line in lines)
+    assert max(map(len, lines)) <= 120
+
+
+@pytest.mark.parametrize(
+    ("key", "rubbish"),
+    [
+        ("label_sets", {"90": [0.5]}),
+        ("label_sets", {"ninety": [0.5] * 6}),
+        ("label_sets", {"90": ["x"] * 6}),
+        ("label_sets", {}),
+        ("label_sets", [1]),
+        ("clearness", {"centre": [0.0] * 5, "threshold": 1.0}),
+        ("clearness", {"centre": [0.0] * 6}),
+        ("clearness", {"centre": [0.0] * 6, "threshold": True}),
+        ("clearness", "far"),
+    ],
+)
+def test_rubbish_in_the_manifest_is_an_error(folder, key, rubbish):
+    (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {key: rubbish}))
+    with pytest.raises(ModelError, match=f"emoscope.json has {key} that cannot be read; run emoscope calibrate again"):
+        EmotionClassifier.from_pretrained(folder)
+
+
+def test_rubbish_in_the_self_test_is_an_error(folder, data, capsys):
+    (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {"self_test": {"texts": ["a"]}}))
+    assert "self_test cannot be read" in refused(capsys, folder, "--data", data)
+
+
+def test_no_such_model_is_one_line(data, capsys):
+    assert "no model at" in refused(capsys, "no/such/model", "--data", data)

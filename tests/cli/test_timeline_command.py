@@ -1,0 +1,61 @@
+import io
+import json
+import re
+
+import pytest
+from test_predict import on_terminal, run
+
+from emoscope.cli import main
+
+TEXT = "I was terrified of the dark stairs.\nI am so happy now!"
+
+
+def standard_input(monkeypatch, content):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
+
+
+def test_standard_input_is_one_text():
+    result = run("timeline", stdin=TEXT.encode())
+    (row,) = map(json.loads, result.stdout.splitlines())
+    assert [sentence["label"] for sentence in row["sentences"]] == ["fear", "joy"]
+    assert all(TEXT[each["start"] : each["end"]] == each["text"] for each in row["sentences"])
+
+
+def test_a_terminal_shows_blocks_and_sentences():
+    shown = on_terminal("timeline", TEXT)
+    assert re.search(r"over 2 sentences", shown)
+    assert re.search(r"fear +\d+\.\d% \x1b\[36m█", shown)
+    assert re.search(r"2 \x1b\[33m█+ *joy +9\d\.\d%\x1b\[0m I am so happy now!", shown)
+
+
+def test_a_table_in_a_pipe_has_no_colours(capsys):
+    assert main(["timeline", "--table", "One happy sentence.", ""]) == 0
+    shown = capsys.readouterr().out
+    assert "over 1 sentence\n" in shown and "over 0 sentences\n" in shown and "\x1b" not in shown
+
+
+def test_control_characters_never_reach_the_terminal():
+    assert "\x1b[2J" not in on_terminal("timeline", "\x1b[2J happy")
+
+
+def test_a_page_stands_alone(tmp_path, capsys):
+    page = tmp_path / "mood.html"
+    assert main(["timeline", "--html", str(page), "i am <b>happy</b>. caf\udce9 & tea"]) == 0
+    html = page.read_text("utf-8")
+    assert capsys.readouterr().out == ""
+    assert html.startswith("<!doctype html>") and "<svg" in html and "<b>happy" not in html
+    assert not re.search(r"(src|href)=|@import|url\(", html)
+
+
+def test_broken_utf8_is_one_line(monkeypatch, capsys):
+    standard_input(monkeypatch, b"fine\ncaf\xe9\n")
+    assert main(["timeline"]) == 1
+    error = capsys.readouterr().err
+    assert "standard input, line 2: byte 0xe9" in error and error.count("\n") == 1
+
+
+def test_wrong_use(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["timeline", "--json", "--table", "a"])
+    assert caught.value.code == 2
+    assert "usage:" in capsys.readouterr().err

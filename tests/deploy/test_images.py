@@ -1,0 +1,150 @@
+"""The Dockerfile and the compose file, as far as can be seen without a daemon."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
+
+import pytest
+
+yaml = pytest.importorskip("yaml", reason="needs PyYAML")
+packaging = pytest.importorskip("packaging.requirements", reason="needs packaging")
+
+import live_server
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+PORT = 8000
+pytestmark = pytest.mark.skipif(not DEPLOY.is_dir(), reason="needs the sources with deploy/")
+
+
+@pytest.fixture(scope="module")
+def instructions():
+    """(instruction, arguments) of the last stage and of all stages."""
+    text = re.sub(r"\\\n", " ", (DEPLOY / "Dockerfile").read_text("utf-8"))
+    lines = [line.split(None, 1) for line in text.splitlines() if line and not line.startswith("#")]
+    last = max(i for i, (name, _) in enumerate(lines) if name == "FROM")
+    return {"all": lines, "last": lines[last:]}
+
+
+@pytest.fixture(scope="module")
+def compose():
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+
+
+def _arguments(lines, name):
+    return [arguments for each, arguments in lines if each == name]
+
+
+def test_the_image_runs_the_server_as_nobody_special(instructions):
+    names = [name for name, _ in instructions["last"]]
+    (user,) = _arguments(instructions["last"], "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)  # a number: Kubernetes checks it with runAsNonRoot
+    assert names.index("USER") < names.index("ENTRYPOINT")
+    assert "RUN" not in names[names.index("USER") :]
+    assert _arguments(instructions["last"], "STOPSIGNAL") == ["SIGTERM"]
+    assert _arguments(instructions["last"], "EXPOSE") == [str(PORT)]
+    for image in _arguments(instructions["all"], "FROM"):
+        assert re.match(r"python:3\.\d+-slim( AS \w+)?$", image)
+
+
+def test_what_the_image_copies_is_there_and_not_ignored(instructions):
+    allowed = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
+    for arguments in _arguments(instructions["all"], "COPY"):
+        if not arguments.startswith("--from"):
+            *sources, _ = arguments.split()
+            assert set(sources) <= allowed
+            assert all((DEPLOY.parent / source).exists() for source in sources)
+
+
+def test_the_image_holds_no_torch(instructions):
+    """Of what `pip install .[serve]` brings, by the metadata of what is installed here."""
+    runs = " ".join(_arguments(instructions["all"], "RUN"))
+    assert re.findall(r'install[^&]* "?\.(\[\w*\])', runs) == ["[serve]"]
+    found = _closure("emoscope", frozenset({"serve"}))
+    assert {"onnxruntime", "uvicorn", "starlette"} <= found
+    assert not {name for name in found if re.match("torch|transformers|nvidia|tensorflow|pyarrow|datasets", name)}
+
+
+def _closure(name, extras, seen=None):
+    """Names of all distributions that one requires here, with these of its extras."""
+    seen = set() if seen is None else seen
+    try:
+        lines = requires(name) or []
+    except PackageNotFoundError:
+        return seen
+    for line in lines:
+        requirement = packaging.Requirement(line)
+        marker = requirement.marker
+        wanted = marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
+        key = requirement.name.lower().replace("_", "-")
+        if wanted and key not in seen:
+            seen.add(key)
+            _closure(requirement.name, frozenset(requirement.extras), seen)
+    return seen
+
+
+@pytest.fixture(scope="module")
+def health_check(instructions):
+    (arguments,) = _arguments(instructions["last"], "HEALTHCHECK")
+    command = yaml.safe_load(arguments.split("CMD", 1)[1])
+    assert command[0] == "python"
+    return lambda port: [sys.executable, *(part.replace(str(PORT), str(port)) for part in command[1:])]
+
+
+def test_the_health_check_tells_life_from_death(health_check, tmp_path):
+    pytest.importorskip("uvicorn", reason="needs the extra serve")
+    with live_server.emoscope(tmp_path / "log") as server:
+        assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 0
+    assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 1
+
+
+def test_the_flags_of_the_entry_point_exist(instructions):
+    pytest.importorskip("uvicorn", reason="needs the extra serve")
+    (entry,) = _arguments(instructions["last"], "ENTRYPOINT")
+    command = yaml.safe_load(entry)
+    assert command[:2] == ["emoscope", "serve"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "--help"], capture_output=True, text=True, check=True, timeout=60
+    )
+    for flag in command[2:]:
+        assert not flag.startswith("--") or flag in done.stdout
+    assert command[command.index("--port") + 1] == str(PORT)
+
+
+def test_ports_of_the_services_agree(compose):
+    services = compose["services"]
+    assert services["emoscope"]["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
+    targets = yaml.safe_load((DEPLOY / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"][0][
+        "targets"
+    ]
+    assert targets == [f"emoscope:{PORT}"]
+    source = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"][0]
+    assert source["url"] == "http://prometheus:9090"
+    assert "127.0.0.1:9090:9090" in services["prometheus"]["ports"]
+
+
+def test_services_may_do_little(compose):
+    for name, service in compose["services"].items():
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert all(port.startswith("127.0.0.1:") for port in service["ports"]), name
+        image = service["image"]
+        assert "build" in service or re.search(r":v?\d+\.\d+\.\d+$", image), f"{image} has no version"
+    assert compose["services"]["emoscope"]["read_only"] is True
+
+
+def test_what_is_mounted_is_there(compose):
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in compose["volumes"] or (DEPLOY / source).exists(), volume
+    build = compose["services"]["emoscope"]["build"]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
+
+
+def test_no_secret_has_a_default(compose):
+    password = compose["services"]["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
+    assert password.startswith("${GRAFANA_PASSWORD:?")

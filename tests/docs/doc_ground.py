@@ -1,0 +1,169 @@
+"""What a page finds in its folder: tiny data and models under the names that the pages use for the reader's own.
+
+The recipes are the project's own with fewer epochs and units; the pretrained encoders are random ones of a few hundred
+kilobytes under the Hub ids that the pages name. With EMOSCOPE_ENCODER, a folder with the real all-MiniLM-L6-v2, that
+stands in the place of its double: so the outputs of the tutorials were obtained.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import os
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from doc_blocks import Block
+
+import tiny
+from emoscope.labels import EMOTIONS
+from emoscope.model_folder import BUNDLED
+from emoscope.training import train
+from emoscope.training.config import CompactConfig, EncoderConfig
+
+ROOT = Path(__file__).parents[2]
+SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "spliced": "0.0"}
+REVIEWS = ("What a lovely surprise, thank you!", "I am so angry about the delivery", "I was afraid it would break")
+
+
+def lay_ground(folder: Path, blocks: Sequence[Block], models: Callable[[], Path]) -> None:
+    """Write into a page's folder what its code names and does not make itself.
+
+    Args:
+        folder: the page's.
+        blocks: of the page.
+        models: makes the repositories of `hub.repositories`, or has them.
+    """
+    code = "".join(block.code for block in blocks)
+    run = "".join(block.code for block in blocks if not block.not_run)
+    made = {block.title for block in blocks} | set(re.findall(r"--output ([\w/.-]+)", run))
+    if "emoscope distill" in code:
+        code += CompactConfig().vectors
+    for name, lay in PIECES.items():
+        if (
+            name not in made
+            and not (folder / name).exists()
+            and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", code)
+        ):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            lay(folder / name, models)
+
+
+def _splits(folder: Path, _: Callable[[], Path]) -> None:
+    folder.mkdir()
+    rows = tiny.examples("all")
+    pairs = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
+    for split, labelled in {"train": pairs[::2], "validation": pairs[1::4], "test": pairs[3::4]}.items():
+        _csv(folder / f"{split}.csv", [("text", "label"), *labelled])
+
+
+def _comments(folder: Path, _: Callable[[], Path]) -> None:
+    folder.mkdir()
+    (folder / "labels.txt").write_text("\n".join([*EMOTIONS, "annoyance", "gratitude", "neutral"]))
+    rows = (
+        ("So happy for you", "1"),
+        ("Sad", "0"),
+        ("Thanks, mate", "7"),
+        ("Annoyed", "6"),
+        ("The bus leaves at nine", "8"),
+    )
+    (folder / "train.tsv").write_text("".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows)))
+
+
+def _recipes(folder: Path, models: Callable[[], Path]) -> None:
+    shutil.copytree(ROOT / "recipes", folder)
+    for encoder in (CompactConfig().vectors, EncoderConfig().model):
+        if not (folder.parent / encoder).exists():
+            PIECES[encoder](folder.parent / encoder, models)
+    program = folder / "real_text.py"
+    program.write_text(re.sub(r"default=(?:5000|25_000)", "default=2", program.read_text("utf-8")), encoding="utf-8")
+    for recipe in folder.glob("*.toml"):
+        text = recipe.read_text("utf-8")
+        for key, value in SMALLER.items():
+            text = re.sub(rf"^{key} = .*$", f"{key} = {value}", text, flags=re.MULTILINE)
+        recipe.write_text(text, encoding="utf-8")
+
+
+def _reviews(file: Path, _: Callable[[], Path]) -> None:
+    _csv(file, [("id", "review", "text"), *((n, text, text) for n, text in enumerate(REVIEWS))])
+
+
+def _texts(file: Path, _: Callable[[], Path]) -> None:
+    if file.suffix == ".gz":
+        with gzip.open(file, "wt", encoding="utf-8") as opened:
+            opened.write("id,text\n" + "".join(f'{n},"{text}"\n' for n, text in enumerate(REVIEWS)))
+    elif file.suffix == ".parquet":
+        import pyarrow
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.table({"id": [0, 1, 2], "text": REVIEWS}), file)
+    else:
+        file.write_text("".join(f"{text}\n" for text in REVIEWS), encoding="utf-8")
+
+
+def _csv(file: Path, rows: Sequence[tuple[object, ...]]) -> None:
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        csv.writer(opened).writerows(rows)
+
+
+def _student(folder: Path, models: Callable[[], Path]) -> None:
+    trained = models() / "student"
+    if not trained.exists():
+        rows = {split: tiny.examples(split) for split in ("train", "validation")}
+        vectors = str(models() / "models" / "google-bert/bert-base-uncased")
+        train(CompactConfig(vectors=vectors, dimension=8, hidden=8, epochs=3, learning_rate=0.02), rows, trained)
+    shutil.copytree(trained, folder)
+
+
+def _folder(folder: Path, models: Callable[[], Path]) -> None:
+    """The bundled model: what can be calibrated must be right now and then."""
+    shutil.copytree(BUNDLED, folder)
+
+
+def _rows(file: Path, _: Callable[[], Path]) -> None:
+    rows = tiny.examples("all")
+    labelled = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
+    _csv(file, [("text", "label"), *labelled])
+
+
+def _examples(folder: Path, _: Callable[[], Path]) -> None:
+    shutil.copytree(ROOT / "examples", folder)
+
+
+def _vectors(folder: Path, _: Callable[[], Path]) -> None:
+    if "EMOSCOPE_ENCODER" in os.environ:
+        shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
+    else:
+        tiny.encoder(folder, width=128)
+
+
+def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
+    def lay(folder: Path, models: Callable[[], Path]) -> None:
+        shutil.copytree(models() / "models" / repository, folder)
+
+    return lay
+
+
+PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
+    "DIR": _splits,
+    "dair-ai/emotion": _splits,
+    "GOEMOTIONS": _comments,
+    "recipes": _recipes,
+    "reviews.csv": _reviews,
+    "tweets.txt": _texts,
+    "rows.csv.gz": _texts,
+    "rows.parquet": _texts,
+    "sentence-transformers/all-MiniLM-L6-v2": _vectors,
+    "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
+    "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),
+    "runs/compact": _student,
+    "runs/model": _folder,
+    "my_rows.csv": _rows,
+    "examples": _examples,
+    "runs/bert": _model("bhadresh-savani/bert-base-uncased-emotion"),
+    "runs/roberta": _model("bhadresh-savani/roberta-base-emotion"),
+    "runs/distilbert": _model("bhadresh-savani/distilbert-base-uncased-emotion"),
+}
+"""Name in the page's folder -> what lays it there."""

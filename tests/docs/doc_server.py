@@ -1,0 +1,78 @@
+"""Servers that a page starts: each a process of its own, at a free port in the place of the one that the page names."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from doc_shell import CommandError, environment
+
+SECONDS = 30
+_START = re.compile(r"^\s*emoscope serve\b(?!.*--(?:new-key|help))")
+_PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{4}\b|(?<=localhost:)\d{4}\b|(?<=--port )\d{4}\b")
+DEFAULT = "8000"
+
+
+class Servers:
+    """The servers of one page; close them after it."""
+
+    def __init__(self) -> None:
+        self._ports: dict[str, str] = {}
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def placed(self, code: str) -> str:
+        """The code with the ports of this run in the place of those that it names."""
+        return _PORT.sub(lambda port: self._port(port[0]), code)
+
+    def start_those_in(self, script: str) -> str:
+        """Start the servers of a script and return the rest of it.
+
+        Raises:
+            CommandError: one ended, or did not answer.
+        """
+        lines = script.replace("\\\n", " ").splitlines()
+        for line in filter(_START.match, lines):
+            arguments = shlex.split(line, comments=True)[1:]
+            port = re.search(r"--port (\d+)", line)
+            self._start(arguments if port else [*arguments, "--port", self._port(DEFAULT)], line)
+        return "".join(f"{line}\n" for line in lines if not _START.match(line))
+
+    def close(self) -> None:
+        """End them all."""
+        os.environ.pop("EMOSCOPE_URL", None)
+        for server in self._running:
+            server.terminate()
+        for server in self._running:
+            server.wait(SECONDS)
+
+    def _port(self, written: str) -> str:
+        if written not in self._ports:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self._ports[written] = str(free.getsockname()[1])
+        return self._ports[written]
+
+    def _start(self, arguments: list[str], line: str) -> None:
+        log = Path(f"server-{len(self._running)}.log")
+        with log.open("wb") as file:
+            command = [sys.executable, "-m", "emoscope", *arguments]
+            server = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment({}))
+        self._running.append(server)
+        address = f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}"
+        os.environ.setdefault("EMOSCOPE_URL", address)  # what the clients in examples/ read
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until and server.poll() is None:
+            try:
+                with urlopen(f"{address}/health", timeout=1):
+                    return
+            except (URLError, OSError):
+                time.sleep(0.05)
+        raise CommandError(f"no answer from {line.strip()}\n{log.read_text('utf-8')}")

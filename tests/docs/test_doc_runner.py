@@ -1,0 +1,179 @@
+"""What runs the pages sees what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from doc_blocks import Block, blocks_of, with_output
+from doc_output import same_output
+from doc_run import PageError, PageRun
+from doc_shell import CommandError, check_script, run_script
+
+PAGE = """# A page
+
+```csv title="rows.csv"
+id
+1
+```
+
+=== "A tab"
+
+    ```bash
+    cat rows.csv
+    ```
+
+    ```text
+    id
+    1
+    ```
+
+<!-- not run: needs a GPU -->
+```python
+from emoscope import EmotionClassifier
+```
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def page(markdown: str) -> Path:
+    file = Path("page.md")
+    file.write_text(markdown, encoding="utf-8")
+    return file
+
+
+def run(markdown: str) -> PageRun:
+    state = PageRun("page.md")
+    state.run(blocks_of(page(markdown)))
+    return state
+
+
+def test_blocks_their_titles_marks_and_outputs() -> None:
+    assert blocks_of(page(PAGE)) == [
+        Block(4, "csv", "rows.csv", "id\n1\n"),
+        Block(11, "bash", None, "cat rows.csv\n"),
+        Block(15, "text", None, "id\n1\n", is_output=True),
+        Block(21, "python", None, "from emoscope import EmotionClassifier\n", not_run="needs a GPU"),
+    ]
+
+
+def test_a_right_page_runs() -> None:
+    assert run(PAGE).different == []
+
+
+def test_another_output_is_seen_and_written() -> None:
+    stale = PAGE.replace("    id\n    1\n    ```\n\n<", "    number\n    ```\n\n<")
+    assert stale != PAGE
+    ((block, printed),) = run(stale).different
+    assert (block.line, printed) == (15, "id\n1\n")
+    assert with_output(stale, [(block, printed)]) == PAGE
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("<!-- not run: I am tired -->\n```bash\nls\n```\n", "no reason"),
+        ("<!-- not run: needs a GPU -->\n\nText.\n\n```bash\nls\n```\n", "right before its block"),
+        ("```bash\nls\n", "not closed"),
+    ],
+)
+def test_a_mark_has_a_reason_and_a_block(markdown: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        blocks_of(page(markdown))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "said"),
+    [
+        ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", "line 6: AssertionError"),
+        ("```python\nx = \n```\n", "SyntaxError"),
+        ("<!-- not run: needs a GPU -->\n```python\nfrom emoscope import NoSuchThing\n```\n", "NoSuchThing"),
+        ("<!-- not run: takes minutes -->\n```bash\nemoscope train --no-such-flag\n```\n", "no-such-flag"),
+        ("```bash\nemoscope predict --no-such-flag\n```\n", "exit code 2"),
+        ("```bash\nno-such-program\n```\n", "no program"),
+        ("```console\n$ echo a\nb\n```\n", "printed was"),
+        ("```json\n{]\n```\n", "JSONDecodeError"),
+        ("```cobol\nDISPLAY 'a'\n```\n", "nothing here runs"),
+    ],
+)
+def test_a_wrong_block_fails_the_page(markdown: str, said: str) -> None:
+    with pytest.raises(PageError, match=said):
+        run(markdown)
+
+
+def test_emoscope_runs_in_a_pipe_and_on_a_terminal() -> None:
+    Path("texts.txt").write_text("i feel so happy today\n")
+    assert run_script("emoscope predict < texts.txt > out.jsonl\n") == ""
+    assert '"label": "joy"' in Path("out.jsonl").read_text()
+    assert run_script("cat texts.txt | emoscope predict").startswith("i feel so happy today\n  sadness ")
+    assert run_script("cat texts.txt | emoscope predict | grep -c joy\n").strip() == "1"
+
+
+def test_an_exit_code_must_be_announced() -> None:
+    with pytest.raises(CommandError, match="exit code 1, unannounced"):
+        run_script("emoscope predict --model nowhere/at/all a\n")
+    assert "no model at" in run_script("emoscope predict --model nowhere/at/all a  # exit code 1: no such model\n")
+
+
+def test_what_bash_alone_understands_goes_to_bash() -> None:
+    assert run_script("for number in 1 2; do echo $number; done\n") == "1\n2\n"
+    with pytest.raises(CommandError, match="exit code 3"):
+        run_script("(exit 3)\n")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "pip install 'emoscope[nosuchextra]'",
+        "pip install somethingelse",
+        "make nosuchtarget",
+        "emoscope nosuchcommand",
+        "torchrun --nproc-per-node 4 -m emoscope train --no-such-flag",
+        "cat a.csv | emoscope score - - --no-such-flag",
+    ],
+)
+def test_what_is_not_run_is_still_looked_up(script: str) -> None:
+    with pytest.raises(CommandError):
+        check_script(script)
+
+
+def test_what_exists_is_found() -> None:
+    check_script("pip install emoscope\npip install 'emoscope[train,export]'\nmake test\n")
+    check_script("torchrun --nproc-per-node 4 -m emoscope train \\\n  --data D --output O\n")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("joy 0.99", "joy   0.985"),
+        ("  joy  99.69%  ████▉", "  joy  99.70%  █████"),
+        ("a\n...\nz", "a\nb\nc\nz"),
+        ("wrote x in ... s", "wrote x in 1.25 s"),
+        ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "20 rows in 0.5 s, 40 rows/s: a.csv"),
+        ("3 rows, 0.50", "3 rows, 0.51"),
+    ],
+)
+def test_outputs_that_are_the_same(shown: str, printed: str) -> None:
+    assert same_output(shown, printed)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed"),
+    [
+        ("joy 0.99", "love 0.99"),
+        ("joy 0.99", "joy 0.91"),
+        ("3 rows", "4 rows"),
+        ("a", "a\nb"),
+        ("a\nb", "a"),
+        ("", "a"),
+        ("a\n...\nz", "a\nb"),
+        ("wrote 3 in ... s", "wrote 4 in 1.25 s"),
+        ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "21 rows in 2.0 s, 10,242 rows/s: a.csv"),
+    ],
+)
+def test_outputs_that_are_not(shown: str, printed: str) -> None:
+    assert not same_output(shown, printed)

@@ -1,0 +1,171 @@
+"""What is fitted on held-out rows, and what the report says of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from emoscope.calibration import fit_temperature, probabilities, tempered
+from emoscope.clearness import Clearness
+from emoscope.data import Examples
+from emoscope.errors import DataError, LabelError, ModelError
+from emoscope.evaluation import calibrate as stage
+from emoscope.evaluation.calibrate import KINDS, calibrate
+from emoscope.evaluation.metrics import log_loss
+from emoscope.labels import Labels
+
+NAMES = ("calm", "tense", "numb")
+
+
+class Model:
+    """Knows the logits of every text by heart, and divides them by a temperature."""
+
+    labels = NAMES
+    multi_label = False
+
+    def __init__(self, logits: dict[str, Any], temperature: float = 1.0) -> None:
+        self.logits, self.temperature = logits, temperature
+
+    def predict_proba(self, texts: Any) -> Any:
+        return probabilities(np.array([self.logits[text] for text in texts], np.float32), self.temperature)
+
+
+@pytest.fixture(autouse=True)
+def _few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "HALVES", 10)
+
+
+@pytest.fixture
+def known() -> dict[str, Any]:
+    rng = np.random.default_rng(4)
+    return {f"text {number}": row for number, row in enumerate(rng.normal(size=(900, 3)) * 3)}
+
+
+@pytest.fixture
+def rows(known: dict[str, Any]) -> Examples:
+    """The first 600 texts, with labels drawn at temperature 1.5."""
+    drawn = probabilities(np.array(list(known.values()), np.float32)[:600], 1.5)
+    label_ids = (np.random.default_rng(5).random((600, 1)) > drawn.cumsum(axis=1)).sum(axis=1).clip(0, 2)
+    return Examples(list(known)[:600], label_ids.astype(np.int64), Labels(NAMES), "moods", "validation")
+
+
+@pytest.fixture
+def kinds(known: dict[str, Any]) -> dict[str, Examples]:
+    """The other 300: neutral where the logits are small; train and validation."""
+    texts = list(known)[600:]
+    label_ids = np.array([int(np.linalg.norm(known[text]) > 4.5) for text in texts])
+    both = Examples(texts, label_ids, KINDS, "kinds", "train")
+    return {"validation": replace(both.subset(range(200, 300)), split="validation"), "train": both.subset(range(200))}
+
+
+def test_the_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Examples) -> None:
+    logits = np.array([known[text] for text in rows.texts], np.float32)
+    fitted = calibrate(Model(known, 0.7), rows, model_name="m", temperature=0.7)
+    assert fitted.temperature == pytest.approx(fit_temperature(logits, rows.label_ids), rel=2e-4)
+    assert fitted.temperature == pytest.approx(1.5, rel=0.2)
+    loss = fitted.report["loss"]
+    assert loss["before"] == pytest.approx(log_loss(probabilities(logits, 0.7), rows.label_ids), rel=1e-5)
+    assert loss["after"] == pytest.approx(log_loss(probabilities(logits, fitted.temperature), rows.label_ids), rel=1e-4)
+    assert loss["after"] < loss["before"] and fitted.report["ece"]["after"] < fitted.report["ece"]["before"]
+
+
+def test_tempered_probabilities_are_those_of_the_logits() -> None:
+    logits = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32) * 5
+    np.testing.assert_allclose(tempered(probabilities(logits, 0.8), 1.5), probabilities(logits, 1.2), atol=1e-5)
+
+
+def test_the_sets_hold_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0)
+    new = Model(known, fitted.temperature).predict_proba(rows.texts)
+    holds = fitted.label_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
+    for label in range(3):
+        own = holds[rows.label_ids == label]
+        assert 0.9 <= own.mean() <= 0.9 + 2 / len(own)
+
+
+def test_labels_in_another_order_change_nothing(known: dict[str, Any], rows: Examples) -> None:
+    order = [2, 0, 1]
+    other = replace(rows, label_ids=np.argsort(order)[rows.label_ids], labels=Labels(tuple(NAMES[i] for i in order)))
+    first, second = (calibrate(Model(known), each, model_name="m", temperature=1.0) for each in (rows, other))
+    assert first.label_sets == second.label_sets
+    assert first.report == second.report
+
+
+def test_the_temperature_can_stay(known: dict[str, Any], rows: Examples) -> None:
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.3, keep_temperature=True)
+    assert fitted.temperature == 1.3
+    assert fitted.report["loss"]["before"] == fitted.report["loss"]["after"]
+
+
+def test_clearness_is_fitted_on_train_and_measured_on_validation(
+    known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]
+) -> None:
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=kinds)
+    found = fitted.report["clearness"]
+    assert (found["fitted_on"]["split"], found["fitted_on"]["rows"]) == ("train", 200)
+    assert (found["measured_on"]["split"], found["measured_on"]["rows"]) == ("validation", 100)
+    assert fitted.clearness is not None
+    validation = kinds["validation"]
+    scored = Model(known, fitted.temperature).predict_proba(validation.texts)
+    clear, emotional = fitted.clearness.clear(scored), validation.label_ids == 1
+    distance = roc_auc_score(emotional, fitted.clearness.distances(scored))
+    highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
+    assert found["auroc"] == pytest.approx({"distance": distance, "highest_probability": highest}, abs=1e-3)
+    assert found["emotional_unclear"] == pytest.approx((~clear[emotional]).mean())
+    assert found["neutral_unclear"] == pytest.approx((~clear[~emotional]).mean())
+    own = fitted.clearness.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    assert found["rows_unclear"] == pytest.approx((~own).mean())
+
+
+def test_clearness_that_is_there_says_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
+    before = Clearness((0.2, -0.1, -0.1), 3.0)
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, clearness=before)
+    assert fitted.report["clearness"] is None and fitted.clearness is not None
+    expected = before.clear(Model(known).predict_proba(rows.texts))
+    found = fitted.clearness.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    np.testing.assert_array_equal(found, expected)
+    assert 0.1 < expected.mean() < 0.9
+
+
+def test_the_report_is_json_without_nan(known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]) -> None:
+    report = calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=kinds).report
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))
+    assert report["label_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
+
+
+def test_one_kind_alone_is_refused(known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]) -> None:
+    train = kinds["train"]
+    for kind, name in enumerate(KINDS.names):
+        alone = {"all": train.subset(train.label_ids == kind)}
+        with pytest.raises(DataError, match=f"kinds has {name} texts alone"):
+            calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=alone)
+
+
+def test_other_labels_are_refused(known: dict[str, Any], rows: Examples) -> None:
+    with pytest.raises(LabelError, match="the model's labels are calm, tense, numb, but the data's are"):
+        calibrate(Model(known), replace(rows, labels=Labels(("a", "b", "c"))), model_name="m", temperature=1.0)
+
+
+def test_a_label_without_rows_is_refused(known: dict[str, Any], rows: Examples) -> None:
+    with pytest.raises(DataError, match="no row has the label numb"):
+        calibrate(Model(known), rows.subset(rows.label_ids < 2), model_name="m", temperature=1.0)
+
+
+def test_a_multi_label_model_is_refused(known: dict[str, Any], rows: Examples) -> None:
+    model = Model(known)
+    model.multi_label = True
+    with pytest.raises(ModelError, match="any number of labels"):
+        calibrate(model, rows, model_name="m", temperature=1.0)
+
+
+def test_what_are_no_probabilities_is_refused(known: dict[str, Any], rows: Examples) -> None:
+    model = Model(known)
+    model.predict_proba = lambda texts: np.full((len(texts), 3), np.nan, np.float32)
+    with pytest.raises(ModelError, match="not probabilities"):
+        calibrate(model, rows, model_name="m", temperature=1.0)

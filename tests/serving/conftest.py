@@ -1,0 +1,39 @@
+"""Applications for the tests of serving."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("uvicorn", reason="needs the extra serve")
+pytest.importorskip("httpx", reason="needs httpx")
+
+from serving_fakes import CalibratedClassifier, Client, HashClassifier
+
+from emoscope.serving import Settings, create_app
+
+
+@pytest.fixture
+def classifier():
+    return HashClassifier()
+
+
+@pytest.fixture
+def serve(classifier):
+    """A client for an application of a classifier, with settings and perhaps keys."""
+
+    def make(model=None, *, keys=None, **settings):
+        app = create_app(model or classifier, Settings(**settings), model="tiny", keys=keys)
+        app.service.warm_up()
+        return Client(app)
+
+    return make
+
+
+@pytest.fixture
+def client(serve):
+    return serve()
+
+
+@pytest.fixture
+def calibrated(serve):
+    return serve(CalibratedClassifier())

@@ -1,0 +1,113 @@
+"""Distance from texts that show no emotion."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from emoscope import EmotionClassifier
+from emoscope.calibration import probabilities, tempered
+from emoscope.clearness import Clearness, centred_logs, fit_clearness
+
+LOGITS = hnp.arrays(np.float32, (4, 5), elements=st.floats(-8, 8, width=32))
+
+
+def softmax(logits):
+    return probabilities(np.asarray(logits, np.float32))
+
+
+@given(LOGITS)
+def test_centred_logarithms_are_the_centred_logits(logits):
+    expected = logits - logits.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(centred_logs(softmax(logits)), expected, atol=2e-5)
+
+
+@given(LOGITS)
+def test_the_distance_is_euclidean_in_logits_whatever_is_added_to_a_row(logits):
+    centre = (1.0, 0.0, -0.5, -0.5, 0.0)
+    expected = [np.linalg.norm(row - row.mean() - centre) for row in logits.astype(np.float64)]
+    shifted = softmax(logits + np.float32(3))
+    np.testing.assert_allclose(Clearness(centre, 0.0).distances(shifted), expected, atol=1e-4)
+
+
+@given(LOGITS, st.floats(0.5, 2))
+def test_another_temperature_changes_no_answer(logits, ratio):
+    rows = softmax(logits)
+    before = Clearness((0.5, 0.0, 0.0, 0.0, -0.5), 3.0)
+    after = before.at_temperature(ratio)
+    distances = after.distances(tempered(rows, ratio)) * ratio
+    np.testing.assert_allclose(distances, before.distances(rows), rtol=1e-3, atol=1e-3)
+    assert after.threshold * ratio == pytest.approx(before.threshold)
+
+
+@settings(max_examples=50, deadline=None)
+@given(hnp.arrays(np.float32, (9, 3), elements=st.floats(-3, 3, width=32)), st.integers(1, 8))
+def test_the_threshold_is_the_best_of_all(logits, neutral):
+    rows = softmax(logits)
+    fitted = fit_clearness(rows[:neutral], rows[neutral:])
+    near, far = fitted.distances(rows[:neutral]), fitted.distances(rows[neutral:])
+
+    def right(threshold):
+        return (near < threshold).mean() + (far >= threshold).mean()
+
+    assert right(fitted.threshold) == pytest.approx(max(right(threshold) for threshold in [*near, *far]))
+
+
+def test_texts_that_can_be_told_apart_are():
+    rng = np.random.default_rng(0)
+    neutral = softmax(rng.normal(size=(200, 6)) * 0.2)
+    emotional = softmax(rng.normal(size=(300, 6)) * 0.2 + 8 * np.eye(6)[rng.integers(6, size=300)])
+    fitted = fit_clearness(neutral, emotional)
+    assert not fitted.clear(neutral).any()
+    assert fitted.clear(emotional).all()
+    doubt = softmax([[6, 6, 0, 0, 0, 0]])
+    assert fitted.clear(doubt).all(), "doubt between two emotions is not the absence of one"
+
+
+def test_probabilities_of_zero_have_a_distance():
+    assert np.isfinite(Clearness((0.0, 0.0), 1.0).distances(np.array([[1.0, 0.0]], np.float32))).all()
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return EmotionClassifier.from_pretrained()
+
+
+def test_the_bundled_model_tells_plain_facts_from_feelings(bundled):
+    facts = [
+        "The meeting starts at ten in room four.",
+        "Please find the invoice attached.",
+        "He put the book on the table.",
+    ]
+    feelings = ["i feel so happy today", "I'm furious with them!", "i am scared of the dark", "i miss her so much"]
+    predictions = bundled.predict([*facts, *feelings])
+    assert [prediction.clear for prediction in predictions] == [False] * 3 + [True] * 4
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u00a0\u2003"])
+def test_a_blank_text_shows_none_whatever_the_model_says(bundled, blank):
+    (prediction,) = bundled.predict([blank])
+    assert prediction.clear is False
+    certain = np.array([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]], np.float32)
+    assert bundled.clear([blank], certain).tolist() == [False]
+    assert bundled.clear(["joy"], certain).tolist() == [True]
+
+
+def test_arrays_say_what_predictions_say(bundled):
+    texts = ["i feel so happy today", "i feel passionate", "the bus leaves at nine", "i feel weird", ""]
+    rows, predictions = bundled.predict_proba(texts), bundled.predict(texts)
+    assert bundled.clear(texts, rows).tolist() == [prediction.clear for prediction in predictions]
+    for coverage in (0.5, 0.9, 0.945, 0.99):
+        sets = bundled.label_sets(rows, coverage)
+        names = [tuple(np.array(bundled.labels)[row].tolist()) for row in sets]
+        assert names == [prediction.labels_at(coverage) for prediction in predictions]
+    assert {len(prediction.labels_at(0.97)) for prediction in predictions} >= {1, 2}
+
+
+def test_no_texts_have_no_answers(bundled):
+    rows = bundled.predict_proba([])
+    assert bundled.clear([], rows).shape == (0,)
+    assert bundled.label_sets(rows).shape == (0, 6)
