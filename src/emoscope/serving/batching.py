@@ -29,7 +29,7 @@ INLINE_SECONDS = 0.004
 REQUEST_SECONDS = 60e-6
 """What reading and answering a request takes beside the model, about."""
 ORDINARY_TEXTS = 32
-LEAST_LATENCY = 0.025
+LEAST_LATENCY = 0.05
 """Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
