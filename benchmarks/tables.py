@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md")
+DOCUMENTS = (
+    *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
+    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md"),
+)
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 BUYS = {
@@ -160,7 +163,8 @@ def _full_size() -> str:
 
 def _cpu_encoders() -> str:
     rows = []
-    for family, result in _result("cpu_encoders")["families"].items():
+    families = {**_result("cpu_encoders")["families"], **_result("cpu_encoders_base")["families"]}
+    for family, result in families.items():
         median, ratio = result["median"], result["ratio_to_best_pipeline"]
         for system, rate in sorted(median.items(), key=lambda item: -item[1]):
             share = result["share_of_bound"].get(system)
@@ -171,8 +175,9 @@ def _cpu_encoders() -> str:
     return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
 
 
-def _explanation() -> str:
-    result = _result("explanation")
+def _explanation(name: str = "explanation") -> str:
+    result = _result(name)
+    methods = [method for method in ("loo", "shapley", "integrated-gradients") if method in result]
     rows = [
         _row(
             f"`{name}`",
@@ -180,11 +185,143 @@ def _explanation() -> str:
             f"{method['deletion_to_random']:.2f}",
             f"{method['insertion']:.3f}",
             f"{method['insertion_to_random']:.2f}",
-            f"{method['texts_per_second_median']:,.0f}",
+            _rate(method["texts_per_second_median"]),
         )
-        for name, method in (("loo", result["loo"]), ("shapley", result["shapley"]))
+        for name, method in ((name, result[name]) for name in methods)
     ]
     return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _single_word() -> str:
+    rows = [_row(name, f"{accuracy:.3f}") for name, accuracy in _result("single_word").items() if name != "machine"]
+    return _table("| how the word is chosen | accuracy |", rows)
+
+
+def _bias() -> str:
+    rows = []
+    for each in _result("bias")["comparisons"]:
+        label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
+        star = " *" if shift["p_holm"] < 0.05 else ""
+        between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
+        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", between)
+        rows.append(_row(f"{each['a']} / {each['b']}", *cells))
+    return _table("| pairs of | pairs | flips | moved | label that shifts most |", rows)
+
+
+def _certainty() -> str:
+    result = _result("certainty")
+    sets = result["sets"]["class-conditional, 90 %"]
+    tenths, halves, labels = sets["tenths"], sets["halves"], list(result["rows_by_label"])
+    lowest = min(zip(tenths["labels"]["mean"], labels, strict=True))
+    scores = result["clearness"]["scores"]
+    shipped, highest = (scores[name] for name in ("distance from neutral texts (shipped)", "highest probability"))
+    abstention, temperature = result["abstention"], result["temperature"]
+    from_08 = abstention["answers_from"]["0.8"]
+    rows = [
+        _row(
+            "sets at 90 %: coverage",
+            f"{tenths['coverage']['mean']:.3f}",
+            f"on halves {_mean_and_sd(halves['coverage'])}",
+        ),
+        _row(
+            "the label covered least", f"{lowest[0]:.3f}", f"{lowest[1]}, {result['rows_by_label'][lowest[1]]:,} rows"
+        ),
+        _row("labels a set", f"{tenths['size']['mean']:.3f}", f"empty: {tenths['empty']['mean']:.1%}"),
+        *(
+            _row(
+                f"neutral against {kind}: AUROC",
+                f"{shipped['auroc'][key]:.3f}",
+                f"highest probability {highest['auroc'][key]:.3f}",
+            )
+            for key, kind in (("any", "any emotion"), ("six", "one of the six"))
+        ),
+        _row(
+            "rows of `emotion` said to show none",
+            f"{shipped['unclear_of_emotion']:.2%}",
+            f"by the highest probability {highest['unclear_of_emotion']:.1%}",
+        ),
+        _row(
+            "answers from a probability of 0.8 on: right",
+            f"{from_08['accuracy']:.1%}",
+            f"{from_08['answered']:.1%} of the rows answered",
+        ),
+        _row(
+            "area under the risk-coverage curve",
+            f"{abstention['aurc']['highest probability (shipped)']:.4f}",
+            f"{abstention['aurc']['every error last (the best there can be)']:.4f} if every error came last",
+        ),
+        _row(
+            "calibration error, loss",
+            f"{temperature['shipped']['ece']:.4f}, {temperature['shipped']['loss']:.4f}",
+            f"without temperature {temperature['none']['ece']:.4f}, {temperature['none']['loss']:.4f}",
+        ),
+    ]
+    return _table("| what | bundled model | beside it |", rows)
+
+
+def _sets() -> str:
+    result = _result("certainty")
+    rows = []
+    for name, found in result["sets"].items():
+        tenths = found["tenths"]
+        shares = (f"{tenths[key]['mean']:.1%}" for key in ("empty", "several", "one_right"))
+        labels = (f"{value:.3f}" for value in tenths["labels"]["mean"])
+        coverage = f"{tenths['coverage']['mean']:.3f}"
+        rows.append(
+            _row(
+                name,
+                coverage,
+                _mean_and_sd(found["halves"]["coverage"]),
+                f"{tenths['size']['mean']:.2f}",
+                *shares,
+                *labels,
+            )
+        )
+    labels = " | ".join(f"{name} ({rows})" for name, rows in result["rows_by_label"].items())
+    return _table(
+        f"| sets | coverage | on halves | labels a set | empty | several | of one label, right | {labels} |", rows
+    )
+
+
+def _clearness() -> str:
+    rows = []
+    for name, found in _result("certainty")["clearness"]["scores"].items():
+        unclear = found["unclear"]
+        emotion = found["unclear_of_emotion"]
+        shares = (f"{unclear[kind]:.1%}" for kind in ("neutral", "any", "six"))
+        rows.append(
+            _row(
+                name.replace("'", '"'),
+                *(f"{found['auroc'][kind]:.3f}" for kind in ("any", "six")),
+                *shares,
+                "-" if emotion is None else f"{emotion:.2%}",
+            )
+        )
+    return _table(
+        "| score | AUROC, any | AUROC, six | neutral unclear | any unclear | six unclear | `emotion` unclear |", rows
+    )
+
+
+def _abstention() -> str:
+    points = _result("certainty")["abstention"]["answers_from"]
+    rows = [_row(limit, f"{point['answered']:.1%}", f"{point['accuracy']:.2%}") for limit, point in points.items()]
+    return _table("| answers from | rows answered | right |", rows)
+
+
+def _temperature() -> str:
+    rows = [
+        _row(name, *(f"{found[key]:.4f}" for key in ("temperature", "loss", "ece")))
+        for name, found in _result("certainty")["temperature"].items()
+    ]
+    return _table("| temperature | value | loss | calibration error |", rows)
+
+
+def _mean_and_sd(spread: dict[str, Any]) -> str:
+    return f"{spread['mean']:.3f} ± {spread['standard_deviation']:.3f}"
 
 
 def _long_texts() -> str:
@@ -206,6 +343,14 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison": _comparison,
     "full_size": _full_size,
     "explanation": _explanation,
+    "explanation_minilm": lambda: _explanation("explanation_minilm"),
+    "single_word": _single_word,
+    "bias": _bias,
+    "certainty": _certainty,
+    "sets": _sets,
+    "clearness": _clearness,
+    "abstention": _abstention,
+    "temperature": _temperature,
     "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,
 }

@@ -11,9 +11,11 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from emoscope.checksums import sha256
@@ -237,6 +239,22 @@ def write_manifest(path: Path, **values: Any) -> None:
     partial = path / f"{MANIFEST}.partial"
     partial.write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
     partial.replace(path / MANIFEST)
+
+
+@contextmanager
+def drafted(output: Path) -> Iterator[Path]:
+    """A path beside the output for a folder, which takes the output's place if nothing fails; else nothing is left.
+
+    Args:
+        output: not there, or an empty folder.
+    """
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
+        draft = Path(temporary) / "model"
+        yield draft
+        if output.exists():
+            output.rmdir()
+        draft.rename(output)
 
 
 def resolve(

@@ -18,6 +18,7 @@ REASONS = (
     "needs a cluster",
     "needs Docker",
     "needs systemd",
+    "needs Node",
     "takes minutes",
 )
 SHELL = ("", "bash", "console")

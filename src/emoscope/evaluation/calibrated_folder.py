@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from emoscope.calibration import tempered
 from emoscope.errors import ModelError
-from emoscope.evaluation.calibrate import Calibration
+from emoscope.evaluation.calibration import Calibration
 from emoscope.evaluation.calibration_card import section, with_section
-from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, write_manifest
+from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, write_manifest
 
 
 def check_target(folder: ModelFolder, output: Path | None, *, own: bool) -> None:
@@ -52,22 +50,10 @@ def write_calibrated(folder: ModelFolder, calibration: Calibration, output: Path
     if output is None:
         _write(folder.path, folder, calibration)
         return folder.path
-    with _draft(output) as draft:
+    with drafted(output) as draft:
         shutil.copytree(folder.path, draft)
         _write(draft, folder, calibration)
     return output
-
-
-@contextmanager
-def _draft(output: Path) -> Iterator[Path]:
-    """A folder beside the output, which takes its place if nothing fails."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
-        draft = Path(temporary) / "model"
-        yield draft
-        if output.exists():
-            output.rmdir()
-        draft.rename(output)
 
 
 def _write(path: Path, folder: ModelFolder, calibration: Calibration) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,13 +77,22 @@ def _risk_coverage(report: dict[str, Any]) -> Figure:
     axes = figure.subplots()
     axes.plot(curve["answered"], curve["risk"], color=BLUE, linewidth=2)
     axes.axhline(1 - report["accuracy"], color=GREY, linestyle="--", linewidth=1)
-    for point in report["abstention"]:
-        if point["accuracy"] is not None and 0 < point["answered"] < 1:
-            place = (point["answered"], 1 - point["accuracy"])
-            axes.plot(*place, "o", color=ORANGE)
-            axes.annotate(
-                f"{point['at_least']:g}", place, xytext=(-6, 5), textcoords="offset points", fontsize=9, ha="right"
-            )
+    shown = [point for point in report["abstention"] if point["accuracy"] is not None and 0 < point["answered"] < 1]
+    for left, point in zip(cycle((True, False)), shown, strict=False):
+        place, away, side = (
+            (point["answered"], 1 - point["accuracy"]),
+            (-6, 5) if left else (7, -4),
+            "right" if left else "left",
+        )
+        axes.plot(*place, "o", color=ORANGE)
+        axes.annotate(
+            f"{point['at_least']:g}",
+            place,
+            xytext=away,
+            textcoords="offset points",
+            fontsize=9,
+            ha=side,
+        )
     axes.set(
         xlabel="share of rows answered",
         ylabel="share of the answers that are wrong",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, com
 from emoscope.export.quantization import quantized
 from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
-from emoscope.model_folder import GRAPHS, ModelFolder, write_manifest
+from emoscope.model_folder import GRAPHS, ModelFolder, drafted, write_manifest
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.self_test import SelfTest, margins
@@ -78,7 +76,8 @@ def export(
             other labels, or the gate is shut.
     """
     _check(folder, output, examples, quantize)
-    with _draft(output) as draft:
+    with drafted(output) as draft:
+        (draft / "onnx").mkdir(parents=True)
         _copy_files(folder, draft)
         scorer = _Scorer(folder, draft / "tokenizer.json")
         if _is_compact(folder):
@@ -123,19 +122,6 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
 
 def _is_compact(folder: ModelFolder) -> bool:
     return folder.config.get("model_type") == MODEL_TYPE
-
-
-@contextmanager
-def _draft(output: Path) -> Iterator[Path]:
-    """A folder beside the output, which takes its place if nothing fails."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
-        draft = Path(temporary) / "model"
-        (draft / "onnx").mkdir(parents=True)
-        yield draft
-        if output.exists():
-            output.rmdir()
-        draft.rename(output)
 
 
 def _copy_files(folder: ModelFolder, draft: Path) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from time import perf_counter
 
 from emoscope.classifier import Classifier
+from emoscope.errors import ModelError
 from emoscope.serving.dialects import OWN, Dialect
 from emoscope.serving.errors import RequestError
 from emoscope.serving.keys import ApiKeys
@@ -211,8 +212,8 @@ class App:
         await receive()
         try:
             await asyncio.to_thread(self.service.warm_up)
-        except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": f"the model fails: {error}"})
+        except ModelError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()

@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
+from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
     REQUEST_SECONDS,
@@ -75,6 +77,7 @@ class Service:
             target_latency=settings.target_latency,
             observer=self.metrics,
         )
+        self._is_warm = False
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
         self._answered = 0
@@ -102,8 +105,20 @@ class Service:
         return _rows(classifier.predict_logits(texts))
 
     def warm_up(self) -> None:
-        """Score a few texts, and learn how fast that is."""
-        self.batcher.warm_up(WARM_UP)
+        """Score a few texts, once, and learn how fast that is.
+
+        Raises:
+            ModelError: the model does not work.
+        """
+        if self._is_warm:
+            return
+        try:
+            self.batcher.warm_up(WARM_UP)
+        except EmoscopeError:
+            raise
+        except Exception as error:
+            raise ModelError(f"the model cannot score a text ({type(error).__name__}: {error})") from error
+        self._is_warm = True
         self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
         self._read = getattr(self.classifier, "tokens_read", (0, 0))
 
@@ -166,8 +181,9 @@ class Service:
             watchers.append(asyncio.create_task(_when_gone(request, abandon)))
 
         timeout = self.settings.timeout
+        on_wait = watch if request.is_whole else None
         try:
-            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=watch, patient=patient)
+            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=on_wait, patient=patient)
         except AbandonedError:
             raise DisconnectedError from None
         except OverloadedError as error:
@@ -216,7 +232,7 @@ class Service:
 
 def overloaded(retry_after: float) -> RequestError:
     """More waits than is answered in time."""
-    seconds = max(1, round(retry_after + 0.5))
+    seconds = max(1, ceil(retry_after))
     return RequestError(
         "overloaded",
         f"the server is busy; try again in {seconds} s",

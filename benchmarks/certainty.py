@@ -1,0 +1,255 @@
+"""How far the bundled model's certainty holds: sets of labels, "no clear emotion", abstention, temperature.
+
+Sets of labels are always measured on validation rows that their thresholds were not fitted on: tenths, each judged by
+thresholds of the other nine, and on halves. "No clear emotion" is fitted on GoEmotions' train split and measured on its
+dev split: comments labelled neutral alone against two kinds of emotional ones, those without that label ("any") and
+those that besides have one of the six emotions ("six"). No model is trained. Run:
+python benchmarks/certainty.py --data DIR --goemotions DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
+import record
+from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.calibration import LEAST, fit_temperature, tempered
+from emoscope.clearness import centred_logs, fit_clearness
+from emoscope.data import Examples, load_splits
+from emoscope.evaluation.certainty import LIMITS, aurc, auroc, set_quality
+from emoscope.evaluation.metrics import expected_calibration_error, log_loss
+from emoscope.label_sets import thresholds_of
+from emoscope.labels import Labels
+from emoscope.model_folder import open_folder, resolve
+from emoscope.runtime import OnnxModel
+from emoscope.text import FORMS
+from emoscope.tokenization import Tokenizer
+
+Rows = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Thresholds = Callable[[Rows, Ids, int], tuple[float, ...]]
+
+
+def main() -> None:
+    args = _arguments()
+    classifier = EmotionClassifier.from_pretrained(args.model)
+    examples = load_splits(args.data)["validation"]
+    rows, truth = classifier.predict_proba(examples.texts), examples.label_ids
+    goemotions = load_splits(
+        args.goemotions,
+        labels=Labels.read(args.goemotions / "labels.txt"),
+        multi_label=True,
+        text_column="0",
+        label_column="1",
+    )
+    temperature = open_folder(resolve(args.model)).manifest.temperature
+    results = {
+        "model": args.model,
+        "rows": len(truth),
+        "rows_by_label": dict(zip(classifier.labels, np.bincount(truth).tolist(), strict=True)),
+        "sets": _sets(rows, truth, args),
+        "clearness": _clearness(classifier, _Raw(args.model), goemotions, rows),
+        "abstention": _abstention(rows, truth),
+        "temperature": _temperature(rows, truth, temperature, args),
+    }
+    print(
+        record.write(
+            "certainty", results, packages=("emoscope", "onnxruntime", "numpy", "scikit-learn"), seed=args.seed
+        )
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder with the validation split of emotion")
+    parser.add_argument("--goemotions", type=Path, required=True)
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--partitions", type=int, default=100, help="random partitions in tenths")
+    parser.add_argument("--halves", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _sets(rows: Rows, truth: Ids, args: argparse.Namespace) -> dict[str, Any]:
+    """Kinds of sets at several coverages: on tenths, and on halves."""
+    kinds: dict[str, tuple[Thresholds, int, bool]] = {
+        **{f"class-conditional, {percent} %": (thresholds_of, percent, False) for percent in (80, 90, 95, 97)},
+        "class-conditional, 90 %, empty sets given the top label": (thresholds_of, 90, True),
+        "one threshold for all labels, 90 %": (_marginal, 90, False),
+    }
+    results = {}
+    for name, (fit, percent, completed) in kinds.items():
+        rng = np.random.default_rng(args.seed)
+        tenths = [_on_tenths(rows, truth, fit, percent, completed, rng) for _ in range(args.partitions)]
+        halves = [_on_half(rows, truth, fit, percent, completed, rng) for _ in range(args.halves)]
+        results[name] = {"tenths": _spread(tenths), "halves": _spread(halves)}
+        print(name, {key: value["mean"] for key, value in results[name]["tenths"].items()})
+    return results
+
+
+def _on_tenths(rows: Rows, truth: Ids, fit: Thresholds, percent: int, completed: bool, rng: Any) -> dict[str, Any]:
+    """Quality over all rows, each judged by thresholds of the nine tenths that it is not in."""
+    sets = np.zeros(rows.shape, np.bool_)
+    for tenth in np.array_split(rng.permutation(len(truth)), 10):
+        others = np.setdiff1d(np.arange(len(truth)), tenth)
+        sets[tenth] = _given(rows[tenth], fit(rows[others], truth[others], percent), completed)
+    return set_quality(sets, truth)
+
+
+def _on_half(rows: Rows, truth: Ids, fit: Thresholds, percent: int, completed: bool, rng: Any) -> dict[str, Any]:
+    fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
+    thresholds = fit(rows[fitted_on], truth[fitted_on], percent)
+    return set_quality(_given(rows[others], thresholds, completed), truth[others])
+
+
+def _given(rows: Rows, thresholds: tuple[float, ...], completed: bool) -> NDArray[np.bool_]:
+    sets: NDArray[np.bool_] = rows >= np.array(thresholds)
+    if completed:
+        empty = ~sets.any(axis=1)
+        sets[empty, rows[empty].argmax(axis=1)] = True
+    return sets
+
+
+def _marginal(rows: Rows, truth: Ids, percent: int) -> tuple[float, ...]:
+    own = rows[np.arange(len(truth)), truth][:, None]
+    return thresholds_of(own, np.zeros(len(truth), np.int64), percent) * rows.shape[1]
+
+
+def _spread(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean, standard deviation and the middle 90 % of each figure; of overall coverage, how often it is near 90 %."""
+    columns = {key: np.array([quality[key] for quality in found]) for key in found[0]}
+    spread = {
+        key: {
+            "mean": values.mean(axis=0).tolist(),
+            "standard_deviation": values.std(axis=0).tolist(),
+            "middle_90": np.quantile(values, (0.05, 0.95), axis=0).tolist(),
+        }
+        for key, values in columns.items()
+    }
+    spread["coverage"]["share_from_0.88_to_0.92"] = np.mean(np.abs(columns["coverage"] - 0.9) <= 0.02).item()
+    spread["labels"]["share_all_from_0.85"] = np.mean((columns["labels"] >= 0.85).all(axis=1)).item()
+    return spread
+
+
+class _Raw:
+    """Logits before temperature and softmax."""
+
+    def __init__(self, model: str) -> None:
+        folder = open_folder(resolve(model))
+        if folder.graph is None or folder.tokenizer is None:
+            raise SystemExit(f"{model} is no exported model folder")
+        self.form = FORMS[folder.manifest.text_form]
+        self.tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=folder.manifest.max_length)
+        self.model = OnnxModel(folder.graph)
+
+    def logits(self, texts: list[str]) -> Rows:
+        """*Shape:* (texts, labels); no text may be longer than one window."""
+        logits = self.model.logits(self.tokenizer.encode([self.form(text) for text in texts]))
+        assert len(logits) == len(texts)
+        return logits
+
+
+def _kinds(examples: Examples) -> dict[str, NDArray[np.bool_]]:
+    neutral = examples.label_ids[:, examples.labels.index("neutral")]
+    six = examples.label_ids[:, [examples.labels.index(name) for name in EMOTIONS]].any(axis=1)
+    return {"neutral": neutral & (examples.label_ids.sum(axis=1) == 1), "any": ~neutral, "six": ~neutral & six}
+
+
+def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examples], emotion: Rows) -> dict[str, Any]:
+    """AUROC of several scores, and what is called unclear at the threshold of each, all chosen on train."""
+    kinds = {split: _kinds(examples) for split, examples in splits.items()}
+    rows = {split: classifier.predict_proba(examples.texts) for split, examples in splits.items()}
+    logits = {split: raw.logits(examples.texts) for split, examples in splits.items()}
+    train, rows_of = kinds["train"], rows["train"]
+    clearness = fit_clearness(rows_of[train["neutral"]], rows_of[train["any"]])
+    scores: dict[str, Callable[[Rows], NDArray[Any]]] = {
+        "distance from neutral texts (shipped)": clearness.distances,
+        "highest probability": lambda p: p.max(axis=1),
+        "margin of the first before the second": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
+        "negative entropy": lambda p: (p * np.log(np.maximum(p, LEAST))).sum(axis=1),
+        "distance from equal probabilities": lambda p: np.linalg.norm(centred_logs(p), axis=1),
+        **{f"quadratic function fitted on {kind!r}": _quadratic(rows_of, train, kind) for kind in ("any", "six")},
+    }
+    results = {
+        name: _separation({split: score(p) for split, p in rows.items()}, kinds, score(emotion))
+        for name, score in scores.items()
+    }
+    energy = {split: np.logaddexp.reduce(z, axis=1) for split, z in logits.items()}
+    results["energy of the raw logits"] = _separation(energy, kinds, None)
+    for name, found in results.items():
+        print(name, found)
+    counts = {split: {kind: int(chosen.sum()) for kind, chosen in each.items()} for split, each in kinds.items()}
+    return {"rows": counts, "scores": results, "shipped_threshold": clearness.threshold}
+
+
+def _quadratic(rows: Rows, kinds: dict[str, NDArray[np.bool_]], emotional: str) -> Callable[[Rows], NDArray[Any]]:
+    """Logistic regression over the log-probabilities, their squares and products; both kinds weigh alike."""
+    features = PolynomialFeatures(2, include_bias=False)
+    chosen = kinds["neutral"] | kinds[emotional]
+    scaler = StandardScaler().fit(features.fit_transform(centred_logs(rows[chosen])[:, :-1]))
+
+    def of(p: Rows) -> NDArray[Any]:
+        scaled: NDArray[Any] = scaler.transform(features.transform(centred_logs(p)[:, :-1]))
+        return scaled
+
+    model = LogisticRegression(max_iter=3000, class_weight="balanced").fit(of(rows[chosen]), kinds[emotional][chosen])
+    return lambda p: model.decision_function(of(p))
+
+
+def _separation(
+    scores: dict[str, NDArray[Any]], kinds: dict[str, dict[str, NDArray[np.bool_]]], emotion: NDArray[Any] | None
+) -> dict[str, Any]:
+    """AUROC on dev, and at the threshold that is best on train (Youden, neutral against "any") what is unclear."""
+    dev, chosen = scores["validation"], kinds["validation"]
+    near, far = (np.sort(scores["train"][kinds["train"][kind]]) for kind in ("neutral", "any"))
+    right = np.searchsorted(near, far) / len(near) - np.arange(len(far)) / len(far)
+    threshold = far[right.argmax()]
+    return {
+        "auroc": {kind: auroc(dev[chosen[kind]], dev[chosen["neutral"]]) for kind in ("any", "six")},
+        "unclear": {kind: float((dev[rows] < threshold).mean()) for kind, rows in chosen.items()},
+        "unclear_of_emotion": None if emotion is None else float((emotion < threshold).mean()),
+    }
+
+
+def _abstention(rows: Rows, truth: Ids) -> dict[str, Any]:
+    """Area under the risk-coverage curve of three scores, and the table of the rule that ships."""
+    correct = rows.argmax(axis=1) == truth
+    scores = {
+        "highest probability (shipped)": rows.max(axis=1),
+        "margin of the first before the second": np.diff(np.sort(rows, axis=1)[:, -2:], axis=1)[:, 0],
+        "negative entropy": (rows * np.log(np.maximum(rows, LEAST))).sum(axis=1),
+        "every error last (the best there can be)": correct.astype(float),
+        "no order": np.zeros(len(rows)),
+    }
+    at = {}
+    for limit in LIMITS:
+        answered = rows.max(axis=1) >= limit
+        at[str(limit)] = {"answered": float(answered.mean()), "accuracy": float(correct[answered].mean())}
+    return {"aurc": {name: aurc(score, correct) for name, score in scores.items()}, "answers_from": at}
+
+
+def _temperature(rows: Rows, truth: Ids, shipped: float, args: argparse.Namespace) -> dict[str, Any]:
+    """Loss and calibration error on halves: without temperature, with the shipped one, with that of the other half."""
+    rng = np.random.default_rng(args.seed)
+    found: dict[str, list[tuple[float, float, float]]] = {"none": [], "shipped": [], "of the other half": []}
+    for _ in range(100):
+        fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
+        ratio = fit_temperature(np.log(np.maximum(rows[fitted_on], LEAST)), truth[fitted_on])
+        for name, by in (("none", 1 / shipped), ("shipped", 1.0), ("of the other half", ratio)):
+            new = tempered(rows[others], by)
+            figures = (by * shipped, log_loss(new, truth[others]), expected_calibration_error(new, truth[others]))
+            found[name].append(figures)
+    keys = ("temperature", "loss", "ece")
+    return {name: dict(zip(keys, np.mean(each, axis=0).tolist(), strict=True)) for name, each in found.items()}
+
+
+if __name__ == "__main__":
+    main()
