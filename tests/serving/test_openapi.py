@@ -131,7 +131,9 @@ def test_errors_have_the_shape_of_their_dialect(dialect, code):
     assert 400 <= response.status < 600
 
 
-def test_the_served_document_has_the_version(client):
+def test_the_served_document_has_the_version_and_the_files(client):
     served = client.get("/openapi.json").json()
     assert served["info"]["version"] == __version__
+    files = served["paths"]["/page/{file}"]["get"]["parameters"][0]["schema"].pop("enum")
+    assert {"index.html", "docs.html"} <= set(files)
     assert served["paths"] == DOCUMENT["paths"]
