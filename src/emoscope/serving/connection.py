@@ -8,6 +8,7 @@ has the shape and the headers of every other answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
@@ -19,7 +20,10 @@ import httptools
 from emoscope.serving.dialects import OWN
 from emoscope.serving.errors import RequestError
 from emoscope.serving.exchange import Exchange, whole_answer
+from emoscope.serving.logs import LOGGER
 from emoscope.serving.messages import Response, next_id
+
+logger = logging.getLogger(LOGGER)
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
@@ -70,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = self._partial_head = 0
         self._head_is_too_large = False
         self._receiving: Exchange | None = None
         self._answering: Exchange | None = None
@@ -127,6 +131,7 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             self._discard(len(data))
             return
+        was_in_head = self._state == "head"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # nothing here to upgrade to: what is behind the request cannot be read
@@ -134,14 +139,17 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse_head(error)
         else:
-            if self._state == "head" and self._head_is_too_large:
-                self._refuse_head(None)
+            if was_in_head and self._state == "head":  # the parser tells of a header when it is whole
+                self._partial_head += len(data)
+                if self._partial_head > MOST_HEAD_BYTES:
+                    self._head_is_too_large = True
+                    self._refuse_head(None)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
         self._headers = []
-        self._head_bytes = 0
+        self._head_bytes = self._partial_head = 0
         self._state = "head"
         self._since = monotonic()
 
@@ -277,7 +285,11 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _refuse_head(self, error: Exception | None) -> None:
-        if self._head_is_too_large:
+        ours = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+        if ours and not isinstance(ours, ValueError | httptools.HttpParserError):
+            logger.error("a connection failed", exc_info=ours)
+            self._refuse("internal", "the server failed; its log has the reason")
+        elif self._head_is_too_large:
             allowed = f"{MOST_HEADERS} headers and {MOST_HEAD_BYTES:,} bytes are allowed"
             self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
         else:
