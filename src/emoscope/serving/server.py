@@ -99,16 +99,17 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; on a second Ctrl-C, end."""
-        if self._app.service.draining and sig == signal.SIGINT:
+        """Begin to end, on Ctrl-C without grace; on a second Ctrl-C, end."""
+        interrupted = sig == signal.SIGINT
+        if self._app.service.draining and interrupted:
             self.force_exit = self.should_exit = True
         self._app.service.draining = True
-        self._ends_at = min(self._ends_at, monotonic() + self._grace)
+        self._ends_at = min(self._ends_at, monotonic() + (0 if interrupted else self._grace))
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
         now = monotonic()
-        self._app.service.measure(thread_time())
+        self._app.service.measure(now, thread_time())
         if counter % 10 == 0:
             service = self._app.service
             service.metrics.connections.set(len(self.server_state.connections))
