@@ -166,7 +166,6 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "dair-ai/emotion": _splits,
     "GOEMOTIONS": _comments,
     "recipes": _recipes,
-    "examples": lambda folder, _: shutil.copytree(ROOT / "examples", folder),
     "reviews.csv": _reviews,
     "tweets.txt": _texts,
     "rows.csv.gz": _texts,
