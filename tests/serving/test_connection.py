@@ -399,9 +399,10 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
     classifier = HeldClassifier()
 
     async def test(server):
-        waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(4)]
+        waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(16)]
         await asyncio.to_thread(classifier.begun.wait, 5)
         await asyncio.sleep(0.1)
+        assert len(server.state.tasks) == 16
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for path, body in (
             ("/v1/predict", b'{"texts": ["x"]}'),

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target-latency",
         type=number,
         metavar="S",
-        help="seconds; what would not be answered within them is refused with 429 (default: 0.05, or what 32 "
+        help="seconds; what would not be answered within them is refused with 429 (default: 0.025, or what 32 "
         "ordinary texts take a slower model)",
     )
     limits.add_argument("--timeout", type=number, metavar="S", help="seconds a request may take (default: 10)")

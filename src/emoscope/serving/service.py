@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from emoscope.classifier import Classifier
 from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
+    BURST,
     REQUEST_SECONDS,
     AbandonedError,
     Batcher,
@@ -82,6 +84,7 @@ class Service:
         self._is_warm = False
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
+        self._calm = 0.0
         self._answered = 0
         self._busy = self._since = 0.0
         self._read = (0, 0)
@@ -126,8 +129,25 @@ class Service:
 
     @property
     def most_in_flight(self) -> int:
-        """Requests that are answered within the target latency; by Little's law, latency times throughput."""
+        """Requests that are answered within the target latency; by Little's law, that times the throughput."""
         return max(LEAST_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
+
+    def has_time(self, in_flight: int) -> bool:
+        """Whether one more request would be answered in time.
+
+        For a moment BURST times as many may be in flight. What waits all the time is another matter: it makes everybody
+        wait and nobody better off (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10, 2012).
+
+        Args:
+            in_flight: requests that are being answered.
+        """
+        most = self.most_in_flight
+        now = monotonic()
+        if in_flight <= most // 2:
+            self._calm = now
+        if in_flight < most:
+            return True
+        return in_flight < BURST * most and now - self._calm < BURST * self.batcher.target_latency
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
