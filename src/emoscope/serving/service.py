@@ -159,7 +159,7 @@ class Service:
     def measure(self, now: float, busy: float) -> None:
         """Learn how long a request takes, while there is much to do; the server calls it now and then.
 
-        What is turned away takes time as well, but is no reason to turn away more: while it is much, nothing is learned.
+        What is turned away takes time too, but is no reason to turn away more: while it is much, nothing is learned.
 
         Args:
             now: seconds on any clock.
