@@ -131,17 +131,18 @@ def _kills(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     _run([*SCORE, source, whole, "--report", _page(whole), *flags])
     seconds = time.perf_counter() - began
-    expected, moments = _digests(whole), []
+    expected, moments = _digests(whole), list[dict[str, Any]]()
     chance = random.Random(SEED)
-    for _ in range(args.kills):
+    while sum(moment["killed"] for moment in moments) < args.kills:  # some runs end before their moment
         command = [*SCORE, source, killed, "--report", _page(killed), *flags]
         moments.append(_kill(command, chance.uniform(0, seconds), killed))
         moments[-1]["identical"] = _digests(killed) == expected
         killed.unlink()
         _page(killed).unlink()
         print(moments[-1])
-    counts = {name: sum(moment[name] for moment in moments) for name in ("killed", "identical")}
-    return {"rows": args.kill_rows, "undisturbed_seconds": seconds, "runs": args.kills, **counts, "moments": moments}
+    identical = sum(moment["identical"] for moment in moments if moment["killed"])
+    counts = {"kills": args.kills, "identical": identical}
+    return {"rows": args.kill_rows, "undisturbed_seconds": seconds, **counts, "moments": moments}
 
 
 def _page(table: Path) -> Path:

@@ -360,8 +360,8 @@ def _scoring_faults() -> str:
         outcomes[outcome] = outcomes.get(outcome, 0) + count
     rows = [
         _row(
-            f"{kills['runs']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, each run then resumed",
-            f"{kills['identical']} of {kills['runs']} tables and reports identical to those of an undisturbed run",
+            f"{kills['kills']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, each run then resumed",
+            f"{kills['identical']} of {kills['kills']} tables and reports identical to those of an undisturbed run",
         ),
         _row(
             f"{fuzz['cases']:,} broken tables of CSV, JSON lines and Parquet",

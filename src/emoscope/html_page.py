@@ -41,8 +41,8 @@ def html_page(title: str, body: Iterable[str], style: str = "") -> str:
     lines = [
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<style>\n{STYLE}\n{style}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>",
+        f"<style>\n{STYLE}\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>",
         *body,
-        "</body>\n</html>\n",
+        "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(lines)

@@ -82,6 +82,13 @@ def test_pipes_carry_rows_only():
     assert '"line": 3' in errors and "1 rows in" in errors
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_no_bar_runs_through_rows_on_a_terminal(source, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    assert main(["score", str(source), "-", "--output-format", "csv", "--text-column", "text"]) == 0
+    assert ("row/s" in capsys.readouterr().err) is not terminal
+
+
 def test_a_pipe_closed_early_is_no_error(tmp_path):
     (tmp_path / "in.csv").write_text("text\n" + "i am angry\n" * 50_000)
     command = (

@@ -38,12 +38,22 @@ class ProgressBar:
 class RowsBar:
     """A bar of rows, drawn from the first progress on: rows a second and time left."""
 
+    def __init__(self, *, hidden: bool) -> None:
+        """Nothing is drawn yet.
+
+        Args:
+            hidden: whether nothing ever is, where the rows themselves go to the terminal.
+        """
+        self._hidden = hidden
+
     def __enter__(self) -> RowsBar:
         self._bar: Any = None
         return self
 
     def show(self, progress: scoring.Progress) -> None:
         """Draw where it stands; the total is an estimate that grows better."""
+        if self._hidden:
+            return
         if self._bar is None:
             self._bar = _bar(progress.total, "row", unit_scale=True)
         self._bar.total = progress.total

@@ -122,7 +122,7 @@ def _score_here(args: argparse.Namespace) -> Summary:
     from emoscope.scoring.model import load_model
 
     model = load_model(args.model, args.device)
-    with RowsBar() as bar:
+    with _bar(args) as bar:
         return score_table(_job(args, model.identity), model.classifier, bar.show)
 
 
@@ -130,11 +130,15 @@ def _score_on_ray(args: argparse.Namespace) -> Summary:
     from emoscope.scoring import ClusterClassifier, Workers, score_table
 
     workers = Workers(args.model, args.device, args.workers)
-    with ClusterClassifier(workers, args.address) as cluster, RowsBar() as bar:
+    with ClusterClassifier(workers, args.address) as cluster, _bar(args) as bar:
         summary = score_table(_job(args, cluster.identity), cluster, bar.show, cluster.map)
     if cluster.lost:
         print(f"{cluster.lost} workers were lost on the way; others scored their rows", file=sys.stderr)
     return summary
+
+
+def _bar(args: argparse.Namespace) -> RowsBar:
+    return RowsBar(hidden=args.output == PIPE and sys.stdout.isatty())
 
 
 def _give_back_memory() -> None:

@@ -34,7 +34,7 @@ section section, section details, details section { border: 0; padding: 0; }
 h3 { font-size: .95rem; margin: 1rem 0 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; color: var(--text); }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
-th.bar, td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
+td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
 .chart { margin-top: .8rem; }
 td.text { width: 100%; }
 @media (max-width: 40rem) { .wide { display: none; } }
@@ -114,7 +114,7 @@ def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     scored = overview.confidence.sum()
     most = overview.confidence.sum(axis=1).max()
     yield "<p>How often each label has the highest probability, and how sure of it the model is.</p>"
-    yield '<table><tr><th>label</th><th class="bar"></th><th class="figure">share</th><th class="figure">rows</th>'
+    yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
         rows = bins.sum()
