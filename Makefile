@@ -3,6 +3,7 @@
 # make lint    style and types
 # make wheel   build the wheel into dist/
 # make bundled train, export and install the bundled model again (about ten minutes)
+# make docs    build the documentation site into site/
 # make tables  write the tables of README and docs again from benchmarks/results
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
 OFFLINE_HUB := HF_HUB_CACHE=$(VENV)/hub HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test lint wheel bundled tables clean
+.PHONY: demo test lint wheel docs bundled tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -36,12 +37,17 @@ lint: $(VENV)/.lint
 wheel: $(VENV)/.test
 	$(BIN)/python -m build --wheel
 
+docs: $(VENV)/.test
+	$(BIN)/mkdocs build --strict
+
 bundled: $(VENV)/.encoder
 	rm -rf runs/emoscope-compact runs/model
 	$(BIN)/python recipes/real_text.py $(GOEMOTIONS) runs/real_text.csv
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/compact.toml --data $(DATA) --output runs/emoscope-compact
 	$(BIN)/emoscope export runs/emoscope-compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
+	$(BIN)/python recipes/neutral_texts.py $(GOEMOTIONS) runs/neutral_texts
+	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature --clear-from runs/neutral_texts
 	cp -r runs/model/. src/emoscope/bundled/
 
 tables: $(VENV)/.base
@@ -72,4 +78,4 @@ $(VENV)/.encoder: $(VENV)/.test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build runs site .mypy_cache .ruff_cache .pytest_cache .hypothesis

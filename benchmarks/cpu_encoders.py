@@ -84,7 +84,7 @@ def main() -> None:
         "families": families,
     }
     packages = ("emoscope", "onnxruntime", "torch", "transformers", "tokenizers", "numpy")
-    print(record.write("cpu_encoders", results, packages=packages, seed=0, folder=args.output))
+    print(record.write(args.name, results, packages=packages, seed=0, folder=args.output))
 
 
 def _arguments() -> argparse.Namespace:
@@ -98,6 +98,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--layers", type=int, help="fewer than published, for a dry run")
     parser.add_argument("--infinity", type=Path, metavar="PYTHON")
     parser.add_argument("--work", type=Path, help="keeps checkpoints and model folders for the next run")
+    parser.add_argument("--name", default="cpu_encoders", help="of the result")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     return parser.parse_args()
 

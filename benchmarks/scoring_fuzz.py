@@ -1,6 +1,7 @@
 """`emoscope score` on broken tables: no traceback, no crash, and rows in = rows out + rejected.
 
-Each case is a small CSV, JSON lines or Parquet file with one to six changes of its bytes, scored into one of the three.
+Each case is a small CSV, JSON lines or Parquet file with one to six changes of its bytes, scored into one of the three,
+with a report, half of them with a column of times.
 Rows are counted by other readers before and after. Cases run in processes of their own, some hundreds in each, so that
 a crash of the process would be seen. Run: python benchmarks/scoring_fuzz.py [--cases 10000] [--seed 0]
 """
@@ -70,7 +71,7 @@ def _cases(numbers: range, seed: int, parent: str | None) -> dict[str, object]:
             form, target = chance.choice(FORMATS), chance.choice(FORMATS)
             content = mutated(table(form), [_mutation(chance, form) for _ in range(chance.randint(1, 6))])
             try:
-                summary = check(form, content, Path(folder), target, HashClassifier())
+                summary = check(form, content, Path(folder), target, HashClassifier(), chance.choice((None, "id")))
             except Exception as error:
                 failures.append(f"case {number}, {form} to {target}: {type(error).__name__}: {str(error)[:300]}")
                 continue

@@ -13,8 +13,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
-    *("README.md", "docs/results.md", "docs/architecture.md"),
-    *("docs/explain.md", "docs/timeline.md", "docs/calibration.md"),
+    *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
+    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -163,7 +163,8 @@ def _full_size() -> str:
 
 def _cpu_encoders() -> str:
     rows = []
-    for family, result in _result("cpu_encoders")["families"].items():
+    families = {**_result("cpu_encoders")["families"], **_result("cpu_encoders_base")["families"]}
+    for family, result in families.items():
         median, ratio = result["median"], result["ratio_to_best_pipeline"]
         for system, rate in sorted(median.items(), key=lambda item: -item[1]):
             share = result["share_of_bound"].get(system)
@@ -174,8 +175,9 @@ def _cpu_encoders() -> str:
     return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
 
 
-def _explanation() -> str:
-    result = _result("explanation")
+def _explanation(name: str = "explanation") -> str:
+    result = _result(name)
+    methods = [method for method in ("loo", "shapley", "integrated-gradients") if method in result]
     rows = [
         _row(
             f"`{name}`",
@@ -183,11 +185,31 @@ def _explanation() -> str:
             f"{method['deletion_to_random']:.2f}",
             f"{method['insertion']:.3f}",
             f"{method['insertion_to_random']:.2f}",
-            f"{method['texts_per_second_median']:,.0f}",
+            _rate(method["texts_per_second_median"]),
         )
-        for name, method in (("loo", result["loo"]), ("shapley", result["shapley"]))
+        for name, method in ((name, result[name]) for name in methods)
     ]
     return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+
+
+def _single_word() -> str:
+    rows = [_row(name, f"{accuracy:.3f}") for name, accuracy in _result("single_word").items() if name != "machine"]
+    return _table("| how the word is chosen | accuracy |", rows)
+
+
+def _bias() -> str:
+    rows = []
+    for each in _result("bias")["comparisons"]:
+        label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
+        star = " *" if shift["p_holm"] < 0.05 else ""
+        between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
+        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", between)
+        rows.append(_row(f"{each['a']} / {each['b']}", *cells))
+    return _table("| pairs of | pairs | flips | moved | label that shifts most |", rows)
 
 
 def _certainty() -> str:
@@ -312,6 +334,43 @@ def _long_texts() -> str:
     return _table("| rule | comments: accuracy | log loss | ECE | spliced: accuracy | log loss | ECE |", rows)
 
 
+def _scoring() -> str:
+    rows = [
+        _row(
+            f"{size['rows']:,}",
+            f"{_best(size, 'score'):,.0f}",
+            f"{_best(size, 'loop'):,.0f}",
+            f"{size['share_of_loop']:.1%}",
+            f"{size['peak_mb']:.0f} MB",
+        )
+        for size in map(_result, ("scoring_1000000", "scoring_5000000"))
+    ]
+    return _table("| rows | rows/s | `predict_proba` alone | share | peak memory |", rows)
+
+
+def _best(size: dict[str, Any], name: str) -> float:
+    return max(run["rows_per_second"] for run in size[name])
+
+
+def _scoring_faults() -> str:
+    kills, fuzz = _result("scoring_kills"), _result("scoring_fuzz")
+    outcomes: dict[str, int] = {}
+    for name, count in fuzz["counts"].items():
+        outcome = name.partition(": ")[2]
+        outcomes[outcome] = outcomes.get(outcome, 0) + count
+    rows = [
+        _row(
+            f"{kills['runs']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, each run then resumed",
+            f"{kills['identical']} of {kills['runs']} tables and reports identical to those of an undisturbed run",
+        ),
+        _row(
+            f"{fuzz['cases']:,} broken tables of CSV, JSON lines and Parquet",
+            f"{len(fuzz['failures'])} failures; {', '.join(f'{count:,} {name}' for name, count in outcomes.items())}",
+        ),
+    ]
+    return _table("| what | came of it |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -321,6 +380,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison": _comparison,
     "full_size": _full_size,
     "explanation": _explanation,
+    "explanation_minilm": lambda: _explanation("explanation_minilm"),
+    "single_word": _single_word,
+    "bias": _bias,
     "certainty": _certainty,
     "sets": _sets,
     "clearness": _clearness,
@@ -328,6 +390,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "temperature": _temperature,
     "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,
+    "scoring": _scoring,
+    "scoring_faults": _scoring_faults,
 }
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ EMOSCOPE = [sys.executable, "-m", "emoscope", "serve", "--host", "127.0.0.1"]
 
 
 class Server:
-    """A server with its worker processes, in a process group of its own."""
+    """A server with its worker processes."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process = process
@@ -32,10 +32,10 @@ class Server:
 
     def pause(self) -> None:
         """Take no processor time, while another server is measured."""
-        os.killpg(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        os.killpg(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
 
     def memory(self) -> int:
         """Resident bytes of all its processes; pages that they share count in each."""
@@ -48,8 +48,13 @@ class Server:
         try:
             return self.process.wait(END)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self._signal(signal.SIGKILL)
             return self.process.wait(END)
+
+    def _signal(self, number: int) -> None:
+        for pid in _family(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
 
 @contextmanager
@@ -71,10 +76,12 @@ def serve(
     try:
         yield server
     finally:
+        workers = _family(process.pid)[1:]
         if process.poll() is None:
             server.end()
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # what is left of its workers
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # what its end left behind
 
 
 @contextmanager
@@ -126,7 +133,8 @@ def _family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += map(int, children.read_text().split())
+            with suppress(OSError):
+                found += map(int, children.read_text().split())
     return found
 
 

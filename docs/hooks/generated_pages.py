@@ -17,12 +17,15 @@ from emoscope.cli import _parser
 ROOT = Path(__file__).parents[2]
 WIDTH = 92
 MARK = re.compile(r"<!-- generated: ([\w ]+) -->")
+LINK = re.compile(r"\]\((\.\./[^)#]+)\)")
+REPOSITORY = "https://github.com/emoscope/emoscope/blob/main"
 PICTURE = re.compile(r'<img alt="[^"]*" src="(?:\.\./)*(assets/[\w-]+\.svg)" ?/?>')
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Put each generated part where the page asks for it."""
-    return MARK.sub(lambda mark: PARTS[mark[1]](), markdown)
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """Put each generated part where the page asks for it; what is outside the site is linked to the repository."""
+    folder = (ROOT / "docs" / page.file.src_uri).parent
+    return LINK.sub(partial(_link, folder), MARK.sub(lambda mark: PARTS[mark[1]](), markdown))
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -76,6 +79,12 @@ PARTS: dict[str, Callable[[], str]] = {
     "headline": headline,
     "extras": extras,
 }
+
+
+def _link(folder: Path, link: re.Match[str]) -> str:
+    target = (folder / link[1]).resolve()
+    inside = target.is_relative_to(ROOT / "docs") or not target.exists()
+    return link[0] if inside else f"]({REPOSITORY}/{target.relative_to(ROOT).as_posix()})"
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:

@@ -117,6 +117,19 @@ def load_examples(
     return _examples(tables[chosen], labels, multi_label)
 
 
+def load_column(source: str | Path, split: str | None, column: str | int) -> list[Any]:
+    """The cells of any other column, in the order of the rows that `load_examples` gives of the split.
+
+    Raises:
+        DataError: a source, split or column that cannot be read; `.txt` files have no columns.
+    """
+    tables = find_tables(source, (str(column), str(column)))
+    table = tables[choose_split(source, split, tables)]
+    if table.place.endswith(".txt, line"):
+        raise DataError(f"{source} has no column {str(column)!r}: .txt files have text and label alone")
+    return [cell for _, _, cell in table.rows]
+
+
 @dataclass(frozen=True)
 class RefusedRow:
     """A row that cannot be used.

@@ -14,7 +14,7 @@ yaml = pytest.importorskip("yaml", reason="needs PyYAML")
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OPEN_PATHS = {"/health", "/health/ready"}
 EXPOSURE = 20
-"""Of at most 100, by `systemd-analyze security`: 1.2 of 10 and a little."""
+"""Of at most 100, by `systemd-analyze security`: 1.3 of 10 and a little."""
 pytestmark = pytest.mark.skipif(not DEPLOY.is_dir(), reason="needs the sources with deploy/")
 
 

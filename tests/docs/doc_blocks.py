@@ -11,7 +11,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-REASONS = ("needs a GPU", "needs several GPUs", "needs the network", "needs a cluster", "needs Docker", "takes minutes")
+REASONS = (
+    "needs a GPU",
+    "needs several GPUs",
+    "needs the network",
+    "needs a cluster",
+    "needs Docker",
+    "needs systemd",
+    "needs Node",
+    "needs another library",
+    "takes minutes",
+)
 SHELL = ("", "bash", "console")
 SHOWN = ("text", "csv", "mermaid")
 _FENCE = re.compile(r"^( *)(```+)[ ]*([\w+-]*)(.*)$")

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from doc_blocks import Block
+from tokenizers import Tokenizer
+from transformers import BertConfig, BertModel
 
 import tiny
 from emoscope.labels import EMOTIONS
@@ -69,9 +71,17 @@ def _comments(folder: Path, _: Callable[[], Path]) -> None:
         ("Annoyed", "6"),
         ("The bus leaves at nine", "8"),
     )
-    lines = "".join(f"{text}\t{ids}\tid{n}\n" for n, (text, ids) in enumerate(rows))
     for split in ("train", "dev"):
-        (folder / f"{split}.tsv").write_text(lines)
+        lines = (f"{text} {n}\t{ids}\tid{n}\n" for n in range(8) for text, ids in rows)
+        (folder / f"{split}.tsv").write_text("".join(lines))
+
+
+def _neutral(folder: Path, _: Callable[[], Path]) -> None:
+    folder.mkdir()
+    emotional = [(text, "emotional") for text in tiny.examples("all").texts]
+    neutral = [(f"The {thing} leaves at {n}", "neutral") for thing in ("bus", "train", "ship") for n in range(20)]
+    for first, split in enumerate(("train", "validation")):
+        _csv(folder / f"{split}.csv", [("text", "label"), *emotional[first::2], *neutral[first::2]])
 
 
 def _recipes(folder: Path, models: Callable[[], Path]) -> None:
@@ -119,15 +129,29 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(trained, folder)
 
 
-def _bundled(folder: Path, _: Callable[[], Path]) -> None:
+def _folder(folder: Path, models: Callable[[], Path]) -> None:
+    """The bundled model: what can be calibrated must be right now and then."""
     shutil.copytree(BUNDLED, folder)
 
 
-def _vectors(folder: Path, _: Callable[[], Path]) -> None:
+def _rows(file: Path, _: Callable[[], Path]) -> None:
+    rows = tiny.examples("all")
+    labelled = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
+    _csv(file, [("text", "label"), *labelled])
+
+
+def _examples(folder: Path, _: Callable[[], Path]) -> None:
+    shutil.copytree(ROOT / "examples", folder)
+
+
+def _pretrained(folder: Path, _: Callable[[], Path]) -> None:
+    """An encoder for the compact student, wide enough for its default, that can be fine-tuned as well."""
     if "EMOSCOPE_ENCODER" in os.environ:
         shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
-    else:
-        tiny.encoder(folder, width=128)
+        return
+    tokenizer = Tokenizer.from_file(str(tiny.encoder(folder) / "tokenizer.json"))
+    shape = {"hidden_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    BertModel(BertConfig(vocab_size=tokenizer.get_vocab_size(), **shape)).save_pretrained(folder)
 
 
 def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
@@ -137,7 +161,7 @@ def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
     return lay
 
 
-PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
+PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "DIR": _splits,
     "dair-ai/emotion": _splits,
     "GOEMOTIONS": _comments,
@@ -146,11 +170,14 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], None]] = {
     "tweets.txt": _texts,
     "rows.csv.gz": _texts,
     "rows.parquet": _texts,
-    "sentence-transformers/all-MiniLM-L6-v2": _vectors,
+    "sentence-transformers/all-MiniLM-L6-v2": _pretrained,
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),
     "runs/compact": _student,
-    "runs/model": _bundled,
+    "runs/model": _folder,
+    "runs/neutral_texts": _neutral,
+    "my_rows.csv": _rows,
+    "examples": _examples,
     "runs/bert": _model("bhadresh-savani/bert-base-uncased-emotion"),
     "runs/roberta": _model("bhadresh-savani/roberta-base-emotion"),
     "runs/distilbert": _model("bhadresh-savani/distilbert-base-uncased-emotion"),

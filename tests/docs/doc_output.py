@@ -5,20 +5,26 @@ from __future__ import annotations
 import re
 
 _NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.\d+|\d[\d,]*)(?:e[-+]?\d+)?")
+_MEASURED = re.compile(r"\d[\d,]*(?:\.\d+)?(?= (?:s|seconds|rows/s|texts/s|MB)\b)")
 _BAR = re.compile("[▏▎▍▌▋▊▉█]+")
 
 
 def same_output(shown: str, printed: str) -> bool:
-    """Whether two outputs are equal but for spacing, bars and the last digits of fractions.
+    """Whether two outputs are equal but for spacing, bars, speeds, and the last digits of fractions.
 
     `...` in the shown one stands for anything: alone on a line for any lines, within a line for any characters. A
-    fraction may differ by 0.02 and 2 %, for another processor; whole numbers must be equal.
+    fraction may differ by 0.02 and 2 %, for another processor; whole numbers must be equal. What is measured in
+    seconds, rows or texts a second, or MB, is whatever it is here.
     """
     return _match(_lines(shown), _lines(printed))
 
 
 def _lines(text: str) -> list[str]:
-    return [line for line in (" ".join(_BAR.sub("", line).split()) for line in text.splitlines()) if line]
+    return [
+        line
+        for line in (" ".join(_MEASURED.sub("...", _BAR.sub("", line)).split()) for line in text.splitlines())
+        if line
+    ]
 
 
 def _match(shown: list[str], printed: list[str]) -> bool:

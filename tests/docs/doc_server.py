@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import socket
@@ -46,6 +47,7 @@ class Servers:
 
     def close(self) -> None:
         """End them all."""
+        os.environ.pop("EMOSCOPE_URL", None)
         for server in self._running:
             server.terminate()
         for server in self._running:
@@ -64,11 +66,12 @@ class Servers:
             command = [sys.executable, "-m", "emoscope", *arguments]
             server = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment({}))
         self._running.append(server)
-        address = f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}/health"
+        address = f"http://127.0.0.1:{arguments[arguments.index('--port') + 1]}"
+        os.environ.setdefault("EMOSCOPE_URL", address)  # what the clients in examples/ read
         until = time.monotonic() + SECONDS
         while time.monotonic() < until and server.poll() is None:
             try:
-                with urlopen(address, timeout=1):
+                with urlopen(f"{address}/health", timeout=1):
                     return
             except (URLError, OSError):
                 time.sleep(0.05)

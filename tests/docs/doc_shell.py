@@ -26,6 +26,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"|(?:^|(?<=\s))#.*", re.MULTILINE)
 _NEEDS_BASH = re.compile(r"[$`*~;&(){}]|^\s*(?:until|while|for|if)\b|<<", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s.*)?$")
 _EXIT_CODE = re.compile(r"exit code (\d+)")
+_BAR_OF_PROGRESS = re.compile(r"^[^\n]*\r[^\n]*\n?", re.MULTILINE)
 _ENVIRONMENT = re.compile(r"[A-Z_]+=")
 
 
@@ -67,14 +68,16 @@ def run_script(script: str) -> str:
     """Run a script in the working directory.
 
     Returns:
-        what a terminal would show.
+        what a terminal shows in the end, without bars of progress, which write over themselves.
 
     Raises:
         CommandError: with the output, where an exit code is not 0 and no comment of the line says "exit code N".
     """
     if _NEEDS_BASH.search(_QUOTED.sub("", script)):
-        return _bash(script)
-    return "".join(_run_line(line) for line in _logical_lines(script))
+        said = _bash(script)
+    else:
+        said = "".join(_run_line(line) for line in _logical_lines(script))
+    return _BAR_OF_PROGRESS.sub("", said)
 
 
 def check_script(script: str) -> None:

@@ -153,6 +153,7 @@ def test_what_exists_is_found() -> None:
         ("  joy  99.69%  ████▉", "  joy  99.70%  █████"),
         ("a\n...\nz", "a\nb\nc\nz"),
         ("wrote x in ... s", "wrote x in 1.25 s"),
+        ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "20 rows in 0.5 s, 40 rows/s: a.csv"),
         ("3 rows, 0.50", "3 rows, 0.51"),
     ],
 )
@@ -171,6 +172,7 @@ def test_outputs_that_are_the_same(shown: str, printed: str) -> None:
         ("", "a"),
         ("a\n...\nz", "a\nb"),
         ("wrote 3 in ... s", "wrote 4 in 1.25 s"),
+        ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "21 rows in 2.0 s, 10,242 rows/s: a.csv"),
     ],
 )
 def test_outputs_that_are_not(shown: str, printed: str) -> None:

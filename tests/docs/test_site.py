@@ -17,6 +17,7 @@ import pytest
 from emoscope.cli import _parser
 
 ROOT = Path(__file__).parents[2]
+NOT_FOR_USERS = {"cli", "compact", "torch_runtime"}
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "video": "src"}
 
 
@@ -89,6 +90,18 @@ def test_docstrings_are_taken_apart(pages: dict[str, str]) -> None:
     for section in ("Parameters:", "Returns:", "Raises:", "Attributes:"):
         assert section in html
     assert len(set(re.findall(r'id="(emoscope\.[\w.]+)"', html))) > 100
+
+
+@pytest.mark.parametrize("room", sorted(path.parent.name for path in (ROOT / "src" / "emoscope").glob("*/__init__.py")))
+def test_every_public_name_of_a_room_is_in_the_reference(pages: dict[str, str], room: str) -> None:
+    if room in NOT_FOR_USERS:
+        pytest.skip("a room for other rooms")
+    source = (ROOT / "src" / "emoscope" / room / "__init__.py").read_text("utf-8")
+    names = set(re.findall(r'"(\w+)"', source.partition("__all__ = [")[2].partition("]")[0]))
+    html = "".join(pages[name] for name in pages if name.startswith("reference/"))
+    shown = {anchor.rpartition(".")[2] for anchor in re.findall(rf'id="(emoscope\.{room}\.[\w.]+)"', html)}
+    assert names
+    assert names - shown == set()
 
 
 def test_the_drawing_takes_the_colours_of_the_page(site: Path, pages: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -257,6 +258,7 @@ def test_the_text_fits_a_terminal(comparison: dict[str, Any]) -> None:
     assert max(map(len, text.splitlines())) <= 120
     measured, tests, cost, reference = text.split("\n\n")
     assert "long/end" in measured
+    assert re.search(r"needs +verdict", tests) and "rows show one of" in " ".join(tests.split())
     assert "A better" in tests and "tie" in tests and "Holm corrects it for 3 pairs" in " ".join(tests.split())
     assert "not measured" in cost and "unknown" in cost
     assert reference.startswith("For reference, not measured here")

@@ -26,7 +26,7 @@ TRAINER = {"test_accuracy", "test_f1", "test_loss", "test_runtime", "test_sample
 def test_the_report_is_plain_json_with_every_key(classifier: Any, examples: Examples) -> None:
     report = evaluate(classifier, examples, model_name="fake", keywords=fit_keywords(examples))
     assert json.loads(json.dumps(report, allow_nan=False)) == report
-    assert report.keys() == {"model", "dataset", "trainer"} | AVERAGED | QUALITY | COST
+    assert report.keys() == {"model", "dataset", "trainer", "slices"} | AVERAGED | QUALITY | COST
     assert report["memory"].keys() == MEMORY
     assert report["trainer"].keys() == TRAINER | {f"test_{key}" for key in MEMORY}
     assert report["model"] == "fake"

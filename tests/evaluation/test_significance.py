@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, f1_score
 
-from emoscope.evaluation import holm, mcnemar, paired_bootstrap
+from emoscope.evaluation import holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.significance import sign_test
 
 
@@ -86,6 +86,36 @@ def test_a_clear_difference_is_found_and_the_draws_depend_on_the_seed_alone() ->
         assert 0 < difference.p < 0.01
     reverse = paired_bootstrap(truth, b, a, 4, seed=3)
     assert all(reverse[name].difference == -first[name].difference for name in first)
+
+
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "rows", "needed"),
+    [(45, 5, 100, 23), (5, 45, 100, 23), (30, 15, 100, 155), (65, 49, 2000, 6989), (7, 7, 100, None), (0, 0, 9, None)],
+)
+def test_sample_size_by_hand_and_by_published_examples(only_a: int, only_b: int, rows: int, needed: int) -> None:
+    assert sample_size(only_a, only_b, rows).rows == needed
+
+
+def test_so_many_rows_find_the_difference_four_times_in_five() -> None:
+    rng = np.random.default_rng(0)
+    for only_a, only_b in ((70, 30), (120, 80), (60, 45)):
+        needed = sample_size(only_a, only_b, 1000).rows
+        assert needed is not None
+        shares = [only_a / 1000, only_b / 1000, 1 - (only_a + only_b) / 1000]
+        found = [sign_test(*draw[:2].tolist()) < 0.05 for draw in rng.multinomial(needed, shares, 4000)]
+        assert 0.76 < np.mean(found) < 0.83
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 5000))
+def test_the_detectable_difference_needs_the_rows_at_hand(only_a: int, only_b: int, more: int) -> None:
+    rows = only_a + only_b + more
+    size = sample_size(only_a, only_b, rows)
+    if size.detectable is not None:
+        assert 0 < size.detectable <= (only_a + only_b) / rows + 1e-9
+        seen = abs(only_a - only_b) / rows
+        if size.rows is not None and abs(seen - size.detectable) > 1e-6:
+            assert (size.rows <= rows) == (seen >= size.detectable)
 
 
 def test_holm_steps_down() -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
-from emoscope.scoring import Job, Scoring, Summary, score_table
+from emoscope.scoring import Job, Report, Scoring, Summary, score_table
 
 FORMATS = ("csv", "jsonl", "parquet")
 PIECES = (
@@ -72,8 +72,18 @@ def table(form: str) -> bytes:
     return text.getvalue().encode()
 
 
-def check(form: str, content: bytes, folder: Path, target: str, classifier: object) -> Summary | None:
+def check(
+    form: str, content: bytes, folder: Path, target: str, classifier: object, time_column: str | None = None
+) -> Summary | None:
     """Score a broken table: either it is refused in one line and nothing is left, or every row is accounted for.
+
+    Args:
+        form: of FORMATS.
+        content: of the file to be read.
+        folder: where it goes.
+        target: format of what is written.
+        classifier: any.
+        time_column: for the report, which is made in any case.
 
     Returns:
         What was done; None if the table was refused.
@@ -83,7 +93,9 @@ def check(form: str, content: bytes, folder: Path, target: str, classifier: obje
     told = folder / f"out.{target}.rejected.jsonl"
     told.unlink(missing_ok=True)
     try:
-        summary = score_table(Job(source, output, Scoring("text", part_rows=10), overwrite=True), classifier)
+        report = Report(folder / "report.html", time_column)
+        job = Job(source, output, Scoring("text", part_rows=10), overwrite=True, report=report)
+        summary = score_table(job, classifier)
     except DataError as error:
         assert "\n" not in str(error), error
         assert not (folder / f"out.{target}.parts").exists()
@@ -92,6 +104,7 @@ def check(form: str, content: bytes, folder: Path, target: str, classifier: obje
     assert summary.rejected == sum(entry["rows"] for entry in rejected)
     assert summary.rows == rows_of(output)
     assert summary.rows + summary.rejected == rows_in(form, content), (summary, rejected)
+    assert f"{summary.rows_in:,} rows read, {summary.rows:,} written" in report.output.read_text("utf-8")
     output.unlink()
     return summary
 

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 pytest.importorskip("httpx", reason="needs httpx")
 
-from serving_fakes import Client, HashClassifier
+from serving_fakes import CalibratedClassifier, Client, HashClassifier, RunningServer
 
 from emoscope.serving import Settings, create_app
 
@@ -19,10 +19,10 @@ def classifier():
 
 @pytest.fixture
 def serve(classifier):
-    """A client for an application with these settings."""
+    """A client for an application of a classifier, with settings and perhaps keys."""
 
-    def make(model=classifier, **settings):
-        app = create_app(model, Settings(**settings), model="tiny")
+    def make(model=None, *, keys=None, **settings):
+        app = create_app(model or classifier, Settings(**settings), model="tiny", keys=keys)
         app.service.warm_up()
         return Client(app)
 
@@ -32,3 +32,23 @@ def serve(classifier):
 @pytest.fixture
 def client(serve):
     return serve()
+
+
+@pytest.fixture
+def calibrated(serve):
+    return serve(CalibratedClassifier())
+
+
+@pytest.fixture
+def run_server():
+    """Starts a server of an application in a thread; what it returns has `port` and `end`."""
+    started = []
+
+    def start(app, **options):
+        running = RunningServer(app, **options)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.end()

@@ -7,9 +7,11 @@ import random
 import re
 import socket
 import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 POSTS = (
     "/v1/predict",
@@ -345,6 +347,14 @@ def _mutate(data: bytearray, chance: random.Random) -> None:
 def all_once() -> list[Hostile]:
     """Every kind of broken request once."""
     return [*heads(), *(hostile for path in POSTS for hostile in bodies(path)), *tables()]
+
+
+def schemathesis(schema: str, *, examples: int, seed: int = 0) -> list[str]:
+    """The command that tries an OpenAPI document with all checks; tables aside, of which no schema knows columns."""
+    config = str(Path(__file__).with_name("schemathesis.toml"))
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config, "run", schema, "--no-color"]
+    flags = ["--checks", "all", "--max-examples", str(examples), "--seed", str(seed), "--exclude-path", "/v1/score"]
+    return [*command, *flags]
 
 
 # -- keys

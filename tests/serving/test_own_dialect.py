@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from serving_fakes import probabilities
 
-from emoscope import EMOTIONS
+from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.explanation import explain
-from emoscope.sentences import sentences
+from emoscope.timeline import timeline
 
 
 def test_predict_answers_in_columns(client):
@@ -36,10 +37,32 @@ def test_an_explanation_is_that_of_the_library(client, classifier):
             assert np.allclose([word["weight"] for word in got["words"]], [word.weight for word in expected.words])
 
 
-def test_sentences_have_their_places_and_the_text_its_scores(client):
-    text = "I was sad. Now i am happy!\nReally."
+@pytest.mark.parametrize("text", ["I was sad. Now i am happy!\nReally.", "One.", "", " \n"])
+def test_a_text_by_sentences_is_the_timeline_of_the_library(client, classifier, text):
     body = client.post("/v1/sentences", {"text": text}).json()
-    assert [(s["text"], s["start"], s["end"]) for s in body["sentences"]] == sentences(text)
-    for sentence in body["sentences"]:
-        assert np.array_equal(np.float32(sentence["scores"]), probabilities(sentence["text"]))
-    assert np.array_equal(np.float32(body["scores"]), probabilities(text))
+    expected = timeline(classifier, [text])[0].to_json()
+    assert list(body) == list(expected)
+    assert [list(each) for each in body["sentences"]] == [list(each) for each in expected["sentences"]]
+    assert np.allclose(body["scores"], expected["scores"], atol=1e-6)
+    assert (body["label"], body["sentences"]) == (expected["label"], expected["sentences"])
+
+
+def test_a_calibrated_model_gives_sets_and_says_what_is_clear(calibrated):
+    texts = ["one", "two", "three", "four"]
+    body = calibrated.post("/v1/predict", {"texts": texts}).json()
+    rows = [probabilities(text) for text in texts]
+    assert body["sets"] == [[label for label, p in zip(EMOTIONS, row, strict=True) if p >= 0.2] for row in rows]
+    assert body["clear"] == [bool(row.max() > 0.4) for row in rows]
+    again = calibrated.post("/v1/predict", {"texts": texts}).json()
+    assert again == body
+
+
+def test_the_bundled_model_says_what_the_library_says(serve):
+    model = EmotionClassifier.from_pretrained()
+    texts = ["i feel so happy today", "It is raining.", "why would you do that to me", "word " * 1000, ""]
+    body = serve(model).post("/v1/predict", {"texts": texts}).json()
+    for i, prediction in enumerate(model.predict(texts)):
+        assert body["label"][i] == prediction.label
+        assert np.allclose(body["scores"][i], list(prediction.scores.values()), atol=1e-6)
+        assert body["clear"][i] == prediction.clear
+        assert tuple(body["sets"][i]) == prediction.labels_at(0.9)

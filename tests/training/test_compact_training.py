@@ -112,6 +112,14 @@ def test_principal_vectors_keep_the_distances(encoder):
     np.testing.assert_allclose(after / before, (after / before)[0, 0], rtol=1e-4)
 
 
+def test_a_warm_up_of_one_step(encoder, splits, tmp_path):
+    """As 65 to 128 rows have with the default recipe: ten steps, a tenth of them warm-up."""
+    keys = SMALL | {"epochs": 5, "batch_size": 120, "calibration_share": 0.05, "warmup": 0.1}
+    steps = []
+    train(CompactConfig(vectors=str(encoder), **keys), splits, tmp_path / "run", progress=steps.append)
+    assert 10 in {progress.total for progress in steps}
+
+
 def test_too_many_dimensions_is_an_error(encoder, splits, tmp_path):
     with pytest.raises(ModelError, match="dimension is 17, but .* 16"):
         train(CompactConfig(vectors=str(encoder), dimension=17), splits, tmp_path / "out")

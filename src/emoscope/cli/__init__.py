@@ -13,7 +13,7 @@ from emoscope import __version__
 from emoscope.errors import EmoscopeError
 
 COMMANDS = (
-    *("predict", "explain", "timeline", "evaluate", "compare", "audit"),
+    *("predict", "explain", "timeline", "evaluate", "compare", "bias", "audit"),
     *("train", "distill", "export", "calibrate", "score", "serve", "push"),
 )
 
@@ -21,6 +21,7 @@ EPILOG = """examples:
   emoscope predict "i feel so happy today"
   emoscope predict --json < texts.txt > scores.jsonl
   emoscope explain "i feel so happy today"
+  emoscope timeline < letter.txt
   emoscope evaluate --data DIR
   emoscope compare bundled owner/name --data DIR
   emoscope score reviews.csv scored.parquet --text-column review

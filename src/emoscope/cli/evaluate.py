@@ -4,12 +4,17 @@ The data is a folder of splits (train, validation, test), one file (.txt with te
 .jsonl, .parquet) or a Hub id. Where it has a train split, the report says as well how far its ambiguous
 keywords, words that stand for two labels about alike, limit any classifier.
 
+With --slices the report is broken down by length, negation, first person, ambiguous keyword, and the columns that
+--slice-column names: which of these parts of the rows differ from the rest beyond chance.
+
 With --multi-label a row has any number of labels ("joy,love", "1,2", a list in JSON or Parquet), and a model gives
 every label that reaches its threshold. Numbers as columns mean a .csv or .tsv without a header.
 
 examples:
   emoscope evaluate --data DIR
   emoscope evaluate --data DIR --split test --report report.json --plots plots
+  emoscope evaluate --data DIR --slices --plots plots
+  emoscope evaluate --data rows.csv --slice-column country --slice-column year
   emoscope evaluate --data rows.csv --text-column comment --label-column emotion --json
   emoscope evaluate --data goemotions --labels goemotions/labels.txt --multi-label \
       --text-column 0 --label-column 1 --model DIR
@@ -27,7 +32,8 @@ from emoscope.cli.data_options import add_data_arguments, add_split_argument, ch
 from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
-    from emoscope.evaluation import Report
+    from emoscope.data import Examples
+    from emoscope.evaluation import Keywords, Report
 
 WIDTH = 80
 METRICS = {
@@ -56,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    parser.add_argument("--slices", action="store_true", help="break the report down")
+    parser.add_argument(
+        "--slice-column",
+        action="append",
+        default=[],
+        metavar="C",
+        help="and by this column; may be given several times",
+    )
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
@@ -86,13 +100,24 @@ def _evaluate(args: argparse.Namespace) -> Report:
     classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
     check_multi_label(classifier, args.multi_label)
     splits = read_splits(args, labels_for(args, classifier))
+    examples = choose_split(splits, args)
+    keywords = fit_keywords(splits["train"]) if "train" in splits and not args.multi_label else None
     return evaluate(
         classifier,
-        choose_split(splits, args),
+        examples,
         model_name=args.model,
-        keywords=fit_keywords(splits["train"]) if "train" in splits and not args.multi_label else None,
+        keywords=keywords,
         thresholds=classifier.thresholds,
+        slices=_slices(args, examples, keywords) if args.slices or args.slice_column else None,
     )
+
+
+def _slices(args: argparse.Namespace, examples: Examples, keywords: Keywords | None) -> dict[str, list[str]]:
+    from emoscope.data import load_column
+    from emoscope.evaluation import slice_texts, slice_values
+
+    columns = {column: slice_values(load_column(args.data, examples.split, column)) for column in args.slice_column}
+    return slice_texts(examples.texts, keywords) | columns
 
 
 def _tables(report: Report) -> Iterator[str]:
@@ -100,7 +125,8 @@ def _tables(report: Report) -> Iterator[str]:
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows"
     multi_label = report["thresholds"] is not None
-    for lines in (_headline, _labels, _cost) if multi_label else (_headline, _labels, _confusion, _keywords, _cost):
+    singular = () if multi_label else (_confusion, _keywords)
+    for lines in (_headline, _labels, *singular, *([_slice_table] if report["slices"] else []), _cost):
         yield ""
         yield from lines(report)
 
@@ -150,6 +176,24 @@ def _keywords(report: Report) -> Iterator[str]:
         yield f"{title:<20}{share['rows']:>8,}    {accuracy}"
     words, ceiling = ambiguity["keywords"], ambiguity["ceiling"]
     yield f"{words} such words leave an accuracy of about {ceiling:.3f} to any classifier"
+
+
+def _slice_table(report: Report) -> Iterator[str]:
+    yield f"{'slice':<22}{'rows':>7}{'accuracy':>10}   95 % interval     to the rest"
+    by = ""
+    for row in report["slices"]:
+        if row["by"] != by:
+            by = row["by"]
+            yield _cut(by, WIDTH)
+        between = f"{row['low']:.4f} to {row['high']:.4f}"
+        against = "few rows" if row["p"] is None else f"{row['difference']:+.4f}  p {_p(row['p_holm'])}"
+        yield f"  {_cut(row['slice'], 19):<20}{row['rows']:>7,}{row['accuracy']:>10.4f}   {between}  {against}"
+    yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm)"
+
+
+def _p(value: float) -> str:
+    shown = f"{value:.4f}" if value >= 0.0001 else "<0.0001"
+    return shown + (" *" if value < 0.05 else "")
 
 
 def _cost(report: Report) -> Iterator[str]:

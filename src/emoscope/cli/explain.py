@@ -84,6 +84,11 @@ def _shaded(explanation: Explanation) -> str:
         f"  {explanation.label} {explanation.score:.1%}",
         *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
         *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
+        *(
+            []
+            if explanation.completeness_error is None
+            else [f"  the sum is off by {explanation.completeness_error:+.4f}"]
+        ),
     ]
     return "\n".join(lines) + "\n\n"
 

@@ -5,6 +5,7 @@ Works on the base install; the plots need the extra `plot`.
 
 from __future__ import annotations
 
+from emoscope.evaluation.bias import BiasReport, bias_text, check_bias
 from emoscope.evaluation.calibrated_folder import write_calibrated
 from emoscope.evaluation.calibration import Calibration, calibrate
 from emoscope.evaluation.calibration_plots import plot_calibration
@@ -27,12 +28,22 @@ from emoscope.evaluation.metrics import (
 from emoscope.evaluation.plots import plot_report
 from emoscope.evaluation.published import PUBLISHED, PublishedResult
 from emoscope.evaluation.report import Report, evaluate
-from emoscope.evaluation.significance import Difference, McNemar, holm, mcnemar, paired_bootstrap
+from emoscope.evaluation.significance import (
+    Difference,
+    McNemar,
+    SampleSize,
+    holm,
+    mcnemar,
+    paired_bootstrap,
+    sample_size,
+)
+from emoscope.evaluation.slices import measure_slices, slice_texts, slice_values
 from emoscope.evaluation.timing import Measurement, measure
 
 __all__ = [
     "PUBLISHED",
     "AmbiguousKeyword",
+    "BiasReport",
     "Calibration",
     "Comparison",
     "Difference",
@@ -45,9 +56,12 @@ __all__ = [
     "PublishedResult",
     "ReliabilityBin",
     "Report",
+    "SampleSize",
     "averages",
+    "bias_text",
     "bootstrap_intervals",
     "calibrate",
+    "check_bias",
     "compare",
     "comparison_markdown",
     "comparison_text",
@@ -61,11 +75,15 @@ __all__ = [
     "mcnemar",
     "measure",
     "measure_footprint",
+    "measure_slices",
     "paired_bootstrap",
     "per_label",
     "plot_calibration",
     "plot_comparison",
     "plot_report",
     "reliability",
+    "sample_size",
+    "slice_texts",
+    "slice_values",
     "write_calibrated",
 ]

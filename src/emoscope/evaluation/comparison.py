@@ -18,7 +18,7 @@ from emoscope.evaluation.intervals import LEVEL, RESAMPLES, bootstrap_intervals
 from emoscope.evaluation.metrics import averages, confusion_matrix, expected_calibration_error, row_losses
 from emoscope.evaluation.published import published
 from emoscope.evaluation.report import describe_dataset
-from emoscope.evaluation.significance import holm, mcnemar, paired_bootstrap
+from emoscope.evaluation.significance import ALPHA, POWER, holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.timing import WARM_UP_TEXTS
 
 if TYPE_CHECKING:
@@ -32,14 +32,13 @@ Comparison = dict[str, Any]
 - `models`, a list of {model, accuracy, f1_macro, f1_weighted, loss (nats), ece, intervals {metric: {low,
   high}}, samples_per_second {median, low, high, rounds}, parameters, size_bytes, peak_rss_bytes}; the
   last three are null where unknown
-- `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, accuracy and f1_macro {difference (a
-  less b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below 0.05, else which is
-  better
-- `settings` {level, alpha, correction, resamples, seed, rounds, speed_texts}
+- `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, sample_size {rows, detectable}, accuracy and
+  f1_macro {difference (a less b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
+  0.05, else which is better; `sample_size` as `SampleSize` has it
+- `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
 - `published`, the model card's own table: nothing measured here
 """
 
-ALPHA = 0.05
 SPEED_TEXTS = 512
 ROUNDS = 3
 METRICS = ("accuracy", "f1_macro", "f1_weighted")
@@ -157,7 +156,7 @@ def _load(name: str) -> EmotionClassifier:
 
 
 def _settings() -> dict[str, Any]:
-    return {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "correction": "Holm"}
+    return {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "power": POWER, "correction": "Holm"}
 
 
 def _score(name: str, classifier: Classifier, examples: Examples) -> NDArray[Any]:
@@ -206,8 +205,10 @@ def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed:
 def _tests(a: NDArray[np.int64], b: NDArray[np.int64], examples: Examples, seed: int) -> dict[str, Any]:
     truth = examples.label_ids
     differences = paired_bootstrap(truth, a, b, len(examples.labels), seed=seed)
+    test = mcnemar(a == truth, b == truth)
     return {
-        "mcnemar": asdict(mcnemar(a == truth, b == truth)),
+        "mcnemar": asdict(test),
+        "sample_size": asdict(sample_size(test.only_a, test.only_b, len(truth))),
         **{metric: asdict(difference) for metric, difference in differences.items()},
     }
 

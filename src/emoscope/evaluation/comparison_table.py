@@ -79,7 +79,7 @@ def _between(row: Mapping[str, Any], metric: str) -> str:
 
 def _pairs(comparison: Comparison, names: Mapping[str, str]) -> Table:
     pairs = comparison["pairs"]
-    level, alpha = (comparison["settings"][key] for key in ("level", "alpha"))
+    level, alpha, power = (comparison["settings"][key] for key in ("level", "alpha", "power"))
     rows = [
         (
             f"{names[pair['a']]} vs {names[pair['b']]}",
@@ -88,18 +88,44 @@ def _pairs(comparison: Comparison, names: Mapping[str, str]) -> Table:
             _p(pair["mcnemar"]["p_holm"]),
             _difference(pair["accuracy"]),
             _difference(pair["f1_macro"]),
+            _rows_needed(pair["sample_size"]["rows"]),
             _verdict(pair, names),
         )
         for pair in pairs
     ]
     return Table(
         "Paired tests",
-        ("pair", "alone right", "McNemar p", "Holm p", "accuracy difference", "F1 macro difference", "verdict"),
+        (
+            "pair",
+            "alone right",
+            "McNemar p",
+            "Holm p",
+            "accuracy difference",
+            "F1 macro difference",
+            "needs",
+            "verdict",
+        ),
         rows,
         "Alone right: rows that only the first, only the second has right. Difference: the first less the second, in "
         f"brackets the {level:.0%} interval of the paired bootstrap. McNemar: exact, two-sided; Holm corrects it for "
-        f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}.",
+        f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}. Needs: rows in "
+        f"which McNemar's test alone would find such a difference in accuracy {power:.0%} of the time. "
+        f"{_detectable(comparison)}",
     )
+
+
+def _rows_needed(rows: int | None) -> str:
+    return "-" if rows is None else f"{rows:,}"
+
+
+def _detectable(comparison: Comparison) -> str:
+    """From which difference on the rows at hand would do, as a range over the pairs."""
+    least = [pair["sample_size"]["detectable"] for pair in comparison["pairs"]]
+    known = sorted(value for value in least if value is not None)
+    if not known:
+        return f"These {comparison['dataset']['rows']:,} rows show no difference that often."
+    points = " to ".join(dict.fromkeys(f"{100 * value:.1f}" for value in (known[0], known[-1])))
+    return f"These {comparison['dataset']['rows']:,} rows show one of {points} points that often."
 
 
 def _p(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Plots of a report: confusion matrix, reliability diagram and bars a label. Needs the extra `plot`.
+"""Plots of a report: confusion matrix, reliability diagram, bars a label, slices. Needs the extra `plot`.
 
 Drawn through matplotlib's objects, not through pyplot: no window, no global state. Colours are from
 Okabe and Ito's palette, which the colour-blind can tell apart.
@@ -33,7 +33,8 @@ def plot_report(report: Report, folder: str | Path) -> list[Path]:
         folder: made where it is missing; files of the same names are replaced.
 
     Returns:
-        The files: confusion_matrix.png (not of multi-label rows), reliability.png, per_label.png.
+        The files: confusion_matrix.png (not of multi-label rows), reliability.png, per_label.png, and slices.png if
+        the report is broken down.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -43,6 +44,8 @@ def plot_report(report: Report, folder: str | Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     figures = {"confusion_matrix.png": _confusion_matrix(report)} if report["confusion"] else {}
     figures |= {"reliability.png": _reliability(report), "per_label.png": _per_label(report)}
+    if report.get("slices"):
+        figures["slices.png"] = _slices(report)
     for name, figure in figures.items():
         figure.savefig(folder / name, dpi=DPI)
     return [folder / name for name in figures]
@@ -129,6 +132,33 @@ def _bars(axes: Axes, rows: list[tuple[str, dict[str, Any]]]) -> None:
     axes.tick_params(axis="x", length=0)
     axes.grid(axis="y", color="#E4E4E4")
     axes.set_axisbelow(True)
+
+
+def _slices(report: Report) -> Figure:
+    """Accuracy and interval of each slice; filled where it was tested, orange where it differs from the rest."""
+    rows = report["slices"]
+    firsts = [i for i, row in enumerate(rows) if i == 0 or row["by"] != rows[i - 1]["by"]]
+    places = [-(i + sum(i >= first for first in firsts)) for i in range(len(rows))]
+    figure = _figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
+    axes = figure.subplots()
+    axes.axvline(report["accuracy"], color=GREY, linestyle="--", linewidth=1, label="all rows")
+    for row, place in zip(rows, places, strict=True):
+        differs = row["p_holm"] is not None and row["p_holm"] < 0.05
+        colour = GREY if row["p"] is None else ORANGE if differs else BLUE
+        axes.plot((row["low"], row["high"]), (place, place), color=colour, linewidth=2)
+        axes.plot(row["accuracy"], place, "o", color=colour, markerfacecolor="white" if row["p"] is None else colour)
+    for i in firsts:
+        axes.text(0, places[i] + 1, f"{rows[i]['by']} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
+    for colour, name, fill in ((BLUE, "like the rest", BLUE), (ORANGE, "differs", ORANGE), (GREY, "few rows", "white")):
+        axes.plot([], [], "o-", color=colour, markerfacecolor=fill, label=name)
+    axes.set_yticks(places, [f"{row['slice']} ({row['rows']:,})" for row in rows])
+    axes.set(xlabel="accuracy, with Wilson's 95 % interval", ylim=(places[-1] - 0.7, 0.8))
+    axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=GREY)
+    axes.grid(axis="x", color="#E4E4E4")
+    _open(axes)
+    figure.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    _title(axes, report, f"accuracy {report['accuracy']:.2%}")
+    return figure
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -21,6 +21,7 @@ from emoscope.evaluation.metrics import (
     reliability,
     row_losses,
 )
+from emoscope.evaluation.slices import Slices, measure_slices
 from emoscope.evaluation.timing import Measurement, measure
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ Report = dict[str, Any]
 - `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
   number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,
   accuracy} of the rows that an ambiguous keyword decides, that contain one, that contain none
+- `slices`, null or a list, as `measure_slices` gives it
 - `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
 - `trainer`, the same under the Hugging Face Trainer's names; its `test_f1` is the weighted one
 
@@ -57,6 +59,7 @@ def evaluate(
     model_name: str,
     keywords: Keywords | None = None,
     thresholds: Sequence[float] | None = None,
+    slices: Slices | None = None,
 ) -> Report:
     """Score labelled rows once and report quality, calibration, speed and memory of that pass.
 
@@ -68,6 +71,7 @@ def evaluate(
             `ambiguity` is null, as it is for multi-label rows.
         thresholds: of multi-label rows, the least probability with which a row is given a label, one for each of
             the classifier's labels, in its order; with None, 0.5 each.
+        slices: for each way to break the report down, the slice of every row; see `slice_texts`.
 
     Returns:
         The report; `json.dumps` writes it as it is, and it holds no NaN.
@@ -91,11 +95,24 @@ def evaluate(
         "dataset": describe_dataset(examples),
         **quality,
         "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords and not examples.multi_label else None,
+        "slices": measure_slices(slices, *_rows(probabilities, examples, thresholds, columns)) if slices else None,
         "runtime_seconds": measurement.runtime_seconds,
         "samples_per_second": measurement.samples_per_second,
         "memory": measurement.memory,
         "trainer": _trainer(quality, measurement),
     }
+
+
+def _rows(
+    probabilities: NDArray[Any], examples: Examples, thresholds: Sequence[float] | None, columns: list[int]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Whether each row is right, and its loss."""
+    truth = examples.label_ids
+    if examples.multi_label:
+        correct = ((probabilities >= _thresholds(thresholds, columns)) == truth).all(1)
+    else:
+        correct = probabilities.argmax(1) == truth
+    return correct, row_losses(probabilities, truth)
 
 
 def check_multi_label(classifier: Classifier, multi_label: bool) -> None:

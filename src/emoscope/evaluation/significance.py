@@ -1,4 +1,4 @@
-"""Paired tests of two classifiers on the same rows, and the correction for many pairs.
+"""Paired tests of two classifiers on the same rows, the rows that they need, and the correction for many tests.
 
 McNemar's test looks at the rows that one classifier has right and the other wrong (McNemar, "Note on the
 sampling error of the difference between correlated proportions or percentages", Psychometrika 12, 1947);
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, sqrt
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,25 @@ class McNemar:
     only_a: int
     only_b: int
     p: float
+
+
+ALPHA = 0.05
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class SampleSize:
+    """Rows that McNemar's test needs.
+
+    Attributes:
+        rows: to find a difference in accuracy like the one seen at the level 0.05, in 80 % of all samples of so many
+            rows; None where both classifiers are equally often alone right.
+        detectable: the smallest difference in accuracy that the rows at hand would show as often, with as
+            many rows that one alone has right; None where no difference is large enough.
+    """
+
+    rows: int | None
+    detectable: float | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +83,36 @@ def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNem
     only_a = int((correct_a & ~correct_b).sum())
     only_b = int((correct_b & ~correct_a).sum())
     return McNemar(only_a, only_b, sign_test(only_a, only_b))
+
+
+def sample_size(only_a: int, only_b: int, rows: int) -> SampleSize:
+    """Rows needed to tell two classifiers apart, from what they did on some.
+
+    Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43, 1987:
+    n = (z(1 - alpha/2) sqrt(psi) + z(power) sqrt(psi - delta^2))^2 / delta^2, with psi the share of the rows that one
+    classifier alone has right, and delta the difference in accuracy. It takes both as they were seen, so it is as
+    unsure as they are; the exact test needs slightly more.
+
+    Args:
+        only_a: rows that the first has right and the second wrong.
+        only_b: rows that the second has right and the first wrong.
+        rows: all rows, one at least.
+    """
+    psi, delta = (only_a + only_b) / rows, abs(only_a - only_b) / rows
+    low, high = 0.0, psi
+    if not only_a + only_b or _rows_needed(psi, high) > rows:
+        detectable = None
+    else:
+        while high - low > 1e-9:
+            middle = (low + high) / 2
+            low, high = (low, middle) if _rows_needed(psi, middle) <= rows else (middle, high)
+        detectable = high
+    return SampleSize(ceil(_rows_needed(psi, delta)) if delta else None, detectable)
+
+
+def _rows_needed(psi: float, delta: float) -> float:
+    level, power = NormalDist().inv_cdf(1 - ALPHA / 2), NormalDist().inv_cdf(POWER)
+    return ((level * sqrt(psi) + power * sqrt(psi - delta**2)) / delta) ** 2
 
 
 def sign_test(wins: int, losses: int) -> float:

@@ -57,7 +57,7 @@ class Unit:
     def starts(self, numbers: NDArray[np.int64]) -> list[str]:
         """When periods begin: "2024", "2024-05", "2024-05-06" or "2024-05-06 07:08"."""
         times = (numbers * self.size - self.offset).astype(f"M8[{self.step}]")
-        starts = np.datetime_as_string(times, unit="m" if self.step == "h" else self.step)
+        starts = np.datetime_as_string(times.astype("M8[m]") if self.step == "h" else times)
         return [start.replace("T", " ") for start in starts.tolist()]
 
 

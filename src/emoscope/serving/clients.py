@@ -30,18 +30,26 @@ Scores = Sequence[Sequence[float]]
 async def hugging_face(service: Service, request: Request) -> Response:
     """`POST /` and `POST /models/{id}`: text classification of the Hugging Face inference API."""
     body = json_object(await request.json(service.settings.max_body_bytes), HF)
-    parameters = json_object(body.get("parameters") or {}, HF)
+    given = body.get("parameters")
+    parameters = {} if given is None else json_object(given, '{"top_k": 2}', "parameters")
     inputs = body.get("inputs")
     truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
     texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
-    top_k = parameters.get("top_k")
-    if top_k is not None and (type(top_k) is not int or top_k < 1):
-        got = top_k if type(top_k) is int else kind(top_k)
-        raise RequestError("invalid_request", f"top_k must be a number from 1, or null for all labels, got {got}")
+    top_k = _top_k(parameters.get("top_k"))
     function = parameters.get("function_to_apply")
     function = None if function is None else choice(function, "function_to_apply", FUNCTIONS)
     scores = await _scores(service, request, texts, function)
     return json_response([_ranked(service, row)[:top_k] for row in scores])
+
+
+def _top_k(value: Any) -> int | None:
+    if value is None:
+        return None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or value < 1 or (isinstance(value, float) and not value.is_integer()):
+        got = f"{value!r:.40}" if is_number else kind(value)
+        raise RequestError("invalid_request", f"top_k must be a whole number from 1, or null for all, got {got}")
+    return int(value)
 
 
 async def tei(service: Service, request: Request) -> Response:
@@ -100,8 +108,8 @@ async def vllm(service: Service, request: Request) -> Response:
     given = body.get("input")
     truncate = body.get("truncate_prompt_tokens") is not None
     texts = _texts([given] if isinstance(given, str) else given, "input", service, truncate)
-    activation = next((body[name] for name in ("use_activation", "activation", "softmax") if name in body), None)
-    scores = await _scores(service, request, texts, "none" if activation is False else None)
+    activations = [flag(body, name, True) for name in ("use_activation", "activation", "softmax")]
+    scores = await _scores(service, request, texts, None if all(activations) else "none")
     usage = _usage(service, texts)
     return json_response(
         {

@@ -20,7 +20,7 @@ _TEI_TYPES = {
 _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "internal_error", 503: "unavailable_error"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """How a kind of client is told of an error.
 

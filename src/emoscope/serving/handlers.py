@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+
+import numpy as np
 
 from emoscope import __version__
 from emoscope.sentences import sentences
-from emoscope.serving.cache import Row
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
 from emoscope.serving.metrics import CONTENT_TYPE
 from emoscope.serving.pages import OPENAPI
 from emoscope.serving.service import Service
-from emoscope.serving.texts import choice, json_object, one_text, text_list
+from emoscope.serving.texts import choice, json_object, known_fields, one_text, text_list
+from emoscope.timeline import combine
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
 SENTENCES = '{"text": "i was sad. now i am happy."}'
@@ -22,6 +25,7 @@ METHODS = ("loo", "shapley")
 async def predict(service: Service, request: Request) -> Response:
     """`POST /v1/predict`: label and scores of texts, in columns."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts")
     texts = text_list(body.get("texts"), "texts", service.settings)
     rows = await service.rows(request, texts)
     labels = service.labels
@@ -42,6 +46,7 @@ async def predict(service: Service, request: Request) -> Response:
 async def explain(service: Service, request: Request) -> Response:
     """`POST /v1/explain`: how much each word moved the label of its text."""
     body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    known_fields(body, "texts", "method")
     texts = text_list(body.get("texts"), "texts", service.settings)
     most = service.settings.max_explained
     if len(texts) > most:
@@ -52,8 +57,9 @@ async def explain(service: Service, request: Request) -> Response:
 
 
 async def by_sentence(service: Service, request: Request) -> Response:
-    """`POST /v1/sentences`: the scores of a long text, and of each of its sentences."""
+    """`POST /v1/sentences`: the scores of each sentence of a text, and what they say together: its timeline."""
     body = json_object(await request.json(service.settings.max_body_bytes), SENTENCES)
+    known_fields(body, "text")
     text = one_text(body.get("text"), "text", service.settings)
     found = sentences(text)
     if len(found) > service.settings.max_texts:
@@ -61,21 +67,24 @@ async def by_sentence(service: Service, request: Request) -> Response:
             "too_many_texts",
             f"text has {len(found):,} sentences, at most {service.settings.max_texts:,} are allowed; send it in pieces",
         )
-    whole, *rows = await service.rows(request, [text, *(sentence.text for sentence in found)])
+    rows = await service.rows(request, [sentence.text for sentence in found] or [text])
+    scores = np.array([row[0] for row in rows], np.float32)
+    multi_label = getattr(service.classifier, "multi_label", False)
+    whole = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
     return json_response(
         {
             "labels": service.labels,
-            "sentences": [
-                sentence._asdict() | _scored(service, row) for sentence, row in zip(found, rows, strict=True)
-            ],
             **_scored(service, whole),
+            "sentences": [
+                sentence._asdict() | _scored(service, row[0]) for sentence, row in zip(found, rows, strict=False)
+            ],
         }
     )
 
 
-def _scored(service: Service, row: Row) -> dict[str, object]:
-    scores, best, *_ = row
-    return {"label": service.labels[best], "score": scores[best], "scores": scores}
+def _scored(service: Service, scores: Sequence[float]) -> dict[str, object]:
+    score = max(scores)
+    return {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
 
 
 async def health(service: Service, request: Request) -> Response:

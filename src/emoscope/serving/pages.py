@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from mimetypes import guess_type
 from pathlib import Path
 
+from emoscope import __version__
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response
 
@@ -21,8 +23,8 @@ class Pages:
     def __init__(self, folder: Path = FOLDER) -> None:
         """Read the files."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-        self._files = {path.relative_to(folder).as_posix(): _response(path) for path in files}
-        self._files[OPENAPI] = _response(folder.parent / OPENAPI)
+        self._files = {path.relative_to(folder).as_posix(): _response(path, path.read_bytes()) for path in files}
+        self._files[OPENAPI] = _response(Path(OPENAPI), _document(list(self._files)))
 
     def __call__(self, request: Request, name: str) -> Response:
         """A file, or 304 where the client has it already.
@@ -40,8 +42,15 @@ class Pages:
         return response
 
 
-def _response(path: Path) -> Response:
-    body = path.read_bytes()
+def _document(files: list[str]) -> bytes:
+    """The OpenAPI document, with this version and these files."""
+    document = json.loads((Path(__file__).parent / OPENAPI).read_text("utf-8"))
+    document["info"]["version"] = __version__
+    document["paths"]["/page/{file}"]["get"]["parameters"][0]["schema"]["enum"] = files
+    return json.dumps(document).encode()
+
+
+def _response(path: Path, body: bytes) -> Response:
     kind = TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/") or kind == "application/json":
         kind += "; charset=utf-8"

@@ -6,7 +6,6 @@ is in the last of the added columns, and the other cells are empty.
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
@@ -18,9 +17,7 @@ from emoscope.line_records import csv_records, json_record, open_object
 from emoscope.serving.cache import Row
 
 LONGEST = 512 * 1024
-"""Bytes of a line, and characters of a record of CSV over several lines."""
-_TOO_LONG = "\ud800"
-"""Stands in a line of which only the beginning is kept; no text in UTF-8 has it."""
+"""Bytes of a row."""
 
 EMOTION, SCORE, ERROR = "emotion", "emotion_score", "emotion_error"
 
@@ -163,7 +160,7 @@ class JsonlTable:
                 yield self._row(line)
 
     def _row(self, line: str) -> TableRow:
-        problem = _broken(line)
+        problem = _broken(line.rstrip("\r\n"))
         row = problem or json_record(line)
         if isinstance(row, str):
             return TableRow("{", None, f"line {self._number}: {row}")
@@ -205,18 +202,19 @@ def _cells(added: list[str], labels: Sequence[str], scores: Row | None, problem:
 
 
 def _csv(cells: Sequence[str]) -> str:
-    row = io.StringIO()
-    csv.writer(row, lineterminator="").writerow(cells)
-    return row.getvalue()
+    """Cells with commas between; one with a comma, a quote or a line break stands in quotes."""
+    return ",".join(
+        '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in ',"\r\n') else cell for cell in cells
+    )
 
 
 def _broken(raw: str) -> str | None:
-    """What is wrong with the characters of a row."""
+    """What is wrong with the characters of a row, or their number."""
+    if len(raw.encode("utf-8", "surrogateescape")) > LONGEST:
+        return f"the row is longer than {LONGEST:,} bytes"
     try:
         raw.encode()
     except UnicodeEncodeError as error:
-        if raw[error.start] == _TOO_LONG:
-            return f"the line is longer than {LONGEST:,} bytes"
         return f"the byte 0x{ord(raw[error.start]) - 0xDC00:02x} is broken UTF-8; allowed: text in UTF-8"
     return None
 
@@ -226,21 +224,20 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest = b""
-        self._is_too_long = False
         self._is_first = True
 
     def feed(self, chunk: bytes, *, final: bool) -> list[str]:
-        """The lines that are whole now, with their newlines; broken UTF-8 stands in them as lone surrogates."""
+        """The lines that are whole now, with their newlines; broken UTF-8 stands in them as lone surrogates.
+
+        Of a line that is longer than a row may be not all is kept, but enough to see that it is.
+        """
         whole, newline, tail = chunk.rpartition(b"\n")
         content = self._rest + whole + newline if newline else b""
         rest = tail if newline else self._rest + tail
-        marks = _TOO_LONG if newline and self._is_too_long else ""
-        self._is_too_long = len(rest) > LONGEST or (self._is_too_long and not newline)
-        self._rest = rest[: LONGEST + 1]
+        self._rest = rest[: LONGEST + 2]
         if final:
-            marks += _TOO_LONG if self._is_too_long and not newline else ""
             content, self._rest = content + self._rest, b""
         if self._is_first and content:
             self._is_first = False
             content = content.removeprefix(b"\xef\xbb\xbf")
-        return list(io.StringIO(marks + content.decode("utf-8", "surrogateescape"), newline="\n"))
+        return list(io.StringIO(content.decode("utf-8", "surrogateescape"), newline="\n"))

@@ -16,16 +16,24 @@ def kind(value: Any) -> str:
     return "null" if value is None else _KINDS[type(value)]
 
 
-def json_object(value: Any, example: str) -> dict[str, Any]:
+def json_object(value: Any, example: str, name: str = "the body") -> dict[str, Any]:
     """The value, if it is an object.
 
     Args:
-        value: of the body.
-        example: how a request looks.
+        value: of the body or of a field.
+        example: how it looks.
+        name: of the field.
     """
     if not isinstance(value, dict):
-        raise RequestError("invalid_request", f"the body must be an object, got {kind(value)}; write {example}")
+        raise RequestError("invalid_request", f"{name} must be an object, got {kind(value)}; write {example}")
     return value
+
+
+def known_fields(body: dict[str, Any], *allowed: str) -> None:
+    """Refuse a field that would be ignored."""
+    for name in body:
+        if name not in allowed:
+            raise RequestError("invalid_request", f"no field {name!r:.80}; allowed: {', '.join(allowed)}")
 
 
 def text_list(value: Any, name: str, settings: Settings) -> list[str]:
@@ -80,9 +88,9 @@ def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
     return value
 
 
-def flag(body: dict[str, Any], name: str) -> bool:
-    """The boolean of that name, false without one."""
+def flag(body: dict[str, Any], name: str, default: bool = False) -> bool:
+    """The boolean of that name, or what it is without one."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
         raise RequestError("invalid_request", f"{name} must be true or false, got {kind(value)}")
-    return bool(value)
+    return default if value is None else value

@@ -119,9 +119,8 @@ def _optimizer_and_schedule(
     kept = [weight for weight in student.parameters() if not any(weight is matrix for matrix in decayed)]
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=steps, pct_start=config.warmup
-    )
+    warmup = config.warmup if config.warmup * steps > 1 else 0.0  # torch divides by zero where it is one step
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps, pct_start=warmup)
     return optimizer, schedule
 
 

@@ -59,7 +59,7 @@ def room(workers: Workers, *, spare: int = 0) -> tuple[int, int]:
     sizes = [(int(machine.get("CPU", 0)), int(machine.get("GPU", 0))) for machine in machines]
     if workers.gpus:
         shares = [(cores - spare) // gpus for cores, gpus in sizes if gpus]
-        each = workers.cores or max(1, min([MAX_PROCESSES + 1, *shares]))
+        each = workers.cores or max(1, min(MAX_PROCESSES + 1, *shares or [1]))
         places = sum(gpus for _, gpus in sizes)
     else:
         each = workers.cores or max(1, min([CORES, *(cores - spare for cores, _ in sizes if cores)]))

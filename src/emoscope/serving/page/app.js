@@ -12,6 +12,7 @@ import { shaded } from "./words.js";
 const EMOTIONS = ["sadness", "joy", "love", "anger", "fear", "surprise"];
 const LONGEST_EXPLAINED = 2000;
 const FEWEST_SENTENCES = 3;
+const HANDFUL = 5; // From so many on, what the sentences say together is right more often than the text at once.
 const PAUSE = 250;
 const SENTENCE_END = /[.!?…]+["'”’»)\]]*\s+\S|\n+\s*\S/g;
 
@@ -23,23 +24,37 @@ let labels = EMOTIONS;
 
 const text = () => field.value.toWellFormed?.() ?? field.value;
 const isShort = (value) => value.length <= LONGEST_EXPLAINED;
-const isLong = (value) => (value.match(SENTENCE_END)?.length ?? 0) + 1 >= FEWEST_SENTENCES || !isShort(value);
+const length = (value) => (value.match(SENTENCE_END)?.length ?? 0) + 1;
+const isBySentences = (value) => length(value) >= HANDFUL || !isShort(value);
 
 const predict = newest(async (value) => {
-  const answer = await call("v1/predict", { texts: [value] });
+  const answer = (isBySentences(value) && (await together(value))) || (await call("v1/predict", { texts: [value] }));
   labels = answer.labels;
   tell(byId("trouble"), "");
   if (text().trim()) showAnswer(answer);
 }, { onFailure });
 
+/** What a long text's sentences say together; null where the server finds them too many. */
+async function together(value) {
+  try {
+    const answer = await call("v1/sentences", { text: value });
+    if (value === text()) showSentences(answer);
+    return { labels: answer.labels, scores: [answer.scores], of: answer.sentences.length };
+  } catch (failure) {
+    if (failure.status !== 413) throw failure;
+    besides("timeline")(failure, 0);
+    return null;
+  }
+}
+
 const explain = newest(async (value, signal) => {
-  if (value !== text() || !value.trim() || !isShort(value)) return;
+  if (value !== text() || !value.trim() || isBySentences(value)) return;
   const { explanations } = await call("v1/explain", { texts: [value], method: "loo" }, { signal });
   if (value === text()) showWords(explanations[0]);
 }, { pause: PAUSE, drops: true, onFailure: besides("shaded") });
 
 const split = newest(async (value, signal) => {
-  if (value !== text() || !isLong(value)) return;
+  if (value !== text() || length(value) < FEWEST_SENTENCES || isBySentences(value)) return;
   const answer = await call("v1/sentences", { text: value }, { signal });
   if (value === text()) showSentences(answer);
 }, { pause: PAUSE, drops: true, onFailure: besides("timeline") });
@@ -50,8 +65,8 @@ function onInput() {
   byId("sentences").classList.add("stale");
   offerTable(value);
   if (!value.trim()) return clear();
-  if (!isShort(value)) byId("words").hidden = true;
-  if (!isLong(value)) byId("sentences").hidden = true;
+  if (isBySentences(value)) byId("words").hidden = true;
+  if (length(value) < FEWEST_SENTENCES) byId("sentences").hidden = true;
   predict(value);
   explain(value);
   split(value);
@@ -67,13 +82,13 @@ function clear(words = "Nothing yet", why = "Type something, or take an example.
   announce("");
 }
 
-function showAnswer({ scores, sets, clear: clarity }) {
+function showAnswer({ scores, sets, clear: clarity, of }) {
   const result = verdict(labels, scores[0], sets?.[0] ?? null, clarity?.[0] ?? null);
   const dots = result.names.map((name) => colour(element("span", { class: "dot" }), name, labels));
   const score = result.sure ? element("span", { class: "score" }, percent(result.score)) : null;
   byId("verdict").replaceChildren(...dots, element("strong", {}, result.words), ...(score ? [score] : []));
   byId("verdict").classList.remove("empty");
-  byId("why").textContent = result.why;
+  byId("why").textContent = [result.why, of && `Of ${count(of, "sentence")} together.`].filter(Boolean).join(" ");
   bars.show(labels, scores[0], result.sure ? [result.label] : result.names);
   announce(result.sure ? `${result.words}, ${percent(result.score)}` : `${result.words}. ${result.why}`);
 }
@@ -85,10 +100,11 @@ function showWords(explanation) {
   byId("words").classList.remove("stale");
 }
 
-function showSentences({ sentences }) {
+function showSentences(answer) {
+  const { sentences } = answer;
   byId("sentences").hidden = sentences.length < FEWEST_SENTENCES;
   byId("sentences").classList.remove("stale");
-  if (sentences.length >= FEWEST_SENTENCES) timeline.show(labels, sentences);
+  if (sentences.length >= FEWEST_SENTENCES) timeline.show(answer.labels, sentences);
 }
 
 /** A sentence of the timeline at once, then with the words that decided it. */

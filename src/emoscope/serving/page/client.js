@@ -51,7 +51,7 @@ async function reach(path, { method, body, type, signal }) {
     if (error.name === "TimeoutError") {
       throw new Failure(`The server did not answer within ${PATIENCE / 1000} seconds.`, { wait: 5 });
     }
-    throw new Failure("The server cannot be reached.", { wait: 2 });
+    throw new Failure("The server cannot be reached.", { wait: 1 });
   }
 }
 

@@ -2,8 +2,10 @@
 
 import { Failure, send } from "./client.js";
 import { byId, element, tell } from "./dom.js";
-import { schema, example } from "./schema.js";
+import { count } from "./emotions.js";
+import { codes, example, resolve, schema } from "./schema.js";
 
+const WIDTH = 88;
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
 
@@ -42,9 +44,6 @@ const method = (name) => element("span", { class: `method ${name}` }, name.toUpp
 const paragraphs = (text) =>
   (text ?? "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", { class: "prose" }, ...codes(part.trim())));
 
-/** Text with what stands between backticks as code. */
-const codes = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
-
 function section(operation, api) {
   const { id, path, summary, description, parameters, requestBody, responses } = operation;
   const at = (value) => resolve(api, value);
@@ -62,11 +61,6 @@ function section(operation, api) {
     answers(responses, api),
     tryIt(operation, known, body, api),
   );
-}
-
-function resolve(api, value) {
-  if (!value?.$ref) return value;
-  return value.$ref.slice(2).split("/").reduce((node, part) => node?.[part.replaceAll("~1", "/").replaceAll("~0", "~")], api);
 }
 
 function parameterList(parameters, api) {
@@ -95,18 +89,28 @@ function media([type, content], api) {
 function sample(type, { schema: described, example: given, examples }, api) {
   const value = given ?? resolve(api, Object.values(examples ?? {})[0])?.value ?? (described && example(api, described));
   if (value === undefined) return "";
-  return typeof value === "string" && !JSON_TYPE.test(type) ? value : JSON.stringify(value, null, 2);
+  return typeof value === "string" && !JSON_TYPE.test(type) ? value : laidOut(value);
 }
 
+/** What comes back: the good answers, and behind a fold the others. */
 function answers(responses, api) {
-  const rows = Object.entries(responses ?? {}).map(([status, response]) => {
-    const { description, content } = resolve(api, response);
-    const title = [element("span", { class: "status" }, status), ...codes(description ?? "")];
-    if (!content) return element("li", {}, ...title);
-    const parts = Object.entries(content).flatMap((entry) => media(entry, api));
-    return element("li", {}, element("details", {}, element("summary", {}, ...title), ...parts));
-  });
-  return element("ul", { class: "answers" }, ...rows);
+  const all = Object.entries(responses ?? {});
+  const isError = ([status]) => /^[45]/.test(status);
+  const errors = all.filter(isError).map((entry) => answer(entry, api));
+  const list = element("ul", { class: "answers" }, ...all.filter((entry) => !isError(entry)).map((entry) => answer(entry, api)));
+  if (errors.length) {
+    const summary = element("summary", {}, count(errors.length, "error"));
+    list.append(element("li", {}, element("details", {}, summary, element("ul", { class: "answers" }, ...errors))));
+  }
+  return list;
+}
+
+function answer([status, response], api) {
+  const { description, content } = resolve(api, response);
+  const title = [element("span", { class: "status" }, status), ...codes(description ?? "")];
+  if (!content) return element("li", {}, ...title);
+  const parts = Object.entries(content).flatMap((entry) => media(entry, api));
+  return element("li", {}, element("details", {}, element("summary", {}, ...title), ...parts));
 }
 
 /** A form that sends the operation to this server. */
@@ -168,10 +172,22 @@ async function attempt(path, options) {
 
 function pretty(text) {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    return laidOut(JSON.parse(text));
   } catch {
     return text;
   }
+}
+
+/** JSON with what fits into a line on one. */
+function laidOut(value, indent = "") {
+  const flat = JSON.stringify(value, null, 1)?.replace(/\n\s*/g, " ") ?? "";
+  if (typeof value !== "object" || value === null || flat.length + indent.length <= WIDTH) return flat;
+  const inner = `${indent}  `;
+  const parts = Array.isArray(value)
+    ? value.map((item) => laidOut(item, inner))
+    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${laidOut(item, inner)}`);
+  const [open, close] = Array.isArray(value) ? "[]" : "{}";
+  return `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
 }
 
 show();

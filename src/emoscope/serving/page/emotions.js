@@ -4,6 +4,8 @@ import { element } from "./dom.js";
 
 const COLOURED = new Set(["sadness", "joy", "love", "anger", "fear", "surprise"]);
 const MOST_NAMED = 3;
+const NEAR = 0.5;
+const LIKELY = 0.5;
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 export const number = new Intl.NumberFormat("en-GB");
 
@@ -27,32 +29,25 @@ export function percent(probability) {
 }
 
 /**
- * What a row of scores comes to.
+ * What a row of scores comes to. In doubt are the labels of the set, and those that come near the first.
  *
  * @param {string[]} labels
  * @param {number[]} scores
- * @param {?string[]} set labels that hold the truth nine times in ten; null where the model cannot say
+ * @param {?string[]} set labels that hold the truth nine times in ten, perhaps none; null where the model cannot say
  * @param {?boolean} clear false where the text shows no clear emotion; null where the model cannot say
  * @returns {{sure: boolean, words: string, names: string[], label: string, score: number, why: string}}
  */
 export function verdict(labels, scores, set, clear) {
-  const order = labels.map((_, i) => i).sort((a, b) => scores[b] - scores[a]);
-  const [label, score] = [labels[order[0]], scores[order[0]]];
-  const ranked = order.map((i) => labels[i]);
-  const result = (sure, names, words, why) => ({ sure, names, words, label, score, why });
-  if (clear === false) {
-    return result(false, [], "no clear emotion", `The nearest is ${label}, with ${percent(score)}.`);
-  }
-  const doubted = doubtedLabels(ranked, order.map((i) => scores[i]), set);
-  if (doubted.length < 2) return result(true, [label], label, "");
-  const why = set ? "Nine times in ten, the right answer is among these." : `No answer stands out: ${label} leads.`;
-  if (doubted.length <= MOST_NAMED) return result(false, doubted, either.format(doubted), why);
-  return result(false, [], "hard to tell", `It may be ${either.format(doubted)}.`);
-}
-
-function doubtedLabels(ranked, scores, set) {
-  if (set) return ranked.filter((label) => set.includes(label));
-  return scores.length > 1 && scores[1] > scores[0] / 2 ? ranked.slice(0, 2) : [];
+  const ranked = labels.map((name, i) => ({ name, score: scores[i] })).sort((a, b) => b.score - a.score);
+  const { name: label, score } = ranked[0];
+  const result = (words, names, why, sure = false) => ({ sure, names, words, label, score, why });
+  if (clear === false) return result("no clear emotion", [], `The nearest is ${label}, with ${percent(score)}.`);
+  const isNear = ({ name, score: own }) => own > score * NEAR || set?.includes(name);
+  const names = ranked.filter(isNear).map(({ name }) => name);
+  if (names.length > MOST_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);
+  if (names.length > 1) return result(either.format(names), names, `No answer stands out: ${label} leads.`);
+  if (score < LIKELY) return result(`perhaps ${label}`, names, "More likely than any other, and yet not likely.");
+  return result(label, names, "", true);
 }
 
 /** One bar a label. The rows stay where they are, so that the eye can follow them. */

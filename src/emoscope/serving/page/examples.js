@@ -2,7 +2,7 @@
 
 export const EXAMPLES = [
   ["Good news", "Finally got the job! I have been smiling all day."],
-  ["Bad day", "He yelled at me in front of everyone. How dare he!"],
+  ["In doubt", "It arrived broken, and nobody answers my letters. I am furious."],
   ["A coin flip", "I feel so sweet today."],
   ["No emotion", "The report is due on Monday at 9:30."],
   [

@@ -1,20 +1,39 @@
 // JSON Schema in words: a list item a field, nested ones below it; and an example of a schema that has none.
 
 import { element } from "./dom.js";
+import { count } from "./emotions.js";
 
 const DEEPEST = 6;
 const LIMITS = {
-  minimum: "at least", maximum: "at most", exclusiveMinimum: "above", exclusiveMaximum: "below",
-  minLength: "characters from", maxLength: "characters up to", minItems: "items from", maxItems: "items up to", pattern: "pattern",
+  minimum: (least) => `at least ${least}`,
+  maximum: (most) => `at most ${most}`,
+  exclusiveMinimum: (bound) => `above ${bound}`,
+  exclusiveMaximum: (bound) => `below ${bound}`,
+  minLength: (least) => `at least ${count(least, "character")}`,
+  maxLength: (most) => `at most ${count(most, "character")}`,
+  minItems: (least) => `at least ${count(least, "item")}`,
+  maxItems: (most) => `at most ${count(most, "item")}`,
+  pattern: (pattern) => `pattern ${pattern}`,
+  default: (value) => `default ${JSON.stringify(value)}`,
 };
+const PLURALS = { string: "strings", number: "numbers", integer: "integers", boolean: "booleans", object: "objects" };
+
+/** What a reference into the same file points at; any other value as it is. */
+export function resolve(api, value) {
+  if (!value?.$ref) return value;
+  const parts = value.$ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
+  return parts.reduce((node, part) => node?.[part], api);
+}
+
+/** Text with what stands between backticks as code. */
+export const codes = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 
 /** A schema with its references followed and its parts (allOf) put together. */
 function whole(api, described, depth = 0) {
   if (!described || described === true || depth > DEEPEST) return {};
   if (described.$ref) {
     const { $ref, ...beside } = described;
-    const target = $ref.slice(2).split("/").reduce((node, part) => node?.[part.replaceAll("~1", "/").replaceAll("~0", "~")], api);
-    return { name: $ref.split("/").pop(), ...whole(api, target, depth + 1), ...beside };
+    return { ...whole(api, resolve(api, { $ref }), depth + 1), ...beside };
   }
   if (!described.allOf) return described;
   const { allOf, ...beside } = described;
@@ -35,14 +54,19 @@ function typeOf(api, described, depth = 0) {
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum) return node.enum.map((value) => JSON.stringify(value)).join(", ");
   const types = [node.type ?? (node.properties ? "object" : "any")].flat();
-  const plain = types.map((type) => (type === "array" ? `list of ${typeOf(api, node.items, depth + 1)}` : type));
+  const plain = types.map((type) => (type === "array" ? listOf(typeOf(api, node.items, depth + 1)) : type));
   return [...plain, ...(node.nullable ? ["null"] : [])].join(" or ");
 }
 
+function listOf(type) {
+  if (type === "any") return "list";
+  if (PLURALS[type] || type.startsWith("list of")) return `list of ${PLURALS[type] ?? type.replace("list", "lists")}`;
+  return `list of: ${type}`;
+}
+
 function limits(node) {
-  const said = Object.entries(LIMITS).filter(([key]) => node[key] !== undefined).map(([key, words]) => `${words} ${node[key]}`);
-  if (node.default !== undefined) said.push(`default ${JSON.stringify(node.default)}`);
-  return said.join(", ");
+  const said = Object.entries(LIMITS).filter(([key]) => node[key] !== undefined);
+  return said.map(([key, words]) => words(node[key])).join(", ");
 }
 
 /** A field, or a whole body where there is no name, as a list item with what stands in it. */
@@ -56,7 +80,7 @@ export function schema(api, described, { name = "", isRequired = false, place = 
     name ? element("span", { class: "name" }, name) : null,
     element("span", { class: "type" }, details),
     isRequired ? element("span", { class: "must" }, "required") : null,
-    node.description ? element("p", {}, ...node.description.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part))) : null,
+    node.description ? element("p", {}, ...codes(node.description)) : null,
     inner.length ? element("ul", { class: "schema" }, ...inner) : null,
   );
 }

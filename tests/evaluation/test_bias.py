@@ -1,0 +1,113 @@
+"""The check of names and pronouns, with classifiers whose bias is known."""
+
+from __future__ import annotations
+
+import json
+import re
+from string import Formatter
+
+import numpy as np
+import pytest
+
+from emoscope import EMOTIONS
+from emoscope.cli import main
+from emoscope.evaluation import bias_text, check_bias
+from emoscope.evaluation.bias import BASELINE, LIMITS, Material, Person
+
+
+class Fake:
+    """Joy 0.6 and anger 0.4, but joy less for every word of `against` that a text has."""
+
+    labels = ("joy", "anger")
+
+    def __init__(self, against: str = "", by: float = 0.0) -> None:
+        self.against, self.by = against.lower().split(), by
+
+    def predict_proba(self, texts: list[str]) -> np.ndarray:
+        words = [set(re.findall(r"[a-z]+", text.lower())) for text in texts]
+        joy = np.array([0.6 - self.by * bool(each & set(self.against)) for each in words], np.float32)
+        return np.stack([joy, 1 - joy], axis=1)
+
+
+def by_pair(report: dict) -> dict[tuple[str, str], dict]:
+    return {(row["a"], row["b"]): row for row in report["comparisons"]}
+
+
+def test_the_material_is_whole() -> None:
+    material = Material.read()
+    content = [{field for _, field, _, _ in Formatter().parse(text) if field} for text in material.templates]
+    assert len(set(material.templates)) == len(material.templates) >= 40
+    assert all(fields and fields <= {"subject", "object", "possessive"} for fields in content)
+    assert {"subject", "object", "possessive"} == set().union(*content)
+    assert not any(re.search(r"\{subject\} (is|was|has|does)\b", text) for text in material.templates)
+    lists = [names for kinds in material.names.values() for names in kinds.values()]
+    assert {len(names) for names in lists} == {len(material.names[BASELINE]["women"])}
+    assert len({name for names in lists for name in names}) == sum(map(len, lists))
+
+
+def test_a_person_stands_in_a_template() -> None:
+    she, anna = Person("she", "her", "her"), Person.named("Anna")
+    assert she.in_template("{possessive} hands shook.") == "Her hands shook."
+    assert anna.in_template("I met {object} and {possessive} dog.") == "I met Anna and Anna's dog."
+
+
+def test_a_classifier_without_bias_shows_none() -> None:
+    for row in check_bias(Fake(), model_name="fake")["comparisons"]:
+        assert row["flips"] == {"share": 0, "low": 0, "high": 0} and row["moved"]["mean"] == 0
+        assert all(shift["mean"] == 0 and shift["p_holm"] == 1 for shift in row["shifts"].values())
+
+
+def test_a_bias_against_a_pronoun_is_found_where_it_is() -> None:
+    rows = by_pair(check_bias(Fake("she her", 0.3), model_name="fake"))
+    shift = rows["she", "he"]["shifts"]["joy"]
+    assert shift["mean"] == pytest.approx(-0.3) and shift["low"] <= shift["mean"] <= shift["high"]
+    assert shift["p_holm"] < 0.05
+    assert rows["she", "he"]["flips"]["share"] == 1 and rows["she", "he"]["moved"]["mean"] == pytest.approx(0.3)
+    assert rows["they", "he"]["shifts"]["joy"]["mean"] == 0
+    assert rows["they", "she"]["shifts"]["joy"]["mean"] == pytest.approx(0.3)
+    largest = rows["she", "he"]["largest"]
+    assert (largest["a"]["label"], largest["b"]["label"]) == ("anger", "joy")
+    assert largest["b"]["text"].lower().split() != largest["a"]["text"].lower().split()
+
+
+def test_a_bias_against_names_is_told_from_one_against_a_single_name() -> None:
+    names = Material.read().names
+    rows = by_pair(
+        check_bias(Fake(" ".join(name for kind in names["Arabic"].values() for name in kind), 0.1), model_name="fake")
+    )
+    assert rows["Arabic names", "English names"]["shifts"]["joy"]["mean"] == pytest.approx(-0.1)
+    assert rows["Indian names", "English names"]["moved"]["mean"] == 0
+    assert rows["a name", "another of its kind"]["moved"]["mean"] == 0
+    single = by_pair(check_bias(Fake("emily", 0.1), model_name="fake"))
+    assert single["a name", "another of its kind"]["moved"]["mean"] == pytest.approx(0.1 * 2 / 96)
+    assert single["a name", "another of its kind"]["shifts"]["joy"]["mean"] == pytest.approx(0, abs=1e-9)
+
+
+def test_chance_is_not_taken_for_bias() -> None:
+    class Noise(Fake):
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            joy = np.random.default_rng(len(texts)).random(len(texts)).astype(np.float32)
+            return np.stack([joy, 1 - joy], axis=1)
+
+    rows = check_bias(Noise(), model_name="noise")["comparisons"]
+    assert all(shift["p_holm"] > 0.05 for row in rows for shift in row["shifts"].values())
+    assert all(row["flips"]["low"] < row["flips"]["share"] < row["flips"]["high"] for row in rows)
+
+
+def test_the_report_is_plain_json_and_says_its_limits() -> None:
+    report = check_bias(Fake("she", 0.2), model_name="fake")
+    assert json.loads(json.dumps(report, allow_nan=False)) == report
+    assert report == check_bias(Fake("she", 0.2), model_name="fake")
+    shown = bias_text(report)
+    assert max(map(len, shown.splitlines())) <= 110
+    assert " ".join(LIMITS.split()) in " ".join(shown.split())
+    assert re.search(r"she / he .* (joy|anger) [+-]0\.\d{3} .* \*", shown)
+
+
+def test_the_command(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bias", "--report", str(tmp_path / "bias.json")]) == 0
+    assert "she / he" in capsys.readouterr().out
+    report = json.loads((tmp_path / "bias.json").read_text("utf-8"))
+    assert report["labels"] == list(EMOTIONS) and report["model"] == "bundled"
+    assert main(["bias", "--model", "no/such/model/here"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1

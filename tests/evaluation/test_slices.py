@@ -1,0 +1,169 @@
+"""Slices of a report, against scipy and against rows whose slices were made worse on purpose."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest, fisher_exact
+
+from emoscope.cli import main
+from emoscope.data import Examples, load_column
+from emoscope.errors import DataError
+from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
+from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher, wilson
+from emoscope.labels import Labels
+
+
+def measured(slices: dict[str, list[str]], correct: list[bool]) -> dict[tuple[str, str], dict[str, Any]]:
+    rows = measure_slices(slices, np.array(correct), np.zeros(len(correct)))
+    return {(row["by"], row["slice"]): row for row in rows}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 80), st.integers(0, 80), st.integers(0, 80), st.integers(0, 80))
+def test_fisher_equals_scipys(right: int, wrong: int, rest_right: int, rest_wrong: int) -> None:
+    expected = fisher_exact([[right, wrong], [rest_right, rest_wrong]]).pvalue
+    assert fisher(right, right + wrong, rest_right, rest_right + rest_wrong) == pytest.approx(expected, rel=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_wilson_equals_scipys(counts: tuple[int, int]) -> None:
+    expected = binomtest(*counts).proportion_ci(method="wilson")
+    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+def test_texts_are_sliced_by_what_they_say() -> None:
+    long = "word " * 41
+    slices = slice_texts(["I don't care", "they laughed", "we weren't there", "i didn t", "?!", long])
+    assert slices["negation"] == ["with", "without", "with", "with", "without", "without"]
+    assert slices["first person"] == ["yes", "no", "yes", "yes", "no", "no"]
+    assert slices["length"][0] == slices["length"][4] == "up to 5 words" and slices["length"][5] == "41 words and more"
+    assert "ambiguous keyword" not in slices
+
+
+def test_ambiguous_keywords_decide_or_stand_beside_others() -> None:
+    rows = [("gloomy", 0)] * 40 + [("cheerful", 1)] * 40 + [("odd", 0)] * 20 + [("odd", 1)] * 20
+    rows += [("smitten", 2)] * 40
+    train = Examples(
+        [f"{word} {number}" for number, (word, _) in enumerate(rows)],
+        np.array([label for _, label in rows]),
+        Labels(("sadness", "joy", "love")),
+        "made",
+        "train",
+    )
+    slices = slice_texts(["odd", "odd gloomy", "gloomy"], fit_keywords(train))
+    assert slices["ambiguous keyword"] == ["decides", "beside others", "none"]
+
+
+def test_values_of_columns() -> None:
+    assert slice_values(["b", "a", "", None, 3]) == ["b", "a", "(none)", "(none)", "3"]
+    assert slice_values([1, 2, 1]) == ["1", "2", "1"]
+    numbers = slice_values([*map(str, range(100)), ""])
+    assert [len([name for name in numbers if name == kind]) for kind in dict.fromkeys(numbers)] == [25, 25, 25, 25, 1]
+    assert numbers[0] == "0 to 24" and numbers[-1] == "(none)"
+    many = slice_values([f"value {i % 30}" for i in range(100)])
+    assert len(set(many)) == MOST_VALUES + 1 and "(other)" in many
+
+
+def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
+    rng = np.random.default_rng(0)
+    where = ["bad"] * 200 + ["good"] * 700 + ["other"] * 90 + ["few"] * 10
+    correct = np.concatenate([rng.random(200) < 0.6, rng.random(790) < 0.9, np.zeros(10, bool)]).astype(bool)
+    other = ["yes" if i % 2 else "no" for i in range(1000)]
+    rows = measured({"where": where, "odd": other}, correct.tolist())
+    assert rows["where", "bad"]["p_holm"] < 0.001 and rows["where", "bad"]["difference"] < -0.2
+    assert rows["where", "few"]["p"] is None is rows["where", "few"]["difference"]
+    assert rows["where", "few"]["rows"] == 10 < SMALL
+    assert rows["odd", "yes"]["p_holm"] > 0.05
+    assert rows["odd", "yes"]["p"] == rows["odd", "no"]["p"]
+    tests = [rows["where", "bad"]["p"], rows["where", "good"]["p"], rows["where", "other"]["p"], rows["odd", "no"]["p"]]
+    assert rows["where", "bad"]["p_holm"] == pytest.approx(min(1, 4 * min(tests))) or min(tests) != tests[0]
+    assert all(row["low"] <= row["accuracy"] <= row["high"] for row in rows.values())
+
+
+def test_by_chance_alone_hardly_a_slice_differs() -> None:
+    rng = np.random.default_rng(1)
+    found = 0
+    for _ in range(100):
+        slices = {str(i): rng.choice(["a", "b", "c", "d"], 400).tolist() for i in range(5)}
+        found += any((row["p_holm"] or 1) < 0.05 for row in measured(slices, (rng.random(400) < 0.9).tolist()).values())
+    assert found <= 10
+
+
+def test_rows_in_no_slice_are_left_out() -> None:
+    rows = measured({"kind": ["a"] * 50 + [""] * 50 + ["b"] * 50}, [True] * 50 + [False] * 50 + [True] * 50)
+    assert {name for _, name in rows} == {"a", "b"}
+    assert rows["kind", "a"]["difference"] == 0
+
+
+def test_the_report_holds_them(classifier: Any, examples: Examples) -> None:
+    slices = slice_texts(examples.texts)
+    report = evaluate(classifier, examples, model_name="fake", slices=slices)
+    by_length = [row for row in report["slices"] if row["by"] == "length"]
+    assert sum(row["rows"] for row in by_length) == len(examples)
+    accuracy = sum(row["rows"] * row["accuracy"] for row in by_length) / len(examples)
+    loss = sum(row["rows"] * row["loss"] for row in by_length) / len(examples)
+    assert (accuracy, loss) == (pytest.approx(report["accuracy"]), pytest.approx(report["loss"]))
+    json.dumps(report, allow_nan=False)
+    assert evaluate(classifier, examples, model_name="fake")["slices"] is None
+
+
+def test_multi_label_rows_are_right_where_all_their_labels_are() -> None:
+    class Sure:
+        labels = ("sad", "glad")
+        multi_label = True
+
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            return np.array([[0.9, 0.2]] * len(texts), np.float32)
+
+    truth = np.array([[True, False]] * 50 + [[True, True]] * 50)
+    rows = Examples([f"text {i}" for i in range(100)], truth, Labels(("sad", "glad")), "made", None)
+    slices = {"half": ["first"] * 50 + ["second"] * 50}
+    measured = evaluate(Sure(), rows, model_name="sure", slices=slices)["slices"]
+    assert [(row["slice"], row["accuracy"]) for row in measured] == [("first", 1.0), ("second", 0.0)]
+    assert all(row["p_holm"] < 0.001 for row in measured)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    file = tmp_path / "rows.csv"
+    with file.open("w", newline="") as sink:
+        writer = csv.writer(sink)
+        writer.writerow(("text", "label", "country"))
+        writer.writerows(("i feel happy", "joy", "NZ" if i % 3 else "UK") for i in range(90))
+    return file
+
+
+def test_the_command_breaks_down_by_any_column(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    plots = tmp_path / "plots"
+    assert main(["evaluate", "--data", str(table), "--slice-column", "country", "--plots", str(plots)]) == 0
+    shown = capsys.readouterr().out
+    assert "  NZ                       60    1.0000" in shown and "corrected for all slices" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert (plots / "slices.png").stat().st_size > 1000
+    assert main(["evaluate", "--data", str(table), "--slices", "--json"]) == 0
+    assert {row["by"] for row in json.loads(capsys.readouterr().out)["slices"]} == {
+        "length",
+        "negation",
+        "first person",
+    }
+
+
+def test_a_column_that_is_not_there_is_one_line(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--data", str(table), "--slice-column", "city"]) == 1
+    assert "no column 'city'; the columns are" in capsys.readouterr().err
+    (tmp_path / "rows.txt").write_text("i feel happy;joy\n")
+    with pytest.raises(DataError, match=r"no column 'country': \.txt files"):
+        load_column(tmp_path / "rows.txt", None, "country")
+    assert load_column(table, None, "country")[:3] == ["UK", "NZ", "NZ"]

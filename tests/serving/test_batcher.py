@@ -1,0 +1,250 @@
+"""Batches: who shares one, what is cached, who waits for whom, and what becomes of those that fail or leave."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from emoscope.serving.batching import (
+    AbandonedError,
+    Batcher,
+    DeadlineError,
+    Observer,
+    OverloadedError,
+    ScoringError,
+    estimated_tokens,
+)
+from emoscope.serving.cache import ScoreCache
+
+
+class Scorer:
+    """Scores a text with its length; remembers its batches, and those that it was given in another thread."""
+
+    def __init__(self):
+        self.batches = []
+        self.elsewhere = []
+        self.go = threading.Event()
+        self.go.set()
+        self._home = threading.get_ident()
+
+    def __call__(self, texts):
+        self.batches.append(list(texts))
+        if threading.get_ident() != self._home:
+            self.elsewhere.append(list(texts))
+            assert self.go.wait(10)
+        if "fail" in texts:
+            raise ValueError("no such thing")
+        return [row(text) for text in texts]
+
+
+class Heard(Observer):
+    def __init__(self):
+        self.batches = []
+        self.hits = self.misses = 0
+
+    def batch(self, texts, tokens, budget, seconds):
+        self.batches.append((texts, tokens, budget))
+
+    def cached(self, hits, misses):
+        self.hits += hits
+        self.misses += misses
+
+
+def row(text):
+    return ((float(len(text)),), 0, None, None)
+
+
+@pytest.fixture
+def scorer():
+    return Scorer()
+
+
+@pytest.fixture
+def batcher(scorer):
+    made = []
+
+    def make(*, tokens_a_second=1e6, latency=0.05, most=4096, cache=1 << 20, observer=None, **others):
+        batcher = Batcher(
+            {"lengths": scorer, **others},
+            cache=ScoreCache(cache, 1),
+            max_batch_tokens=most,
+            target_latency=latency,
+            observer=observer,
+        )
+        batcher.tokens_a_second = tokens_a_second
+        made.append(batcher)
+        return batcher
+
+    yield make
+    scorer.go.set()
+    for each in made:
+        each.close()
+
+
+def gather(*awaitables):
+    async def run():
+        return await asyncio.gather(*awaitables, return_exceptions=True)
+
+    return asyncio.run(run())
+
+
+def test_all_that_arrive_before_the_turn_share_a_batch(batcher, scorer):
+    answers = gather(*map(batcher().score, (["a", "bb"], ["ccc"], ["a"])))
+    assert answers == [[row("a"), row("bb")], [row("ccc")], [row("a")]]
+    assert scorer.batches == [["a", "bb", "ccc"]]
+    assert scorer.elsewhere == []
+
+
+def test_what_was_scored_is_not_scored_again(batcher, scorer):
+    heard = Heard()
+    one = batcher(observer=heard)
+    gather(one.score(["a", "b"]))
+    assert gather(one.score(["b", "c"])) == [[row("b"), row("c")]]
+    assert scorer.batches == [["a", "b"], ["c"]]
+    assert (heard.hits, heard.misses) == (1, 3)
+    assert [(texts, budget) for texts, _, budget in heard.batches] == [(2, 4096), (1, 4096)]
+
+
+def test_only_the_first_score_is_cached(batcher, scorer):
+    twice = []
+
+    def other(texts):
+        twice.append(list(texts))
+        return [row(text * 2) for text in texts]
+
+    one = batcher(other=other)
+    for _ in range(2):
+        assert gather(one.score(["a"]), one.score(["a"], score="other")) == [[row("a")], [row("aa")]]
+    assert scorer.batches == [["a"]]
+    assert twice == [["a"], ["a"]]
+
+
+def test_batches_keep_to_the_budget_and_a_big_request_lets_others_pass(batcher, scorer):
+    texts = [f"{i:020}" for i in range(10)]
+    one = batcher(most=3 * estimated_tokens(texts[0]))
+    order = []
+
+    async def ask(name, wanted):
+        rows = await one.score(wanted)
+        order.append(name)
+        return rows
+
+    big, small = gather(ask("big", texts), ask("small", ["small"]))
+    assert big == [row(text) for text in texts]
+    assert small == [row("small")]
+    assert max(map(len, scorer.batches)) <= 4
+    assert order == ["small", "big"]
+    assert sorted(text for batch in scorer.batches for text in batch) == sorted([*texts, "small"])
+
+
+def test_a_text_over_the_budget_goes_alone(batcher, scorer):
+    long = "long " * 1000
+    assert gather(batcher(most=50).score(["a", long, "b"])) == [[row("a"), row(long), row("b")]]
+    assert [long] in scorer.batches
+
+
+def test_a_batch_that_takes_long_goes_to_the_thread_and_the_loop_goes_on(batcher, scorer):
+    one = batcher(tokens_a_second=100)
+    scorer.go.clear()
+
+    async def run():
+        waiting = asyncio.create_task(one.score(["a" * 10]))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        scorer.go.set()
+        return await waiting
+
+    assert asyncio.run(run()) == [row("a" * 10)]
+    assert scorer.elsewhere == [["a" * 10]]
+
+
+def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
+    one = batcher(tokens_a_second=1000, latency=0.05)  # 50 tokens
+    assert one.max_waiting_tokens == 50
+    answers = gather(*(one.score(["x" * 40 + str(i)]) for i in range(6)))  # 13 tokens each
+    refused = [answer for answer in answers if isinstance(answer, OverloadedError)]
+    assert [isinstance(answer, OverloadedError) for answer in answers] == [False] * 3 + [True] * 3
+    assert all(0 < error.retry_after < 0.1 for error in refused)
+    assert one.waiting_tokens == 0
+
+
+def test_a_request_of_any_size_is_taken_where_nothing_waits(batcher):
+    texts = [f"text {i}" for i in range(100)]
+    assert gather(batcher(tokens_a_second=1000).score(texts)) == [[row(text) for text in texts]]
+
+
+def test_patient_callers_are_not_refused(batcher):
+    one = batcher(tokens_a_second=1000, latency=0.02)
+    answers = gather(*(one.score(["x" * 40 + str(i)], patient=True) for i in range(6)))
+    assert all(isinstance(answer, list) for answer in answers)
+
+
+def test_a_failed_batch_fails_its_own_callers_alone(batcher):
+    one = batcher(tokens_a_second=1000, latency=10, most=20)
+    failed, fine = gather(one.score(["fail" * 20, "fail"]), one.score(["fine" * 10]))
+    assert isinstance(failed, ScoringError)
+    assert isinstance(failed.__cause__, ValueError)
+    assert fine == [row("fine" * 10)]
+    assert gather(one.score(["after"])) == [[row("after")]]
+    assert one.waiting_tokens == 0
+
+
+def test_a_request_past_its_deadline_is_given_up_and_never_scored(batcher, scorer):
+    one = batcher(tokens_a_second=100, latency=10)
+    scorer.go.clear()
+
+    async def run():
+        first = asyncio.create_task(one.score(["first"]))
+        await asyncio.sleep(0.02)
+        late = asyncio.create_task(one.score(["late"], timeout=0.05))
+        running = asyncio.create_task(asyncio.wait_for(asyncio.shield(first), 0.3))
+        outcome = await asyncio.gather(late, return_exceptions=True)
+        assert not running.done()
+        scorer.go.set()
+        await first
+        return outcome[0]
+
+    assert isinstance(asyncio.run(run()), DeadlineError)
+    assert scorer.batches == [["first"]]
+    assert one.waiting_tokens == 0
+
+
+def test_a_deadline_ends_the_wait_for_a_batch_that_is_running(batcher, scorer):
+    one = batcher(tokens_a_second=100)
+    scorer.go.clear()
+    (outcome,) = gather(one.score(["slow"], timeout=0.05))
+    assert isinstance(outcome, DeadlineError)
+
+
+@pytest.mark.parametrize("way", ["abandoned", "cancelled"])
+def test_who_leaves_is_dropped_before_the_batch(batcher, scorer, way):
+    one = batcher(tokens_a_second=100, latency=10)
+    scorer.go.clear()
+
+    async def run():
+        first = asyncio.create_task(one.score(["first"]))
+        await asyncio.sleep(0.02)
+        told = []
+        leaving = asyncio.create_task(one.score(["leaving"], on_wait=told.append))
+        staying = asyncio.create_task(one.score(["staying"]))
+        await asyncio.sleep(0.15)
+        assert len(told) == 1
+        told[0]() if way == "abandoned" else leaving.cancel()
+        outcome = await asyncio.gather(leaving, return_exceptions=True)
+        scorer.go.set()
+        await first
+        assert await staying == [row("staying")]
+        return outcome[0]
+
+    assert isinstance(asyncio.run(run()), AbandonedError if way == "abandoned" else asyncio.CancelledError)
+    assert scorer.batches == [["first"], ["staying"]]
+    assert one.waiting_tokens == 0
+
+
+def test_the_speed_is_measured_before_the_first_caller(batcher, scorer):
+    one = batcher(latency=None)
+    one.warm_up(["a text of ordinary length"] * 32)
+    assert one.tokens_a_second > 1000
+    assert one.target_latency >= 0.025

@@ -1,0 +1,149 @@
+"""What clients of other servers send, and the answers in their shapes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from serving_fakes import CalibratedClassifier, probabilities
+
+from emoscope import EMOTIONS
+
+TEXTS = ["one", "two"]
+
+
+def ranked(scores, top_k=None):
+    pairs = sorted(zip(map(float, scores), EMOTIONS, strict=True), reverse=True)
+    return [{"label": label, "score": score} for score, label in pairs[:top_k]]
+
+
+def logits(text):
+    return CalibratedClassifier().predict_logits([text])[0]
+
+
+def same(answer, expected):
+    """Whether labels are equal and scores nearly so, however they are nested."""
+    if isinstance(expected, list):
+        return len(answer) == len(expected) and all(map(same, answer, expected))
+    return answer["label"] == expected["label"] and np.isclose(answer["score"], expected["score"], atol=1e-6)
+
+
+@pytest.mark.parametrize("path", ["/", "/models/owner/name", "/models/x"])
+def test_hugging_face_has_a_list_a_text_with_the_highest_first(client, path):
+    for inputs in ("one", ["one"], TEXTS):
+        texts = [inputs] if isinstance(inputs, str) else inputs
+        answer = client.post(path, {"inputs": inputs, "options": {"wait_for_model": True}})
+        assert answer.status_code == 200
+        assert same(answer.json(), [ranked(probabilities(text)) for text in texts])
+
+
+@pytest.mark.parametrize("top_k", [1, 3, 3.0, 100, None])
+def test_hugging_face_gives_as_many_labels_as_asked(client, top_k):
+    answer = client.post("/", {"inputs": "one", "parameters": {"top_k": top_k}}).json()
+    assert same(answer, [ranked(probabilities("one"), top_k and int(top_k))])
+
+
+def test_hugging_face_applies_the_function_that_is_asked_for(calibrated):
+    raw = logits("one")
+    softmax = probabilities("one")
+    sigmoid = 1 / (1 + np.exp(-raw))
+    for function, expected in {"softmax": softmax, "sigmoid": sigmoid, "none": raw, None: softmax}.items():
+        answer = calibrated.post("/", {"inputs": "one", "parameters": {"function_to_apply": function}}).json()
+        assert same(answer, [ranked(expected)])
+
+
+def test_of_a_model_of_several_labels_a_text_softmax_is_made_of_its_logits(serve):
+    class MultiLabel(CalibratedClassifier):
+        multi_label = True
+
+    client = serve(MultiLabel())
+    raw = logits("one")
+    softmax = np.exp(raw) / np.exp(raw).sum()
+    for function, expected in {"softmax": softmax, "sigmoid": probabilities("one")}.items():
+        answer = client.post("/", {"inputs": "one", "parameters": {"function_to_apply": function}}).json()
+        assert same(answer, [ranked(expected)])
+
+
+def test_without_logits_that_is_said(client):
+    answer = client.post("/", {"inputs": "one", "parameters": {"function_to_apply": "none"}})
+    assert answer.status_code == 400
+    assert "no logits" in answer.json()["error"]
+
+
+def test_tei_answers_one_text_with_a_list_and_a_batch_with_lists(calibrated):
+    one = [{"score": pair["score"], "label": pair["label"]} for pair in ranked(probabilities("one"))]
+    for inputs in ("one", ["one"]):
+        assert same(calibrated.post("/predict", {"inputs": inputs}).json(), one)
+    batch = calibrated.post("/predict", {"inputs": [["one"], ["two"]], "truncate": True}).json()
+    assert same(batch, [ranked(probabilities(text)) for text in TEXTS])
+    raw = calibrated.post("/predict", {"inputs": [["one"]], "raw_scores": True}).json()
+    assert same(raw, [ranked(logits("one"))])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "status", "kind", "words"),
+    [
+        (["one", "two"], 422, "Validation", "pair"),
+        ([["one", "two"]], 422, "Validation", "pair"),
+        ([], 400, "Empty", "empty"),
+        ([[]], 400, "Empty", "empty"),
+        (None, 422, "Validation", "null"),
+        ([["one"], "two"], 422, "Validation", "string"),
+        ([[3]], 422, "Validation", "number"),
+        ("x" * 200, 413, "Validation", "200 characters"),
+        ([["x"]] * 6, 413, "Validation", "6 texts"),
+    ],
+)
+def test_tei_errors(serve, inputs, status, kind, words):
+    answer = serve(max_texts=5, max_characters=100).post("/predict", {"inputs": inputs})
+    assert (answer.status_code, answer.json()["error_type"]) == (status, kind)
+    assert words in answer.json()["error"]
+
+
+def test_to_truncate_is_to_cut_what_would_be_refused(serve, classifier):
+    client = serve(max_characters=100)
+    long = "x" * 200
+    assert client.post("/predict", {"inputs": long, "truncate": True}).status_code == 200
+    assert client.post("/", {"inputs": long, "parameters": {"truncation": True}}).status_code == 200
+    assert client.post("/v1/classify", {"input": long, "truncate_prompt_tokens": -1}).status_code == 200
+    assert ["x" * 100] in classifier.asked
+
+
+def test_infinity_answers_with_all_labels_of_each_text_and_the_tokens(calibrated):
+    body = calibrated.post("/classify", {"model": "default", "input": TEXTS}).json()
+    assert list(body) == ["object", "data", "model", "usage", "id", "created"]
+    assert (body["object"], body["model"]) == ("classify", "tiny")
+    assert same(body["data"], [ranked(probabilities(text)) for text in TEXTS])
+    assert body["usage"] == {"prompt_tokens": 6, "total_tokens": 6}
+    assert body["id"].startswith("infinity-")
+    raw = calibrated.post("/classify", {"input": TEXTS, "raw_scores": True}).json()
+    assert same(raw["data"], [ranked(logits(text)) for text in TEXTS])
+
+
+def test_infinity_is_told_where_vllm_answers(client):
+    answer = client.post("/classify", {"input": "one"})
+    assert answer.status_code == 422
+    assert "/v1/classify" in answer.json()["error"]["message"]
+
+
+def test_vllm_answers_with_the_probabilities_in_index_order(calibrated):
+    for given in (TEXTS, TEXTS[0]):
+        body = calibrated.post("/v1/classify", {"model": "any", "input": given}).json()
+        assert (body["object"], body["model"]) == ("list", "tiny")
+        for index, (item, text) in enumerate(zip(body["data"], TEXTS, strict=False)):
+            expected = probabilities(text)
+            assert list(item) == ["index", "label", "probs", "num_classes"]
+            assert (item["index"], item["num_classes"]) == (index, 6)
+            assert item["label"] == EMOTIONS[int(expected.argmax())]
+            assert np.allclose(item["probs"], expected)
+        assert body["usage"]["completion_tokens"] == 0
+    raw = calibrated.post("/v1/classify", {"input": TEXTS, "use_activation": False}).json()
+    assert np.allclose([item["probs"] for item in raw["data"]], [logits(text) for text in TEXTS], atol=1e-5)
+
+
+def test_openai_errors_have_message_type_and_code(client):
+    for path in ("/classify", "/v1/classify"):
+        answer = client.post(path, {"input": 3})
+        assert answer.status_code == 422
+        error = answer.json()["error"]
+        assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", None, 422)
+        assert error["message"] == 'input must be a list of strings, got a number; write ["a text"]'
