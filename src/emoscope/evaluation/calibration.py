@@ -71,7 +71,7 @@ def calibrate(
         examples: rows that it was not trained on, some of every label; labels may stand in another order.
         model_name: what the report calls the classifier.
         temperature: that it has.
-        keep_temperature: fit the rest alone. It stays too where every row is right: then the sharpest has the least loss.
+        keep_temperature: fit the rest alone. It stays too where every row is right: the sharpest has the least loss.
         clearness: that it has, if any; it stays, brought to the new temperature, unless `clear_from` is given.
         clear_from: splits of texts labelled as KINDS has it. Of several, "train" (or the first) is fitted on, and
             another measured on.
