@@ -170,7 +170,15 @@ def test_a_folder_without_a_tokenizer_says_so(folder):
 
 
 @pytest.mark.parametrize(
-    "values", [{"temperature": "x"}, {"temperature": 0}, {"files": []}, {"max_length": None}, {"max_length": "5"}]
+    "values",
+    [
+        {"temperature": "x"},
+        {"temperature": 0},
+        {"files": []},
+        {"max_length": None},
+        {"max_length": "5"},
+        {"calibration": [1]},
+    ],
 )
 def test_rubbish_in_the_manifest_is_an_error(folder, values):
     manifest = json.loads((folder / MANIFEST).read_text()) | values

@@ -213,6 +213,7 @@ def _check_manifest(file: Path, manifest: Manifest) -> None:
         "max_length": isinstance(manifest.max_length, int) and manifest.max_length > 0,
         "temperature": isinstance(manifest.temperature, int | float) and 0 < manifest.temperature < math.inf,
         "self_test": manifest.self_test is None or isinstance(manifest.self_test, Mapping),
+        "calibration": isinstance(manifest.calibration, Mapping),
         "ambiguous_keywords": _are_shares(manifest.ambiguous_keywords),
     }
     for name, is_right in right.items():

@@ -135,7 +135,7 @@ def test_wrong_use_is_two(argv, capsys):
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["predict", "--help"], ["evaluate", "--help"], ["train", "--help"], ["export", "--help"]],
+    [["--help"], *([name, "--help"] for name in ("predict", "evaluate", "train", "export", "calibrate"))],
 )
 def test_help_teaches_with_examples(argv, capsys):
     with pytest.raises(SystemExit) as caught:

@@ -102,6 +102,12 @@ def test_the_temperature_can_stay(known: dict[str, Any], rows: Examples) -> None
     assert fitted.report["loss"]["before"] == fitted.report["loss"]["after"]
 
 
+def test_the_temperature_stays_where_every_row_is_right(known: dict[str, Any], rows: Examples) -> None:
+    right = replace(rows, label_ids=np.array([known[text].argmax() for text in rows.texts]))
+    fitted = calibrate(Model(known), right, model_name="m", temperature=1.3)
+    assert (fitted.temperature, fitted.report["accuracy"]) == (1.3, 1.0)
+
+
 def test_clearness_is_fitted_on_train_and_measured_on_validation(
     known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]
 ) -> None:

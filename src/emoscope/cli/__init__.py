@@ -27,6 +27,7 @@ EPILOG = """examples:
   emoscope score reviews.csv scored.parquet --text-column review
   emoscope train recipes/compact.toml --data DIR --output runs/compact
   emoscope distill --teachers runs/bert runs/roberta --data DIR --output runs/student
+  emoscope calibrate runs/model --data DIR
 """
 
 

@@ -103,6 +103,8 @@ def _probabilities(report: dict[str, Any]) -> Iterator[str]:
     yield f"{'probabilities':<20}{'before':>10}{'after':>10}"
     for key, title in (("temperature", "temperature"), ("loss", "log loss"), ("ece", "calibration error")):
         yield f"{title:<20}{report[key]['before']:>10.4f}{report[key]['after']:>10.4f}"
+    if report["accuracy"] == 1:
+        yield "the temperature stays: the model is right on every row, from which none can be fitted"
 
 
 def _label_sets(report: dict[str, Any]) -> Iterator[str]:

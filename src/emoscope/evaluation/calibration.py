@@ -71,7 +71,7 @@ def calibrate(
         examples: rows that it was not trained on, some of every label; labels may stand in another order.
         model_name: what the report calls the classifier.
         temperature: that it has.
-        keep_temperature: fit the rest alone.
+        keep_temperature: fit the rest alone. It stays too where every row is right: the sharpest has the least loss.
         clearness: that it has, if any; it stays, brought to the new temperature, unless `clear_from` is given.
         clear_from: splits of texts labelled as KINDS has it. Of several, "train" (or the first) is fitted on, and
             another measured on.
@@ -85,7 +85,8 @@ def calibrate(
     columns = np.array(label_columns(classifier.labels, examples.labels.names))
     truth = columns[examples.label_ids]
     before = _scored(classifier, examples)
-    ratio = 1.0 if keep_temperature else fit_temperature(np.log(np.maximum(before, LEAST)), truth)
+    fixed = keep_temperature or bool((before.argmax(axis=1) == truth).all())
+    ratio = 1.0 if fixed else fit_temperature(np.log(np.maximum(before, LEAST)), truth)
     after = tempered(before, ratio) if ratio != 1 else before
     label_sets = fit_label_sets(after, truth, classifier.labels)
     clear = distances = None
