@@ -4,7 +4,7 @@ Words are taken out of each text, those with the largest weight first (deletion)
 probability of the label is followed from all words to none, or from none to all. The area under that curve, the words
 counted from 0 to 1, is held against that of random orders on the same texts (Petsiuk et al., RISE, 2018). A good order
 has a small area under deletion, a large one under insertion. Run: python benchmarks/explanation.py --data DIR
-A checkpoint's gradients beside it: --model runs/minilm --texts 250 --rounds 1 --result explanation_minilm --methods ...
+A checkpoint's gradients beside it: --model runs/minilm --texts 60 --rounds 1 --result explanation_minilm --methods ...
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 import record
 from emoscope import EmotionClassifier
 from emoscope.data import load_splits
-from emoscope.evaluation.keywords import fit_keywords
-from emoscope.explanation import METHODS, Explanation, Words, explain
+from emoscope.evaluation.keywords import Keywords, fit_keywords
+from emoscope.explanation import METHODS, Explanation, Words
 from emoscope.token_weights import INTEGRATED_GRADIENTS
 
 Orders = list[NDArray[np.int64]]
@@ -35,6 +35,8 @@ def main() -> None:
     texts = splits[args.split].texts[: args.texts]
     classifier = EmotionClassifier.from_pretrained(args.model)
     results: dict[str, Any] = {"model": args.model, "split": args.split, "texts": len(texts)}
+    keywords = fit_keywords(splits["train"])
+    classifier.ambiguous_keywords = {word: {"": 0.5, " ": 0.5} for word in keywords.ambiguous}
     explanations, rates = _explained(classifier, texts, args)
     generator = np.random.default_rng(args.seed)
     random = [
@@ -47,9 +49,8 @@ def main() -> None:
     results["random_deletion_range"] = [f(areas["deletion"] for areas in random) for f in (min, max)]
     for method, explained in explanations.items():
         results[method] = _compared(_areas(classifier, explained, _orders(explained)), results["random"])
-        if method in METHODS:
-            results[method]["ambiguous_keywords"] = _named(classifier, splits, texts, method)
-        else:
+        results[method]["ambiguous_keywords"] = _named(explained, keywords, texts)
+        if method == INTEGRATED_GRADIENTS:
             errors = np.abs([each.completeness_error for each in explained if each.completeness_error is not None])
             results[method]["completeness_error"] = {"mean": errors.mean().item(), "largest": errors.max().item()}
         results[method]["texts_per_second"] = rates[method]
@@ -104,11 +105,8 @@ def _compared(areas: dict[str, float], random: dict[str, float]) -> dict[str, An
     return areas | {f"{name}_to_random": areas[name] / random[name] for name in areas}
 
 
-def _named(classifier: EmotionClassifier, splits: dict[str, Any], texts: Sequence[str], method: str) -> dict[str, int]:
+def _named(explained: Sequence[Explanation], keywords: Keywords, texts: Sequence[str]) -> dict[str, int]:
     """How often an ambiguous keyword is named, against the rows that one decides by the statistics of train."""
-    keywords = fit_keywords(splits["train"])
-    two = {word: {"": 0.5, " ": 0.5} for word in keywords.ambiguous}
-    explained = explain(classifier, texts, method=method, ambiguous_keywords=two)
     named = np.array([each.ambiguous.word if each.ambiguous else "" for each in explained])
     decides = keywords.decides(texts)
     return {

@@ -2,8 +2,9 @@
 
 Rows of Parquet are made from the texts of a data set, each with one of a few hundred words behind it, so that all
 differ. The loop and the command take turns, each in a process of its own; the loop has its texts in memory and keeps
-nothing.
+nothing. Loading the model counts for neither.
 Run: python benchmarks/scoring.py --data DIR [--rows 1000000 5000000] [--rounds 1] [--kills 20] [--kill-rows 300000]
+Each number of rows, and the kills, have a file of results of their own: --rows alone, or --kills 0, is a part of it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -50,23 +52,29 @@ print(json.dumps({{"rows": len(texts), "seconds": seconds, "rows_per_second": le
 def main() -> None:
     args = _arguments()
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        results = {"sizes": {str(rows): _size(args, Path(folder), rows) for rows in args.rows}}
-        results["kills"] = _kills(args, Path(folder))
-    peaks = [run["peak_mb"] for size in results["sizes"].values() for run in size["score"]]
-    results["peak_mb"] = {"lowest": min(peaks), "highest": max(peaks)}
+        for rows in args.rows:
+            _write(f"scoring_{rows}", _size(args, Path(folder), rows))
+        if args.kills:
+            _write("scoring_kills", _kills(args, Path(folder)))
+
+
+def _write(name: str, results: dict[str, Any]) -> None:
     print(json.dumps(results, indent=1))
-    print(record.write("scoring", results, packages=("emoscope", "onnxruntime", "pyarrow"), seed=SEED))
+    print(record.write(name, results, packages=("emoscope", "onnxruntime", "pyarrow"), seed=SEED))
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 5_000_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 5_000_000])
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--kill-rows", type=int, default=300_000)
     parser.add_argument("--kill-part-rows", type=int, default=16_384)
     parser.add_argument("--folder", help="where the files are made, some 3 GB for 5,000,000 rows")
+    parser.add_argument(
+        "--prefix", type=shlex.split, default=[], help="put before each timed command: 'taskset -c 0,1'"
+    )
     return parser.parse_args()
 
 
@@ -76,12 +84,14 @@ def _size(args: argparse.Namespace, folder: Path, rows: int) -> dict[str, Any]:
     _make(args.data, source, rows)
     runs: dict[str, list[dict[str, Any]]] = {"loop": [], "score": []}
     for _ in range(args.rounds):
-        runs["loop"].append(_run([sys.executable, "-c", LOOP.format(group=GROUP), source]))
-        runs["score"].append(_run([*SCORE, source, output, "--text-column", "text", "--overwrite", "--json"]))
+        runs["loop"].append(_run([*args.prefix, sys.executable, "-c", LOOP.format(group=GROUP), source]))
+        command = [*SCORE, source, output, "--text-column", "text", "--overwrite", "--json"]
+        runs["score"].append(_run([*args.prefix, *command]))
         print({name: [round(run["rows_per_second"]) for run in done] for name, done in runs.items()})
     source.unlink()
     best = {name: max(run["rows_per_second"] for run in done) for name, done in runs.items()}
-    return {**runs, "share_of_loop": best["score"] / best["loop"]}
+    peak = max(run["peak_mb"] for run in runs["score"])
+    return {"rows": rows, **runs, "share_of_loop": best["score"] / best["loop"], "peak_mb": peak}
 
 
 def _make(data: str, path: Path, rows: int) -> None:
@@ -103,33 +113,43 @@ def _texts(data: str) -> Iterator[str]:
 
 
 def _run(command: list[Any]) -> dict[str, Any]:
-    """What a command prints as JSON, with its times from start to end and its peak memory."""
-    began = time.perf_counter()
+    """What a command prints as JSON, with the time of the processors and its peak memory."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{command} ended with {process.returncode}")
-    times = {"wall_seconds": time.perf_counter() - began, "cpu_seconds": usage.ru_utime + usage.ru_stime}
-    return {**json.loads(printed), **times, "peak_mb": usage.ru_maxrss / 1000}
+    return {**json.loads(printed), "cpu_seconds": usage.ru_utime + usage.ru_stime, "peak_mb": usage.ru_maxrss / 1000}
 
 
 def _kills(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Kill a run at random moments, resume it, and hold its output against an undisturbed one."""
-    source, whole, output = folder / "rows.parquet", folder / "whole.parquet", folder / "killed.parquet"
+    """Kill a run at random moments, resume it, and hold its table and page against those of an undisturbed run."""
+    source, whole, killed = folder / "rows.parquet", folder / "whole.parquet", folder / "killed.parquet"
     _make(args.data, source, args.kill_rows)
     flags = ["--text-column", "text", "--part-rows", str(args.kill_part_rows), "--json"]
-    seconds = _run([*SCORE, source, whole, *flags])["wall_seconds"]
-    expected, moments = sha256(whole), []
+    began = time.perf_counter()
+    _run([*SCORE, source, whole, "--report", _page(whole), *flags])
+    seconds = time.perf_counter() - began
+    expected, moments = _digests(whole), []
     chance = random.Random(SEED)
     for _ in range(args.kills):
-        moments.append(_kill([*SCORE, source, output, *flags], chance.uniform(0, seconds), output))
-        moments[-1]["identical"] = sha256(output) == expected
-        output.unlink()
+        command = [*SCORE, source, killed, "--report", _page(killed), *flags]
+        moments.append(_kill(command, chance.uniform(0, seconds), killed))
+        moments[-1]["identical"] = _digests(killed) == expected
+        killed.unlink()
+        _page(killed).unlink()
         print(moments[-1])
-    identical = sum(moment["identical"] for moment in moments)
-    return {"rows": args.kill_rows, "undisturbed_seconds": seconds, "identical": identical, "moments": moments}
+    counts = {name: sum(moment[name] for moment in moments) for name in ("killed", "identical")}
+    return {"rows": args.kill_rows, "undisturbed_seconds": seconds, "runs": args.kills, **counts, "moments": moments}
+
+
+def _page(table: Path) -> Path:
+    return table.with_suffix(".html")
+
+
+def _digests(table: Path) -> list[str]:
+    return [sha256(table), sha256(_page(table))]
 
 
 def _kill(command: list[Any], after: float, output: Path) -> dict[str, Any]:

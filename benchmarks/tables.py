@@ -334,6 +334,43 @@ def _long_texts() -> str:
     return _table("| rule | comments: accuracy | log loss | ECE | spliced: accuracy | log loss | ECE |", rows)
 
 
+def _scoring() -> str:
+    rows = [
+        _row(
+            f"{size['rows']:,}",
+            f"{_best(size, 'score'):,.0f}",
+            f"{_best(size, 'loop'):,.0f}",
+            f"{size['share_of_loop']:.1%}",
+            f"{size['peak_mb']:.0f} MB",
+        )
+        for size in map(_result, ("scoring_1000000", "scoring_5000000"))
+    ]
+    return _table("| rows | rows/s | `predict_proba` alone | share | peak memory |", rows)
+
+
+def _best(size: dict[str, Any], name: str) -> float:
+    return max(run["rows_per_second"] for run in size[name])
+
+
+def _scoring_faults() -> str:
+    kills, fuzz = _result("scoring_kills"), _result("scoring_fuzz")
+    outcomes: dict[str, int] = {}
+    for name, count in fuzz["counts"].items():
+        outcome = name.partition(": ")[2]
+        outcomes[outcome] = outcomes.get(outcome, 0) + count
+    rows = [
+        _row(
+            f"{kills['runs']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, each run then resumed",
+            f"{kills['identical']} of {kills['runs']} tables and reports identical to those of an undisturbed run",
+        ),
+        _row(
+            f"{fuzz['cases']:,} broken tables of CSV, JSON lines and Parquet",
+            f"{len(fuzz['failures'])} failures; {', '.join(f'{count:,} {name}' for name, count in outcomes.items())}",
+        ),
+    ]
+    return _table("| what | came of it |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -353,6 +390,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "temperature": _temperature,
     "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,
+    "scoring": _scoring,
+    "scoring_faults": _scoring_faults,
 }
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import emoscope.classifier
 from emoscope import EmotionClassifier
-from emoscope.encoding import Encode, EncodeProcesses, in_order
+from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import EmoscopeError
 from emoscope.model_folder import BUNDLED
 from emoscope.text import FORMS, normalize
@@ -114,6 +114,41 @@ def test_an_error_comes_where_its_result_would() -> None:
     assert [next(results), next(results)] == [2, 3]
     with pytest.raises(ZeroDivisionError):
         next(results)
+
+
+@pytest.mark.parametrize("end", ["close", "error"])
+def test_calls_under_way_are_abandoned_when_it_ends_early(end: str) -> None:
+    """Else a call that waits for something would be waited for."""
+    ended = threading.Event()
+
+    def work(item: int) -> int:
+        if item:
+            assert ended.wait(30)
+        return 6 // (item or int(end == "close"))
+
+    results = in_order(work, range(3), threads=2, abandon=ended.set)
+    if end == "close":
+        assert next(results) == 6 and not ended.is_set()
+        results.close()  # type: ignore[attr-defined]
+    else:
+        with pytest.raises(ZeroDivisionError):
+            next(results)
+    assert ended.is_set()
+
+
+def test_nothing_is_abandoned_at_the_end() -> None:
+    ended = threading.Event()
+    assert list(in_order(str, range(3), threads=2, abandon=ended.set)) == ["0", "1", "2"] and not ended.is_set()
+
+
+@pytest.mark.parametrize(("allowed", "cores"), [("1", 1), ("0", 1), ("100000", None), ("", None), ("4,2", None)])
+def test_as_many_cores_as_are_there_and_are_allowed(
+    monkeypatch: pytest.MonkeyPatch, allowed: str, cores: int | None
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    every = usable_cores()
+    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
+    assert usable_cores() == (cores or every)
 
 
 # -- processes

@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--warm-up", type=int, default=100_000, help="requests before memory is first read")
+    parser.add_argument("--warm-up", type=int, default=300_000, help="requests before memory counts")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
     args = parser.parse_args()

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 QUOTES_ALLOWED = "allowed: quotes inside a quoted field doubled"
 _PROBLEMS = {
     "unexpected end of data": f"a quote is not closed; {QUOTES_ALLOWED}",
-    "',' expected after '\"'": f"something stands behind a closing quote; {QUOTES_ALLOWED}",
-    "'\t' expected after '\"'": f"something stands behind a closing quote; {QUOTES_ALLOWED}",
+    "expected after '\"'": f"something stands behind a closing quote; {QUOTES_ALLOWED}",
+    "new-line character": "a carriage return stands alone; allowed: lines that end with \\n or \\r\\n",
 }
-"""What the module `csv` says of a row, in other words."""
+"""What the module `csv` says of a row, in part, and in other words."""
 _OBJECT_ALLOWED = "allowed: one JSON object a line"
 
 
@@ -60,8 +60,13 @@ def csv_records(lines: list[str], delimiter: str, *, start: int = 0, longest: in
             open_end = start + reader.line_num >= len(lines)
             if open_end and not final and sum(map(len, lines[begin:])) <= longest:
                 return
-            yield Record(begin, begin + 1, [], _PROBLEMS.get(str(error), str(error)))
+            yield Record(begin, begin + 1, [], csv_problem(error))
         start = begin + 1
+
+
+def csv_problem(error: csv.Error) -> str:
+    """What the module `csv` says of a row, in other words."""
+    return next((words for part, words in _PROBLEMS.items() if part in str(error)), str(error))
 
 
 def json_record(line: str) -> dict[str, Any] | str:

@@ -19,6 +19,7 @@ REASONS = (
     "needs Docker",
     "needs systemd",
     "needs Node",
+    "needs another library",
     "takes minutes",
 )
 SHELL = ("", "bash", "console")

@@ -14,8 +14,8 @@ from emoscope.calibration import fit_temperature, probabilities, tempered
 from emoscope.clearness import Clearness
 from emoscope.data import Examples
 from emoscope.errors import DataError, LabelError, ModelError
-from emoscope.evaluation import calibrate as stage
-from emoscope.evaluation.calibrate import KINDS, calibrate
+from emoscope.evaluation import calibration as stage
+from emoscope.evaluation.calibration import KINDS, calibrate
 from emoscope.evaluation.metrics import log_loss
 from emoscope.labels import Labels
 

@@ -38,10 +38,13 @@ def emotion(text):
     return EMOTIONS[int(probabilities(text).argmax())]
 
 
-def score(source, output, *, classifier=None, resume=False, overwrite=False, model="", report=None, **options):
+def score(
+    source, output, *, classifier=None, resume=False, overwrite=False, model="", report=None, delimiter=None, **options
+):
     """Score with small parts; returns the summary."""
     scoring = Scoring(**({"text_column": "text", "part_rows": 7} | options))
-    job = Job(source, output, scoring, model=model, resume=resume, overwrite=overwrite, report=report)
+    about = {"model": model, "resume": resume, "overwrite": overwrite, "report": report, "delimiter": delimiter}
+    job = Job(source, output, scoring, **about)
     return score_table(job, classifier or HashClassifier())
 
 

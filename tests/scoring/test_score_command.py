@@ -146,7 +146,7 @@ def test_another_model_does_not_go_on_with_a_run(source, tmp_path, monkeypatch, 
         assert main(flags) == 130
     assert capsys.readouterr().err.splitlines()[-1] == "emoscope score: interrupted"
     with monkeypatch.context() as patch:
-        patch.setattr("emoscope.model_folder.model_checksum", lambda folder: "another")
+        patch.setattr("emoscope.scoring.model.model_checksum", lambda folder: "another")
         assert main([*flags, "--resume"]) == 1
     assert "it was begun with another model" in capsys.readouterr().err
     assert main([*flags, "--resume"]) == 0

@@ -146,6 +146,7 @@ def test_another_file_in_the_folder_is_refused(tmp_path):
         ({"columns": ("joy",)}, r"columns was None, now it is \['joy'\]"),
         ({"part_rows": 8}, "part_rows was 7, now it is 8"),
         ({"long": "truncate"}, "long was 'windows', now it is 'truncate'"),
+        ({"delimiter": ";"}, "delimiter was None, now it is ';'"),
     ],
 )
 def test_another_model_or_other_options_are_refused(source, tmp_path, options, words):

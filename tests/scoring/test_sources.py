@@ -21,14 +21,14 @@ def names(source, folder):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("a.csv", Format("csv")),
-        ("A.TSV", Format("tsv")),
+        ("a.csv", Format("csv", delimiter=",")),
+        ("A.TSV", Format("tsv", delimiter="\t")),
         ("x.y/rows.2024.jsonl.gz", Format("jsonl", "gzip")),
         ("rows.ndjson.zst", Format("jsonl", "zstd")),
         ("b.parquet", Format("parquet")),
         ("b.arrow.gz", Format("arrow", "gzip")),
         ("b.feather", Format("arrow")),
-        ("csv.gz", Format("csv", "gzip")),
+        ("csv.gz", Format("csv", "gzip", ",")),
         ("jsonl", Format("jsonl")),
     ],
 )

@@ -323,3 +323,43 @@ def test_what_was_rejected_before_goes_with_what_was_written_before(tmp_path):
     (tmp_path / "in.csv").write_text("text\na\n")
     score(tmp_path / "in.csv", tmp_path / "out.csv", overwrite=True)
     assert not (tmp_path / "out.csv.rejected.jsonl").exists()
+
+
+@pytest.mark.parametrize("delimiter", [";", "|", "\t", "^", "]", "\\"])
+@pytest.mark.parametrize("target", ["csv", "jsonl", "tsv"])
+def test_another_delimiter(tmp_path, delimiter, target):
+    rows = [["id", "text"], ["1", f"a{delimiter}b, c"], ["2", 'say "x"']]
+    with (tmp_path / "in.csv").open("w", newline="") as file:
+        csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    output = tmp_path / f"out.{target}"
+    score(tmp_path / "in.csv", output, delimiter=delimiter, columns=("emotion",))
+    expected = [[*row, emotion(row[1])] for row in rows[1:]]
+    if target == "jsonl":
+        assert [list(row.values()) for row in read(output)] == expected
+    else:
+        written = csv.reader(io.StringIO(output.read_text()), delimiter="\t" if target == "tsv" else delimiter)
+        assert list(written) == [["id", "text", "emotion"], *expected]
+
+
+def test_a_delimiter_of_what_is_written(tmp_path):
+    score(write_parquet(tmp_path / "in.parquet", {"text": ["a; b"]}), tmp_path / "out.csv", delimiter=";")
+    assert (tmp_path / "out.csv").read_text().startswith("text;emotion;emotion_score;")
+    assert '\n"a; b";' in (tmp_path / "out.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "words"),
+    [("::", "one character"), ('"', "no quote"), ("\n", "line end"), (";", "between the cells of CSV")],
+)
+def test_what_is_no_delimiter(tmp_path, delimiter, words):
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"]})
+    with pytest.raises(DataError, match=words):
+        score(source, tmp_path / "out.jsonl", delimiter=delimiter)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.parquet"]
+
+
+@pytest.mark.parametrize(("delimiter", "shown"), [(";", ";"), ("\t", r"\\t"), ("|", r"\|")])
+def test_a_delimiter_that_was_forgotten_is_suggested(tmp_path, delimiter, shown):
+    (tmp_path / "in.csv").write_text(f"id{delimiter}text\n1{delimiter}a\n")
+    with pytest.raises(DataError, match=f"its columns are separated by '{shown}'; give --delimiter '{shown}'"):
+        score(tmp_path / "in.csv", tmp_path / "out.csv")

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 pytest.importorskip("httpx", reason="needs httpx")
 
-from serving_fakes import CalibratedClassifier, Client, HashClassifier
+from serving_fakes import CalibratedClassifier, Client, HashClassifier, RunningServer
 
 from emoscope.serving import Settings, create_app
 
@@ -37,3 +37,18 @@ def client(serve):
 @pytest.fixture
 def calibrated(serve):
     return serve(CalibratedClassifier())
+
+
+@pytest.fixture
+def run_server():
+    """Starts a server of an application in a thread; what it returns has `port` and `end`."""
+    started = []
+
+    def start(app, **options):
+        running = RunningServer(app, **options)
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.end()

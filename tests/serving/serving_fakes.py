@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import signal
 import threading
+import time
 
 import httpx
 import numpy as np
 
 from emoscope import EMOTIONS
+from emoscope.serving import listen
+from emoscope.serving.server import Server
 
 
 class HashClassifier:
@@ -89,3 +93,32 @@ class Client:
 
     def post(self, path, json=None, **options):
         return self.request("POST", path, **(options if json is None else {"json": json, **options}))
+
+
+class RunningServer:
+    """A server of an application on a free port, in a thread."""
+
+    def __init__(self, app, *, grace=0.0):
+        listener = listen("127.0.0.1", 0)
+        self.port = listener.getsockname()[1]
+        self.server = Server(app, grace=grace)
+        self._thread = threading.Thread(target=self.server.run, args=([listener],))
+        self._thread.start()
+        deadline = time.monotonic() + 10
+        while not self.server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def signal(self):
+        self.server.handle_exit(signal.SIGTERM, None)
+
+    def end(self):
+        """SIGTERM, and wait for the end; the seconds that it took."""
+        began = time.monotonic()
+        self.signal()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+        return time.monotonic() - began

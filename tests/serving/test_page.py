@@ -660,12 +660,10 @@ LOOKS = {
 
 
 def keep_screenshot(page, name, **options):
-    """As a PNG of 256 colours, a third of the size, if the folder is named."""
     if SCREENSHOTS:
         page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
         page.mouse.move(0, 0)
-        image = pytest.importorskip("PIL.Image").open(io.BytesIO(page.screenshot(**options)))
-        image.convert("RGB").quantize(256, dither=0).save(Path(SCREENSHOTS) / f"{name}.png", optimize=True)
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", **options)
 
 
 @pytest.mark.parametrize("name", LOOKS)

@@ -29,7 +29,7 @@ from emoscope.cli.data_options import add_data_arguments, add_split_argument, ch
 from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
-    from emoscope.evaluation.calibrate import Calibration
+    from emoscope.evaluation.calibration import Calibration
     from emoscope.model_folder import ModelFolder
 
 
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Calibrate, write, print."""
     from emoscope.errors import require_extra
-    from emoscope.evaluation.calibrated_folder import check_target, write_calibrated
-    from emoscope.evaluation.calibration_plots import plot_calibration
+    from emoscope.evaluation import plot_calibration, write_calibrated
+    from emoscope.evaluation.calibrated_folder import check_target
     from emoscope.model_folder import GRAPHS, WEIGHTS, open_folder, resolve
 
     if args.plots:
@@ -73,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
 def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> Calibration:
     from emoscope.classifier import EmotionClassifier
     from emoscope.data import load_splits
-    from emoscope.evaluation.calibrate import KINDS, calibrate, check_one_label
+    from emoscope.evaluation import calibrate
+    from emoscope.evaluation.calibration import KINDS, check_one_label
 
     classifier = EmotionClassifier.from_pretrained(folder.path)
     check_one_label(classifier)

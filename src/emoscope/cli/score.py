@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sentences, combined; or its first 2,000 characters",
     )
     parser.add_argument("--sentence-rows", action="store_true", help="with --long sentences: one row a sentence")
+    parser.add_argument(
+        "--delimiter",
+        metavar="D",
+        help="between the cells of .csv files, read and written: ';', '\\t' ...; default: ','",
+    )
     parser.add_argument("--input-format", metavar="F", help="of standard input: csv, tsv, jsonl, arrow, csv.gz ...")
     parser.add_argument("--output-format", metavar="F", help="of standard output; default: that of standard input")
     parser.add_argument(
@@ -168,7 +173,16 @@ def _job(args: argparse.Namespace, model: str) -> Job:
     source = Stream(sys.stdin.buffer, args.input_format) if args.source == PIPE else args.source
     output = _standard_output(args) if args.output == PIPE else args.output
     report = Report(args.report, args.time_column) if args.report else None
-    return Job(source, output, scoring, model=model, resume=args.resume, overwrite=args.overwrite, report=report)
+    return Job(
+        source,
+        output,
+        scoring,
+        model=model,
+        resume=args.resume,
+        overwrite=args.overwrite,
+        report=report,
+        delimiter="\t" if args.delimiter == "\\t" else args.delimiter,
+    )
 
 
 def _standard_output(args: argparse.Namespace) -> Stream:

@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds from SIGTERM on in which new requests are still told to go elsewhere (default: 1)",
     )
-    parser.add_argument("--inherited-socket", type=int, help=argparse.SUPPRESS)  # of a worker
+    parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and who started it
 
 
 def _at_least(kind: Callable[[str], float], least: float) -> Callable[[str], float]:
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     keys = read_keys(args.api_keys, os.environ)
     configure_logging()
-    if args.inherited_socket is not None or args.workers == 1:
+    if args.worker or args.workers == 1:
         return _serve(args, keys)
     return _serve_in_workers(args, keys)
 
@@ -118,12 +118,13 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
     from emoscope.serving import create_app
     from emoscope.serving import run as serve
 
-    is_worker = args.inherited_socket is not None
-    listener = socket(fileno=args.inherited_socket) if is_worker else _listen(args, keys)
+    descriptor, parent = args.worker or (None, None)
     threads = max(1, usable_cores() // args.workers)
     classifier = EmotionClassifier.from_pretrained(args.model, device=args.device, threads=threads)
     app = create_app(classifier, _settings(args), model=args.model, keys=keys)
-    return serve(app, listener, grace=args.grace, parent=os.getppid() if is_worker else None)
+    listener = socket(fileno=descriptor) if args.worker else _listen(args, keys)
+    serve(app, listener, grace=args.grace, parent=parent)
+    return 0
 
 
 def _serve_in_workers(args: argparse.Namespace, keys: ApiKeys) -> int:

@@ -6,6 +6,9 @@ Works on the base install; the plots need the extra `plot`.
 from __future__ import annotations
 
 from emoscope.evaluation.bias import BiasReport, bias_text, check_bias
+from emoscope.evaluation.calibrated_folder import write_calibrated
+from emoscope.evaluation.calibration import Calibration, calibrate
+from emoscope.evaluation.calibration_plots import plot_calibration
 from emoscope.evaluation.comparison import Comparison, compare, load_classifiers
 from emoscope.evaluation.comparison_plot import plot_comparison
 from emoscope.evaluation.comparison_table import comparison_markdown, comparison_text
@@ -41,6 +44,7 @@ __all__ = [
     "PUBLISHED",
     "AmbiguousKeyword",
     "BiasReport",
+    "Calibration",
     "Comparison",
     "Difference",
     "Footprint",
@@ -56,6 +60,7 @@ __all__ = [
     "averages",
     "bias_text",
     "bootstrap_intervals",
+    "calibrate",
     "check_bias",
     "compare",
     "comparison_markdown",
@@ -73,10 +78,12 @@ __all__ = [
     "measure_slices",
     "paired_bootstrap",
     "per_label",
+    "plot_calibration",
     "plot_comparison",
     "plot_report",
     "reliability",
     "sample_size",
     "slice_texts",
     "slice_values",
+    "write_calibrated",
 ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from emoscope.calibration import tempered
 from emoscope.errors import ModelError
-from emoscope.evaluation.calibrate import Calibration
+from emoscope.evaluation.calibration import Calibration
 from emoscope.evaluation.calibration_card import section, with_section
 from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, write_manifest
 

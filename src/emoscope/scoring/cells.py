@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import math
+import re
 from collections.abc import Callable
 from json.encoder import encode_basestring
 from typing import Any
@@ -34,7 +35,7 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
     if not pa.types.is_string(values.type):
         values = pa.array([None if value is None else _cell(value) for value in values.to_pylist()], pa.string())
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(values, '"', '""'), '"', "")
-    return pc.if_else(pc.match_substring_regex(values, f'[{delimiter}"\r\n]|^$'), quoted, values)
+    return pc.if_else(pc.match_substring_regex(values, f'[{re.escape(delimiter)}"\r\n]|^$'), quoted, values)
 
 
 def json_cells(column: pa.ChunkedArray) -> pa.Array:

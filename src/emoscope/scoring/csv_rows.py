@@ -12,13 +12,11 @@ import csv
 import pyarrow as pa
 
 from emoscope.errors import DataError
-from emoscope.line_records import csv_records
+from emoscope.line_records import csv_problem, csv_records
 from emoscope.scoring.lines import LONGEST_ROW, Block, flaw
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import RAW, Wanted
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
 
 
 class CsvParser:
@@ -37,12 +35,14 @@ class CsvParser:
             DataError: no header, or not with the text column.
         """
         self._name, self._rejects, self._wanted = source.name, rejects, wanted
-        self._delimiter = DELIMITERS[source.format.name]
+        self._delimiter = source.format.delimiter or ","
         numbered = wanted.text_column.isdecimal()
         first, used = self._first_record(lines)
         self._columns = list(map(str, range(len(first)))) if numbered else first
         self._header_lines = 0 if numbered else used
         header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
+        if not numbered:
+            self._suggest_delimiter(header)
         wanted.check(source.name, self._columns)
         self._cells_at = [self._columns.index(name) for name in wanted.cells]
         names = [*wanted.cells, RAW + header] if wanted.raw else self._columns
@@ -74,11 +74,22 @@ class CsvParser:
         try:
             first = next(reader, [])
             "".join(first).encode()
-        except (csv.Error, UnicodeEncodeError) as error:
-            raise DataError(f"{self._name}: its first line cannot be read ({error})") from None
+        except UnicodeEncodeError:
+            raise DataError(f"{self._name}: its first line is no UTF-8; save the file as UTF-8") from None
+        except csv.Error as error:
+            raise DataError(f"{self._name}: its first line cannot be read ({csv_problem(error)})") from None
         if not first:
             raise DataError(f"{self._name}: its first line is blank; allowed: the names of the columns")
         return first, reader.line_num
+
+    def _suggest_delimiter(self, header: str) -> None:
+        """Refuse a file of one column which another delimiter would cut into the wanted ones."""
+        text_column = self._wanted.text_column
+        if len(self._columns) > 1 or text_column in self._columns:
+            return
+        for other, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
+            if text_column in header.split(other):
+                raise DataError(f"{self._name}: its columns are separated by '{shown}'; give --delimiter '{shown}'")
 
     def _add(self, fields: list[str], row: str, line: int) -> None:
         width = len(self._columns)

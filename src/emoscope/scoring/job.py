@@ -56,9 +56,10 @@ class Job:
         resume: whether to go on with the run that OUT.parts keeps; without one, to begin.
         overwrite: whether OUT and the report, and without `resume` OUT.parts, may be there already.
         report: a page about the rows, if one is wanted.
+        delimiter: between the cells of CSV, read and written; None for a comma.
 
     Raises:
-        DataError: the text column is the time column.
+        DataError: the text column is the time column, or the delimiter is none.
     """
 
     source: str | Path | Stream
@@ -68,10 +69,13 @@ class Job:
     resume: bool = False
     overwrite: bool = False
     report: Report | None = None
+    delimiter: str | None = None
 
     def __post_init__(self) -> None:
         if self.time_column == self.scoring.text_column:
             raise DataError(f"the time column is the text column, {self.time_column!r}; name a column of times")
+        if self.delimiter and (len(self.delimiter) > 1 or self.delimiter in '"\r\n'):
+            raise DataError(f"the delimiter must be one character, and no quote or line end, got {self.delimiter!r}")
 
     @property
     def time_column(self) -> str | None:
@@ -167,9 +171,9 @@ def score_table(
 def _to_pipe(job: Job, output: Stream, engine: Engine) -> Summary:
     if job.resume:
         raise DataError("a run into a pipe cannot be resumed; name a file")
-    sources = find_sources(job.source)
+    sources = find_sources(job.source, job.delimiter)
     report = _report_target(job, sources)
-    pipe = Output(output.file, Format.of(output.format), on_disk=False)
+    pipe = Output(output.file, Format.of(output.format).separated_by(job.delimiter), on_disk=False)
     outcome = _score(job, sources, engine, pipe, Rejects(lambda: output.rejected))
     if report and outcome.page:
         report.write(outcome.page)
@@ -177,7 +181,7 @@ def _to_pipe(job: Job, output: Stream, engine: Engine) -> Summary:
 
 
 def _to_file(job: Job, target: Target, engine: Engine) -> Summary:
-    sources = find_sources(job.source)
+    sources = find_sources(job.source, job.delimiter)
     work = WorkFolder(target.work, _decisive(job, sources))
     if job.resume:
         work.resume()
@@ -187,7 +191,7 @@ def _to_file(job: Job, target: Target, engine: Engine) -> Summary:
         if not work.resumed:
             work.start()
         if work.result is None or (report and _REPORT not in work.output):
-            _score_into(work, job, sources, engine, target.format)
+            _score_into(work, job, sources, engine, target.format.separated_by(job.delimiter))
         return _put_in_place(work, target, report)
     except OSError as error:
         kept = f"; {work.parts} parts are kept in {work.path}: mend it, then --resume" if work.parts else ""
@@ -223,6 +227,7 @@ def _decisive(job: Job, sources: Sequence[Source]) -> dict[str, Any]:
         "emoscope": emoscope.__version__,
         "model": job.model,
         "scoring": asdict(job.scoring),
+        "delimiter": job.delimiter,
         "inputs": {source.name: [source.size, source.modified] for source in sources},
     }
 
@@ -259,7 +264,10 @@ def _put_in_place(work: WorkFolder, target: Target, report: Target | None) -> Su
 def _score(job: Job, sources: Sequence[Source], engine: Engine, output: Output, rejects: Rejects) -> Outcome:
     began = time.perf_counter()
     scorer = Scorer(engine.classifier, job.scoring)
-    raw = output.format.name == sources[0].format.name and not job.scoring.sentence_rows
+    formats = sources[0].format.name, output.format.name
+    if job.delimiter and "csv" not in formats:
+        raise DataError(f"a delimiter stands between the cells of CSV; this is {formats[0]}, and becomes {formats[1]}")
+    raw = formats[0] == formats[1] and not job.scoring.sentence_rows
     wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column)
     reading = Reading(sources, wanted, rejects)
     if job.time_column and job.time_column in reading.schema.names:

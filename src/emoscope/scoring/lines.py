@@ -11,6 +11,7 @@ from io import StringIO
 from itertools import chain
 from typing import Any, Protocol
 
+from emoscope.errors import DataError
 from emoscope.scoring.faults import broken_data
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Opened, Source
@@ -70,12 +71,17 @@ class LineReader:
             source: the file.
             make_parser: called with the first lines.
             rejects: where rows go that cannot be read.
+
+        Raises:
+            DataError: nothing of it can be read.
         """
         self._source = source
         self._rejects = rejects
         self._opened = source.open()
         self._blocks = read_blocks(self._opened)
         self._first = next(self._blocks)
+        if self._first.broken and not self._first.lines:
+            raise DataError(f"{source.name}: {self._first.broken}; give the file its right name, or a whole copy")
         self._parser = make_parser(self._first.lines)
         self.schema = self._parser.schema
 

@@ -92,8 +92,9 @@ class Overview:
         for label in range(len(self.labels)):
             of_label = np.flatnonzero(labels == label)
             for kept, sign in ((self.confident, -1), (self.doubtful, 1)):
-                order = np.lexsort((first_row[of_label], sign * scores[of_label]))
-                found = self._examples(scored, of_label[order[:EXAMPLES]], first_row)
+                near = of_label[sign * scores[of_label] <= _limit(kept[label], sign)]
+                order = np.lexsort((first_row[near], sign * scores[near]))
+                found = self._examples(scored, near[order[:EXAMPLES]], first_row)
                 kept[label] = _first_of(kept[label], found, sign)
 
     def _examples(self, scored: Scored, texts: NDArray[np.int64], first_row: NDArray[np.int64]) -> Iterator[Example]:
@@ -111,6 +112,11 @@ class Overview:
                 second_score=0.0 if second is None else float(scored.probabilities[place, second]),
                 key=hash(text),
             )
+
+
+def _limit(kept: list[Example], sign: int) -> float:
+    """What a score, times the sign, may be at most to be among the first."""
+    return sign * kept[-1].score if len(kept) == EXAMPLES else np.inf
 
 
 def _first_of(kept: list[Example], found: Iterator[Example], sign: int) -> list[Example]:

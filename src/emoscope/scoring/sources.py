@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,6 +26,9 @@ FORMATS = {
 }
 """Suffix of a file's name, to its format."""
 
+DELIMITERS = {"csv": ",", "tsv": "\t"}
+"""Format of rows of cells, to what stands between these, unless something else is said of CSV."""
+
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffix of a compressed file's name, to its compression."""
 
@@ -39,10 +42,16 @@ class Format:
     Attributes:
         name: "csv", "tsv", "jsonl", "parquet" or "arrow".
         compression: "gzip", "zstd", or None.
+        delimiter: between the cells of a row; None where there are none.
     """
 
     name: str
     compression: str | None = None
+    delimiter: str | None = None
+
+    def separated_by(self, delimiter: str | None) -> Format:
+        """The same, but CSV with another delimiter; None for the usual one."""
+        return replace(self, delimiter=delimiter) if delimiter and self.name == "csv" else self
 
     @classmethod
     def of(cls, name: str) -> Format:
@@ -61,7 +70,7 @@ class Format:
             )
         if suffix == ".parquet" and compression:
             raise DataError(f"{name}: Parquet is compressed inside; name it without {dot}{last}")
-        return cls(FORMATS[suffix], compression)
+        return cls(FORMATS[suffix], compression, DELIMITERS.get(FORMATS[suffix]))
 
 
 @dataclass(frozen=True)
@@ -125,7 +134,7 @@ class Source:
         return Opened(stored, stored.tell)
 
 
-def find_sources(source: str | Path | Stream) -> list[Source]:
+def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> list[Source]:
     """The files to read, those of a glob or a folder in the order of their paths.
 
     Of a folder (and the folders in it) every file with a known format is read, but for those whose name or folder
@@ -133,18 +142,20 @@ def find_sources(source: str | Path | Stream) -> list[Source]:
 
     Args:
         source: a file, a glob, a folder, an address such as s3://bucket/rows/*.parquet, or a pipe.
+        delimiter: between the cells of CSV; None for a comma.
 
     Raises:
         DataError: nothing is there, or files of several formats.
     """
     if isinstance(source, Stream):
-        pipe = Source("standard input", Format.of(source.format), None, None, lambda: pa.PythonFile(source.file, "r"))
+        form = Format.of(source.format).separated_by(delimiter)
+        pipe = Source("standard input", form, None, None, lambda: pa.PythonFile(source.file, "r"))
         if pipe.format.name == "parquet":
             raise DataError("Parquet cannot be read from a pipe, its contents stand at its end; give a file")
         return [pipe]
     filesystem, path = locate(source)
     try:
-        sources = [_source(filesystem, info, source) for info in _files(filesystem, path)]
+        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path)]
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from None
     if not sources:
@@ -153,7 +164,7 @@ def find_sources(source: str | Path | Stream) -> list[Source]:
         if other.format.name != sources[0].format.name:
             raise DataError(
                 f"{sources[0].name} is {sources[0].format.name}, {other.name} is {other.format.name}; "
-                "give files of one format at a time"
+                f"give files of one format at a time, such as '*.{other.format.name}'"
             )
     return sources
 
@@ -205,10 +216,11 @@ def _is_table(path: str) -> bool:
     return True
 
 
-def _source(filesystem: Any, info: Any, source: str | Path) -> Source:
+def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | None) -> Source:
     scheme, separator, _ = str(source).partition("://")
     name = f"{scheme}{separator}{info.path.lstrip('/')}" if separator else info.path
-    return Source(name, Format.of(info.path), info.size, info.mtime_ns, lambda: filesystem.open_input_file(info.path))
+    form = Format.of(info.path).separated_by(delimiter)
+    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(info.path))
 
 
 def _formats() -> str:

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emoscope.scoring.cells import csv_cells, json_cells
-from emoscope.scoring.csv_rows import DELIMITERS
 from emoscope.scoring.sources import Format
 from emoscope.scoring.wanted import RAW
 
@@ -61,7 +60,7 @@ def open_writer(output: Output, schema: pa.Schema) -> Writer:
         return _ArrowWriter(sink, schema, on_disk=output.on_disk)
     if name == "jsonl":
         return _LineWriter(sink, b"", _jsonl_lines)
-    delimiter = DELIMITERS[name]
+    delimiter = output.format.delimiter or ","
     return _LineWriter(sink, _csv_header(schema, delimiter), lambda table: _csv_lines(table, delimiter))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from functools import lru_cache
 from time import perf_counter
 
 from emoscope.classifier import Classifier
+from emoscope.errors import ModelError
 from emoscope.serving.dialects import OWN, Dialect
 from emoscope.serving.errors import RequestError
 from emoscope.serving.keys import ApiKeys
@@ -171,11 +173,12 @@ class App:
         else:
             await self._stream(request, body, send)
 
-    async def _stream(self, request: Request, body: AsyncIterator[bytes], send: Send) -> None:
+    async def _stream(self, request: Request, body: AsyncGenerator[bytes, None], send: Send) -> None:
         """A long answer; where it fails it is broken off, so that nobody takes it for whole."""
         try:
-            async for part in body:
-                await send({"type": "http.response.body", "body": part, "more_body": True})
+            async with aclosing(body):
+                async for part in body:
+                    await send({"type": "http.response.body", "body": part, "more_body": True})
         except RequestError as error:
             self._error(request, error, OWN)
             raise DisconnectedError from error
@@ -211,8 +214,8 @@ class App:
         await receive()
         try:
             await asyncio.to_thread(self.service.warm_up)
-        except Exception as error:
-            await send({"type": "lifespan.startup.failed", "message": f"the model fails: {error}"})
+        except ModelError as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
         await send({"type": "lifespan.startup.complete"})
         await receive()

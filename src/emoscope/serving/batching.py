@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -67,37 +68,35 @@ def estimated_tokens(text: str) -> int:
     return len(text) // CHARACTERS_A_TOKEN + 3
 
 
+@dataclass(eq=False, slots=True)
 class _Job:
-    """What one caller waits for."""
+    """What one caller waits for.
 
-    __slots__ = (
-        "deadline",
-        "future",
-        "left",
-        "next",
-        "on_wait",
-        "pending",
-        "rows",
-        "score",
-        "since",
-        "texts",
-        "tokens",
-    )
+    Attributes:
+        texts: all that he asked for.
+        rows: what is known of them so far.
+        pending: indices of the texts that are to be scored.
+        score: a key of the batcher's scores.
+        since: when he came, as `perf_counter` has it.
+        deadline: likewise, when he is told that it is too late.
+        future: done when all rows are there, or with an error.
+        on_wait: see `Batcher.score`.
+        tokens: how much of the queue he takes.
+        next: index into `pending` of the first that is in no batch yet.
+        left: texts without a row.
+    """
 
-    def __init__(
-        self, texts: Sequence[str], rows: list[Row | None], pending: list[int], score: str, now: float, timeout: float
-    ) -> None:
-        self.texts = texts
-        self.rows = rows
-        self.pending = pending
-        self.next = 0
-        self.left = len(pending)
-        self.score = score
-        self.tokens = 0
-        self.since = now
-        self.deadline = now + timeout
-        self.future: asyncio.Future[None]
-        self.on_wait: OnWait | None = None
+    texts: Sequence[str]
+    rows: list[Row | None]
+    pending: list[int]
+    score: str
+    since: float
+    deadline: float
+    future: asyncio.Future[None]
+    on_wait: OnWait | None
+    tokens: int = 0
+    next: int = 0
+    left: int = 0
 
     def abandon(self) -> None:
         """Take it out of the batches to come."""
@@ -234,9 +233,8 @@ class Batcher:
             rows, pending = [None] * len(texts), list(range(len(texts)))
         if pending:
             loop = asyncio.get_running_loop()
-            job = _Job(texts, rows, pending, name, perf_counter(), timeout)
-            job.on_wait = on_wait
-            job.future = loop.create_future()
+            now = perf_counter()
+            job = _Job(texts, rows, pending, name, now, now + timeout, loop.create_future(), on_wait)
             self._enqueue(loop, job, patient)
             await job.future
         return rows  # type: ignore[return-value]
@@ -249,6 +247,7 @@ class Batcher:
         tokens = sum(estimated_tokens(job.texts[i]) for i in job.pending)
         if patient:  # others wait for one part of it at a time
             tokens = min(tokens, self._budget)
+        job.left = len(job.pending)
         job.tokens = tokens + int(REQUEST_SECONDS * self.tokens_a_second)
         waiting = self.waiting_tokens
         if waiting and not patient and waiting + job.tokens > self.max_waiting_tokens:

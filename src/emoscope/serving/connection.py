@@ -8,6 +8,7 @@ has the shape and the headers of every other answer.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from time import monotonic
@@ -19,7 +20,10 @@ import httptools
 from emoscope.serving.dialects import OWN
 from emoscope.serving.errors import RequestError
 from emoscope.serving.exchange import Exchange, whole_answer
+from emoscope.serving.logs import LOGGER
 from emoscope.serving.messages import Response, next_id
+
+logger = logging.getLogger(LOGGER)
 
 MOST_HEADERS = 100
 MOST_HEAD_BYTES = 32 * 1024
@@ -35,8 +39,8 @@ class Patience:
 
     Attributes:
         head: from the first byte of a request, or the connection, to the end of its headers.
-        body: from there to the end of the body, beside a second for each `bytes_a_second` of it.
-        bytes_a_second: the slowest that a body may come on average.
+        body: for so long a body may come more slowly than allowed.
+        bytes_a_second: the slowest that it may come.
         reader: without taking any of its answer.
         idle: without a request.
     """
@@ -70,12 +74,14 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = self._partial_head = 0
         self._head_is_too_large = False
         self._receiving: Exchange | None = None
         self._answering: Exchange | None = None
         self._behind: deque[Exchange] = deque()
         self._discarded = 0
+        self._received = 0
+        """Bytes of a body that had come when it was last looked at."""
         self._lingers = False
         self._reading = True
         self.writable: asyncio.Future[None] | None = None
@@ -127,6 +133,7 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             self._discard(len(data))
             return
+        was_in_head = self._state == "head"
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # nothing here to upgrade to: what is behind the request cannot be read
@@ -134,14 +141,17 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError as error:
             self._refuse_head(error)
         else:
-            if self._state == "head" and self._head_is_too_large:
-                self._refuse_head(None)
+            if was_in_head and self._state == "head":  # the parser tells of a header when it is whole
+                self._partial_head += len(data)
+                if self._partial_head > MOST_HEAD_BYTES:
+                    self._head_is_too_large = True
+                    self._refuse_head(None)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
         self._headers = []
-        self._head_bytes = 0
+        self._head_bytes = self._partial_head = 0
         self._state = "head"
         self._since = monotonic()
 
@@ -165,7 +175,7 @@ class Connection(asyncio.Protocol):
         """The request is known: the application may begin."""
         self._state = "body"
         self._since = monotonic()
-        self._discarded = 0
+        self._discarded = self._received = 0
         scope = self._scope()
         keep_alive = self._parser.should_keep_alive()
         is_first = self._answering is None
@@ -277,7 +287,11 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _refuse_head(self, error: Exception | None) -> None:
-        if self._head_is_too_large:
+        ours = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+        if ours and not isinstance(ours, ValueError | httptools.HttpParserError):
+            logger.error("a connection failed", exc_info=ours)
+            self._refuse("internal", "the server failed; its log has the reason")
+        elif self._head_is_too_large:
             allowed = f"{MOST_HEADERS} headers and {MOST_HEAD_BYTES:,} bytes are allowed"
             self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
         else:
@@ -309,11 +323,16 @@ class Connection(asyncio.Protocol):
             elif waited > patience.head:
                 self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
         elif self._state == "body":
-            received = self._receiving.received if self._receiving else 0
-            if waited > patience.body + received / patience.bytes_a_second:
-                self._refuse_slow_body(self._receiving)
+            if waited > patience.body:
+                self._check_body(now)
         elif not self._answering and waited > patience.idle:
             self.transport.close()
+
+    def _check_body(self, now: float) -> None:
+        received = self._receiving.received if self._receiving else self._discarded
+        if received - self._received < self._patience.body * self._patience.bytes_a_second:
+            self._refuse_slow_body(self._receiving)
+        self._received, self._since = received, now
 
     def _refuse_slow_body(self, exchange: Exchange | None) -> None:
         if exchange is None or exchange.started:

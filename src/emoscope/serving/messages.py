@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from re import compile as regex
@@ -54,9 +54,10 @@ class Request:
         headers: by lower-case name; the last one of a name.
         id: the client's X-Request-Id if it is a sensible one, else one of our own.
         texts: what is to be scored, when it is known.
+        is_whole: whether its body was read to the end.
     """
 
-    __slots__ = ("_receive", "headers", "id", "method", "path", "scope", "texts")
+    __slots__ = ("_receive", "headers", "id", "is_whole", "method", "path", "scope", "texts")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
@@ -66,6 +67,7 @@ class Request:
         given = self.headers.get(b"x-request-id")
         self.id = given.decode() if given and _REQUEST_ID.fullmatch(given) else next_id()
         self.texts: Sequence[str] | None = None
+        self.is_whole = False
         self._receive = receive
 
     @property
@@ -91,6 +93,7 @@ class Request:
             raise _too_large(limit)
         message = await self._receive()
         if message["type"] == "http.request" and not message.get("more_body"):
+            self.is_whole = True
             body: bytes = message.get("body", b"")
             if len(body) > limit:
                 raise _too_large(limit)
@@ -113,14 +116,15 @@ class Request:
             size += len(chunk)
             if limit is not None and size > limit:
                 raise _too_large(limit)
+            self.is_whole = not message.get("more_body")
             yield chunk
-            if not message.get("more_body"):
+            if self.is_whole:
                 return
             message = await self._receive()
         raise DisconnectedError
 
     async def disconnected(self) -> None:
-        """Return when the client has gone away or has its answer; call it after `body`."""
+        """Return when the client has gone away or has its answer; only of a request that is whole."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
@@ -166,7 +170,7 @@ class Response:
         headers: further ones.
     """
 
-    body: bytes | AsyncIterator[bytes]
+    body: bytes | AsyncGenerator[bytes, None]
     status: int = 200
     media_type: bytes = JSON
     headers: Headers = ()

@@ -24,9 +24,7 @@ class Pages:
         """Read the files."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         self._files = {path.relative_to(folder).as_posix(): _response(path, path.read_bytes()) for path in files}
-        document = json.loads((Path(__file__).parent / OPENAPI).read_text("utf-8"))
-        document["info"]["version"] = __version__
-        self._files[OPENAPI] = _response(Path(OPENAPI), json.dumps(document).encode())
+        self._files[OPENAPI] = _response(Path(OPENAPI), _document(list(self._files)))
 
     def __call__(self, request: Request, name: str) -> Response:
         """A file, or 304 where the client has it already.
@@ -42,6 +40,14 @@ class Pages:
         if etag in (tag.strip() for tag in known):
             return Response(b"", 304, response.media_type, response.headers)
         return response
+
+
+def _document(files: list[str]) -> bytes:
+    """The OpenAPI document, with this version and these files."""
+    document = json.loads((Path(__file__).parent / OPENAPI).read_text("utf-8"))
+    document["info"]["version"] = __version__
+    document["paths"]["/page/{file}"]["get"]["parameters"][0]["schema"]["enum"] = files
+    return json.dumps(document).encode()
 
 
 def _response(path: Path, body: bytes) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import IO
 
 from emoscope.serving.errors import RequestError
@@ -102,16 +102,13 @@ async def _scored(service: Service, request: Request, table: Table, rows: list[T
         else row
         for row in rows
     ]
-    texts = [row.text for row in rows if row.text and not row.text.isspace() and not row.problem]
+    texts = [row.text for row in rows if row.text and not row.text.isspace()]
     service.metrics.texts.inc(len(texts))
     scored = iter(await service.rows(request, texts, patient=True))
-    return "".join(
-        table.line(row, next(scored) if row.text and not row.text.isspace() and not row.problem else None)
-        for row in rows
-    )
+    return "".join(table.line(row, next(scored) if row.text and not row.text.isspace() else None) for row in rows)
 
 
-async def _spooled(service: Service, first: bytes, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _spooled(service: Service, first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The parts, read and scored on while the client does not take any: many send all before they read."""
     service.streams += 1
     spool = _Spool()

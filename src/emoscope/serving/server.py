@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -36,9 +37,8 @@ def listen(host: str, port: int) -> socket:
     try:
         return listening_socket((host, port), backlog=BACKLOG, **family)  # type: ignore[arg-type]
     except OSError as error:
-        raise OSError(
-            f"cannot listen at {host}, port {port}: {error.strerror or error}; choose another --port"
-        ) from None
+        reason = os.strerror(error.errno) if error.errno else error
+        raise OSError(f"cannot listen at {host}, port {port} ({reason}); choose another --port or --host") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -83,7 +83,13 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals end the server in good order, and then the process ends as if by itself."""
+        """Signals end the server in good order, and then the process ends as if by itself.
+
+        In another thread than the main one there are none; `handle_exit` is what they call.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         handled = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in handled}
         try:
@@ -93,16 +99,17 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end; on a second Ctrl-C, end."""
-        if self._app.service.draining and sig == signal.SIGINT:
+        """Begin to end, on Ctrl-C without grace; on a second Ctrl-C, end."""
+        interrupted = sig == signal.SIGINT
+        if self._app.service.draining and interrupted:
             self.force_exit = self.should_exit = True
         self._app.service.draining = True
-        self._ends_at = min(self._ends_at, monotonic() + self._grace)
+        self._ends_at = min(self._ends_at, monotonic() + (0 if interrupted else self._grace))
 
     async def on_tick(self, counter: int) -> bool:
         """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
         now = monotonic()
-        self._app.service.measure(thread_time())
+        self._app.service.measure(now, thread_time())
         if counter % 10 == 0:
             service = self._app.service
             service.metrics.connections.set(len(self.server_state.connections))
@@ -114,7 +121,7 @@ class Server(uvicorn.Server):
         return self.should_exit or now >= self._ends_at
 
 
-def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = None) -> int:
+def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = None) -> None:
     """Serve on a listening socket until a signal comes.
 
     Args:
@@ -123,9 +130,10 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
         grace: see `Server`.
         parent: likewise.
 
-    Returns:
-        0, or 1 where the model does not work.
+    Raises:
+        ModelError: the model does not work.
     """
+    app.service.warm_up()
     host, port = listener.getsockname()[:2]
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = Server(app, grace=grace, parent=parent)
@@ -135,4 +143,3 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
     logger.info("serving", extra={FIELDS: {"url": url, "model": app.service.model}})
     server.run([listener])
     logger.info("ended", extra={FIELDS: {"url": url}})
-    return 0 if server.started else 1

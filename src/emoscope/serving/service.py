@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
+from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
     REQUEST_SECONDS,
@@ -36,6 +38,8 @@ LEAST_IN_FLIGHT = 4
 """Requests that are taken at once, however slow the model is."""
 MEASURED_REQUESTS = 20
 """Fewer say little about what a request takes."""
+BUSY = 0.5
+"""Share of the time; below it what is done beside requests counts for too much."""
 WARM_UP = [f"{i} i feel rather {word} about the way that things went today" for i, word in enumerate(["happy"] * 32)]
 
 
@@ -75,10 +79,11 @@ class Service:
             target_latency=settings.target_latency,
             observer=self.metrics,
         )
+        self._is_warm = False
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
         self._answered = 0
-        self._busy = 0.0
+        self._busy = self._since = 0.0
         self._read = (0, 0)
         self._explaining = ThreadPoolExecutor(2, thread_name_prefix="emoscope-explain")
 
@@ -102,8 +107,20 @@ class Service:
         return _rows(classifier.predict_logits(texts))
 
     def warm_up(self) -> None:
-        """Score a few texts, and learn how fast that is."""
-        self.batcher.warm_up(WARM_UP)
+        """Score a few texts, once, and learn how fast that is.
+
+        Raises:
+            ModelError: the model does not work.
+        """
+        if self._is_warm:
+            return
+        try:
+            self.batcher.warm_up(WARM_UP)
+        except EmoscopeError:
+            raise
+        except Exception as error:
+            raise ModelError(f"the model cannot score a text ({type(error).__name__}: {error})") from error
+        self._is_warm = True
         self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
         self._read = getattr(self.classifier, "tokens_read", (0, 0))
 
@@ -117,19 +134,20 @@ class Service:
         self.metrics.answered(route, status, seconds)
         self._answered += status == 200
 
-    def measure(self, busy: float) -> None:
-        """Learn how long a request takes; the server calls it now and then.
+    def measure(self, now: float, busy: float) -> None:
+        """Learn how long a request takes, while there is much to do; the server calls it now and then.
 
         Args:
+            now: seconds on any clock.
             busy: seconds of processor time that the event loop has used so far.
         """
         busy += self.batcher.thread_seconds
-        if self._answered >= MEASURED_REQUESTS:
+        if busy - self._busy < BUSY * (now - self._since):
+            self._answered, self._busy, self._since = 0, busy, now
+        elif self._answered >= MEASURED_REQUESTS:
             measured = (busy - self._busy) / self._answered
             self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
-            self._answered, self._busy = 0, busy
-        elif not self._answered:
-            self._busy = busy
+            self._answered, self._busy, self._since = 0, busy, now
 
     def refresh_metrics(self) -> None:
         """Bring up to date what is not counted but read."""
@@ -165,15 +183,16 @@ class Service:
         def watch(abandon: Callable[[], None]) -> None:
             watchers.append(asyncio.create_task(_when_gone(request, abandon)))
 
+        on_wait = watch if request.is_whole else None
         timeout = self.settings.timeout
         try:
-            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=watch, patient=patient)
+            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=on_wait, patient=patient)
         except AbandonedError:
             raise DisconnectedError from None
         except OverloadedError as error:
             raise overloaded(error.retry_after) from None
         except DeadlineError:
-            raise RequestError("deadline_exceeded", f"no answer within {timeout:g} s; try again later") from None
+            raise self._too_late() from None
         except ScoringError as error:
             raise RequestError("internal", "the model failed; the log has the reason") from error
         finally:
@@ -209,14 +228,21 @@ class Service:
         loop = asyncio.get_running_loop()
         variants = _Variants(self, request, loop)
         keywords = getattr(self.classifier, "ambiguous_keywords", None)
-        return await loop.run_in_executor(
+        explaining = loop.run_in_executor(
             self._explaining, lambda: explain(variants, texts, method=method, ambiguous_keywords=keywords)
         )
+        try:
+            return await asyncio.wait_for(explaining, self.settings.timeout)
+        except asyncio.TimeoutError:
+            raise self._too_late() from None
+
+    def _too_late(self) -> RequestError:
+        return RequestError("deadline_exceeded", f"no answer within {self.settings.timeout:g} s; try again later")
 
 
 def overloaded(retry_after: float) -> RequestError:
     """More waits than is answered in time."""
-    seconds = max(1, round(retry_after + 0.5))
+    seconds = max(1, ceil(retry_after))
     return RequestError(
         "overloaded",
         f"the server is busy; try again in {seconds} s",
@@ -225,6 +251,8 @@ def overloaded(retry_after: float) -> RequestError:
 
 
 def _rows(scores: NDArray[np.float32], sets: Any = None, clear: Any = None) -> list[Row]:
+    if not np.isfinite(scores).all():
+        raise ModelError("the model gave no number for a score")
     nothing = [None] * len(scores)
     best = scores.argmax(axis=1).tolist()
     return list(zip(map(tuple, scores.tolist()), best, sets or nothing, clear or nothing, strict=True))
@@ -246,5 +274,5 @@ class _Variants:
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = self._service.rows(self._request, texts, score=VARIANTS, patient=True)
-        answered = asyncio.run_coroutine_threadsafe(rows, self._loop).result()
+        answered = asyncio.run_coroutine_threadsafe(rows, self._loop).result(2 * self._service.settings.timeout)
         return np.array([scores for scores, *_ in answered], np.float32).reshape(len(texts), len(self.labels))

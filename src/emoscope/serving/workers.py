@@ -42,7 +42,7 @@ class Workers:
         """Nothing is started yet.
 
         Args:
-            command: arguments of `emoscope` that serve on an inherited socket, but for its number.
+            command: arguments of `emoscope` that serve; a worker is told of its socket besides.
             count: workers.
             listener: the socket.
         """
@@ -73,7 +73,7 @@ class Workers:
 
     def _start(self, environment: dict[str, str]) -> _Worker:
         descriptor = self._listener.fileno()
-        command = [*self._command, "--inherited-socket", str(descriptor)]
+        command = [*self._command, "--worker", str(descriptor), str(os.getpid())]
         process = Popen(command, env=environment, pass_fds=[descriptor], start_new_session=True)
         return _Worker(process, time.monotonic())
 

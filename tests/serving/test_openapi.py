@@ -1,0 +1,139 @@
+"""The OpenAPI document is true: its routes, its statuses and its shapes are those of the server."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from serving_fakes import CalibratedClassifier
+
+import emoscope.serving
+from emoscope import __version__
+from emoscope.serving.dialects import HUGGING_FACE, OPENAI, OWN, TEI
+from emoscope.serving.errors import STATUS, RequestError
+from emoscope.serving.routes import MODELS, PAGE, ROUTES
+
+DOCUMENT = json.loads((Path(emoscope.serving.__file__).parent / "openapi.json").read_text("utf-8"))
+NAMES = {MODELS: "/models/{model}", PAGE: "/page/{file}"}
+OPERATIONS = [
+    (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
+]
+OF_A_CONNECTION = {"invalid_http", "request_timeout", "headers_too_large", "too_many_connections"}
+"""Errors before there is a request, in our own shape whatever the client."""
+OF_NO_ROUTE = {"not_found", "method_not_allowed"}
+TABLE = {"content-type": "text/csv"}
+
+
+def resolve(node):
+    while "$ref" in node:
+        target = DOCUMENT
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        node = target
+    return node
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from ([node["$ref"]] if "$ref" in node else [])
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_route_is_described_and_nothing_else():
+    described = {(path, method.upper()) for path, method, _ in OPERATIONS}
+    assert described == {(NAMES.get(path, path), method) for path, methods in ROUTES.items() for method in methods}
+
+
+def test_what_needs_no_key_says_so():
+    for path, method, operation in OPERATIONS:
+        (key,) = [key for key in ROUTES if NAMES.get(key, key) == path]
+        assert (operation.get("security") == []) is ROUTES[key][method.upper()].open
+
+
+def test_every_error_of_a_route_is_described():
+    for path, methods in ROUTES.items():
+        for method, route in methods.items():
+            described = DOCUMENT["paths"][NAMES.get(path, path)][method.lower()]["responses"]
+            if route.scores:
+                for code in set(STATUS) - OF_A_CONNECTION - OF_NO_ROUTE:
+                    status = route.dialect.response(RequestError(code, "")).status
+                    is_streamed = path == "/v1/score" and status in (400, 413)
+                    assert (str(status) in described) is not is_streamed, (path, code)
+
+
+def test_references_lead_somewhere_and_all_parts_are_used():
+    used = set(references(DOCUMENT))
+    parts = {
+        f"#/components/{kind}/{name}"
+        for kind, values in DOCUMENT["components"].items()
+        for name in values
+        if kind != "securitySchemes"
+    }
+    assert used == parts
+
+
+def test_operations_have_names_words_and_examples():
+    names = [operation["operationId"] for *_, operation in OPERATIONS]
+    assert len(set(names)) == len(names)
+    for _, _, operation in OPERATIONS:
+        assert operation["summary"]
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            assert "example" in content or "examples" in content
+
+
+def requests():
+    """Every operation with each of its examples."""
+    for path, method, operation in OPERATIONS:
+        target = path
+        query = {}
+        for parameter in operation.get("parameters", []):
+            if parameter["in"] == "path":
+                target = target.replace(f"{{{parameter['name']}}}", parameter["example"])
+            elif parameter.get("required"):
+                query[parameter["name"]] = parameter["example"]
+        bodies = operation.get("requestBody", {}).get("content", {"": {"example": None}})
+        for kind, content in bodies.items():
+            examples = (
+                [content["example"]] if "example" in content else [e["value"] for e in content["examples"].values()]
+            )
+            for example in examples:
+                yield pytest.param(operation, method, target, query, kind, example, id=f"{method} {target} {kind}")
+
+
+@pytest.mark.parametrize(("operation", "method", "target", "query", "kind", "example"), list(requests()))
+def test_examples_are_answered_as_described(serve, operation, method, target, query, kind, example):
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    content = None if example is None else example if isinstance(example, str) else json.dumps(example)
+    headers = {"content-type": kind} if kind else {}
+    answer = serve(CalibratedClassifier()).request(method, target, content=content, headers=headers, params=query)
+    assert answer.status_code == 200, answer.text
+    described = operation["responses"]["200"]["content"]
+    media_type = answer.headers["content-type"].split(";")[0]
+    assert media_type in described or "*/*" in described
+    if media_type == "application/json":
+        schema = {**described[media_type]["schema"], "components": DOCUMENT["components"]}
+        jsonschema.validate(answer.json(), schema)
+
+
+@pytest.mark.parametrize("dialect", [OWN, HUGGING_FACE, TEI, OPENAI], ids=["own", "hugging face", "tei", "openai"])
+@pytest.mark.parametrize("code", sorted(STATUS))
+def test_errors_have_the_shape_of_their_dialect(dialect, code):
+    jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
+    name = {OWN: "Error", HUGGING_FACE: "HuggingFaceError", TEI: "TeiError", OPENAI: "OpenAiError"}[dialect]
+    response = dialect.response(RequestError(code, "words"))
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    jsonschema.validate(json.loads(response.body), schema)
+    assert 400 <= response.status < 600
+
+
+def test_the_served_document_has_the_version_and_the_files(client):
+    served = client.get("/openapi.json").json()
+    assert served["info"]["version"] == __version__
+    files = served["paths"]["/page/{file}"]["get"]["parameters"][0]["schema"].pop("enum")
+    assert {"index.html", "docs.html"} <= set(files)
+    assert served["paths"] == DOCUMENT["paths"]
