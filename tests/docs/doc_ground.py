@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import os
 import re
 import shutil
@@ -116,7 +117,8 @@ def _texts(file: Path, _: Callable[[], Path]) -> None:
 
         parquet.write_table(pyarrow.table({"id": [0, 1, 2], "text": REVIEWS}), file)
     else:
-        file.write_text("".join(f"{text}\n" for text in REVIEWS), encoding="utf-8")
+        lines = [json.dumps({"review": text}) if file.suffix == ".jsonl" else text for text in REVIEWS]
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _csv(file: Path, rows: Sequence[tuple[object, ...]]) -> None:
@@ -174,6 +176,7 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "tweets.txt": _texts,
     "rows.csv.gz": _texts,
     "rows.parquet": _texts,
+    "rows.jsonl": _texts,
     "sentence-transformers/all-MiniLM-L6-v2": _pretrained,
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),

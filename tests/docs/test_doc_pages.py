@@ -6,6 +6,7 @@ With EMOSCOPE_WRITE_OUTPUTS=1 what was printed is written into the pages instead
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -51,11 +52,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny products are slower on several threads than on one."""
+def _quick() -> Iterator[None]:
+    """Tiny products are slower on several threads; reports collect garbage, and torch is much to look through."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
     torch.set_num_threads(threads)
 
 
