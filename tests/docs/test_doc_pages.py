@@ -31,6 +31,8 @@ from doc_blocks import blocks_of, with_output
 from doc_ground import lay_ground
 from doc_run import PageRun
 
+from emoscope.evaluation import footprint
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -63,6 +65,13 @@ def _quick() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def _no_process_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compare` measures memory in a process for each model, some seconds of imports; tests/evaluation shows that."""
+    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.highest_resident_bytes())
+
+
+@pytest.mark.usefixtures("_no_process_for_memory")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
