@@ -19,7 +19,7 @@ WIDTH = 92
 MARK = re.compile(r"<!-- generated: ([\w ]+) -->")
 LINK = re.compile(r"\]\((\.\./[^)#]+)\)")
 REPOSITORY = "https://github.com/emoscope/emoscope/blob/main"
-PICTURE = re.compile(r'<img alt="[^"]*" src="(?:\.\./)*(assets/[\w-]+\.svg)" ?/?>')
+PICTURE = re.compile(r'<p><img alt="([^"]*)" src="(?:\.\./)*(assets/[\w-]+\.svg)" ?/?></p>')
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
@@ -30,7 +30,7 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Put drawings into the page itself, where they take its colours and their words can be selected."""
-    return PICTURE.sub(lambda picture: (ROOT / "docs" / picture[1]).read_text("utf-8"), html)
+    return PICTURE.sub(_drawing, html)
 
 
 def commands() -> str:
@@ -85,6 +85,11 @@ def _link(folder: Path, link: re.Match[str]) -> str:
     target = (folder / link[1]).resolve()
     inside = target.is_relative_to(ROOT / "docs") or not target.exists()
     return link[0] if inside else f"]({REPOSITORY}/{target.relative_to(ROOT).as_posix()})"
+
+
+def _drawing(picture: re.Match[str]) -> str:
+    drawing = (ROOT / "docs" / picture[2]).read_text("utf-8")
+    return f'<div class="drawing" tabindex="0" role="region" aria-label="{picture[1]}">{drawing}</div>'
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import closing, redirect_stdout
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from doc_blocks import SHELL, SHOWN, Block
+from doc_ground import smaller
 from doc_output import same_output
-from doc_server import Servers
+from doc_server import Servers, split_start
 from doc_shell import check_script, run_script
 
 
@@ -60,7 +62,8 @@ class PageRun:
         self.printed = None
         if block.title:
             Path(block.title).parent.mkdir(parents=True, exist_ok=True)
-            Path(block.title).write_text(block.code, encoding="utf-8")
+            is_recipe = block.title.endswith(".toml") and re.match("kind = ", block.code)
+            Path(block.title).write_text(smaller(block.code) if is_recipe else block.code, encoding="utf-8")
         if block.language == "python":
             self._python(block)
         elif block.language in SHELL:
@@ -92,7 +95,10 @@ class PageRun:
         if block.not_run:
             check_script(script)
             return
-        self.printed = run_script(self.servers.start_those_in(self.servers.placed(script)))
+        script, server = split_start(self.servers.placed(script))
+        self.printed = run_script(script)
+        if server:
+            self.servers.start(server)
         if shown is not None and not same_output(shown, self.printed):
             raise ValueError(f"the page shows\n{shown}\nbut printed was\n{self.printed}")
 

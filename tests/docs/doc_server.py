@@ -21,6 +21,18 @@ _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{4}\b|(?<=localhost:)\d{4}\b|(?<=--port
 DEFAULT = "8000"
 
 
+def split_start(script: str) -> tuple[str, str | None]:
+    """A script without the command in its last line that starts a server, and that command.
+
+    Raises:
+        CommandError: such a command is not the last: nothing that follows it would run before it ends.
+    """
+    lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
+    if any(map(_START.match, lines[:-1])):
+        raise CommandError("a command that starts a server is the last of its block")
+    return (script, None) if not lines or not _START.match(lines[-1]) else ("\n".join(lines[:-1]), lines[-1])
+
+
 class Servers:
     """The servers of one page; close them after it."""
 
@@ -32,21 +44,16 @@ class Servers:
         """The code with the ports of this run in the place of those that it names."""
         return _PORT.sub(lambda port: self._port(port[0]), code)
 
-    def start_those_in(self, script: str) -> str:
-        """Start the servers of a script of nothing else, and return the script of what is left to run.
+    def start(self, line: str) -> None:
+        """Start the server of a command.
 
         Raises:
-            CommandError: one ended, or did not answer; or the script has other commands beside.
+            CommandError: it ended, or did not answer.
         """
-        lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
-        starts = [line for line in lines if _START.match(line)]
-        if starts and starts != lines:
-            raise CommandError("a command that starts a server stands in a block of its own")
-        for line in starts:
-            arguments = shlex.split(line, comments=True)[1:]
-            port = re.search(r"--port (\d+)", line)
-            self._start(arguments if port else [*arguments, "--port", self._port(DEFAULT)], line)
-        return "" if starts else script
+        arguments = shlex.split(line, comments=True)[1:]
+        if "--port" not in arguments:
+            arguments += ["--port", self._port(DEFAULT)]
+        self._start(arguments, line)
 
     def close(self) -> None:
         """End them all."""

@@ -26,7 +26,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"|(?:^|(?<=\s))#.*", re.MULTILINE)
 _NEEDS_BASH = re.compile(r"[$`*~;&(){}]|^\s*(?:until|while|for|if)\b|<<", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s.*)?$")
 _EXIT_CODE = re.compile(r"exit code (\d+)")
-_BAR_OF_PROGRESS = re.compile(r"^[^\n]*\r[^\n]*\n?", re.MULTILINE)
+_BAR_OF_PROGRESS = re.compile(r"\r[^\r\n]*?\][ ]*\n?")
 _ENVIRONMENT = re.compile(r"[A-Z_]+=")
 
 

@@ -6,6 +6,7 @@ With EMOSCOPE_WRITE_OUTPUTS=1 what was printed is written into the pages instead
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,8 @@ from doc_blocks import blocks_of, with_output
 from doc_ground import lay_ground
 from doc_run import PageRun
 
+from emoscope.evaluation import footprint
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -51,22 +54,30 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Tiny products are slower on several threads than on one."""
+def _quick() -> Iterator[None]:
+    """Tiny products are slower on several threads; reports collect garbage, and torch is much to look through."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def _no_process_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`compare` measures memory in a process for each model, some seconds of imports; tests/evaluation shows that."""
+    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.highest_resident_bytes())
+
+
+@pytest.mark.usefixtures("_no_process_for_memory")
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if blocks_of(page)], ids=lambda page: page.relative_to(ROOT).as_posix()
 )
 def test_every_block_runs(
     page: Path, models: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if "fine-tune" in str(page):
-        pytest.skip("the outputs of this page are being taken again")
     blocks = blocks_of(page)
     lay_ground(tmp_path, blocks, models)
     monkeypatch.chdir(tmp_path)

@@ -95,6 +95,7 @@ def test_a_mark_has_a_reason_and_a_block(markdown: str, said: str) -> None:
         ("<!-- not run: takes minutes -->\n```bash\nemoscope train --no-such-flag\n```\n", "no-such-flag"),
         ("```bash\nemoscope predict --no-such-flag\n```\n", "exit code 2"),
         ("```bash\nno-such-program\n```\n", "no program"),
+        ("```bash\nemoscope serve\ncurl 127.0.0.1:8000\n```\n", "last of its block"),
         ("```console\n$ echo a\nb\n```\n", "printed was"),
         ("```json\n{]\n```\n", "JSONDecodeError"),
         ("```cobol\nDISPLAY 'a'\n```\n", "nothing here runs"),
