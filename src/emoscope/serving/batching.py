@@ -12,6 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
@@ -31,6 +32,8 @@ REQUEST_SECONDS = 60e-6
 ORDINARY_TEXTS = 32
 LEAST_LATENCY = 0.025
 """Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
+BURST = 4
+"""Times the target latency that may wait for a moment: after a stall of the machine, or when all come at once."""
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
 RATED_TOKENS = 256
@@ -145,8 +148,8 @@ class Batcher:
             scores: what texts can be asked for, by name; the first one is cached.
             cache: rows of texts seen lately.
             max_batch_tokens: most estimated tokens of a call; a longer single text goes alone.
-            target_latency: seconds; no more waits than is answered within them. None to choose it when the model's
-                speed is known.
+            target_latency: seconds; no more waits than is answered within BURST times as many. None to choose it when
+                the model's speed is known.
             observer: is told of batches.
         """
         self.waiting_tokens = 0
@@ -167,13 +170,13 @@ class Batcher:
 
     @property
     def max_waiting_tokens(self) -> int:
-        """Tokens that are answered within the target latency."""
-        return int(self.tokens_a_second * self.target_latency)
+        """Tokens that may wait."""
+        return int(self.tokens_a_second * self.target_latency * BURST)
 
     @property
     def _budget(self) -> int:
         """Tokens of a batch: no more than keep the others waiting for a quarter of the target latency."""
-        return min(self._max_batch_tokens, self.max_waiting_tokens // 4)
+        return min(self._max_batch_tokens, int(self.tokens_a_second * self.target_latency / 4))
 
     @property
     def is_full(self) -> bool:
@@ -272,12 +275,17 @@ class Batcher:
         else:
             self._in_thread = parts
             future = self._thread.submit(self._call, parts)
-            future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._back, loop, tokens, done))
+            future.add_done_callback(lambda done: self._hand_back(loop, tokens, done))
         if self._queue:
             self._next_turn(loop)
         if (self._queue or self._in_thread) and not self._sweep_is_due:
             self._sweep_is_due = True
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+    def _hand_back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
+        """The one callback of a batch from the thread; if the loop has ended, nobody waits for it."""
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._back, loop, tokens, done)
 
     def _back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
         parts, self._in_thread = self._in_thread, []
