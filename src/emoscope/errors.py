@@ -47,7 +47,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "audit": ("sklearn", "cleanlab", "datasketch"),
     "score": ("pyarrow", "fsspec", "tqdm"),
     "ray": ("pyarrow", "fsspec", "tqdm", "ray"),
-    "serve": ("starlette", "uvicorn", "httptools", "prometheus_client"),
+    "serve": ("uvicorn", "httptools", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),
     "compact": ("torch", "safetensors"),

@@ -62,6 +62,9 @@ class TokenBatch:
             rows, int64 (n,), and their ids, int64 (n, length of the longest). Every row comes exactly once.
         """
         lengths = self.lengths
+        if lengths.size == 1:
+            yield np.zeros(1, np.int64), self.ids.astype(np.int64)[None]
+            return
         for alike in _alike(lengths, call_rows):
             pieces = -(-alike.size // max(1, max_tokens // int(lengths[alike[0]])))
             for rows in np.array_split(alike, pieces):

@@ -33,17 +33,20 @@ class Servers:
         return _PORT.sub(lambda port: self._port(port[0]), code)
 
     def start_those_in(self, script: str) -> str:
-        """Start the servers of a script and return the rest of it.
+        """Start the servers of a script of nothing else, and return the script of what is left to run.
 
         Raises:
-            CommandError: one ended, or did not answer.
+            CommandError: one ended, or did not answer; or the script has other commands beside.
         """
-        lines = script.replace("\\\n", " ").splitlines()
-        for line in filter(_START.match, lines):
+        lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
+        starts = [line for line in lines if _START.match(line)]
+        if starts and starts != lines:
+            raise CommandError("a command that starts a server stands in a block of its own")
+        for line in starts:
             arguments = shlex.split(line, comments=True)[1:]
             port = re.search(r"--port (\d+)", line)
             self._start(arguments if port else [*arguments, "--port", self._port(DEFAULT)], line)
-        return "".join(f"{line}\n" for line in lines if not _START.match(line))
+        return "" if starts else script
 
     def close(self) -> None:
         """End them all."""

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from emoscope.serving.batching import (
+    BURST,
     AbandonedError,
     Batcher,
     DeadlineError,
@@ -161,7 +162,7 @@ def test_a_batch_that_takes_long_goes_to_the_thread_and_the_loop_goes_on(batcher
 
 
 def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
-    one = batcher(tokens_a_second=1000, latency=0.05)  # 50 tokens
+    one = batcher(tokens_a_second=1000, latency=0.05 / BURST)  # 50 tokens
     assert one.max_waiting_tokens == 50
     answers = gather(*(one.score(["x" * 40 + str(i)]) for i in range(6)))  # 13 tokens each
     refused = [answer for answer in answers if isinstance(answer, OverloadedError)]

@@ -294,6 +294,11 @@ def test_a_client_that_sends_on_after_his_answer_is_cut_off():
     run(test)
 
 
+async def no_connections(server):
+    while server.state.connections:
+        await asyncio.sleep(0.01)
+
+
 def test_a_body_that_nobody_reads_is_not_taken_in():
     """The scoring of a table stands still, and so does what is read of it."""
     classifier = HeldClassifier()
@@ -310,8 +315,7 @@ def test_a_body_that_nobody_reads_is_not_taken_in():
         assert 0 < connection._answering.received < 2_000_000
         classifier.go.set()
         writer.transport.abort()
-        await asyncio.sleep(0.1)
-        assert not server.state.connections
+        await asyncio.wait_for(no_connections(server), 5)
 
     app = create_app(classifier, Settings())
     app.service.batcher.tokens_a_second = 100
@@ -399,9 +403,10 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
     classifier = HeldClassifier()
 
     async def test(server):
-        waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(4)]
+        waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(16)]
         await asyncio.to_thread(classifier.begun.wait, 5)
         await asyncio.sleep(0.1)
+        assert len(server.state.tasks) == 16
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for path, body in (
             ("/v1/predict", b'{"texts": ["x"]}'),

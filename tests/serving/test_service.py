@@ -32,6 +32,21 @@ def test_in_flight_is_latency_times_throughput(service):
     assert service.most_in_flight == 4
 
 
+def test_more_may_be_in_flight_for_a_moment_but_not_all_the_time(service, monkeypatch):
+    service.seconds_a_request = 0.001
+    now = [0.0]
+    monkeypatch.setattr("emoscope.serving.service.monotonic", lambda: now[0])
+    assert service.has_time(50)  # calm
+    now[0] = 0.3
+    assert service.has_time(99) and service.has_time(399)
+    assert not service.has_time(400)
+    now[0] = 0.5  # it has not been calm for more than 4 times 0.1 s
+    assert service.has_time(99)
+    assert not service.has_time(100)
+    assert service.has_time(50)
+    assert service.has_time(399)
+
+
 def test_it_learns_how_long_a_request_takes_when_it_is_busy(service):
     for tick in range(1, 200):
         answer(service, 100)
@@ -56,6 +71,15 @@ def test_it_learns_nothing_from_few_requests_or_idle_time(service):
         service.measure(tick * 0.1, busy)
     answer(service, MEASURED_REQUESTS - 1)
     service.measure(20.1, busy + 0.1)
+    assert service.seconds_a_request == before
+
+
+def test_what_is_turned_away_makes_it_turn_away_no_more(service):
+    before = service.seconds_a_request
+    for tick in range(1, 200):
+        answer(service, MEASURED_REQUESTS)
+        service.turned_away += 500
+        service.measure(tick * 0.1, tick * 0.1)
     assert service.seconds_a_request == before
 
 

@@ -100,11 +100,12 @@ class App:
 
         Our connections ask this before they read a body, which costs a third of a request that comes this far.
         """
-        if in_flight < self.service.most_in_flight or self._origins or self._settings.access_log:
+        if self.service.has_time(in_flight) or self._origins or self._settings.access_log:
             return None
         route = (methods_of(path) or {}).get(method)
         if route is None or not route.scores:
             return None
+        self.service.turned_away += 1
         self.service.metrics.answered(route.name, 429)
         self.service.metrics.failed("overloaded").inc()
         return _busy(route.dialect)

@@ -12,6 +12,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
@@ -30,6 +32,8 @@ REQUEST_SECONDS = 60e-6
 ORDINARY_TEXTS = 32
 LEAST_LATENCY = 0.025
 """Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
+BURST = 4
+"""Times the target latency that may wait for a moment: after a stall of the machine, or when all come at once."""
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
 RATED_TOKENS = 256
@@ -67,37 +71,35 @@ def estimated_tokens(text: str) -> int:
     return len(text) // CHARACTERS_A_TOKEN + 3
 
 
+@dataclass(eq=False, slots=True)
 class _Job:
-    """What one caller waits for."""
+    """What one caller waits for.
 
-    __slots__ = (
-        "deadline",
-        "future",
-        "left",
-        "next",
-        "on_wait",
-        "pending",
-        "rows",
-        "score",
-        "since",
-        "texts",
-        "tokens",
-    )
+    Attributes:
+        texts: all that he asked for.
+        rows: what is known of them so far.
+        pending: indices of the texts that are to be scored.
+        score: a key of the batcher's scores.
+        since: when he came, as `perf_counter` has it.
+        deadline: likewise, when he is told that it is too late.
+        future: done when all rows are there, or with an error.
+        on_wait: see `Batcher.score`.
+        tokens: how much of the queue he takes.
+        next: index into `pending` of the first that is in no batch yet.
+        left: texts without a row.
+    """
 
-    def __init__(
-        self, texts: Sequence[str], rows: list[Row | None], pending: list[int], score: str, now: float, timeout: float
-    ) -> None:
-        self.texts = texts
-        self.rows = rows
-        self.pending = pending
-        self.next = 0
-        self.left = len(pending)
-        self.score = score
-        self.tokens = 0
-        self.since = now
-        self.deadline = now + timeout
-        self.future: asyncio.Future[None]
-        self.on_wait: OnWait | None = None
+    texts: Sequence[str]
+    rows: list[Row | None]
+    pending: list[int]
+    score: str
+    since: float
+    deadline: float
+    future: asyncio.Future[None]
+    on_wait: OnWait | None
+    tokens: int = 0
+    next: int = 0
+    left: int = 0
 
     def abandon(self) -> None:
         """Take it out of the batches to come."""
@@ -146,8 +148,8 @@ class Batcher:
             scores: what texts can be asked for, by name; the first one is cached.
             cache: rows of texts seen lately.
             max_batch_tokens: most estimated tokens of a call; a longer single text goes alone.
-            target_latency: seconds; no more waits than is answered within them. None to choose it when the model's
-                speed is known.
+            target_latency: seconds; no more waits than is answered within BURST times as many. None to choose it when
+                the model's speed is known.
             observer: is told of batches.
         """
         self.waiting_tokens = 0
@@ -168,13 +170,13 @@ class Batcher:
 
     @property
     def max_waiting_tokens(self) -> int:
-        """Tokens that are answered within the target latency."""
-        return int(self.tokens_a_second * self.target_latency)
+        """Tokens that may wait."""
+        return int(self.tokens_a_second * self.target_latency * BURST)
 
     @property
     def _budget(self) -> int:
         """Tokens of a batch: no more than keep the others waiting for a quarter of the target latency."""
-        return min(self._max_batch_tokens, self.max_waiting_tokens // 4)
+        return min(self._max_batch_tokens, int(self.tokens_a_second * self.target_latency / 4))
 
     @property
     def is_full(self) -> bool:
@@ -234,9 +236,8 @@ class Batcher:
             rows, pending = [None] * len(texts), list(range(len(texts)))
         if pending:
             loop = asyncio.get_running_loop()
-            job = _Job(texts, rows, pending, name, perf_counter(), timeout)
-            job.on_wait = on_wait
-            job.future = loop.create_future()
+            now = perf_counter()
+            job = _Job(texts, rows, pending, name, now, now + timeout, loop.create_future(), on_wait)
             self._enqueue(loop, job, patient)
             await job.future
         return rows  # type: ignore[return-value]
@@ -249,6 +250,7 @@ class Batcher:
         tokens = sum(estimated_tokens(job.texts[i]) for i in job.pending)
         if patient:  # others wait for one part of it at a time
             tokens = min(tokens, self._budget)
+        job.left = len(job.pending)
         job.tokens = tokens + int(REQUEST_SECONDS * self.tokens_a_second)
         waiting = self.waiting_tokens
         if waiting and not patient and waiting + job.tokens > self.max_waiting_tokens:
@@ -273,12 +275,17 @@ class Batcher:
         else:
             self._in_thread = parts
             future = self._thread.submit(self._call, parts)
-            future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._back, loop, tokens, done))
+            future.add_done_callback(lambda done: self._hand_back(loop, tokens, done))
         if self._queue:
             self._next_turn(loop)
         if (self._queue or self._in_thread) and not self._sweep_is_due:
             self._sweep_is_due = True
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+    def _hand_back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
+        """The one callback of a batch from the thread; if the loop has ended, nobody waits for it."""
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(self._back, loop, tokens, done)
 
     def _back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
         parts, self._in_thread = self._in_thread, []

@@ -39,8 +39,8 @@ class Patience:
 
     Attributes:
         head: from the first byte of a request, or the connection, to the end of its headers.
-        body: from there to the end of the body, beside a second for each `bytes_a_second` of it.
-        bytes_a_second: the slowest that a body may come on average.
+        body: for so long a body may come more slowly than allowed.
+        bytes_a_second: the slowest that it may come.
         reader: without taking any of its answer.
         idle: without a request.
     """
@@ -80,6 +80,8 @@ class Connection(asyncio.Protocol):
         self._answering: Exchange | None = None
         self._behind: deque[Exchange] = deque()
         self._discarded = 0
+        self._received = 0
+        """Bytes of a body that had come when it was last looked at."""
         self._lingers = False
         self._reading = True
         self.writable: asyncio.Future[None] | None = None
@@ -173,7 +175,7 @@ class Connection(asyncio.Protocol):
         """The request is known: the application may begin."""
         self._state = "body"
         self._since = monotonic()
-        self._discarded = 0
+        self._discarded = self._received = 0
         scope = self._scope()
         keep_alive = self._parser.should_keep_alive()
         is_first = self._answering is None
@@ -321,11 +323,16 @@ class Connection(asyncio.Protocol):
             elif waited > patience.head:
                 self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
         elif self._state == "body":
-            received = self._receiving.received if self._receiving else 0
-            if waited > patience.body + received / patience.bytes_a_second:
-                self._refuse_slow_body(self._receiving)
+            if waited > patience.body:
+                self._check_body(now)
         elif not self._answering and waited > patience.idle:
             self.transport.close()
+
+    def _check_body(self, now: float) -> None:
+        received = self._receiving.received if self._receiving else self._discarded
+        if received - self._received < self._patience.body * self._patience.bytes_a_second:
+            self._refuse_slow_body(self._receiving)
+        self._received, self._since = received, now
 
     def _refuse_slow_body(self, exchange: Exchange | None) -> None:
         if exchange is None or exchange.started:

@@ -76,8 +76,9 @@ class Exchange:
             await app(self.scope, self.receive, self.send)
         except Exception:
             logger.exception("the application failed")
-        if not self.answered and not self._disconnected:
-            self._connection.transport.abort()
+        finally:
+            if not self.answered and not self._disconnected:
+                self._connection.transport.abort()
 
     def feed(self, body: bytes) -> None:
         """A piece of the body came."""

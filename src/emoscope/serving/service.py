@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from emoscope.classifier import Classifier
 from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
 from emoscope.serving.batching import (
+    BURST,
     REQUEST_SECONDS,
     AbandonedError,
     Batcher,
@@ -56,6 +58,7 @@ class Service:
         batcher: where callers meet.
         draining: no new requests are taken.
         streams: tables that are being scored.
+        turned_away: requests that there was no time for, since it was last measured.
         seconds_a_request: that the server is busy with one, measured while it serves.
     """
 
@@ -82,6 +85,8 @@ class Service:
         self._is_warm = False
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
+        self.turned_away = 0
+        self._calm = 0.0
         self._answered = 0
         self._busy = self._since = 0.0
         self._read = (0, 0)
@@ -126,8 +131,25 @@ class Service:
 
     @property
     def most_in_flight(self) -> int:
-        """Requests that are answered within the target latency; by Little's law, latency times throughput."""
+        """Requests that are answered within the target latency; by Little's law, that times the throughput."""
         return max(LEAST_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
+
+    def has_time(self, in_flight: int) -> bool:
+        """Whether one more request would be answered in time.
+
+        For a moment BURST times as many may be in flight. What waits all the time is another matter: it makes everybody
+        wait and nobody better off (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10, 2012).
+
+        Args:
+            in_flight: requests that are being answered.
+        """
+        most = self.most_in_flight
+        now = monotonic()
+        if in_flight <= most // 2:
+            self._calm = now
+        if in_flight < most:
+            return True
+        return in_flight < BURST * most and now - self._calm < BURST * self.batcher.target_latency
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -137,17 +159,20 @@ class Service:
     def measure(self, now: float, busy: float) -> None:
         """Learn how long a request takes, while there is much to do; the server calls it now and then.
 
+        What is turned away takes time too, but is no reason to turn away more: while it is much, nothing is learned.
+
         Args:
             now: seconds on any clock.
             busy: seconds of processor time that the event loop has used so far.
         """
         busy += self.batcher.thread_seconds
-        if busy - self._busy < BUSY * (now - self._since):
-            self._answered, self._busy, self._since = 0, busy, now
-        elif self._answered >= MEASURED_REQUESTS:
+        is_busy = busy - self._busy >= BUSY * (now - self._since)
+        if is_busy and self._answered < MEASURED_REQUESTS:
+            return
+        if is_busy and self.turned_away < self._answered / 10:
             measured = (busy - self._busy) / self._answered
             self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
-            self._answered, self._busy, self._since = 0, busy, now
+        self._answered, self.turned_away, self._busy, self._since = 0, 0, busy, now
 
     def refresh_metrics(self) -> None:
         """Bring up to date what is not counted but read."""

@@ -18,8 +18,8 @@ class Settings:
         max_explained: texts that one request may have explained.
         max_explained_tokens: tokens of all the variants that an explanation scores.
         max_batch_tokens: tokens that go to the model in one call.
-        target_latency: seconds; no more is taken than is answered within them, the rest is refused. None for 0.025, or
-            for the time of 32 ordinary texts where the model takes longer.
+        target_latency: seconds; no more stays in flight than is answered within them, the rest is refused. None for
+            0.025, or for the time of 32 ordinary texts where the model takes longer.
         timeout: seconds; a request that is not answered by then is given up.
         cache_bytes: memory for the scores of texts seen lately; 0 for none.
         max_connections: open at once; a further one is refused.
