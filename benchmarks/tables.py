@@ -203,7 +203,7 @@ def _faithful(result: dict[str, Any], more: str, cells: list[str]) -> str:
 
 
 def _single_word() -> str:
-    rows = [_row(name, f"{accuracy:.3f}") for name, accuracy in _result("single_word").items() if name != "machine"]
+    rows = [_row(name, f"{accuracy:.4f}") for name, accuracy in _result("single_word").items() if name != "machine"]
     return _table("| how the word is chosen | accuracy |", rows)
 
 
