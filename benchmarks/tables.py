@@ -175,8 +175,18 @@ def _cpu_encoders() -> str:
     return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
 
 
-def _explanation(name: str = "explanation") -> str:
-    result = _result(name)
+def _explanation() -> str:
+    result = _result("explanation")
+    rates = [f"{result[name]['texts_per_second_median']:,.0f}" for name in ("loo", "shapley")]
+    return _faithful(result, " texts/s |", rates)
+
+
+def _explanation_minilm() -> str:
+    result = _result("explanation_minilm")
+    return _faithful(result, "", [])
+
+
+def _faithful(result: dict[str, Any], more: str, cells: list[str]) -> str:
     methods = [method for method in ("loo", "shapley", "integrated-gradients") if method in result]
     rows = [
         _row(
@@ -185,19 +195,15 @@ def _explanation(name: str = "explanation") -> str:
             f"{method['deletion_to_random']:.2f}",
             f"{method['insertion']:.3f}",
             f"{method['insertion_to_random']:.2f}",
-            _rate(method["texts_per_second_median"]),
+            *cells[i : i + 1],
         )
-        for name, method in ((name, result[name]) for name in methods)
+        for i, (name, method) in enumerate((name, result[name]) for name in methods)
     ]
-    return _table("| method | deletion | to random | insertion | to random | texts/s |", rows)
-
-
-def _rate(rate: float) -> str:
-    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}"
+    return _table(f"| method | deletion | to random | insertion | to random |{more}", rows)
 
 
 def _single_word() -> str:
-    rows = [_row(name, f"{accuracy:.3f}") for name, accuracy in _result("single_word").items() if name != "machine"]
+    rows = [_row(name, f"{accuracy:.4f}") for name, accuracy in _result("single_word").items() if name != "machine"]
     return _table("| how the word is chosen | accuracy |", rows)
 
 
@@ -380,7 +386,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "comparison": _comparison,
     "full_size": _full_size,
     "explanation": _explanation,
-    "explanation_minilm": lambda: _explanation("explanation_minilm"),
+    "explanation_minilm": _explanation_minilm,
     "single_word": _single_word,
     "bias": _bias,
     "certainty": _certainty,
