@@ -56,6 +56,8 @@ def killed_in_the_middle(folder, cluster):
             time.sleep(0.05)  # until the doomed node has its workers
         if progress.rows >= 300 and next(doomed, None):
             cluster.remove_node(node, allow_graceful=False)
+            while any(each["Alive"] and each["NodeID"] == node.node_id for each in ray.nodes()):
+                time.sleep(0.05)  # its workers live a moment longer than it, and might do what is left
 
     report = Report(folder / "ray.html", "when")
     job = Job(folder / "in.csv", folder / "ray.csv", SCORING, report=report)
@@ -91,11 +93,20 @@ def failures(folder, cluster):
                 score_table(job, classifier, map_parts=classifier.map)
         except EmoscopeError as error:
             said[name] = f"{type(error).__name__}: {error}"
+    with ClusterClassifier(Workers(Failing, count=1, cores=1), cluster.address) as classifier:
+        said["twice"] = [_said_of(classifier) for _ in range(2)]
     try:
         ClusterClassifier(Workers(HashClassifier, "cuda"), cluster.address).__enter__()
     except EmoscopeError as error:
         said["no room"] = str(error)
     return {"said": said, "connected": ray.is_initialized()}
+
+
+def _said_of(classifier):
+    try:
+        classifier.predict_proba(["a"])
+    except EmoscopeError as error:
+        return str(error)
 
 
 def on_a_gpu(folder, cluster):

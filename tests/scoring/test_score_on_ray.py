@@ -107,6 +107,7 @@ def test_failures_are_one_line(on_ray):
     said = on_ray["failures"]["said"]
     assert said["model"].startswith("ModelError: no model at 'no/such/model/here'")
     assert said["error"] == "ModelError: the model failed in a worker (RuntimeError: no kernel)"
+    assert said["twice"] == ["the model failed in a worker (RuntimeError: no kernel)"] * 2  # the worker is free again
     assert said["end"].startswith("ModelError: 2 workers in a row were lost over 50 texts (")
     assert said["end"].endswith("; if memory was short, give fewer --part-rows") and "\n" not in said["end"]
     assert said["no room"].startswith("the cluster has no room for a worker with 1 cores and 1 GPUs")

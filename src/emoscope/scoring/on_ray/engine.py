@@ -171,6 +171,7 @@ class ClusterClassifier:
             try:
                 scores: NDArray[np.float32] = ray.get(worker.predict_proba.remote(texts))
             except RayTaskError as error:
+                self._idle.put(worker)  # it lives, and others wait for it
                 raise _failure(error) from None
             except RayError as error:
                 loss = error
