@@ -27,7 +27,7 @@ demo: $(VENV)/.base
 	  "i was stunned and curious when i opened the letter"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -38,7 +38,7 @@ wheel: $(VENV)/.test
 	$(BIN)/python -m build --wheel
 
 docs: $(VENV)/.test
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bundled: $(VENV)/.encoder
 	rm -rf runs/emoscope-compact runs/model

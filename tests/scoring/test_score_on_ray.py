@@ -167,6 +167,7 @@ def test_workers_that_cannot_be(options, words):
 def test_without_the_extra_the_line_that_installs_it_is_shown(monkeypatch):
     monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None if name == "ray" else True)
     monkeypatch.delitem(sys.modules, "emoscope.scoring.on_ray", raising=False)
+    monkeypatch.delattr(emoscope.scoring, "on_ray", raising=False)  # another test may have imported it
     with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[ray\]'"):
         _ = emoscope.scoring.score_dataset
     with pytest.raises(AttributeError, match="no attribute 'score_everything'"):
