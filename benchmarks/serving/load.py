@@ -21,6 +21,7 @@ import select
 import socket
 import time
 from array import array
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -202,7 +203,7 @@ class _Connection:
 
 
 class _Loop:
-    """Sends what is due over idle connections, and notes answers."""
+    """Sends what is due over the connection that is idle for longest, and notes answers."""
 
     def __init__(self, url: str, requests: Iterator[bytes], connections: int) -> None:
         parts = urlsplit(url)
@@ -210,7 +211,7 @@ class _Loop:
         self._requests = requests
         self._epoll = select.epoll()
         self._by_number: dict[int, _Connection] = {}
-        self._idle = [_Connection(address) for _ in range(connections)]
+        self._idle = deque(_Connection(address) for _ in range(connections))
         for connection in self._idle:
             self._register(connection)
         self._due, self._done, self._status = array("d"), array("d"), array("q")
@@ -246,7 +247,7 @@ class _Loop:
         self._epoll.register(connection.socket.fileno(), select.EPOLLIN)
 
     def _send(self, due: float) -> None:
-        connection = self._idle.pop()
+        connection = self._idle.popleft()
         connection.index = len(self._due)
         self._due.append(due)
         self._done.append(due)

@@ -37,7 +37,10 @@ BURST = 4
 CHARACTERS_A_TOKEN = 4
 """About, in English with word pieces; special tokens are counted beside."""
 RATED_TOKENS = 256
-"""Smaller batches say little about how many tokens a second the model does when it is busy."""
+"""Batches that are smaller, and smaller than half of what may be in one, say little about how fast the model is."""
+RATED_BATCHES = 64
+"""What else the machine does can only slow a batch down, so the fastest of the last ones tells the model's own speed
+(the windowed maximum of Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14, 2016)."""
 SWEEP_SECONDS = 0.05
 """How often those that wait are looked after."""
 
@@ -154,6 +157,7 @@ class Batcher:
         """
         self.waiting_tokens = 0
         self.tokens_a_second = 1.0
+        self._rates: deque[float] = deque(maxlen=RATED_BATCHES)
         self._scores = scores
         self._cached = next(iter(scores))
         self._cache = cache
@@ -198,7 +202,7 @@ class Batcher:
             start = perf_counter()
             score(texts)
             seconds.append(perf_counter() - start)
-        self.tokens_a_second = tokens / max(min(seconds), 1e-6)
+        self._rate(tokens, min(seconds))
         if self._chooses_latency:
             self.target_latency = max(LEAST_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
 
@@ -351,8 +355,7 @@ class Batcher:
             return [answer for part in parts for answer in self._answers(name, [part])]
 
     def _deliver(self, parts: list[_Part], tokens: int, answers: list[_Answer], seconds: float) -> None:
-        if tokens >= RATED_TOKENS:
-            self.tokens_a_second += 0.1 * (tokens / seconds - self.tokens_a_second)
+        self._rate(sum(estimated_tokens(text) for _, rows in answers if isinstance(rows, dict) for text in rows), seconds)
         self._observer.batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
         for asked, answer in answers:
             for job, indices in asked:
@@ -360,6 +363,12 @@ class Batcher:
                     self._fail(job, answer)
                 else:
                     self._give(job, indices, answer)
+
+    def _rate(self, tokens: int, seconds: float) -> None:
+        """Learn the model's speed from so many tokens of distinct texts."""
+        if tokens >= min(RATED_TOKENS, self._budget // 2):
+            self._rates.append(tokens / max(seconds, 1e-6))
+            self.tokens_a_second = max(self._rates)
 
     def _give(self, job: _Job, indices: list[int], rows: dict[str, Row]) -> None:
         keep = job.score == self._cached

@@ -38,6 +38,8 @@ PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
 """What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
 LEAST_IN_FLIGHT = 4
 """Requests that are taken at once, however slow the model is."""
+MEAN_OVER = 20
+"""Times the target latency over which the mean of what is in flight is taken."""
 MEASURED_REQUESTS = 20
 """Fewer say little about what a request takes."""
 BUSY = 0.5
@@ -86,7 +88,8 @@ class Service:
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
         self.turned_away = 0
-        self._calm = 0.0
+        self._in_flight = 0
+        self._mean_in_flight = self._asked_at = 0.0
         self._answered = 0
         self._busy = self._since = 0.0
         self._read = (0, 0)
@@ -137,19 +140,19 @@ class Service:
     def has_time(self, in_flight: int) -> bool:
         """Whether one more request would be answered in time.
 
-        For a moment BURST times as many may be in flight. What waits all the time is another matter: it makes everybody
-        wait and nobody better off (Nichols and Jacobson, "Controlling Queue Delay", ACM Queue 10, 2012).
+        For a moment BURST times as many may be in flight, after a stall or when all come at once; but not on average:
+        what waits all the time makes everybody wait and nobody better off (Nichols and Jacobson, "Controlling Queue
+        Delay", ACM Queue 10, 2012).
 
         Args:
             in_flight: requests that are being answered.
         """
-        most = self.most_in_flight
         now = monotonic()
-        if in_flight <= most // 2:
-            self._calm = now
-        if in_flight < most:
-            return True
-        return in_flight < BURST * most and now - self._calm < BURST * self.batcher.target_latency
+        share = (now - self._asked_at) / (MEAN_OVER * self.batcher.target_latency)
+        self._mean_in_flight += min(1.0, share) * (self._in_flight - self._mean_in_flight)
+        self._in_flight, self._asked_at = in_flight, now
+        most = self.most_in_flight
+        return in_flight < (BURST * most if self._mean_in_flight < most else most)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
