@@ -21,7 +21,6 @@ import select
 import socket
 import time
 from array import array
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -203,7 +202,7 @@ class _Connection:
 
 
 class _Loop:
-    """Sends what is due over the connection that is idle for longest, and notes answers."""
+    """Sends what is due over the connection that was used last, as pools do, and notes answers."""
 
     def __init__(self, url: str, requests: Iterator[bytes], connections: int) -> None:
         parts = urlsplit(url)
@@ -211,7 +210,7 @@ class _Loop:
         self._requests = requests
         self._epoll = select.epoll()
         self._by_number: dict[int, _Connection] = {}
-        self._idle = deque(_Connection(address) for _ in range(connections))
+        self._idle = [_Connection(address) for _ in range(connections)]
         for connection in self._idle:
             self._register(connection)
         self._due, self._done, self._status = array("d"), array("d"), array("q")
@@ -247,7 +246,7 @@ class _Loop:
         self._epoll.register(connection.socket.fileno(), select.EPOLLIN)
 
     def _send(self, due: float) -> None:
-        connection = self._idle.popleft()
+        connection = self._idle.pop()
         connection.index = len(self._due)
         self._due.append(due)
         self._done.append(due)

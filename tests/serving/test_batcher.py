@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import threading
 
 import pytest
@@ -180,6 +181,27 @@ def test_patient_callers_are_not_refused(batcher):
     one = batcher(tokens_a_second=1000, latency=0.02)
     answers = gather(*(one.score(["x" * 40 + str(i)], patient=True) for i in range(6)))
     assert all(isinstance(answer, list) for answer in answers)
+
+
+def test_the_speed_is_learnt_again_where_it_was_thought_so_low_that_batches_are_small(batcher):
+    one = batcher(tokens_a_second=1000, latency=0.02)
+    gather(*(one.score(["x" * 40 + str(i)], patient=True) for i in range(6)))
+    assert one.tokens_a_second > 2000
+
+
+def test_a_slow_batch_among_fast_ones_is_not_the_models_doing(batcher):
+    one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
+    long = ["x" * 4000 + str(i) for i in range(4)]
+    gather(one.score(long[:2]))
+    speed = one.tokens_a_second
+    gather(one.score(long[2:], score="sleepy"))
+    assert one.tokens_a_second == speed
+
+
+def test_equal_texts_of_a_batch_count_once_for_the_speed(batcher):
+    one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
+    gather(*(one.score(["x" * 4000], score="sleepy") for _ in range(4)))
+    assert one.tokens_a_second < 1000 / 0.05 * 1.1
 
 
 def test_a_failed_batch_fails_its_own_callers_alone(batcher):

@@ -38,11 +38,11 @@ class Patience:
     """How long a client may take, in seconds.
 
     Attributes:
-        head: from the first byte of a request, or the connection, to the end of its headers.
+        head: from the first byte of a request to the end of its headers.
         body: for so long a body may come more slowly than allowed.
         bytes_a_second: the slowest that it may come.
         reader: without taking any of its answer.
-        idle: without a request.
+        idle: without a request; browsers and pools open connections before they need them.
     """
 
     head: float = 10.0
@@ -87,7 +87,7 @@ class Connection(asyncio.Protocol):
         self.writable: asyncio.Future[None] | None = None
         self._since = monotonic()
         """When began what the client is being waited for."""
-        self._state = "head"
+        self._state = "idle"
 
     def connection_made(self, transport: Any) -> None:
         """Take the client, or refuse it."""
@@ -318,9 +318,7 @@ class Connection(asyncio.Protocol):
         elif not self._reading:
             return
         elif self._state == "head":
-            if waited > patience.head and not self._url:
-                self.transport.close()
-            elif waited > patience.head:
+            if waited > patience.head:
                 self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
         elif self._state == "body":
             if waited > patience.body:
