@@ -80,15 +80,6 @@ def test_it_learns_nothing_from_few_requests_or_idle_time(service):
     assert service.seconds_a_request == before
 
 
-def test_what_is_turned_away_makes_it_turn_away_no_more(service):
-    before = service.seconds_a_request
-    for tick in range(1, 200):
-        answer(service, MEASURED_REQUESTS)
-        service.turned_away += 500
-        service.measure(tick * 0.1, tick * 0.1)
-    assert service.seconds_a_request == before
-
-
 def test_a_score_that_is_no_number_is_an_error(serve):
     class Undefined(HashClassifier):
         def predict_proba(self, texts):

@@ -105,7 +105,6 @@ class App:
         route = (methods_of(path) or {}).get(method)
         if route is None or not route.scores:
             return None
-        self.service.turned_away += 1
         self.service.metrics.answered(route.name, 429)
         self.service.metrics.failed("overloaded").inc()
         return _busy(route.dialect)

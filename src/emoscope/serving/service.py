@@ -60,7 +60,6 @@ class Service:
         batcher: where callers meet.
         draining: no new requests are taken.
         streams: tables that are being scored.
-        turned_away: requests that there was no time for, since it was last measured.
         seconds_a_request: that the server is busy with one, measured while it serves.
     """
 
@@ -87,7 +86,6 @@ class Service:
         self._is_warm = False
         self.streams = 0
         self.seconds_a_request = REQUEST_SECONDS
-        self.turned_away = 0
         self._in_flight = 0
         self._mean_in_flight = self._asked_at = 0.0
         self._answered = 0
@@ -162,7 +160,7 @@ class Service:
     def measure(self, now: float, busy: float) -> None:
         """Learn how long a request takes, while there is much to do; the server calls it now and then.
 
-        What is turned away takes time too, but is no reason to turn away more: while it is much, nothing is learned.
+        What is turned away meanwhile takes time too, which those that are answered wait for: it counts.
 
         Args:
             now: seconds on any clock.
@@ -172,10 +170,10 @@ class Service:
         is_busy = busy - self._busy >= BUSY * (now - self._since)
         if is_busy and self._answered < MEASURED_REQUESTS:
             return
-        if is_busy and self.turned_away < self._answered / 10:
+        if is_busy:
             measured = (busy - self._busy) / self._answered
             self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
-        self._answered, self.turned_away, self._busy, self._since = 0, 0, busy, now
+        self._answered, self._busy, self._since = 0, busy, now
 
     def refresh_metrics(self) -> None:
         """Bring up to date what is not counted but read."""
