@@ -377,6 +377,81 @@ def _scoring_faults() -> str:
     return _table("| what | came of it |", rows)
 
 
+def _serving() -> str:
+    latency, overload, drain = (_result(f"serving_{name}") for name in ("latency", "overload", "drain"))
+    rows = [
+        _row(
+            f"{float(share):.0%} of its largest rate, {at['rate']:,.0f} requests/s",
+            f"p99 {at['latency_ms']['p99']:.1f} ms",
+            f"median {at['latency_ms']['p50']:.1f} ms; refused {at['status'].get('429', 0) / at['requests']:.1%}",
+        )
+        for share, at in latency["share"].items()
+    ]
+    under, found = overload["overload"]["under"], overload["overload"]
+    first_ms = found["first_refused_after_seconds"] * 1e3
+    rows.append(
+        _row(
+            f"{found['times']:g} times its largest rate for {overload['seconds']:.0f} s, {found['rate']:,.0f} requests/s",
+            f"p99 of the accepted {under['latency_ms']['p99']:.0f} ms",
+            f"{under['requests_per_second']:,.0f}/s accepted; first 429 after {first_ms:.0f} ms, "
+            f"median {under['refused_latency_ms']['p50']:.1f} ms; {_recovery(found)}",
+        )
+    )
+    soak, attacks = _result("serving_soak"), _result("serving_attacks")
+    rows.append(
+        _row(
+            f"{soak['requests']:,} requests",
+            f"memory {soak['growth']:+.1%} from warm-up to end",
+            f"{soak['after_warm_up'] / 1e6:.0f} MB, {soak['end'] / 1e6:.0f} MB",
+        )
+    )
+    broken, keys = attacks["broken"], attacks["keys"]
+    rows += [
+        _row(
+            f"{sum(broken['status'].values()):,} broken requests, {attacks['cancelled']['requests']:,} cancelled",
+            f"{len(broken['failures'])} with 5xx, {sum(attack['tracebacks'] for attack in (broken, keys))} tracebacks",
+            f"schemathesis ended with {attacks['schemathesis']['exit_status']}",
+        ),
+        _row(
+            f"{sum(keys['status'].values())} requests with wrong keys, {sum(keys['broken_without_key'].values())} broken",
+            f"{len(keys['answers_without_the_key'])} answers without the key",
+            "",
+        ),
+        _row(
+            f"{attacks['slow']['clients']:,} slow clients at once",
+            f"the others' p99 {attacks['slow']['ordinary_beside']['latency_ms']['p99']:.1f} ms",
+            f"without them {attacks['slow']['ordinary_before']['latency_ms']['p99']:.1f} ms",
+        ),
+    ]
+    answered, unavailable = drain["sent_before"]["200"], drain["sent_before"]["503"]
+    rows.append(
+        _row(
+            f"SIGTERM under load, {drain['rounds']} times",
+            f"{drain['lost']} lost",
+            f"{answered:,} answered, {unavailable:,} told 503",
+        )
+    )
+    return _table("| load | what came of it | beside it |", rows)
+
+
+def _recovery(found: dict[str, Any]) -> str:
+    """From when on, after an overload, 70 % of the largest rate is answered without a refusal for a second."""
+    refused = [step["status"].get("429", 0) for step in found["after_by_quarter_second"]]
+    calm = next(i for i in range(len(refused)) if not any(refused[i : i + 4]))
+    return f"none refused at 70% from {calm / 4:g} s after it"
+
+
+def _serving_peers() -> str:
+    result = _result("serving_peers")
+    ours = [name for name in result["best"] if name.startswith("emoscope")]
+    peer = max(rate for name, rate in result["best"].items() if name not in ours)
+    rows = [
+        _row(name, f"{rate:,.0f}", f"{rate / peer:.1f}")
+        for name, rate in sorted(result["best"].items(), key=lambda item: -item[1])
+    ]
+    return _table("| server | requests/s | of the best peer |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -398,6 +473,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "long_texts": _long_texts,
     "scoring": _scoring,
     "scoring_faults": _scoring_faults,
+    "serving": _serving,
+    "serving_peers": _serving_peers,
 }
 
 if __name__ == "__main__":

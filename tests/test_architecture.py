@@ -31,7 +31,6 @@ HEAVY = {
     "pyarrow",
     "ray",
     "fastapi",
-    "starlette",
 }
 NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
 LONGEST_FUNCTION, LONGEST_FILE = 60, 500

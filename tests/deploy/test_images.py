@@ -64,7 +64,7 @@ def test_the_image_holds_no_torch(instructions):
     runs = " ".join(_arguments(instructions["all"], "RUN"))
     assert re.findall(r'install[^&]* "?\.(\[\w*\])', runs) == ["[serve]"]
     found = _closure("emoscope", frozenset({"serve"}))
-    assert {"onnxruntime", "uvicorn", "starlette"} <= found
+    assert {"onnxruntime", "uvicorn"} <= found
     assert not {name for name in found if re.match("torch|transformers|nvidia|tensorflow|pyarrow|datasets", name)}
 
 

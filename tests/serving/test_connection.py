@@ -406,7 +406,7 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
         waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(16)]
         await asyncio.to_thread(classifier.begun.wait, 5)
         await asyncio.sleep(0.1)
-        assert len(server.state.tasks) == 16
+        assert len(app.in_flight) == 16
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for path, body in (
             ("/v1/predict", b'{"texts": ["x"]}'),
@@ -425,9 +425,30 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
         writer.write(predict("again"))
         assert (await one_answer(reader)).status == 200
         writer.close()
+        assert not app.in_flight
 
     app = create_app(classifier, Settings(target_latency=100))
     app.service.batcher.tokens_a_second = 100
+    app.service.seconds_a_request = 25
+    assert app.service.most_in_flight == 4
+    run(test, app)
+
+
+def test_clients_that_take_their_time_with_a_body_keep_nobody_out():
+    async def test(server):
+        slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)]
+        for _, writer in slow:
+            writer.write(predict("slow")[:-3])
+        await asyncio.sleep(0.1)
+        assert len(server.state.tasks) == 50
+        assert (await ask(server.port, predict("one"))).status == 200
+        for reader, writer in slow:
+            writer.write(predict("slow")[-3:])
+            assert (await one_answer(reader)).status == 200
+            writer.close()
+        assert not app.in_flight
+
+    app = create_app(HashClassifier(), Settings())
     app.service.seconds_a_request = 25
     assert app.service.most_in_flight == 4
     run(test, app)

@@ -64,10 +64,12 @@ class App:
 
     Attributes:
         service: what answers are made of.
+        in_flight: what is being answered; a request whose body is still on its way is not, as long as that may take.
     """
 
     def __init__(self, service: Service, keys: ApiKeys) -> None:
         self.service = service
+        self.in_flight: set[object] = set()
         self._settings = service.settings
         self._keys = keys
         self._origins = {origin.encode() for origin in service.settings.cors_origins}
@@ -95,12 +97,12 @@ class App:
             self._log(request, status, seconds)
         return None
 
-    def turn_away(self, method: str, path: str, in_flight: int) -> Response | None:
+    def turn_away(self, method: str, path: str) -> Response | None:
         """What a request is told that comes while so many are being answered that there is no time for it.
 
         Our connections ask this before they read a body, which costs a third of a request that comes this far.
         """
-        if self.service.has_time(in_flight) or self._origins or self._settings.access_log:
+        if self.service.has_time(len(self.in_flight)) or self._origins or self._settings.access_log:
             return None
         route = (methods_of(path) or {}).get(method)
         if route is None or not route.scores:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote
@@ -179,7 +180,7 @@ class Connection(asyncio.Protocol):
         scope = self._scope()
         keep_alive = self._parser.should_keep_alive()
         is_first = self._answering is None
-        if is_first and (busy := self.app.turn_away(scope["method"], scope["path"], len(self.server_state.tasks))):
+        if is_first and (busy := self.app.turn_away(scope["method"], scope["path"])):
             self._turn_away(busy, keep_alive)
             return
         self._receiving = exchange = Exchange(self, scope, keep_alive=keep_alive)
@@ -226,6 +227,8 @@ class Connection(asyncio.Protocol):
         self._since = monotonic()
         if exchange:
             exchange.feed_end()
+            if exchange is self._answering:
+                self.app.in_flight.add(exchange)
 
     def pause_reading(self) -> None:
         """Take no more from the client for now."""
@@ -244,7 +247,13 @@ class Connection(asyncio.Protocol):
         self._answering = exchange
         task = self.loop.create_task(exchange.run(self.app))
         self.server_state.tasks.add(task)
-        task.add_done_callback(self.server_state.tasks.discard)
+        task.add_done_callback(partial(self._ended, exchange))
+        if exchange.whole:
+            self.app.in_flight.add(exchange)
+
+    def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self.server_state.tasks.discard(task)
+        self.app.in_flight.discard(exchange)
 
     def answered(self, exchange: Exchange) -> None:
         """The answer is written whole."""

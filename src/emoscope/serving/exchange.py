@@ -29,6 +29,7 @@ class Exchange:
     Attributes:
         keep_alive: whether the connection stays after the answer.
         received: bytes of the body so far.
+        whole: all of it has come.
         started: something of the answer is written.
         answered: all of it is.
     """
@@ -44,12 +45,12 @@ class Exchange:
         "_is_head",
         "_start",
         "_waiter",
-        "_whole",
         "answered",
         "keep_alive",
         "received",
         "scope",
         "started",
+        "whole",
     )
 
     def __init__(self, connection: Connection, scope: dict[str, Any], *, keep_alive: bool) -> None:
@@ -63,7 +64,7 @@ class Exchange:
         self._is_head = scope["method"] == "HEAD"
         self._body: list[bytes] = []
         self._buffered = 0
-        self._whole = False
+        self.whole = False
         self._ended = False
         self._disconnected = False
         self._chunked = False
@@ -91,7 +92,7 @@ class Exchange:
 
     def feed_end(self) -> None:
         """The body is whole."""
-        self._whole = True
+        self.whole = True
         self._wake()
 
     def disconnect(self) -> None:
@@ -105,17 +106,17 @@ class Exchange:
 
     async def receive(self) -> dict[str, Any]:
         """What the application awaits: the body, then that the client is gone."""
-        if self._expects_continue and not self._whole and not self.started and not self._body:
+        if self._expects_continue and not self.whole and not self.started and not self._body:
             self._expects_continue = False
             self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self._disconnected and not self.answered:
-            if self._body or (self._whole and not self._ended):
+            if self._body or (self.whole and not self._ended):
                 body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
                 self._body.clear()
                 self._buffered = 0
-                self._ended = self._whole
+                self._ended = self.whole
                 self._connection.resume_reading()
-                return {"type": "http.request", "body": body, "more_body": not self._whole}
+                return {"type": "http.request", "body": body, "more_body": not self.whole}
             self._connection.resume_reading()
             self._waiter = self._connection.loop.create_future()
             await self._waiter
