@@ -382,10 +382,10 @@ def _serving() -> str:
     rows = [
         _row(
             f"{float(share):.0%} of its largest rate, {at['rate']:,.0f} requests/s",
-            f"p99 {at['latency_ms']['p99']:.1f} ms",
-            f"median {at['latency_ms']['p50']:.1f} ms; refused {at['status'].get('429', 0) / at['requests']:.1%}",
+            f"p99 {at['p99']:.1f} ms",
+            f"median {at['p50']:.1f} ms; refused {at['refused']:.1%}; medians of {len(latency['rounds'])} rounds",
         )
-        for share, at in latency["share"].items()
+        for share, at in latency["median"].items()
     ]
     under, found = overload["overload"]["under"], overload["overload"]
     first_ms = found["first_refused_after_seconds"] * 1e3

@@ -1,10 +1,11 @@
 """Latency of single-text requests at a share of the server's own largest rate, and under more than it can take.
 
-First the largest rate is found: connections that never rest, the median of some rounds. Then, in an open loop
-(requests are due whether the server keeps up or not, latency counts from when each was due), for some seconds each:
-shares of that rate; and, with --overload, a multiple of it. Under overload the server should refuse at once (429)
-what it cannot answer in time. Before it and after it a light load runs, so that the second in which the server is
-back at full speed is seen.
+The largest rate is found by connections that never rest. Then, in an open loop (requests are due whether the server
+keeps up or not, latency counts from when each was due), for some seconds each: shares of that rate. That is one round;
+as a shared machine is now faster, now slower, there are some, each with a largest rate of its own, and the median counts.
+With --overload, once, a multiple of the median of the largest rates: the server should refuse at once (429) what it
+cannot answer in time. After it 70 % of that rate are sent, so that the moment in which the server is back at full speed
+is seen.
 
 Run: python benchmarks/serving/latency.py --data DIR [--seconds S] [--share 0.5 0.7 0.9]
      python benchmarks/serving/latency.py --data DIR --overload 4 --seconds 60
@@ -38,14 +39,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, live_server.emoscope(Path(folder, "log"), *args.flags) as server:
         url = server.url("/v1/predict")
         requests = load.requests(url, load.texts(args.data), size=args.texts)
-        rates = [_largest(url, requests, args) for _ in range(args.rounds)]
-        largest = statistics.median(rates)
-        print(f"largest rate: {largest:,.0f} requests/s", [round(rate) for rate in rates], flush=True)
-        results = {"texts_a_request": args.texts, "flags": args.flags, "largest": rates, "seconds": args.seconds}
+        results: dict[str, Any] = {"texts_a_request": args.texts, "flags": args.flags, "seconds": args.seconds}
         if args.overload:
-            results["overload"] = _overload(url, requests, largest, args)
+            rates = [_largest(url, requests) for _ in range(args.rounds)]
+            results |= {"largest": rates, "overload": _overload(url, requests, statistics.median(rates), args)}
         else:
-            results["share"] = {str(share): _at(url, requests, share * largest, args) for share in args.share}
+            results["rounds"] = [_round(url, requests, args) for _ in range(args.rounds)]
+            results["median"] = {str(share): _median(results["rounds"], str(share)) for share in args.share}
+            print("median of the rounds", results["median"])
     name = args.name or ("serving_overload" if args.overload else "serving_latency")
     print(record.write(name, results, packages=("emoscope", "onnxruntime", "uvicorn"), seed=0, folder=args.output))
 
@@ -53,8 +54,8 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="of the search for the largest rate")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--share", type=float, nargs="+", default=[0.5, 0.7, 0.9])
     parser.add_argument("--overload", type=float, help="how many times the largest rate")
     parser.add_argument("--texts", type=int, default=1, help="of a request")
@@ -65,10 +66,26 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _largest(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> float:
+def _largest(url: str, requests: Iterator[bytes]) -> float:
     """Requests answered a second by connections that never rest: the best of a few numbers of them."""
     outcomes = (load.closed(url, requests, connections=connections, seconds=PROBE_SECONDS) for connections in (8, 32))
-    return max(outcome.rate for outcome in outcomes)
+    largest = max(outcome.rate for outcome in outcomes)
+    print(f"largest rate: {largest:,.0f} requests/s", flush=True)
+    return largest
+
+
+def _round(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> dict[str, Any]:
+    largest = _largest(url, requests)
+    return {"largest": largest} | {str(share): _at(url, requests, share * largest, args) for share in args.share}
+
+
+def _median(rounds: list[dict[str, Any]], share: str) -> dict[str, float]:
+    """Of the rounds: the rate, its median and 99th percentile of latency in ms, and the share that was refused."""
+    values = (
+        (each["rate"], each["latency_ms"]["p50"], each["latency_ms"]["p99"], each["status"].get("429", 0) / each["requests"])
+        for each in (one[share] for one in rounds)
+    )
+    return dict(zip(("rate", "p50", "p99", "refused"), map(statistics.median, zip(*values, strict=True)), strict=True))
 
 
 def _at(url: str, requests: Iterator[bytes], rate: float, args: argparse.Namespace) -> dict[str, Any]:

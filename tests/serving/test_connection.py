@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from contextlib import asynccontextmanager
 from functools import partial
@@ -452,3 +453,19 @@ def test_clients_that_take_their_time_with_a_body_keep_nobody_out():
     app.service.seconds_a_request = 25
     assert app.service.most_in_flight == 4
     run(test, app)
+
+
+def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector():
+    async def test(server):
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                assert (await ask(server.port, predict("one"))).status == 200
+            await no_connections(server)
+            await asyncio.sleep(0.1)
+            assert not [each for each in gc.get_objects() if isinstance(each, Connection)]
+        finally:
+            gc.enable()
+
+    run(test)
