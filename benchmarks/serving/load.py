@@ -35,6 +35,8 @@ from emoscope.data import load_splits
 
 PERCENTILES = (50, 90, 99, 99.9)
 RECEIVE = 1 << 18
+SETTLE = 0.5
+"""Seconds between opening the connections and the first request: what a server does to accept them is not measured."""
 PATIENCE = 30.0
 """Seconds after the last request was due in which answers are waited for."""
 BROKEN = 0
@@ -153,13 +155,14 @@ def requests(
 
 def closed(url: str, requests: Iterator[bytes], *, connections: int, seconds: float) -> Outcome:
     """As many requests as connections that never rest get answered in these seconds."""
+    loop = _Loop(url, requests, connections)
     end = time.perf_counter() + seconds
 
     def due(_: int) -> float | None:
         now = time.perf_counter()
         return now if now < end else None
 
-    return _Loop(url, requests, connections).run(due)
+    return loop.run(due)
 
 
 def open_loop(
@@ -213,6 +216,7 @@ class _Loop:
         self._idle = [_Connection(address) for _ in range(connections)]
         for connection in self._idle:
             self._register(connection)
+        time.sleep(SETTLE)
         self._due, self._done, self._status = array("d"), array("d"), array("q")
 
     def run(self, due: Callable[[int], float | None]) -> Outcome:

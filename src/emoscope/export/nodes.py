@@ -21,6 +21,12 @@ class Nodes:
         self.nodes.append(helper.make_node(operator, list(inputs), [output], name=output, **attributes))
         return output
 
+    def branch(self) -> Nodes:
+        """Nodes of a graph inside this one, whose constants are this one's."""
+        inside = Nodes()
+        inside.constants = self.constants
+        return inside
+
     def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
         """Add a constant; its name."""
         self.constants.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
