@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -51,6 +52,7 @@ PIPELINE_BATCHES = (1, 8, 32)
 FEWEST_TEXTS = 64
 GATE_TEXTS = 256
 LONGEST_ANSWER = 60.0
+GRAPH = "model.onnx"
 
 INFINITY = """
 import asyncio, json, sys
@@ -147,8 +149,8 @@ def _systems(
         "plain torch, sorted, compiled": partial(_plain_torch, checkpoint, compiled=True),
         "plain ONNX, sorted": partial(_plain_onnx, checkpoint),
     }
-    for engine in ("torch", "optimum"):
-        systems[f"infinity, {engine}"] = partial(_infinity, checkpoint, args.infinity, engine, stack)
+    systems["infinity, torch"] = lambda: _infinity(checkpoint, args.infinity, "torch", stack)
+    systems["infinity, optimum"] = lambda: _infinity(_graph_beside(checkpoint), args.infinity, "optimum", stack)
     for batch in PIPELINE_BATCHES:
         systems[f"pipeline, batch {batch}"] = partial(_pipeline, checkpoint, batch)
     return systems
@@ -296,11 +298,20 @@ def _plain_torch(checkpoint: Path, *, compiled: bool) -> Call:
 
 def _plain_onnx(checkpoint: Path) -> Call:
     """The graph as torch exports it, on ONNX Runtime with its own settings: what optimum did."""
-    path = checkpoint.parent / "plain.onnx"
-    if not path.is_file():
-        _export_plainly(checkpoint, path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(_graph_beside(checkpoint) / GRAPH, providers=["CPUExecutionProvider"])
     return partial(_sorted_batches, checkpoint, lambda feed: session.run(["logits"], feed)[0])
+
+
+def _graph_beside(checkpoint: Path) -> Path:
+    return with_graph(checkpoint, checkpoint.parent / "with_graph")
+
+
+def with_graph(checkpoint: Path, folder: Path) -> Path:
+    """The folder, made of the checkpoint and the graph as torch exports it, unless it is there."""
+    if not (folder / GRAPH).is_file():
+        shutil.copytree(checkpoint, folder, dirs_exist_ok=True)
+        _export_plainly(checkpoint, folder / GRAPH)
+    return folder
 
 
 def _export_plainly(checkpoint: Path, path: Path) -> None:

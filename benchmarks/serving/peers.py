@@ -27,7 +27,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -133,7 +132,9 @@ def _systems(args: argparse.Namespace, work: Path) -> dict[str, System]:
             ]
             systems[f"FastAPI, pipeline, {threads} threads of torch"] = System(script, "/predict", _one_text)
     if args.infinity:
-        plain = _with_graph(checkpoint, work / "optimum")
+        from cpu_encoders import with_graph
+
+        plain = with_graph(checkpoint, work / "optimum")
         systems["infinity, torch"] = _infinity(args.infinity, "torch", checkpoint)
         systems["infinity, optimum"] = _infinity(args.infinity, "optimum", plain)
     return systems
@@ -178,16 +179,6 @@ def _exported(checkpoint: Path, folder: Path, data: str) -> Path:
         examples = load_splits(data)["validation"]
         part = examples.subset(range(0, len(examples), max(1, len(examples) // GATE_TEXTS)))
         export(open_folder(checkpoint), folder, part, quantize=False)
-    return folder
-
-
-def _with_graph(checkpoint: Path, folder: Path) -> Path:
-    """The checkpoint and beside it the graph as torch exports it."""
-    from cpu_encoders import _export_plainly
-
-    if not folder.is_dir():
-        shutil.copytree(checkpoint, folder)
-        _export_plainly(checkpoint, folder / "model.onnx")
     return folder
 
 
