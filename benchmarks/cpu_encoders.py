@@ -352,10 +352,12 @@ def _sorted_batches(
 def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitStack) -> Call:
     if python is None:
         raise FileNotFoundError("no --infinity PYTHON given")
-    command = [str(python), "-c", INFINITY, str(checkpoint.resolve()), engine, str(PEER_BATCH)]
+    command = [str(python.absolute()), "-c", INFINITY, ".", engine, str(PEER_BATCH)]  # optimum wants it that way
     log = stack.enter_context((checkpoint.parent / "infinity.log").open("w+"))
     process = stack.enter_context(
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=checkpoint
+        )
     )
     stack.callback(process.terminate)
     return partial(_ask, process, log)
