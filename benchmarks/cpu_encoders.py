@@ -355,9 +355,7 @@ def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitSta
     command = [str(python.absolute()), "-c", INFINITY, ".", engine, str(PEER_BATCH)]  # optimum wants it that way
     log = stack.enter_context((checkpoint.parent / "infinity.log").open("w+"))
     process = stack.enter_context(
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=checkpoint
-        )
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=checkpoint)
     )
     stack.callback(process.terminate)
     return partial(_ask, process, log)

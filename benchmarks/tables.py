@@ -389,9 +389,10 @@ def _serving() -> str:
     ]
     under, found = overload["overload"]["under"], overload["overload"]
     first_ms = found["first_refused_after_seconds"] * 1e3
+    seconds = overload["seconds"]
     rows.append(
         _row(
-            f"{found['times']:g} times its largest rate for {overload['seconds']:.0f} s, {found['rate']:,.0f} requests/s",
+            f"{found['times']:g} times its largest rate for {seconds:.0f} s, {found['rate']:,.0f} requests/s",
             f"p99 of the accepted {under['latency_ms']['p99']:.0f} ms",
             f"{under['requests_per_second']:,.0f}/s accepted; first 429 after {first_ms:.0f} ms, "
             f"median {under['refused_latency_ms']['p50']:.1f} ms; {_recovery(found)}",
@@ -406,6 +407,7 @@ def _serving() -> str:
         )
     )
     broken, keys = attacks["broken"], attacks["keys"]
+    wrong, cut = (sum(keys[kind].values()) for kind in ("status", "broken_without_key"))
     rows += [
         _row(
             f"{sum(broken['status'].values()):,} broken requests, {attacks['cancelled']['requests']:,} cancelled",
@@ -413,7 +415,7 @@ def _serving() -> str:
             f"schemathesis ended with {attacks['schemathesis']['exit_status']}",
         ),
         _row(
-            f"{sum(keys['status'].values())} requests with wrong keys, {sum(keys['broken_without_key'].values())} broken",
+            f"{wrong} requests with wrong keys, {cut} broken",
             f"{len(keys['answers_without_the_key'])} answers without the key",
             "",
         ),

@@ -2,7 +2,7 @@
 
 The largest rate is found by connections that never rest. Then, in an open loop (requests are due whether the server
 keeps up or not, latency counts from when each was due), for some seconds each: shares of that rate. That is one round;
-as a shared machine is now faster, now slower, there are some, each with a largest rate of its own, and the median counts.
+as a shared machine is now faster, now slower, there are some, each with a largest rate of its own, and their median.
 With --overload, once, a multiple of the median of the largest rates: the server should refuse at once (429) what it
 cannot answer in time. After it 70 % of that rate are sent, so that the moment in which the server is back at full speed
 is seen.
@@ -81,11 +81,13 @@ def _round(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> dic
 
 def _median(rounds: list[dict[str, Any]], share: str) -> dict[str, float]:
     """Of the rounds: the rate, its median and 99th percentile of latency in ms, and the share that was refused."""
-    values = (
-        (each["rate"], each["latency_ms"]["p50"], each["latency_ms"]["p99"], each["status"].get("429", 0) / each["requests"])
-        for each in (one[share] for one in rounds)
-    )
-    return dict(zip(("rate", "p50", "p99", "refused"), map(statistics.median, zip(*values, strict=True)), strict=True))
+    found = [one[share] for one in rounds]
+    return {
+        "rate": statistics.median(float(each["rate"]) for each in found),
+        "p50": statistics.median(each["latency_ms"]["p50"] for each in found),
+        "p99": statistics.median(each["latency_ms"]["p99"] for each in found),
+        "refused": statistics.median(each["status"].get("429", 0) / each["requests"] for each in found),
+    }
 
 
 def _at(url: str, requests: Iterator[bytes], rate: float, args: argparse.Namespace) -> dict[str, Any]:

@@ -8,9 +8,9 @@ Padding costs no operation in the loop: it stands at the end of both reading ord
 update gate is shut, so that the state stays as it was and the maximum does not move; the mask takes it out of the
 attention.
 
-A step of the loop costs some twenty operators however few rows it has. A few rows go another way, through ONNX Runtime's
-own GRU: it has no tables and multiplies each row by itself, but a row alone takes it a third of the time, and from
-eight rows on more.
+A step of the loop costs some twenty operators however few rows it has. A few rows go another way, through ONNX
+Runtime's own GRU: it has no tables and multiplies each row by itself, but a row alone takes it a third of the time. From
+some ten rows on it is slower.
 """
 
 from __future__ import annotations
@@ -144,13 +144,14 @@ def _both_ways(add: Nodes, forwards: str, backwards: str) -> str:
 
 
 def _loop(add: Nodes, tables: list[str], rows: str, model: CompactModel) -> None:
-    """Scan over the steps: `largest_of_states` (2, batch, hidden), `states` (length, 2, batch, hidden) and their `scores`."""
+    """Scan over the steps: `largest_of_states` (2, batch, hidden), `states` (length, 2, batch, hidden), `scores`."""
     hidden = model.shape.hidden
     for gate, weight in zip(GATES, model.recurrent_weight.detach().chunk(3, dim=2), strict=True):
         add.constant(f"{gate}_recurrent", weight.numpy())
     add.constant("candidate_bias", model.candidate_bias.detach().numpy())
     add.constant("attention_weight", model.attention.detach().view(2, hidden, 1).numpy())
-    shape = add("Concat", "state_shape", add.constant("ways", [2], np.int64), "batch", add.constant("hidden", [hidden], np.int64), axis=0)
+    add.constant("ways", [2], np.int64)
+    shape = add("Concat", "state_shape", "ways", "batch", add.constant("hidden", [hidden], np.int64), axis=0)
     zeros = add("Expand", "first_state", add.constant("zero", 0.0), shape)
     lowest = add("Expand", "first_largest", add.constant("lowest", -1.0), shape)  # tanh's bound
     outputs = ["last_state", "largest_of_states", "states", "scores"]
@@ -179,7 +180,7 @@ def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
 
 
 def _attention(add: Nodes) -> None:
-    """`mean_of_states` (2, batch, hidden): the states weighted by one softmax over both directions' scores of a token."""
+    """`mean_of_states` (2, batch, hidden): weighted by one softmax over both directions' scores of a token."""
     ways = [
         add("Gather", name, "scores", add.constant(f"{name}_index", way, np.int64), axis=1)
         for way, name in enumerate(("scores_forwards", "scores_backwards"))

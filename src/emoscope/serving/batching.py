@@ -355,7 +355,8 @@ class Batcher:
             return [answer for part in parts for answer in self._answers(name, [part])]
 
     def _deliver(self, parts: list[_Part], tokens: int, answers: list[_Answer], seconds: float) -> None:
-        self._rate(sum(estimated_tokens(text) for _, rows in answers if isinstance(rows, dict) for text in rows), seconds)
+        scored = (rows for _, rows in answers if isinstance(rows, dict))
+        self._rate(sum(estimated_tokens(text) for rows in scored for text in rows), seconds)
         self._observer.batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
         for asked, answer in answers:
             for job, indices in asked:
@@ -366,7 +367,7 @@ class Batcher:
 
     def _rate(self, tokens: int, seconds: float) -> None:
         """Learn the model's speed from so many tokens of distinct texts."""
-        if tokens >= min(RATED_TOKENS, self._budget // 2):
+        if tokens >= max(1, min(RATED_TOKENS, self._budget // 2)):
             self._rates.append(tokens / max(seconds, 1e-6))
             self.tokens_a_second = max(self._rates)
 

@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
                 exchange.disconnect()
         self._behind.clear()
         self.resume_writing()
-        del self._parser  # it holds our methods: together they would wait for the garbage collector, which stops everybody
+        del self._parser  # it holds our methods; the garbage collector, which would find both, stops everybody
 
     def pause_writing(self) -> None:
         """The client does not read as fast as it is answered."""
