@@ -9,8 +9,8 @@ update gate is shut, so that the state stays as it was and the maximum does not 
 attention.
 
 A step of the loop costs some twenty operators however few rows it has. A few rows go another way, through ONNX
-Runtime's own GRU: it has no tables and multiplies each row by itself, but a row alone takes it a third of the time. From
-some ten rows on it is slower.
+Runtime's own GRU: it has no tables and multiplies each row by itself, but a row alone takes it a third of the time.
+From some ten rows on it is slower.
 """
 
 from __future__ import annotations
