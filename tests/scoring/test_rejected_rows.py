@@ -256,6 +256,20 @@ def test_files_that_are_no_tables_are_one_line_and_leave_nothing(tmp_path, name,
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize("column", ["\0hd", "id"])
+def test_a_name_that_begins_with_nul_is_a_name_or_an_error_but_never_broken_rows(tmp_path, column):
+    (tmp_path / "in.csv").write_text(f"{column},text\n1,x\n")
+    score(tmp_path / "in.csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text().startswith(f"{column},text,emotion,")
+    if column == "id":
+        score(tmp_path / "in.csv", tmp_path / "out.jsonl")
+        assert json.loads((tmp_path / "out.jsonl").read_text())["id"] == "1"
+    else:
+        with pytest.raises(DataError, match="begins with a NUL character"):
+            score(tmp_path / "in.csv", tmp_path / "out.jsonl")
+        assert not (tmp_path / "out.jsonl").exists()
+
+
 def test_columns_of_one_name_can_stay_but_not_change_their_format(tmp_path):
     (tmp_path / "in.csv").write_text("text,a,a\nx,1,2\n")
     score(tmp_path / "in.csv", tmp_path / "out.csv")

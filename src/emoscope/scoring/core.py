@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError, ModelError
 from emoscope.scoring.long_texts import LONG
-from emoscope.scoring.wanted import Wanted
+from emoscope.scoring.wanted import RAW, Wanted
 from emoscope.sentences import sentences
 
 EMOTION, SCORE = "emotion", "emotion_score"
@@ -109,7 +109,8 @@ class Scorer:
             DataError: a table with this schema cannot be scored.
         """
         column = self._scoring.text_column
-        Wanted(column, tuple(self.added.names)).check("the table", schema.names)
+        names = [name for name in schema.names if not name.startswith(RAW)]
+        Wanted(column, tuple(self.added.names)).check("the table", names)
         if not _is_text(schema.field(column).type):
             raise DataError(f"the column {column!r} is {schema.field(column).type}; allowed: text")
         if self._scoring.sentence_rows:

@@ -34,7 +34,7 @@ class Wanted:
         return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
     def check(self, place: str, columns: Sequence[str]) -> None:
-        """Refuse a file without the columns that are looked into, or with a column that would be added.
+        """Refuse a file without the columns that are looked into, or with one that would be added or looks like RAW.
 
         Raises:
             DataError: the columns do not fit.
@@ -43,6 +43,8 @@ class Wanted:
             if list(columns).count(name) != 1:
                 found = "more than one column" if name in columns else "no column"
                 raise DataError(f"{place}: {found} {name!r}; the columns are: {shown(columns)}")
+        if marked := next((name for name in (self.cells if self.raw else columns) if name.startswith(RAW)), None):
+            raise DataError(f"{place}: the name of a column begins with a NUL character: {marked!r}; give it another")
         if taken := self.taken(columns):
             raise DataError(
                 f"{place}: there is a column {taken!r} already; give the added columns a prefix, or choose among them"
