@@ -211,8 +211,9 @@ def _schemathesis(server: live_server.Server, args: argparse.Namespace) -> dict[
     ]
     with tempfile.TemporaryDirectory() as folder:  # it leaves files behind
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    print(done.stdout[-3000:])
-    return {"exit_status": done.returncode, "end_of_output": done.stdout[-1500:].splitlines()}
+    said = done.stdout.replace(f"{Path(__file__).parents[2]}/", "")
+    print(said[-3000:])
+    return {"exit_status": done.returncode, "end_of_output": said[-1500:].splitlines()}
 
 
 def _keys(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:

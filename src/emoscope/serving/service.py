@@ -167,10 +167,9 @@ class Service:
             busy: seconds of processor time that the event loop has used so far.
         """
         busy += self.batcher.thread_seconds
-        is_busy = busy - self._busy >= BUSY * (now - self._since)
-        if is_busy and self._answered < MEASURED_REQUESTS:
-            return
-        if is_busy:
+        if busy - self._busy >= BUSY * (now - self._since):
+            if self._answered < MEASURED_REQUESTS:
+                return
             measured = (busy - self._busy) / self._answered
             self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
         self._answered, self._busy, self._since = 0, busy, now
