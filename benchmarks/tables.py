@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
-    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md"),
+    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md", "docs/gpu.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -436,6 +436,21 @@ def _serving() -> str:
     return _table("| load | what came of it | beside it |", rows)
 
 
+def _precision() -> str:
+    rows = [
+        _row(
+            name,
+            f"{found['largest_difference']:.6f}",
+            f"{found['texts_beyond_0.01']}",
+            f"{found['equal_labels']:.4f}",
+        )
+        for name, found in _result("precision")["by_dtype"].items()
+    ]
+    return _table(
+        "| precision | largest difference of a probability from float32 | texts over 0.01 | equal labels |", rows
+    )
+
+
 def _recovery(found: dict[str, Any]) -> str:
     """From when on, after an overload, 70 % of the largest rate is answered without a refusal for a second."""
     refused = [step["status"].get("429", 0) for step in found["after_by_quarter_second"]]
@@ -476,6 +491,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "scoring": _scoring,
     "scoring_faults": _scoring_faults,
     "serving": _serving,
+    "precision": _precision,
     "serving_peers": _serving_peers,
 }
 
