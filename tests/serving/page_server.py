@@ -22,7 +22,7 @@ class Moods:
     Attributes:
         asked: path and body of every request that came, in their order.
         refusals: what the next requests get instead of an answer, the first first.
-        delays: seconds that the next answers take, the first first.
+        holding: answers wait while this is true.
         keys: keys that are let in; empty for everybody.
         most_at_once: of each path, most requests that were under way together.
     """
@@ -34,7 +34,7 @@ class Moods:
     def reset(self) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.refusals: list[Refusal] = []
-        self.delays: list[float] = []
+        self.holding = False
         self.keys: set[str] = set()
         self.most_at_once: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
@@ -57,8 +57,8 @@ class Moods:
             self._now[path] -= 1
 
     async def _answer(self, scope: Any, messages: list[Any], receive: Any, send: Any) -> None:
-        if self.delays:
-            await asyncio.sleep(self.delays.pop(0))
+        while self.holding:
+            await asyncio.sleep(0.01)
         refusal = self._refusal(scope)
         if refusal:
             await _refuse(send, *refusal)
