@@ -42,6 +42,11 @@ class MissingExtraError(EmoscopeError, ImportError):
     """An optional dependency is not installed."""
 
 
+def first_line(error: BaseException | None) -> str:
+    """What an error says, in one line: the first of its message, or the name of its class where it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "audit": ("sklearn", "cleanlab", "datasketch"),

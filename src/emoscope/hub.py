@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from emoscope.checksums import sha256
-from emoscope.errors import ChecksumError, ModelError
+from emoscope.errors import ChecksumError, ModelError, first_line
 from emoscope.quiet import quiet_loggers
 
 
@@ -60,8 +60,9 @@ def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
     try:
         ModelCard.load(folder / "README.md")
     except Exception as error:  # what does not parse is an error of the YAML library
-        reason = str(error).splitlines()[0]
-        raise ModelError(f"{folder / 'README.md'} is no valid model card: {reason}; nothing was uploaded") from error
+        raise ModelError(
+            f"{folder / 'README.md'} is no valid model card: {first_line(error)}; nothing was uploaded"
+        ) from error
     api = HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
@@ -86,7 +87,7 @@ def _reason(error: Exception) -> str:
         return f"no such model (status {status}); check the id; a private one needs HF_TOKEN"
     if status is not None:
         return f"it answered with status {status}; try again later"
-    text = (str(cause).strip() or "no message").splitlines()[0]
+    text = first_line(cause)
     if isinstance(cause, OSError | ValueError):
         return text
     return f"the connection failed or broke off ({type(cause).__name__}: {text}); check the network and try again"

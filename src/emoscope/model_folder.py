@@ -7,7 +7,6 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -18,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from emoscope.checksums import sha256
+from emoscope.checksums import sha256, sha256_of_files
 from emoscope.clearness import Clearness
 from emoscope.errors import ChecksumError, ModelError
 from emoscope.hub import download
@@ -41,6 +40,8 @@ LIGHT_FILES = (
     *("config.json", MANIFEST, "README.md", "tokenizer.json", "tokenizer_config.json"),
     *(*VOCABULARIES, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
 )
+DECISIVE_FILES = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
+"""Files that decide what a model says, as patterns."""
 LONGEST_INPUT = 512
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
@@ -295,10 +296,7 @@ def holds(folder: Path, patterns: Sequence[str]) -> bool:
 
 def model_checksum(path: Path) -> str:
     """SHA-256 over the names and digests of the files that decide what a model folder or a checkpoint says, in hex."""
-    patterns = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
-    files = sorted({file for pattern in patterns for file in path.glob(pattern)})
-    digests = "".join(f"{file.relative_to(path).as_posix()} {sha256(file)}\n" for file in files)
-    return hashlib.sha256(digests.encode()).hexdigest()
+    return sha256_of_files(path, DECISIVE_FILES)
 
 
 def _verify(path: Path, manifest: Manifest) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.quiet import quiet_transformers
 
 
@@ -36,7 +36,7 @@ def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
                 **settings,
             )
     except Exception as error:  # the library raises whatever its many readers meet
-        raise ModelError(f"no checkpoint can be read from {folder}: {_first_line(error)}") from error
+        raise ModelError(f"no checkpoint can be read from {folder}: {first_line(error)}") from error
     if missing := sorted(loading["missing_keys"]):
         raise ModelError(
             f"{folder} is no whole classifier, its weights lack {', '.join(missing[:3])}; "
@@ -60,10 +60,6 @@ def read_fast_tokenizer(folder: Path) -> Any:
             return tokenizer
     except Exception as error:  # the library raises whatever its many readers meet
         raise ModelError(
-            f"no tokenizer can be made from the files in {folder} ({_first_line(error)}); "
+            f"no tokenizer can be made from the files in {folder} ({first_line(error)}); "
             "add its tokenizer.json (for a spiece.model: pip install sentencepiece)"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

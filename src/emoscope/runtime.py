@@ -13,7 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from emoscope.encoding import usable_cores
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.tokenization import TokenBatch, in_row_order
 
 Ids = NDArray[np.int64]
@@ -127,4 +127,4 @@ def _load(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"{path} cannot be loaded by ONNX Runtime: {str(error).splitlines()[0]}") from error
+        raise ModelError(f"{path} cannot be loaded by ONNX Runtime: {first_line(error)}") from error

@@ -19,7 +19,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from emoscope.errors import DataError, MissingExtraError, require_extra
+from emoscope.errors import DataError, MissingExtraError, first_line, require_extra
 from emoscope.quiet import quiet_loggers
 
 SPLIT_OF_STEM = {
@@ -210,7 +210,7 @@ def _read_parquet(file: Path, columns: Columns) -> Iterator[Row]:
             _require_columns(str(file), parquet.schema_arrow.names, columns)
             table = parquet.read(columns=list(columns))
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{file}: no Parquet that can be read ({_first_line(error)})") from None
+        raise DataError(f"{file}: no Parquet that can be read ({first_line(error)})") from None
     for number, (text, label) in enumerate(zip(*map(table.column, columns), strict=True), start=1):
         try:
             yield number, text.as_py(), label.as_py()
@@ -254,7 +254,7 @@ def hub_splits(hub_id: str) -> dict[str, Any]:
     except Exception as error:  # the Hub, the network and the files there can fail in any way
         raise DataError(
             f"no file or folder {hub_id!r} here, and it cannot be loaded from the Hub "
-            f"({type(error).__name__}: {_first_line(error)}); check the name and the connection"
+            f"({type(error).__name__}: {first_line(error)}); check the name and the connection"
         ) from None
 
 
@@ -324,7 +324,3 @@ def short(value: object, limit: int = 60) -> str:
     """A value as an error shows it, cut to `limit` characters."""
     shown = repr(value)
     return shown if len(shown) <= limit else f"{shown[: limit - 3]}..."
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0]

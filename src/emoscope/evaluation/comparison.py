@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError
+from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError, first_line
 from emoscope.evaluation.footprint import Footprint
 from emoscope.evaluation.intervals import LEVEL, RESAMPLES, bootstrap_intervals
 from emoscope.evaluation.metrics import averages, confusion_matrix, expected_calibration_error, row_losses
@@ -164,8 +164,7 @@ def _score(name: str, classifier: Classifier, examples: Examples) -> NDArray[Any
     try:
         rows = classifier.predict_proba(examples.texts)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"model {name!r} cannot score {examples.name}: {reason}") from error
+        raise ModelError(f"model {name!r} cannot score {examples.name}: {first_line(error)}") from error
     expected = (len(examples), len(classifier.labels))
     if rows.shape != expected:
         raise ModelError(f"model {name!r} returned probabilities of shape {rows.shape}, expected {expected}")

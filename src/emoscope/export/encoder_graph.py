@@ -13,7 +13,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.export.trimming import trimmed
 from emoscope.quiet import quiet_loggers
 
@@ -125,4 +125,4 @@ def _reason(error: BaseException) -> str:
     """The first line of what lies at the bottom of an error."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return first_line(error)

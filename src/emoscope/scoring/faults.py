@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from emoscope.errors import first_line
+
 BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError)
 """What Arrow raises for broken data. Among them is OSError, for a failing disk as well: see `broken_data`."""
 
@@ -12,4 +14,4 @@ def broken_data(error: Exception) -> str:
     """What Arrow says of broken data, in one line; a fault of the machine is raised again."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    return first_line(error)

@@ -36,7 +36,7 @@ from transformers.trainer_utils import PredictionOutput
 
 from emoscope.calibration import probabilities, tune_thresholds
 from emoscope.data import Examples
-from emoscope.errors import ModelError, RecipeError, require_extra
+from emoscope.errors import ModelError, RecipeError, first_line, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
 from emoscope.quiet import quiet_transformers
@@ -163,8 +163,7 @@ def read_encoder(source: Path, **settings: Any) -> tuple[PreTrainedTokenizerBase
                 source, dtype=torch.float32, output_loading_info=True, **settings
             )
     except Exception as error:  # the library raises whatever its many readers meet
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"no encoder can be read from {source}: {reason}") from error
+        raise ModelError(f"no encoder can be read from {source}: {first_line(error)}") from error
     return tokenizer, model, sorted(loading["missing_keys"])
 
 

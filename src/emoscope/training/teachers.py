@@ -12,17 +12,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emoscope.checksums import sha256
+from emoscope.checksums import sha256_of_files
 from emoscope.classifier import Classifier, EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
-from emoscope.model_folder import GRAPHS, LIGHT_FILES, PICKLES, SAFETENSORS, WEIGHTS, open_folder, resolve
+from emoscope.model_folder import DECISIVE_FILES, GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
 from emoscope.training.crossfit import HELD_OUT_FILE, CrossFitted
 from emoscope.training.folds import FOLDS_FILE
 from emoscope.training.run import FOLD
 
-MODEL_FILES = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
-"""Files of a model that decide what it says, as patterns."""
+DECISIVE_FILES_OF_FOLDS = (FOLDS_FILE, HELD_OUT_FILE, *(f"{FOLD.format('*')}/{name}" for name in DECISIVE_FILES))
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,12 @@ def _on_disk(name: str, labels: Labels) -> Teacher:
         raise ModelError(f"teacher {name} gives several labels a text; allowed: models that give one")
     device = "cuda" if on_gpu and folder.has_weights else "cpu"
     load = partial(EmotionClassifier.from_pretrained, folder.path, device=device)
-    return Teacher(name, _checksum([folder.path]), _columns(name, folder.labels.names, labels), load)
+    return Teacher(name, model_checksum(folder.path), _columns(name, folder.labels.names, labels), load)
 
 
 def _folds(name: str, labels: Labels) -> Teacher:
     load = partial(CrossFitted, Path(name), device="cuda" if torch.cuda.is_available() else "cpu")
-    checksum = _checksum([Path(name), *sorted(Path(name).glob(FOLD.format("*")))])
+    checksum = sha256_of_files(Path(name), DECISIVE_FILES_OF_FOLDS)
     return Teacher(name, checksum, _columns(name, load().labels, labels), load)
 
 
@@ -111,11 +110,3 @@ def _columns(name: str, own: Sequence[str], labels: Labels) -> list[int]:
             "allowed: the data's, in any order"
         )
     return [list(own).index(label) for label in labels.names]
-
-
-def _checksum(folders: Sequence[Path]) -> str:
-    """SHA-256 over the names and digests of the files that decide what the models in the folders say."""
-    patterns = (*MODEL_FILES, FOLDS_FILE, HELD_OUT_FILE)
-    files = sorted({file for folder in folders for pattern in patterns for file in folder.glob(pattern)})
-    digests = "".join(f"{file.relative_to(folders[0])} {sha256(file)}\n" for file in files)
-    return hashlib.sha256(digests.encode()).hexdigest()

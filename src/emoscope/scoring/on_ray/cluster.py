@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from emoscope.classifier import MAX_PROCESSES
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.scoring.model import CORES, Workers
 
 
@@ -70,11 +70,6 @@ def room(workers: Workers, *, spare: int = 0) -> tuple[int, int]:
             f"(cores, GPUs): {sizes}; if they start on demand, say how many workers there shall be"
         )
     return workers.count or places, each
-
-
-def first_line(error: BaseException | None) -> str:
-    """What an error says, in one line."""
-    return (str(error).splitlines() or [""])[0] or type(error).__name__
 
 
 def _check_reachable(address: str) -> None:

@@ -23,9 +23,9 @@ from ray.exceptions import RayError, RayTaskError
 
 import emoscope
 from emoscope.encoding import in_order
-from emoscope.errors import EmoscopeError, ModelError
+from emoscope.errors import EmoscopeError, ModelError, first_line
 from emoscope.scoring.model import Workers
-from emoscope.scoring.on_ray.cluster import connect, first_line, room
+from emoscope.scoring.on_ray.cluster import connect, room
 
 T = TypeVar("T")
 R = TypeVar("R")
