@@ -185,6 +185,17 @@ def explain(
     return explanations
 
 
+def variants(text: str, method: str) -> int:
+    """How many variants of a text are scored to explain it, at most.
+
+    Args:
+        text: the text.
+        method: a key of METHODS.
+    """
+    words = min(MOST_UNITS, sum(1 for _ in _WORD.finditer(text)))
+    return (SHAPLEY_ORDERS if method == "shapley" else 1) * (words + 1)
+
+
 class Words:
     """A text cut at its words, so that any of them can be taken out of it."""
 

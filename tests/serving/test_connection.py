@@ -55,11 +55,14 @@ async def serving(app, *, most=100, patience=PATIENCE):
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: make(patience=patience), "127.0.0.1", 0)
 
+    def check():
+        for connection in list(state.connections):
+            connection.check(monotonic())
+
     async def look_after():
         while True:
             await asyncio.sleep(0.02)
-            for connection in list(state.connections):
-                connection.check(monotonic())
+            check()
 
     looking = asyncio.create_task(look_after())
     try:
@@ -280,6 +283,79 @@ def test_a_body_over_the_limit_gets_its_answer_while_it_is_still_sent():
     run(test, make_app(max_body_bytes=1000))
 
 
+def test_who_asks_for_another_protocol_is_answered_in_this_one():
+    """Java's client asks so in its first request, curl with --http2."""
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        for size in (1, 7, 1000):
+            data = predict("one", headers=upgrade) + predict("two")
+            for start in range(0, len(data), size):
+                writer.write(data[start : start + size])
+                await asyncio.sleep(0)
+            received = b""
+            while len(answers(received)) < 2:
+                received += await asyncio.wait_for(reader.read(65536), 10)
+            found = [(answer.status, json.loads(answer.body)["label"]) for answer in answers(received)]
+            assert found == [(200, [emotion("one")]), (200, [emotion("two")])]
+        writer.close()
+        assert (await ask(server.port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")).status >= 400
+
+    run(test)
+
+
+CHUNKED = b"POST /v1/predict HTTP/1.1\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_what_comes_behind_a_body_changes_nothing_of_the_request():
+    async def test(server):
+        chunks = b'12\r\n{"texts": ["abc"]}\r\n0\r\nContent-Type: %b\r\n\r\n'
+        answer = await ask(server.port, CHUNKED % b"text/plain" + chunks % b"application/json")
+        assert answer.status == 415
+        answer = await ask(server.port, CHUNKED % b"application/json" + chunks % b"text/plain")
+        assert answer.status == 200
+
+    run(test)
+
+
+@pytest.mark.parametrize("trailer", [b"X: " + b"x" * 100_000, b"X: x\r\n" * 20_000], ids=["one", "many"])
+def test_what_comes_behind_a_body_without_end_is_431(trailer):
+    async def test(server):
+        data = CHUNKED % b"application/json" + b'12\r\n{"texts": ["abc"]}\r\n0\r\n' + trailer
+        (answer,) = await talk(server.port, b"", pieces=[data[i : i + 4000] for i in range(0, len(data), 4000)])
+        assert (answer.status, answer.code) == (431, "headers_too_large")
+        await asyncio.wait_for(no_connections(server), 10)
+        assert not server.state.tasks
+
+    run(test)
+
+
+def test_a_long_body_in_small_chunks_is_no_head():
+    async def test(server):
+        texts = json.dumps({"texts": ["text " * 2000] * 10}).encode()
+        pieces = [CHUNKED % b"application/json"]
+        for start in range(0, len(texts), 10):
+            piece = texts[start : start + 10]
+            pieces += [b"%x\r\n" % len(piece), piece + b"\r\n"]
+        (answer,) = await talk(server.port, b"", pieces=[*pieces, b"0\r\nConnection: close\r\n\r\n"])
+        assert answer.status == 200
+
+    run(test, patience=Patience(idle=0.5))
+
+
+def test_a_broken_body_is_refused_and_its_request_ends():
+    async def test(server):
+        answer = await ask(server.port, CHUNKED % b"application/json" + b"no size\r\n")
+        assert (answer.status, answer.code) == (400, "invalid_http")
+        found = await talk(server.port, predict("one") + CHUNKED % b"application/json" + b"no size\r\n")
+        assert [answer.status for answer in found] in ([200], [200, 400])
+        await asyncio.wait_for(no_connections(server), 10)
+        assert not server.state.tasks
+
+    run(test)
+
+
 def test_a_client_that_sends_on_after_his_answer_is_cut_off():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
@@ -340,6 +416,32 @@ def test_slow_clients_are_parted_with():
         assert not server.state.tasks
 
     run(test, patience=patience)
+
+
+def test_a_client_may_send_all_before_it_reads_however_long_that_takes():
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        head = (
+            b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        writer.write(head + b"5\r\ntext\n\r\n")
+        rows = b"some text of ordinary length\n" * 10_000
+        chunk = b"%x\r\n%b\r\n" % (len(rows), rows)
+        for _ in range(30):
+            writer.write(chunk)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+        (connection,) = server.state.connections
+        while not connection.writable:
+            writer.write(chunk)
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        writer.write(b"0\r\n\r\n")
+        received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        writer.transport.abort()
+
+    run(test, patience=Patience(reader=0.3, body=30))
 
 
 def test_a_client_that_does_not_read_is_parted_with():
@@ -435,6 +537,28 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
     run(test, app)
 
 
+def test_who_is_turned_away_at_the_door_is_in_the_log_and_told_as_his_page_may_read(caplog):
+    classifier = HeldClassifier()
+
+    async def test(server):
+        waiting = asyncio.create_task(ask(server.port, predict("one")))
+        await asyncio.to_thread(classifier.begun.wait, 5)
+        app.service.has_time = lambda in_flight: False
+        headers = ("Origin: https://a.example", "X-Request-Id: mine")
+        answer = await ask(server.port, predict("two", headers=headers))
+        assert (answer.status, answer.headers["x-request-id"]) == (429, "mine")
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
+        assert [(r.fields["status"], r.fields["request_id"]) for r in caplog.records if hasattr(r, "fields")] == [
+            (429, "mine")
+        ]
+        classifier.go.set()
+        assert (await waiting).status == 200
+
+    app = create_app(classifier, Settings(access_log=True, cors_origins=("https://a.example",)))
+    with caplog.at_level("INFO", "emoscope.serving"):
+        run(test, app)
+
+
 def test_clients_that_take_their_time_with_a_body_keep_nobody_out():
     async def test(server):
         slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)]
@@ -463,7 +587,7 @@ def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector():
             for _ in range(20):
                 assert (await ask(server.port, predict("one"))).status == 200
             await no_connections(server)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
             assert not [each for each in gc.get_objects() if type(each) is Connection]
         finally:
             gc.enable()

@@ -104,6 +104,9 @@ def test_an_explanation_that_would_take_too_long_is_413(serve):
     )
     assert answer.status_code == 413
     assert "at most 100" in message(answer)
+    for separator in (" ", "\n", "\t", ",", "\u3000"):
+        text = separator.join(f"word{i}" for i in range(40))
+        assert serve(max_explained_tokens=1000).post("/v1/explain", {"texts": [text]}).status_code == 413
 
 
 @pytest.mark.parametrize("path", SCORING)
@@ -190,9 +193,29 @@ def test_origins_that_are_allowed_may_ask(serve):
     assert preflight.status_code == 204
     assert "authorization" in preflight.headers["access-control-allow-headers"]
     other = client.post("/v1/predict", {"texts": ["a"]}, headers={"Origin": "https://three.example"})
+    assert other.status_code == 403
     assert "access-control-allow-origin" not in other.headers
     anybody = serve(cors_origins=("*",)).get("/health", headers={"Origin": "https://x.example"})
     assert anybody.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Origin": "http://test"}, 200),
+        ({"Origin": "https://behind-a-proxy.example", "Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "https://other.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://test", "Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Origin": "https://sub.test", "Sec-Fetch-Site": "same-site"}, 403),
+    ],
+)
+def test_no_page_of_another_origin_puts_the_server_to_work(client, classifier, headers, status):
+    table = {"content": "text\na\n", "headers": {"Content-Type": "text/plain"} | headers}
+    answer = client.post("/v1/score?text_column=text&format=csv", **table)
+    assert answer.status_code == status
+    assert client.post("/predict", {"inputs": "a"}, headers=headers).status_code == status
 
 
 def test_what_the_model_fails_on_is_500_and_in_the_log_without_the_text(client, caplog):
@@ -222,7 +245,7 @@ def test_a_server_that_goes_down_takes_no_new_requests(client):
     client.app.service.draining = True
     for path in SCORING:
         answer = client.post(path, {"texts": ["a"]})
-        assert (answer.status_code, answer.headers["connection"]) == (503, "close")
+        assert (answer.status_code, answer.headers["connection"], answer.headers["retry-after"]) == (503, "close", "1")
     assert client.get("/health/ready").status_code == 503
     assert client.get("/health").status_code == 200
 

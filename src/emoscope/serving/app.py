@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
 
@@ -19,6 +20,7 @@ from emoscope.serving.messages import (
     SECURITY,
     DisconnectedError,
     Headers,
+    Message,
     Receive,
     Request,
     Response,
@@ -59,6 +61,10 @@ def _busy(dialect: Dialect) -> Response:
     return dialect.response(overloaded(1))
 
 
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
 class App:
     """The ASGI application.
 
@@ -97,19 +103,25 @@ class App:
             self._log(request, status, seconds)
         return None
 
-    def turn_away(self, method: str, path: str) -> Response | None:
-        """What a request is told that comes while so many are being answered that there is no time for it.
+    def turn_away(self, scope: Scope) -> tuple[Response, str] | None:
+        """What a request is told that comes while so many are being answered that there is no time for it, and its id.
 
         Our connections ask this before they read a body, which costs a third of a request that comes this far.
         """
-        if self.service.has_time(len(self.in_flight)) or self._origins or self._settings.access_log:
+        if self.service.has_time(len(self.in_flight)):
             return None
-        route = (methods_of(path) or {}).get(method)
+        route = (methods_of(scope["path"]) or {}).get(scope["method"])
         if route is None or not route.scores:
             return None
         self.service.metrics.answered(route.name, 429)
         self.service.metrics.failed("overloaded").inc()
-        return _busy(route.dialect)
+        response = _busy(route.dialect)
+        request = Request(scope, _nothing)
+        if self._settings.access_log:
+            self._log(request, response.status, 0.0)
+        if self._origins:
+            response = replace(response, headers=(*response.headers, *self._cross_origin(request)))
+        return response, request.id
 
     async def _answer(self, request: Request, route: Route | None, methods: list[str]) -> Response:
         """What the handler says, or the error in the route's dialect."""
@@ -137,10 +149,28 @@ class App:
                 ((b"www-authenticate", b"Bearer"),),
             )
         if route.scores:
+            if self._is_foreign(request):
+                origin = request.headers[b"origin"].decode("latin-1")
+                allow = "let them with --cors-origin"
+                raise RequestError("foreign_origin", f"pages of {origin:.200} may not ask; {allow}")
             if self.service.draining:
-                raise RequestError("draining", "the server is going down; ask again", ((b"connection", b"close"),))
+                headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+                raise RequestError("draining", "the server is going down; ask again", headers)
             if self.service.batcher.is_full:
                 raise overloaded(self.service.batcher.retry_after)
+
+    def _is_foreign(self, request: Request) -> bool:
+        """Whether a page of another origin asks, one that is not let in: some it may send without a preflight.
+
+        As Go's `http.CrossOriginProtection` tells it: by Sec-Fetch-Site, where a browser is too old by Origin and Host.
+        """
+        origin = request.headers.get(b"origin")
+        if origin is None or origin in self._origins or b"*" in self._origins:
+            return False
+        site = request.headers.get(b"sec-fetch-site")
+        if site is not None:
+            return site not in (b"same-origin", b"none")
+        return origin.partition(b"://")[2] != request.headers.get(b"host")
 
     def _without_route(self, request: Request, methods: list[str]) -> Response:
         if not methods:

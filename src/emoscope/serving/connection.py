@@ -75,8 +75,11 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = self._partial_head = 0
+        self._head_bytes = 0
         self._head_is_too_large = False
+        self._silent_bytes = 0
+        """Bytes of a head, or since the last ones of a body, that the parser keeps and has told nothing of."""
+        self._is_silent = False
         self._receiving: Exchange | None = None
         self._answering: Exchange | None = None
         self._behind: deque[Exchange] = deque()
@@ -135,25 +138,30 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             self._discard(len(data))
             return
-        was_in_head = self._state == "head"
+        before = self._state
+        self._is_silent = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # nothing here to upgrade to: what is behind the request cannot be read
-            self._close_after_answers()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_head(error)
         else:
-            if was_in_head and self._state == "head":  # the parser tells of a header when it is whole
-                self._partial_head += len(data)
-                if self._partial_head > MOST_HEAD_BYTES:
-                    self._head_is_too_large = True
-                    self._refuse_head(None)
+            if self._is_silent and before == self._state != "idle":
+                self._kept(len(data))
+
+    def _kept(self, size: int) -> None:
+        """Bound what the parser keeps: it tells of a header, or of a trailer, when it is whole."""
+        self._silent_bytes += size
+        if self._silent_bytes > MOST_HEAD_BYTES:
+            self._head_is_too_large = True
+            self._refuse_head(None)
 
     def on_message_begin(self) -> None:
         """A request begins."""
         self._url = b""
         self._headers = []
-        self._head_bytes = self._partial_head = 0
+        self._head_bytes = self._silent_bytes = 0
         self._state = "head"
         self._since = monotonic()
 
@@ -163,7 +171,9 @@ class Connection(asyncio.Protocol):
         self._measure(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header."""
+        """A header; one behind the body is dropped (RFC 9110, 6.5.1)."""
+        if self._state == "body":
+            return
         self._headers.append((name.lower(), value))
         self._measure(len(name) + len(value))
 
@@ -175,14 +185,16 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """The request is known: the application may begin."""
+        if self._asks_for_upgrade():
+            return
+        scope = self._scope()
         self._state = "body"
         self._since = monotonic()
-        self._discarded = self._received = 0
-        scope = self._scope()
+        self._discarded = self._received = self._silent_bytes = 0
         keep_alive = self._parser.should_keep_alive()
         is_first = self._answering is None
-        if is_first and (busy := self.app.turn_away(scope["method"], scope["path"])):
-            self._turn_away(busy, keep_alive)
+        if is_first and (answer := self.app.turn_away(scope)):
+            self._turn_away(*answer, keep_alive=keep_alive)
             return
         self._receiving = exchange = Exchange(self, scope, keep_alive=keep_alive)
         if is_first:
@@ -190,6 +202,21 @@ class Connection(asyncio.Protocol):
         else:
             self._behind.append(exchange)
             self.pause_reading()
+
+    def _asks_for_upgrade(self) -> bool:
+        """Whether the parser takes what is behind this head for another protocol; there is none here."""
+        return bool(self._parser.should_upgrade()) and self._parser.get_method() != b"CONNECT"
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Read a request as if it asked for none (RFC 9110, 7.8): java.net.http asks for HTTP/2 in its first one."""
+        if not self._asks_for_upgrade():
+            self._close_after_answers()
+            return
+        lines = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
+        version = self._parser.get_http_version().encode()
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (self._parser.get_method(), self._url, version, b"".join(lines))
+        self._parser = httptools.HttpRequestParser(self)
+        self.data_received(head + rest)
 
     def _scope(self) -> dict[str, Any]:
         target = self._url
@@ -215,6 +242,8 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
+        self._is_silent = False
+        self._silent_bytes = 0
         exchange = self._receiving
         if exchange is None or exchange.answered:
             self._discard(len(body))
@@ -223,6 +252,8 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._state == "head":  # it asks for an upgrade, and comes again without
+            return
         exchange, self._receiving = self._receiving, None
         self._state = "idle"
         self._since = monotonic()
@@ -270,9 +301,9 @@ class Connection(asyncio.Protocol):
             self._start(self._behind.popleft())
         self.resume_reading()
 
-    def _turn_away(self, busy: Response, keep_alive: bool) -> None:
-        """Answer at once, before the body is read and without the application."""
-        self.transport.write(whole_answer(busy, next_id(), keep_alive=keep_alive))
+    def _turn_away(self, busy: Response, request_id: str, *, keep_alive: bool) -> None:
+        """Answer at once, before the body is read."""
+        self.transport.write(whole_answer(busy, request_id, keep_alive=keep_alive))
         if not keep_alive:
             self._linger()
 
@@ -309,11 +340,27 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, code: str, message: str) -> None:
         """Answer for the application, and close; behind answers that are still to come, just close."""
-        if self._answering or self._behind:
+        if self._state == "body" and not self._gives_up_body():
+            self.transport.abort()
+        elif self._answering or self._behind:
             self._close_after_answers()
         elif not self.transport.is_closing():
             self.transport.write(whole_answer(OWN.response(RequestError(code, message)), next_id()))
             self._linger()
+
+    def _gives_up_body(self) -> bool:
+        """Forget the request whose body is broken; false if its answer has begun, and nothing can be said any more."""
+        broken, self._receiving = self._receiving, None
+        if broken is None:
+            return False
+        if broken in self._behind:
+            self._behind.remove(broken)
+            return True
+        if broken is not self._answering or broken.started:
+            return False
+        broken.disconnect()
+        self._answering = None
+        return True
 
     def check(self, now: float) -> None:
         """Part with a client that takes too long; the server calls it once a second."""
@@ -322,7 +369,7 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             if waited > LINGER_SECONDS:
                 self.transport.close()
-        elif self.writable:
+        elif self.writable and self._state != "body":  # many send all before they read
             if waited > patience.reader:
                 self.transport.abort()
         elif not self._reading:
@@ -339,13 +386,5 @@ class Connection(asyncio.Protocol):
     def _check_body(self, now: float) -> None:
         received = self._receiving.received if self._receiving else self._discarded
         if received - self._received < self._patience.body * self._patience.bytes_a_second:
-            self._refuse_slow_body(self._receiving)
-        self._received, self._since = received, now
-
-    def _refuse_slow_body(self, exchange: Exchange | None) -> None:
-        if exchange is None or exchange.started:
-            self.transport.abort()
-        else:
-            exchange.disconnect()
-            self._answering = None
             self._refuse("request_timeout", "the body comes too slowly")
+        self._received, self._since = received, now

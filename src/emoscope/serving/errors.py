@@ -11,6 +11,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "invalid_json": 400,
         "invalid_http": 400,
         "unauthorized": 401,
+        "foreign_origin": 403,
         "not_found": 404,
         "method_not_allowed": 405,
         "request_timeout": 408,

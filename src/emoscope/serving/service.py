@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
 from emoscope.errors import EmoscopeError, ModelError
-from emoscope.explanation import MOST_UNITS, SHAPLEY_ORDERS, Explanation, explain
+from emoscope.explanation import Explanation, explain, variants
 from emoscope.serving.batching import (
     BURST,
     REQUEST_SECONDS,
@@ -240,8 +240,7 @@ class Service:
         Raises:
             RequestError: they would take too long, or as in `rows`.
         """
-        orders = SHAPLEY_ORDERS if method == "shapley" else 1
-        tokens = sum(orders * min(MOST_UNITS, text.count(" ") + 2) * estimated_tokens(text) for text in texts)
+        tokens = sum(variants(text, method) * estimated_tokens(text) for text in texts)
         most = self.settings.max_explained_tokens
         if tokens > most:
             raise RequestError(
@@ -251,10 +250,10 @@ class Service:
             )
         self._asked(request, texts)
         loop = asyncio.get_running_loop()
-        variants = _Variants(self, request, loop)
+        scorer = _Variants(self, request, loop)
         keywords = getattr(self.classifier, "ambiguous_keywords", None)
         explaining = loop.run_in_executor(
-            self._explaining, lambda: explain(variants, texts, method=method, ambiguous_keywords=keywords)
+            self._explaining, lambda: explain(scorer, texts, method=method, ambiguous_keywords=keywords)
         )
         try:
             return await asyncio.wait_for(explaining, self.settings.timeout)
