@@ -15,6 +15,7 @@ from serving_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
 from emoscope.serving import tables
+from emoscope.serving.score import ROWS
 from emoscope.serving.tables import CsvTable, JsonlTable, Lines
 
 CSV, NDJSON = {"content-type": "text/csv"}, {"content-type": "application/x-ndjson"}
@@ -274,6 +275,58 @@ def _score(table, pieces):
         scores = None if values is None else (tuple(values.tolist()), int(values.argmax()), None, None)
         lines.append(table.line(row, scores))
     return table.head() + "".join(lines)
+
+
+def test_a_row_that_stays_open_is_not_read_again_with_every_piece(csv_lines_read):
+    table = CsvTable("text", ["emotion"], EMOTIONS)
+    rows = list(table.rows(["text\n", '"open\n'], final=False))
+    for _ in range(2000):
+        rows += table.rows(["a\n"], final=False)
+    rows += table.rows(['end"\n'], final=True)
+    (row,) = rows
+    assert row.text == "open\n" + "a\n" * 2000 + "end"
+    assert csv_lines_read() < 5 * 2000
+
+
+def test_a_row_that_is_too_long_to_stay_open_is_given_up_once(csv_lines_read, monkeypatch):
+    monkeypatch.setattr(tables, "LONGEST", 1000)
+    table = CsvTable("text", ["emotion"], EMOTIONS)
+    rows = list(table.rows(["text\n"], final=False))
+    for _ in range(2000):
+        rows += table.rows(['a","\n'], final=False)
+    rows += table.rows([], final=True)
+    assert len(rows) == 2000
+    assert all(row.problem.startswith(f"line {line}: a quote is not closed") for line, row in enumerate(rows, 2))
+    assert csv_lines_read() < 10 * 2000
+
+
+def test_rows_without_text_leave_others_their_turn(client):
+    """Nothing of them waits for the model, so that nothing else would let the event loop go on."""
+    turns = 0
+
+    async def run():
+        sent = [{"type": "http.request", "body": b"text\n" + b" \n" * 20 * ROWS, "more_body": False}]
+        scope = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"text_column=text"}
+        scope["headers"] = [(b"content-type", b"text/csv")]
+
+        async def receive():
+            return sent.pop()
+
+        async def send(message):
+            pass
+
+        async def other():
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        await client.app(scope, receive, send)
+        task.cancel()
+
+    asyncio.run(run())
+    assert turns >= 20
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from itertools import islice
 from typing import IO
 
 from emoscope.serving.errors import RequestError
@@ -72,17 +73,20 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
 async def _parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
     """The answer, part by part; the first one has the head."""
     begun = False
-    rows: list[TableRow] = []
     async for lines, final in _lines(request):
-        try:
-            rows += table.rows(lines, final=final)
-        except TableError as error:
-            raise RequestError("invalid_request", str(error)) from None
-        while rows or (final and not begun):
-            part, rows = rows[:ROWS], rows[ROWS:]
+        rows = table.rows(lines, final=final)
+        while (part := _first(rows)) or (final and not begun):
             scored = await _scored(service, request, table, part)
             yield (scored if begun else table.head() + scored).encode()
             begun = True
+            await asyncio.sleep(0)  # others get their turn, also where no row has a text that waits for its score
+
+
+def _first(rows: Iterator[TableRow]) -> list[TableRow]:
+    try:
+        return list(islice(rows, ROWS))
+    except TableError as error:
+        raise RequestError("invalid_request", str(error)) from None
 
 
 async def _lines(request: Request) -> AsyncIterator[tuple[list[str], bool]]:
