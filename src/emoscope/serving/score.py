@@ -37,9 +37,9 @@ async def score(service: Service, request: Request) -> Response:
         raise RequestError(
             "overloaded", f"{MOST_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
         )
-    parts = _parts(service, request, table)
-    first = await anext(parts)
-    return Response(_spooled(service, first, parts), media_type=ANSWERS[kind])
+    answer = _spooled(service, _parts(service, request, table))
+    await anext(answer)
+    return Response(answer, media_type=ANSWERS[kind])
 
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
@@ -112,15 +112,22 @@ async def _scored(service: Service, request: Request, table: Table, rows: list[T
     return "".join(table.line(row, next(scored) if row.text and not row.text.isspace() else None) for row in rows)
 
 
-async def _spooled(service: Service, first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The parts, read and scored on while the client does not take any: many send all before they read."""
+async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Nothing as soon as the answer may begin, and then the parts.
+
+    They are read and scored on while the client does not take any: many send all before they read.
+    """
     service.streams += 1
     spool = _Spool()
-    spool.write(first)
     writer = asyncio.create_task(spool.fill(parts))
     try:
-        while part := await spool.read():
+        part = await spool.read()
+        if not part:
+            await writer
+        yield b""
+        while part:
             yield part
+            part = await spool.read()
         await writer
     finally:
         writer.cancel()
