@@ -35,10 +35,12 @@ def test_a_new_key_opens_a_server_with_its_line(capsys, tmp_path):
         (["--timeout", "-1"], 2, "must be 0.001 at least"),
         (["--target-latency", "inf"], 2, "got inf"),
         (["--port", "x"], 2, "invalid int value"),
+        (["--port", "65536"], 2, "must be from 0 to 65535, got 65536"),
+        (["--port", "-1"], 2, "must be from 0 to 65535, got -1"),
         (["--api-keys", "/nowhere/keys"], 1, "no API keys can be read from /nowhere/keys"),
         (["--port", "0", "--model", "/nowhere/model"], 1, "no model at '/nowhere/model'"),
         (["--port", "0", "--model", "/nowhere/model", "--workers", "2"], 1, "no model at '/nowhere/model'"),
-        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen at 256.0.0.1"),
+        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen at 256.0.0.1, port 0 (Name or service not known)"),
     ],
 )
 def test_wrong_use_is_one_line(flags, status, words, capsys):
