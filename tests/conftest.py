@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import ipaddress
 import socket
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +52,18 @@ def goemotions_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the GoEmotions data set is not at {folder}")
     return folder
+
+
+@pytest.fixture
+def csv_lines_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """How many lines the module `csv` has been given so far."""
+    read = Counter[str]()
+    reader = csv.reader
+
+    def counted(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            read["lines"] += 1
+            yield line
+
+    monkeypatch.setattr(csv, "reader", lambda lines, **options: reader(counted(lines), **options))
+    return lambda: read["lines"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 QUOTES_ALLOWED = "allowed: quotes inside a quoted field doubled"
+_UNCLOSED = f"a quote is not closed; {QUOTES_ALLOWED}"
 _PROBLEMS = {
-    "unexpected end of data": f"a quote is not closed; {QUOTES_ALLOWED}",
+    "unexpected end of data": _UNCLOSED,
     "expected after '\"'": f"something stands behind a closing quote; {QUOTES_ALLOWED}",
     "new-line character": "a carriage return stands alone; allowed: lines that end with \\n or \\r\\n",
 }
@@ -34,10 +36,11 @@ class Record(NamedTuple):
 
 
 def csv_records(lines: list[str], delimiter: str, *, start: int = 0, longest: int, final: bool) -> Iterator[Record]:
-    """Records of lines of CSV; one that may go on in lines to come is left out.
+    """Records of lines of CSV; one whose last line has not come yet is left out.
 
     Where a quote is not closed, or has something behind it, the line where the record begins has the problem, and
-    reading goes on at the next line.
+    reading goes on at the next line. Up to the line where the quote failed, it fails for whichever line opens one: so
+    these lines are read one by one, and what is behind them is not read again for each.
 
     Args:
         lines: with their newlines.
@@ -57,11 +60,36 @@ def csv_records(lines: list[str], delimiter: str, *, start: int = 0, longest: in
                 begin = end
             return
         except csv.Error as error:
-            open_end = start + reader.line_num >= len(lines)
-            if open_end and not final and sum(map(len, lines[begin:])) <= longest:
+            problem = csv_problem(error)
+        is_open = problem == _UNCLOSED
+        stop = len(lines) if is_open else max(begin + 1, start + reader.line_num - 1)
+        left = sum(map(len, lines[begin:])) if is_open else 0
+        for at in range(begin, stop):
+            record = _record_of_line(lines, at, delimiter, problem)
+            if record.problem == _UNCLOSED and not final and left <= longest:
                 return
-            yield Record(begin, begin + 1, [], csv_problem(error))
-        start = begin + 1
+            yield record
+            left -= len(lines[at])
+        start = stop
+
+
+def _record_of_line(lines: list[str], at: int, delimiter: str, problem: str) -> Record:
+    """What one line is by itself; with the problem where it leaves a quote open."""
+    try:
+        (fields,) = csv.reader([lines[at]], delimiter=delimiter, strict=True)
+    except csv.Error as error:
+        alone = csv_problem(error)
+        return Record(at, at + 1, [], problem if alone == _UNCLOSED else alone)
+    return Record(at, at + 1, fields)
+
+
+def quote_stays_open(lines: list[str], delimiter: str) -> bool:
+    """Whether a quote that is open before lines of CSV is open behind them too."""
+    try:
+        next(csv.reader(chain(['"'], lines), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return csv_problem(error) == _UNCLOSED
+    return False
 
 
 def csv_problem(error: csv.Error) -> str:

@@ -16,6 +16,7 @@ pytest.importorskip("prometheus_client", reason="needs the extra serve")
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 import live_server
+from emoscope.serving.errors import STATUS
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "emoscope.json"
@@ -82,6 +83,17 @@ def test_every_metric_of_ours_is_on_the_dashboard(dashboard, samples):
     shown = {name for expression in targets for name, _ in _metrics(expression)}
     ours = {re.sub("_(bucket|sum|count|created)$", "", name) for name in samples if name.startswith("emoscope_")}
     assert {name for name in ours if not any(each.startswith(name) for each in shown)} <= {"emoscope_build_info"}
+
+
+def test_failures_are_told_by_code(dashboard):
+    """The same failure has another status for each kind of client, and 503 may be no failure."""
+    expressions = [
+        rule["expr"] for group in _rules()["groups"] for rule in group["rules"] if rule["alert"] == "EmoscopeFails"
+    ]
+    expressions += [panel["targets"][0]["expr"] for panel in dashboard["panels"] if panel["title"] == "Failed"]
+    failures = {code for code, status in STATUS.items() if status >= 500} - {"draining", "too_many_connections"}
+    asked = [re.findall(r'emoscope_errors_total\{[^}]*code=~"([^"]*)"', expression) for expression in expressions]
+    assert [set(codes.split("|")) for (codes,) in asked] == [failures] * 2
 
 
 def test_panels_have_a_unit_a_source_and_a_place_of_their_own(dashboard):

@@ -50,6 +50,13 @@ def test_the_image_runs_the_server_as_nobody_special(instructions):
         assert re.match(r"python:3\.\d+-slim( AS \w+)?$", image)
 
 
+def test_the_image_is_run_as_the_documentation_says():
+    commands = re.findall(r"^#   (docker .*)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    documented = (DEPLOY.parent / "docs" / "deployment.md").read_text("utf-8").splitlines()
+    assert len(commands) == 2
+    assert set(commands) <= set(documented)
+
+
 def test_what_the_image_copies_is_there_and_not_ignored(instructions):
     allowed = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
     for arguments in _arguments(instructions["all"], "COPY"):

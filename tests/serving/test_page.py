@@ -387,6 +387,24 @@ def test_a_key_is_asked_for_and_kept_in_the_tab(visit, moods):
     assert page.evaluate("Object.values(localStorage)") == []
 
 
+def test_a_key_that_cannot_be_sent_is_asked_for_again(visit, moods):
+    """A header takes no such characters; a word processor makes them of quotes and dots."""
+    page = visit(expected="401")
+    moods.keys = {"right"}
+    page.evaluate("sessionStorage.setItem('emoscope.key', '“right”')")
+    page.reload()
+    page.get_by_label("Your text").fill("i am happy")
+    dialog = page.get_by_role("dialog")
+    for key in ("“right”", "right…", "ríght"):
+        dialog.get_by_label("Key", exact=True).fill(key)
+        dialog.get_by_label("Key", exact=True).press("Enter")
+        expect(dialog).to_contain_text("A key has ASCII characters only")
+        expect(dialog.get_by_label("Key", exact=True)).to_have_value("")
+    dialog.get_by_label("Key", exact=True).fill("right")
+    dialog.get_by_label("Key", exact=True).press("Enter")
+    expect(page.locator("#verdict strong")).to_have_text("joy")
+
+
 # A file
 
 
@@ -629,6 +647,15 @@ def test_a_text_file_can_be_read_as_one_text(page):
     upload(page, "diary.txt", b"I was so sad in the morning.\nThen I laughed and was happy.\nNow I am afraid.\n")
     page.get_by_role("button", name="Read it as one text instead").click()
     expect(page.locator(".position")).to_have_text("Sentence 1 of 3")
+
+
+def test_one_text_has_the_encoding_of_the_file(page):
+    text = "Ich war traurig – sehr.\nNa ja, naïve Freude."
+    for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+        upload(page, "diary.txt", text.encode(encoding))
+        page.get_by_role("button", name="Read it as one text instead").click()
+        expect(page.get_by_label("Your text")).to_have_value(text)
+        page.get_by_label("Your text").fill("")
 
 
 # For everybody
@@ -915,3 +942,15 @@ def test_the_api_page_says_what_was_refused(api, visit):
     predict.get_by_text("Try it").click()
     predict.get_by_role("button", name="Send").click()
     expect(predict.get_by_role("status")).to_contain_text("200, in")
+
+
+@pytest.mark.parametrize("error", ["the model failed", {"message": "the model failed", "code": 424}])
+def test_the_api_page_says_what_each_kind_of_client_is_told(visit, error):
+    def answers(page):
+        page.route("**/openapi.json", lambda route: route.fulfill(json=OPENAPI))
+        page.route("**/v1/predict", lambda route: route.fulfill(status=424, json={"error": error}))
+
+    predict = visit("/docs", expected="424", before=answers).locator("#predict")
+    predict.get_by_text("Try it").click()
+    predict.get_by_role("button", name="Send").click()
+    expect(predict.get_by_role("status")).to_have_text("424: The model failed.")

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from typing import ClassVar
 
 import pytest
 
 import live_server
 from emoscope.cli import main
+from emoscope.serving import listen, workers
 from emoscope.serving.keys import read_keys
 
 BODY = json.dumps({"texts": ["i feel so happy"]}).encode()
@@ -33,10 +35,12 @@ def test_a_new_key_opens_a_server_with_its_line(capsys, tmp_path):
         (["--timeout", "-1"], 2, "must be 0.001 at least"),
         (["--target-latency", "inf"], 2, "got inf"),
         (["--port", "x"], 2, "invalid int value"),
+        (["--port", "65536"], 2, "must be from 0 to 65535, got 65536"),
+        (["--port", "-1"], 2, "must be from 0 to 65535, got -1"),
         (["--api-keys", "/nowhere/keys"], 1, "no API keys can be read from /nowhere/keys"),
         (["--port", "0", "--model", "/nowhere/model"], 1, "no model at '/nowhere/model'"),
         (["--port", "0", "--model", "/nowhere/model", "--workers", "2"], 1, "no model at '/nowhere/model'"),
-        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen at 256.0.0.1"),
+        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen at 256.0.0.1, port 0 (Name or service not known)"),
     ],
 )
 def test_wrong_use_is_one_line(flags, status, words, capsys):
@@ -98,6 +102,47 @@ def test_workers_end_with_their_parent(tmp_path):
         server.process.kill()
         server.process.wait(10)
         _wait(lambda: not any(map(_is_alive, workers)))
+
+
+class EndlessWorker:
+    """In the place of a process: it ends when it is told to, or fails by itself when asked how it is."""
+
+    started: ClassVar[list[EndlessWorker]] = []
+    signal_while_starting: ClassVar[int] = 0
+    failing: ClassVar[int] = 0
+
+    def __init__(self, command, **options):
+        self.started.append(self)
+        self.pid = self.number = len(self.started)
+        self.returncode = None
+        if self.number == self.signal_while_starting:
+            signal.raise_signal(signal.SIGTERM)
+
+    def poll(self):
+        if self.number <= self.failing:
+            self.returncode = 1
+        return self.returncode
+
+    def send_signal(self, number):
+        self.returncode = -number
+
+
+@pytest.mark.parametrize(("failing", "signalled", "started"), [(0, 1, 1), (0, 2, 2), (1, 3, 3)])
+def test_a_signal_that_comes_while_a_worker_is_started_ends_all(monkeypatch, failing, signalled, started):
+    """Where a signal is not passed on, the looks at the workers find no end."""
+    for name, value in {"started": [], "failing": failing, "signal_while_starting": signalled}.items():
+        monkeypatch.setattr(EndlessWorker, name, value)
+    looks = iter(range(10))
+    monkeypatch.setattr(workers, "Popen", EndlessWorker)
+    monkeypatch.setattr(workers.time, "sleep", lambda seconds: next(looks))
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with listen("127.0.0.1", 0) as listener:
+            assert workers.Workers(["serve"], 2, listener).run() == 0
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert len(EndlessWorker.started) == started
 
 
 def _is_alive(pid):

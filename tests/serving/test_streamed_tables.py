@@ -15,9 +15,14 @@ from serving_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
 from emoscope.serving import tables
+from emoscope.serving.errors import RequestError
+from emoscope.serving.messages import Request
+from emoscope.serving.score import MOST_STREAMS, ROWS, score
 from emoscope.serving.tables import CsvTable, JsonlTable, Lines
 
 CSV, NDJSON = {"content-type": "text/csv"}, {"content-type": "application/x-ndjson"}
+SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"text_column=text"}
+SCOPE["headers"] = [(b"content-type", b"text/csv")]
 ADDED = ["emotion", "emotion_score", *EMOTIONS, "emotion_error"]
 
 
@@ -236,6 +241,56 @@ def test_a_stream_that_fails_in_the_middle_is_broken_off():
     assert app.service.streams == 0
 
 
+def test_tables_count_from_their_first_byte(client):
+    """More than may be scored at once, of which all have sent the names of their columns and no row yet."""
+    statuses, waiting = [], []
+
+    async def ask(rows_come):
+        left = [{"type": "http.request", "body": b"text\n", "more_body": True}]
+
+        async def receive():
+            if left:
+                return left.pop()
+            waiting.append(rows_come)
+            await rows_come.wait()
+            return {"type": "http.request", "body": b"one\n", "more_body": False}
+
+        async def send(message):
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        await client.app(SCOPE, receive, send)
+
+    async def run():
+        rows_come = asyncio.Event()
+        tasks = [asyncio.create_task(ask(rows_come)) for _ in range(MOST_STREAMS + 4)]
+        await asyncio.wait(tasks[MOST_STREAMS:], timeout=5)
+        assert (statuses, len(waiting)) == ([429] * 4, MOST_STREAMS)
+        rows_come.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(run())
+    assert statuses[4:] == [200] * MOST_STREAMS
+    assert client.app.service.streams == 0
+
+
+@pytest.mark.parametrize("content", [b"text\none\n", b"text\n", b"other\none\n", b""])
+def test_a_table_whose_answer_nobody_takes_counts_no_more(client, content):
+    async def run():
+        async def receive():
+            return {"type": "http.request", "body": content, "more_body": False}
+
+        try:
+            response = await score(client.app.service, Request(SCOPE, receive))
+        except RequestError:
+            return
+        assert client.app.service.streams == 1
+        await response.body.aclose()
+
+    asyncio.run(run())
+    assert client.app.service.streams == 0
+
+
 cells = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
 
 
@@ -274,6 +329,56 @@ def _score(table, pieces):
         scores = None if values is None else (tuple(values.tolist()), int(values.argmax()), None, None)
         lines.append(table.line(row, scores))
     return table.head() + "".join(lines)
+
+
+def test_a_row_that_stays_open_is_not_read_again_with_every_piece(csv_lines_read):
+    table = CsvTable("text", ["emotion"], EMOTIONS)
+    rows = list(table.rows(["text\n", '"open\n'], final=False))
+    for _ in range(2000):
+        rows += table.rows(["a\n"], final=False)
+    rows += table.rows(['end"\n'], final=True)
+    (row,) = rows
+    assert row.text == "open\n" + "a\n" * 2000 + "end"
+    assert csv_lines_read() < 5 * 2000
+
+
+def test_a_row_that_is_too_long_to_stay_open_is_given_up_once(csv_lines_read, monkeypatch):
+    monkeypatch.setattr(tables, "LONGEST", 1000)
+    table = CsvTable("text", ["emotion"], EMOTIONS)
+    rows = list(table.rows(["text\n"], final=False))
+    for _ in range(2000):
+        rows += table.rows(['a","\n'], final=False)
+    rows += table.rows([], final=True)
+    assert len(rows) == 2000
+    assert all(row.problem.startswith(f"line {line}: a quote is not closed") for line, row in enumerate(rows, 2))
+    assert csv_lines_read() < 10 * 2000
+
+
+def test_rows_without_text_leave_others_their_turn(client):
+    """Nothing of them waits for the model, so that nothing else would let the event loop go on."""
+    turns = 0
+
+    async def run():
+        sent = [{"type": "http.request", "body": b"text\n" + b" \n" * 20 * ROWS, "more_body": False}]
+
+        async def receive():
+            return sent.pop()
+
+        async def send(message):
+            pass
+
+        async def other():
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        task = asyncio.create_task(other())
+        await client.app(SCOPE, receive, send)
+        task.cancel()
+
+    asyncio.run(run())
+    assert turns >= 20
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

@@ -40,13 +40,15 @@ MIB = 1024 * 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    whole, number = _at_least(int, 1), _at_least(float, 0.001)
+    whole, number = _within(int, 1), _within(float, 0.001)
     parser.add_argument(
         "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
     )
     parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=8000, metavar="P", help="default: 8000; 0 for any that is free")
+    parser.add_argument(
+        "--port", type=_within(int, 0, 65535), default=8000, metavar="P", help="default: 8000; 0 for any that is free"
+    )
     parser.add_argument("--workers", type=whole, default=1, metavar="N", help="processes (default: 1)")
     safety = parser.add_argument_group("who may ask")
     safety.add_argument("--api-keys", type=Path, metavar="FILE", help="file with the hashes of API keys")
@@ -68,13 +70,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     limits.add_argument("--timeout", type=number, metavar="S", help="seconds a request may take (default: 10)")
     limits.add_argument("--max-batch-tokens", type=whole, metavar="N", help="of a batch (default: 4096)")
-    limits.add_argument("--cache-mb", type=_at_least(float, 0), metavar="MB", help="of scores, a worker (default: 64)")
+    limits.add_argument("--cache-mb", type=_within(float, 0), metavar="MB", help="of scores, a worker (default: 64)")
     logs = parser.add_argument_group("logs and end")
     logs.add_argument("--access-log", action="store_true", help="a line a request")
     logs.add_argument("--log-texts", action="store_true", help="the same, with the texts")
     logs.add_argument(
         "--grace",
-        type=_at_least(float, 0),
+        type=_within(float, 0),
         default=1.0,
         metavar="S",
         help="seconds from SIGTERM on in which new requests are still told to go elsewhere (default: 1)",
@@ -82,11 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and who started it
 
 
-def _at_least(kind: Callable[[str], float], least: float) -> Callable[[str], float]:
+def _within(kind: Callable[[str], float], least: float, most: float | None = None) -> Callable[[str], float]:
+    allowed = f"{least:g} at least" if most is None else f"from {least:g} to {most:g}"
+
     def parse(text: str) -> float:
         value = kind(text)
-        if not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"must be {least:g} at least, got {text}")
+        if not least <= value < float("inf") or (most is not None and value > most):
+            raise argparse.ArgumentTypeError(f"must be {allowed}, got {text}")
         return value
 
     parse.__name__ = kind.__name__

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from itertools import islice
 from typing import IO
 
 from emoscope.serving.errors import RequestError
@@ -36,9 +37,9 @@ async def score(service: Service, request: Request) -> Response:
         raise RequestError(
             "overloaded", f"{MOST_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
         )
-    parts = _parts(service, request, table)
-    first = await anext(parts)
-    return Response(_spooled(service, first, parts), media_type=ANSWERS[kind])
+    answer = _spooled(service, _parts(service, request, table))
+    await anext(answer)
+    return Response(answer, media_type=ANSWERS[kind])
 
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
@@ -51,15 +52,9 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
         raise RequestError(
             "invalid_request", "the name of the column of texts is missing; ask /v1/score?text_column=text"
         )
-    kind = query.get("format") or MEDIA_TYPES.get(request.media_type)
     if query.get("format", "csv") not in ANSWERS:
         raise RequestError("invalid_request", f"format must be csv or jsonl, got {query['format']!r:.80}")
-    if kind is None:
-        raise RequestError(
-            "unsupported_media_type",
-            f"the Content-Type is {request.media_type or 'none'!r}; send 'text/csv' or 'application/x-ndjson', or say "
-            "format=csv or format=jsonl",
-        )
+    kind = _kind(request, query.get("format"))
     try:
         added = added_columns(query.get("columns"), service.labels)
     except TableError as error:
@@ -69,20 +64,37 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
     return kind, JsonlTable(text_column, added, service.labels)
 
 
+def _kind(request: Request, asked: str | None) -> str:
+    """The format. A page has to say it in the Content-Type: some others a browser sends without asking us first."""
+    known = MEDIA_TYPES.get(request.media_type)
+    kind = asked or known
+    is_page = b"origin" in request.headers
+    if kind and (known or not is_page):
+        return kind
+    raise RequestError(
+        "unsupported_media_type",
+        f"the Content-Type is {request.media_type or 'none'!r}; send 'text/csv' or 'application/x-ndjson'"
+        + ("" if is_page else ", or say format=csv or format=jsonl"),
+    )
+
+
 async def _parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
     """The answer, part by part; the first one has the head."""
     begun = False
-    rows: list[TableRow] = []
     async for lines, final in _lines(request):
-        try:
-            rows += table.rows(lines, final=final)
-        except TableError as error:
-            raise RequestError("invalid_request", str(error)) from None
-        while rows or (final and not begun):
-            part, rows = rows[:ROWS], rows[ROWS:]
+        rows = table.rows(lines, final=final)
+        while (part := _first(rows)) or (final and not begun):
             scored = await _scored(service, request, table, part)
             yield (scored if begun else table.head() + scored).encode()
             begun = True
+            await asyncio.sleep(0)  # others get their turn, also where no row has a text that waits for its score
+
+
+def _first(rows: Iterator[TableRow]) -> list[TableRow]:
+    try:
+        return list(islice(rows, ROWS))
+    except TableError as error:
+        raise RequestError("invalid_request", str(error)) from None
 
 
 async def _lines(request: Request) -> AsyncIterator[tuple[list[str], bool]]:
@@ -108,15 +120,22 @@ async def _scored(service: Service, request: Request, table: Table, rows: list[T
     return "".join(table.line(row, next(scored) if row.text and not row.text.isspace() else None) for row in rows)
 
 
-async def _spooled(service: Service, first: bytes, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The parts, read and scored on while the client does not take any: many send all before they read."""
+async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """Nothing as soon as the answer may begin, and then the parts.
+
+    They are read and scored on while the client does not take any: many send all before they read.
+    """
     service.streams += 1
     spool = _Spool()
-    spool.write(first)
     writer = asyncio.create_task(spool.fill(parts))
     try:
-        while part := await spool.read():
+        part = await spool.read()
+        if not part:
+            await writer
+        yield b""
+        while part:
             yield part
+            part = await spool.read()
         await writer
     finally:
         writer.cancel()

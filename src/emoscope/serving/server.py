@@ -37,7 +37,7 @@ def listen(host: str, port: int) -> socket:
     try:
         return listening_socket((host, port), backlog=BACKLOG, **family)  # type: ignore[arg-type]
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error
+        reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # which repeats the address
         raise OSError(f"cannot listen at {host}, port {port} ({reason}); choose another --port or --host") from None
 
 

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from emoscope.line_records import csv_records, json_record, open_object
+from emoscope.line_records import csv_records, json_record, open_object, quote_stays_open
 from emoscope.serving.cache import Row
 
 LONGEST = 512 * 1024
@@ -94,11 +94,17 @@ class CsvTable:
         self._columns: list[str] = []
         self._text_at = 0
         self._pending: list[str] = []
+        self._characters = 0
         self._number = 1
 
     def rows(self, lines: list[str], *, final: bool) -> Iterator[TableRow]:
         """Rows of further lines; see `Table`."""
-        lines = self._pending + lines
+        goes_on = bool(self._pending) and quote_stays_open(lines, ",")
+        self._pending += lines
+        self._characters += sum(map(len, lines))
+        if goes_on and not final and self._characters <= 2 * LONGEST:  # twice: so it is not given up line by line
+            return
+        lines = self._pending
         used = 0
         for record in csv_records(lines, ",", longest=LONGEST, final=final):
             used = record.end
@@ -109,6 +115,7 @@ class CsvTable:
             elif row := self._row(record.fields, raw, record.problem or _broken(raw), line):
                 yield row
         self._pending = lines[used:]
+        self._characters = sum(map(len, self._pending))
         self._number += used
         if final and not self._columns:
             raise TableError("the table is empty; its first line must have the names of the columns")

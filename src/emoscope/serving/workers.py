@@ -51,6 +51,7 @@ class Workers:
         self._listener = listener
         self._workers: list[_Worker] = []
         self._ending = 0
+        self._passed = signal.SIGTERM
         self._early = 0
 
     def run(self) -> int:
@@ -64,18 +65,22 @@ class Workers:
         with tempfile.TemporaryDirectory(prefix="emoscope-metrics-") as folder:
             environment = os.environ | {FOLDER_VARIABLE: folder}
             environment.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // self._count)))
-            self._workers = [self._start(environment) for _ in range(self._count)]
+            while len(self._workers) < self._count and not self._ending:
+                self._start(environment)
             logger.info("serving", extra={FIELDS: {"workers": [worker.process.pid for worker in self._workers]}})
             while self._workers:
                 time.sleep(0.1)
                 self._look_after(environment, folder)
         return 1 if self._early >= MOST_EARLY else 0
 
-    def _start(self, environment: dict[str, str]) -> _Worker:
+    def _start(self, environment: dict[str, str]) -> None:
+        """Start a worker; one that a signal came too early for is told of it."""
         descriptor = self._listener.fileno()
         command = [*self._command, "--worker", str(descriptor), str(os.getpid())]
         process = Popen(command, env=environment, pass_fds=[descriptor], start_new_session=True)
-        return _Worker(process, time.monotonic())
+        self._workers.append(_Worker(process, time.monotonic()))
+        if self._ending:
+            self._pass_on()
 
     def _look_after(self, environment: dict[str, str], folder: str) -> None:
         for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
@@ -89,12 +94,15 @@ class Workers:
             if self._early >= MOST_EARLY:
                 self._end(signal.SIGTERM, None)
             else:
-                self._workers.append(self._start(environment))
+                self._start(environment)
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on; the second Ctrl-C does not wait for answers."""
         self._ending += 1
-        passed = signal.SIGINT if number == signal.SIGINT and self._ending > 1 else signal.SIGTERM
+        self._passed = signal.SIGINT if number == signal.SIGINT and self._ending > 1 else signal.SIGTERM
+        self._pass_on()
+
+    def _pass_on(self) -> None:
         for worker in self._workers:
             with suppress(ProcessLookupError):
-                worker.process.send_signal(passed)
+                worker.process.send_signal(self._passed)

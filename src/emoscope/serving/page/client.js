@@ -3,6 +3,8 @@
 import { byId, sleep, tell } from "./dom.js";
 
 const KEY = "emoscope.key";
+const SENDABLE = /^[ -~]*$/;
+const UNSENDABLE = "A key has ASCII characters only, and this one has others, “ or … perhaps. Copy it again.";
 const PATIENCE = 30_000;
 const LONGEST_WAIT = 15;
 
@@ -59,7 +61,8 @@ async function inWords(answer) {
   const { status } = answer;
   const { error } = await answer.json().catch(() => ({}));
   const code = error?.code ?? "";
-  const details = typeof error?.message === "string" ? sentence(error.message) : "";
+  const message = typeof error === "string" ? error : error?.message;
+  const details = typeof message === "string" ? sentence(message) : "";
   const asked = Number.parseFloat(answer.headers.get("Retry-After"));
   const wait = Math.min(asked >= 0 ? asked : 2, 60);
   if (status === 429) return new Failure("The server is busy.", { status, code, wait });
@@ -145,7 +148,8 @@ let asking;
 
 function kept() {
   try {
-    return sessionStorage.getItem(KEY) ?? "";
+    const value = sessionStorage.getItem(KEY) ?? "";
+    return SENDABLE.test(value) ? value : "";
   } catch {
     return "";
   }
@@ -172,9 +176,10 @@ export function askForKey(trouble = "") {
       () => {
         const given = dialog.returnValue === "use" ? field.value.trim() : "";
         asking = undefined;
+        if (!SENDABLE.test(given)) return resolve(askForKey(UNSENDABLE));
         declined = !given;
         if (given) keep(given);
-        resolve(!declined);
+        return resolve(!declined);
       },
       { once: true },
     );

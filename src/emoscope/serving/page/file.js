@@ -31,7 +31,7 @@ export class FileSection {
     );
     byId("start").addEventListener("click", () => this.run());
     byId("stop").addEventListener("click", () => this.abort?.abort());
-    byId("as-one").addEventListener("click", async () => this.onLongText(await this.file.text()));
+    byId("as-one").addEventListener("click", () => this.readAsOne());
     byId("more").addEventListener("click", () => this.showRows(this.shown + PAGE));
     this.listenToDrops();
     document.addEventListener("paste", (event) => this.paste(event));
@@ -116,6 +116,11 @@ export class FileSection {
     byId("first").hidden = !this.texts.length;
     byId("settings").hidden = false;
     byId("start").disabled = !this.texts.length;
+  }
+
+  async readAsOne() {
+    const decoder = new TextDecoder(this.sample.encoding);
+    this.onLongText(decoder.decode(await this.file.arrayBuffer()));
   }
 
   async run() {
