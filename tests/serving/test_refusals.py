@@ -183,21 +183,6 @@ def test_other_origins_are_not_told_that_they_may_read(client):
     assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", None])
-@pytest.mark.parametrize("path", [*SCORING, "/v1/score?text_column=text&format=csv"])
-def test_what_a_page_may_send_without_asking_is_refused(client, classifier, path, media_type):
-    """Browsers send these types for a page of any origin, and only keep the answer from it."""
-    headers = {"Origin": "https://other.example"} | ({"Content-Type": media_type} if media_type else {})
-    answer = client.post(path, content=b"text\none\n", headers=headers)
-    assert answer.status_code == 415
-    assert "format=" not in answer.text
-
-
-def test_a_page_that_says_what_it_sends_may_send_a_table(client):
-    headers = {"Origin": "http://test", "Content-Type": "text/csv"}
-    assert client.post("/v1/score?text_column=text", content=b"text\none\n", headers=headers).status_code == 200
-
-
 def test_origins_that_are_allowed_may_ask(serve):
     client = serve(cors_origins=("https://one.example", "https://two.example"))
     for origin in ("https://one.example", "https://two.example"):

@@ -112,6 +112,7 @@ def test_an_empty_table_and_one_of_a_header(client):
 @pytest.mark.parametrize(
     ("content", "headers", "query", "status", "words"),
     [
+        (",".join(["text", *(f"c{i}" for i in range(2000))]), CSV, {}, 422, "2,001 columns, at most 2,000 are allowed"),
         ("a,b\n1,2\n", CSV, {}, 422, "no column 'text'; the columns are: 'a', 'b'"),
         ("text,text\n1,2\n", CSV, {}, 422, "more than one column 'text'"),
         ("text,joy\n1,2\n", CSV, {}, 422, "there is a column 'joy' already"),

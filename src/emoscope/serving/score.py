@@ -52,9 +52,15 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
         raise RequestError(
             "invalid_request", "the name of the column of texts is missing; ask /v1/score?text_column=text"
         )
+    kind = query.get("format") or MEDIA_TYPES.get(request.media_type)
     if query.get("format", "csv") not in ANSWERS:
         raise RequestError("invalid_request", f"format must be csv or jsonl, got {query['format']!r:.80}")
-    kind = _kind(request, query.get("format"))
+    if kind is None:
+        raise RequestError(
+            "unsupported_media_type",
+            f"the Content-Type is {request.media_type or 'none'!r}; send 'text/csv' or 'application/x-ndjson', or say "
+            "format=csv or format=jsonl",
+        )
     try:
         added = added_columns(query.get("columns"), service.labels)
     except TableError as error:
@@ -62,20 +68,6 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
     if kind == "csv":
         return kind, CsvTable(text_column, added, service.labels)
     return kind, JsonlTable(text_column, added, service.labels)
-
-
-def _kind(request: Request, asked: str | None) -> str:
-    """The format. A page has to say it in the Content-Type: some others a browser sends without asking us first."""
-    known = MEDIA_TYPES.get(request.media_type)
-    kind = asked or known
-    is_page = b"origin" in request.headers
-    if kind and (known or not is_page):
-        return kind
-    raise RequestError(
-        "unsupported_media_type",
-        f"the Content-Type is {request.media_type or 'none'!r}; send 'text/csv' or 'application/x-ndjson'"
-        + ("" if is_page else ", or say format=csv or format=jsonl"),
-    )
 
 
 async def _parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
