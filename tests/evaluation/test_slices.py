@@ -73,6 +73,23 @@ def test_values_of_columns() -> None:
     assert len(set(many)) == MOST_VALUES + 1 and "(other)" in many
 
 
+@pytest.mark.parametrize(
+    ("numbers", "first", "last"),
+    [
+        ([20240101 + day for day in range(31)] * 5, "20240101 to 20240108", "20240125 to 20240131"),
+        ([1_700_000_000 + 30 * i for i in range(400)], "1700000000 to 1700002970", "1700009000 to 1700011970"),
+        ([0.5 + i / 1e9 for i in range(100)], "0.5 to 0.500000024", "0.500000075 to 0.500000099"),
+        ([i / 100 for i in range(-100, 100)], "-1 to -0.51", "0.5 to 0.99"),
+        ([10.0**i for i in range(-50, 50)], "1e-50 to 1e-26", "1e+25 to 1e+49"),
+    ],
+    ids=["days", "seconds", "close together", "short", "far apart"],
+)
+def test_quarters_are_four_however_close_the_numbers(numbers: list[float], first: str, last: str) -> None:
+    names = slice_values(numbers)
+    assert len(set(names)) == 4
+    assert (names[0], names[-1]) == (first, last)
+
+
 def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
     rng = np.random.default_rng(0)
     where = ["bad"] * 200 + ["good"] * 700 + ["other"] * 90 + ["few"] * 10
@@ -156,6 +173,15 @@ def test_the_command_breaks_down_by_any_column(table: Path, tmp_path: Path, caps
         "negation",
         "first person",
     }
+
+
+def test_a_column_named_as_a_built_in_slice_stands_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text("text,label,length\n" + "i feel happy,joy,short\n" * 3)
+    assert main(["evaluate", "--data", str(tmp_path / "rows.csv"), "--slice-column", "length", "--json"]) == 0
+    slices = {(row["by"], row["slice"]) for row in json.loads(capsys.readouterr().out)["slices"]}
+    assert {("length", "up to 5 words"), ("column length", "short")} <= slices
 
 
 def test_a_column_that_is_not_there_is_one_line(

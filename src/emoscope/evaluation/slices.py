@@ -171,13 +171,21 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
 
 def _quarters(numbers: NDArray[np.float64]) -> list[str]:
     """Quarters of the numbers, named by their ends; equal numbers are in one."""
-    ends = np.unique(np.quantile(numbers[~np.isnan(numbers)], np.linspace(0, 1, QUARTERS + 1)[1:]))
-    index = np.searchsorted(ends, numbers)
-    names = []
-    for i in range(len(ends)):
-        found = numbers[index == i]
-        names.append(f"{found.min():g} to {found.max():g}" if len(found) else "")
-    return ["(none)" if np.isnan(number) else names[i] for number, i in zip(numbers, index, strict=True)]
+    highest = np.unique(np.quantile(numbers[~np.isnan(numbers)], np.linspace(0, 1, QUARTERS + 1)[1:]))
+    index = np.searchsorted(highest, numbers)
+    quarters = {i: numbers[index == i] for i in set(index[~np.isnan(numbers)].tolist())}
+    shown = _told_apart([float(end) for quarter in quarters.values() for end in (quarter.min(), quarter.max())])
+    names = {i: f"{shown[quarter.min()]} to {shown[quarter.max()]}" for i, quarter in quarters.items()}
+    return [names.get(i, "(none)") for i in index.tolist()]
+
+
+def _told_apart(numbers: list[float]) -> dict[float, str]:
+    """Numbers with all digits before the point, up to 17, and with as many in all, from 6 on, as tell them apart."""
+    different = set(numbers)
+    before_point = len(f"{max(map(abs, different)):.0f}")
+    least = before_point if 6 < before_point < 18 else 6
+    shown = ({number: f"{number:.{digits}g}" for number in different} for digits in range(least, 18))
+    return next(names for names in shown if len(set(names.values())) == len(different))
 
 
 def _natural(name: str) -> tuple[float, str]:
