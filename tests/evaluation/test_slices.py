@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
 from emoscope.cli import main
 from emoscope.data import Examples, load_column
 from emoscope.errors import DataError
 from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
-from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher, wilson
+from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher
 from emoscope.labels import Labels
 
 
@@ -31,13 +31,6 @@ def measured(slices: dict[str, list[str]], correct: list[bool]) -> dict[tuple[st
 def test_fisher_equals_scipys(right: int, wrong: int, rest_right: int, rest_wrong: int) -> None:
     expected = fisher_exact([[right, wrong], [rest_right, rest_wrong]]).pvalue
     assert fisher(right, right + wrong, rest_right, rest_right + rest_wrong) == pytest.approx(expected, rel=1e-6)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 3000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
-def test_wilson_equals_scipys(counts: tuple[int, int]) -> None:
-    expected = binomtest(*counts).proportion_ci(method="wilson")
-    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_texts_are_sliced_by_what_they_say() -> None:

@@ -1,8 +1,7 @@
 """A report broken down: how good a classifier is on parts of the rows, and which parts are really worse than the rest.
 
 A way to slice names a slice for every row: by length, negation, first person, ambiguous keyword, or a column of the
-data. The interval of an accuracy is Wilson's ("Probable inference, the law of succession, and statistical inference",
-Journal of the American Statistical Association 22, 1927). A slice is held against all other rows by Fisher's exact
+data. The interval of an accuracy is Wilson's. A slice is held against all other rows by Fisher's exact
 test, and all these tests are corrected together by Holm: of twenty slices one differs by chance alone.
 """
 
@@ -10,15 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.intervals import LEVEL, Interval
+from emoscope.evaluation.intervals import wilson
 from emoscope.evaluation.significance import holm
 from emoscope.text import normalize
 
@@ -120,19 +117,6 @@ def _slice(
         "difference": right / rows - rest_right / rest if tested else None,
     }
     return measured, fisher(right, rows, rest_right, rest) if tested else None
-
-
-def wilson(right: int, rows: int) -> Interval:
-    """Wilson's 95 % interval of a share.
-
-    Args:
-        right: rows that count.
-        rows: all, one at least.
-    """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    share, scale = right / rows, 1 + z**2 / rows
-    centre, arm = share + z**2 / (2 * rows), z * sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    return Interval(max(0.0, min(share, (centre - arm) / scale)), min(1.0, max(share, (centre + arm) / scale)))
 
 
 def fisher(right: int, rows: int, rest_right: int, rest: int) -> float:
