@@ -208,14 +208,17 @@ def _single_word() -> str:
 
 
 def _bias() -> str:
-    rows = []
-    for each in _result("bias")["comparisons"]:
-        label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
-        star = " *" if shift["p_holm"] < 0.05 else ""
-        between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
-        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", between)
+    result, rows = _result("bias"), []
+    for each in (*result["comparisons"], result["reference"]):
+        chance = between = ""
+        if "shifts" in each:
+            label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
+            star = " *" if shift["p_holm"] < 0.05 else ""
+            between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
+            chance = f"{shift['chance']:.3f}"
+        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", chance, between)
         rows.append(_row(f"{each['a']} / {each['b']}", *cells))
-    return _table("| pairs of | pairs | flips | moved | label that shifts most |", rows)
+    return _table("| pairs of | pairs | flips | moved | chance | label that shifts most |", rows)
 
 
 def _certainty() -> str:

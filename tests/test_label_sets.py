@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import beta
 
 from emoscope.errors import DataError
-from emoscope.label_sets import PERCENTS, LabelSets, coverage_spread, fit_label_sets, thresholds_of
+from emoscope.label_sets import PERCENTS, LabelSets, coverage_spread, fit_label_sets, rows_needed, thresholds_of
 
 NAMES = ("a", "b", "c")
 
@@ -81,6 +81,14 @@ def test_a_label_with_too_few_rows_is_in_every_set():
     fitted = fit_label_sets(probabilities, np.array([0] * 9 + [1] * 200), ("rare", "common"))
     assert fitted.at(0.9)[0] > 0 == fitted.at(0.91)[0]
     assert fitted.sets(np.array([[0.0, 1.0]]), 0.91).tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize("percent", PERCENTS)
+def test_rows_needed_are_just_enough_to_leave_a_label_out(percent):
+    needed = rows_needed(percent)
+    probabilities = np.full((needed, 1), 0.5)
+    assert thresholds_of(probabilities, np.zeros(needed, np.int64), percent) == (0.5,)
+    assert thresholds_of(probabilities[1:], np.zeros(needed - 1, np.int64), percent) == (0.0,)
 
 
 def test_a_set_may_be_empty():

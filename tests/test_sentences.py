@@ -15,6 +15,10 @@ from emoscope.sentences import sentences
         ("Really?! Yes... maybe", ["Really?!", "Yes...", "maybe"]),
         ('He said "go away!" Then he left.', ['He said "go away!"', "Then he left."]),
         ("Dr. Smith met Mrs. J. Jones at 3.5 p.m. sharp, e.g. on time.", None),
+        ("Was I happy? No. I was furious.", ["Was I happy?", "No.", "I was furious."]),
+        ("then i said no. i cried", ["then i said no.", "i cried"]),
+        ("Bus no. 5 (No.  7 now) is late", None),
+        ("the casino. 5 of us went", ["the casino.", "5 of us went"]),
         ("it cost 3.50 euros at example.com today", None),
         ("so do i. and you", ["so do i.", "and you"]),
         ("one\ntwo\r\n\n  three  ", ["one", "two", "three"]),
@@ -44,7 +48,7 @@ def test_places_are_those_in_the_text(text):
 
 
 @pytest.mark.parametrize(
-    ("piece", "count"), [(".", 1), ('!"', 1), (". ", 200_000), ("Mr. ", 1), ("a\n", 200_000), (" ", 0)]
+    ("piece", "count"), [(".", 1), ('!"', 1), (". ", 200_000), ("Mr. ", 1), ("no. 5 ", 1), ("a\n", 200_000), (" ", 0)]
 )
 def test_sentences_of_a_very_long_text(piece, count):
     assert len(sentences(piece * 200_000)) == count  # in quadratic time it would take many minutes

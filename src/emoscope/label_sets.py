@@ -96,8 +96,18 @@ def thresholds_of(probabilities: NDArray[Any], label_ids: NDArray[np.int64], per
 
 def _threshold(scores: NDArray[np.float64], percent: int) -> float:
     """The j-th lowest score, rounded down so that its own row is in."""
-    rank = (len(scores) + 1) * (100 - percent) // 100
+    rank = _rank(len(scores), percent)
     return math.floor(scores[rank - 1] * 10**DIGITS) / 10**DIGITS if rank else 0.0
+
+
+def _rank(rows: int, percent: int) -> int:
+    """The j of `fit_label_sets`."""
+    return (rows + 1) * (100 - percent) // 100
+
+
+def rows_needed(percent: int) -> int:
+    """Fewest held-out rows with which a label can be left out of a set: those that make the j of `fit_label_sets` 1."""
+    return math.ceil(100 / (100 - percent)) - 1
 
 
 def coverage_spread(rows: int, percent: int) -> float:
@@ -106,5 +116,5 @@ def coverage_spread(rows: int, percent: int) -> float:
     Over draws of n held-out rows the coverage has the distribution Beta(n + 1 - j, j), with j as in `fit_label_sets`
     (Vovk 2012, proposition 2a); 0 where j is 0, as the label is then always in.
     """
-    out = (rows + 1) * (100 - percent) // 100
+    out = _rank(rows, percent)
     return math.sqrt(out * (rows + 1 - out) / (rows + 2)) / (rows + 1)

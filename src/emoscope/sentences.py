@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 # Every pattern runs in linear time on any text.
-_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]]*(?=\s)")
-_ABBREVIATION = re.compile(r"(?:^|[\s(\"'“‘])(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|no|[b-hj-z]|\w(?:\.\w)+)$", re.IGNORECASE)
+_END = re.compile(r"(?<![.!?…])(?<!\bno(?=\.\s+\d))[.!?…]+[\"'”’»)\]]*(?=\s)", re.IGNORECASE)
+_ABBREVIATION = re.compile(r"(?:^|[\s(\"'“‘])(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|[b-hj-z]|\w(?:\.\w)+)$", re.IGNORECASE)
 _LONGEST_ABBREVIATION = 12
 
 
@@ -31,7 +31,8 @@ def sentences(text: str) -> list[Sentence]:
     """The sentences of a text, none of them blank.
 
     A sentence ends at a line break, or at full stops, exclamation and question marks before a space; "Dr.",
-    "e.g.", "J." and the like end none. A small letter may follow, as people write.
+    "e.g.", "J." and the like end none, and neither does "No." before a digit. A small letter may follow, as people
+    write.
     """
     found = []
     start = 0

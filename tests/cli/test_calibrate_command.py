@@ -214,6 +214,23 @@ def test_the_table_says_what_was_found(data, tmp_path, capsys):
     assert max(map(len, lines)) <= 120
 
 
+def test_a_label_with_too_few_rows_to_be_left_out_is_named(tmp_path, capsys):
+    rows = examples("validation")
+    by_label = {
+        name: [text for text, i in zip(rows.texts, rows.label_ids, strict=True) if rows.labels.names[i] == name] * 2
+        for name in rows.labels.names
+    }
+    by_label["surprise"] = by_label["surprise"][:8]
+    (tmp_path / "rows.txt").write_text(
+        "".join(f"{text};{name}\n" for name, texts in by_label.items() for text in texts)
+    )
+    _, out, _ = run(capsys, "bundled", "--data", tmp_path / "rows.txt", "--output", tmp_path / "o")
+    lines = out.splitlines()
+    few = "surprise (8): too few rows to be left out of any set at 90 % (needs 9), 95 % (needs 19), 97 % (needs 33)"
+    assert few in lines and "± 0.000" not in next(line for line in lines if "coverage open" in line)
+    assert [line for line in lines if "too few" in line] == [few]
+
+
 @pytest.mark.parametrize(
     ("key", "rubbish"),
     [

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from emoscope import EMOTIONS
+from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.cli import main
 from emoscope.model_folder import BUNDLED
 
@@ -176,6 +176,15 @@ def test_coverage_and_abstention_in_the_table(capsys):
     assert "no clear emotion" not in weird and bus.endswith("  no clear emotion")
     assert main(["predict", "--table", "--coverage", "0.5", "i feel weird about it"]) == 0
     assert "  50%: typical of none" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("0.971", "98%"), ("0.57", "57%"), ("0.5", "50%"), ("0.99", "99%")])
+def test_the_table_names_the_coverage_whose_sets_it_shows(asked, shown, capsys):
+    text = "i feel weird about it"
+    assert main(["predict", "--table", "--coverage", asked, text]) == 0
+    (prediction,) = EmotionClassifier.from_pretrained().predict([text])
+    names = " or ".join(prediction.labels_at(float(asked))) or "typical of none"
+    assert f"  {shown}: {names}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

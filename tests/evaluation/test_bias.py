@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from string import Formatter
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 
 from emoscope import EMOTIONS
 from emoscope.cli import main
-from emoscope.evaluation import bias_text, check_bias
+from emoscope.evaluation import bias, bias_text, check_bias
 from emoscope.evaluation.bias import BASELINE, LIMITS, Material, Person
 
 
@@ -72,15 +73,43 @@ def test_a_bias_against_a_pronoun_is_found_where_it_is() -> None:
 
 def test_a_bias_against_names_is_told_from_one_against_a_single_name() -> None:
     names = Material.read().names
-    rows = by_pair(
-        check_bias(Fake(" ".join(name for kind in names["Arabic"].values() for name in kind), 0.1), model_name="fake")
-    )
-    assert rows["Arabic names", "English names"]["shifts"]["joy"]["mean"] == pytest.approx(-0.1)
+    against = Fake(" ".join(name for kind in names["Arabic"].values() for name in kind), 0.1)
+    report = check_bias(against, model_name="fake")
+    rows = by_pair(report)
+    arabic = rows["Arabic names", "English names"]["shifts"]["joy"]
+    assert arabic["mean"] == pytest.approx(-0.1) and arabic["chance"] < 0.1 and arabic["p_holm"] < 0.05
     assert rows["Indian names", "English names"]["moved"]["mean"] == 0
-    assert rows["a name", "another of its kind"]["moved"]["mean"] == 0
-    single = by_pair(check_bias(Fake("emily", 0.1), model_name="fake"))
-    assert single["a name", "another of its kind"]["moved"]["mean"] == pytest.approx(0.1 * 2 / 96)
-    assert single["a name", "another of its kind"]["shifts"]["joy"]["mean"] == pytest.approx(0, abs=1e-9)
+    assert report["reference"]["moved"]["mean"] == 0
+    report = check_bias(Fake("emily", 0.1), model_name="fake")
+    english = by_pair(report)["Arabic names", "English names"]["shifts"]["joy"]
+    assert english["mean"] == pytest.approx(0.1 / 16) == english["chance"] and english["p_holm"] == 1
+    assert english["low"] == 0 and english["high"] > 0.1 / 16
+    assert report["reference"]["moved"]["mean"] == pytest.approx(0.1 / 48) and "shifts" not in report["reference"]
+
+
+def test_names_dealt_at_random_are_rarely_starred(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name has a shift of its own, as in real models, so that any two lists differ in every template."""
+    monkeypatch.setattr(bias, "RESAMPLES", 1000)
+    material, rng = Material.read(), np.random.default_rng(0)
+    own = {name: rng.normal(0, 0.05) for kinds in material.names.values() for each in kinds.values() for name in each}
+
+    class OwnShifts(Fake):
+        def predict_proba(self, texts: list[str]) -> np.ndarray:
+            words = (re.findall(r"\w+", text) for text in texts)
+            joy = np.array([0.5 + sum(own.get(word, 0.0) for word in each) for each in words], np.float32)
+            return np.stack([joy, 1 - joy], axis=1)
+
+    starred = 0
+    for _ in range(10):
+        dealt = iter(rng.permutation(list(own)).tolist())
+        names = {
+            origin: {k: [next(dealt) for _ in each] for k, each in kinds.items()}
+            for origin, kinds in material.names.items()
+        }
+        monkeypatch.setattr(Material, "read", lambda names=names: replace(material, names=names))
+        rows = check_bias(OwnShifts(), model_name="fake")["comparisons"]
+        starred += any(shift["p_holm"] < 0.05 for row in rows for shift in row["shifts"].values())
+    assert starred <= 1
 
 
 def test_chance_is_not_taken_for_bias() -> None:

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 
 from emoscope.evaluation import bootstrap_intervals, confusion_matrix
-from emoscope.evaluation.intervals import RESAMPLES_AT_ONCE, multi_label_intervals
+from emoscope.evaluation.intervals import RESAMPLES_AT_ONCE, multi_label_intervals, wilson
 from emoscope.evaluation.metrics import averages, indicator_counts
 
 
@@ -61,11 +64,23 @@ def test_the_seed_decides_the_intervals() -> None:
     assert bootstrap_intervals(confusion, losses) != bootstrap_intervals(confusion, losses, seed=1)
 
 
-def test_a_perfect_classifier_has_an_interval_of_one_point() -> None:
-    truth = np.arange(60) % 3
-    got = bootstrap_intervals(confusion_matrix(truth, truth, 3), np.zeros(60), resamples=50)
-    assert got["accuracy"] == got["f1_macro"] == (1.0, 1.0)
-    assert got["loss"] == (0.0, 0.0)
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 3000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
+def test_wilson_equals_scipys(counts: tuple[int, int]) -> None:
+    expected = binomtest(*counts).proportion_ci(method="wilson")
+    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 60])
+def test_the_accuracy_of_all_rows_or_none_has_wilsons_interval(rows: int) -> None:
+    truth = np.arange(rows) % 3
+    right = bootstrap_intervals(confusion_matrix(truth, truth, 3), np.zeros(rows), resamples=50)
+    wrong = bootstrap_intervals(confusion_matrix(truth, (truth + 1) % 3, 3), np.ones(rows), resamples=50)
+    assert (right["accuracy"], wrong["accuracy"]) == (wilson(rows, rows), wilson(0, rows))
+    assert right["accuracy"].low < 1 == right["accuracy"].high
+    assert right["f1_macro"] == (1.0, 1.0) and right["loss"] == (0.0, 0.0)
+    several = np.eye(3, dtype=bool)[truth]
+    assert multi_label_intervals(several, several, np.zeros(rows), resamples=50)["accuracy"] == wilson(rows, rows)
 
 
 def _indicators(rows: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -60,6 +60,17 @@ def test_the_keyword_of_a_text_is_its_strongest_word() -> None:
     assert keywords.keyword("unheard of") == keywords.keyword("") == ""
 
 
+def test_capitals_and_full_stops_hide_no_keyword() -> None:
+    keywords = fit_keywords(_examples(WORDS))
+    written = ["I feel ODD about it.", "I feel odd.", "Odd, but cheerful!"]
+    assert keywords.decides(written).tolist() == [True, True, False]
+    assert keywords.contains(written).all()
+    assert keywords.ceiling(written[:1]) == pytest.approx(22 / 40)
+    plain = _examples(WORDS)
+    shouted = Examples([f"{text.upper()}!" for text in plain.texts], plain.label_ids, LABELS, "made", "train")
+    assert fit_keywords(shouted).ambiguous == keywords.ambiguous
+
+
 def _naive_keyword(text: str, rows: Examples) -> str:
     base = [float(np.mean(rows.label_ids == label_id)) for label_id in range(3)]
 

@@ -96,14 +96,14 @@ def test_sample_size_by_hand_and_by_published_examples(only_a: int, only_b: int,
     assert sample_size(only_a, only_b, rows).rows == needed
 
 
-def test_so_many_rows_find_the_difference_four_times_in_five() -> None:
+def test_so_many_rows_find_the_difference_nearly_four_times_in_five() -> None:
     rng = np.random.default_rng(0)
     for only_a, only_b in ((70, 30), (120, 80), (60, 45)):
         needed = sample_size(only_a, only_b, 1000).rows
         assert needed is not None
         shares = [only_a / 1000, only_b / 1000, 1 - (only_a + only_b) / 1000]
         found = [sign_test(*draw[:2].tolist()) < 0.05 for draw in rng.multinomial(needed, shares, 4000)]
-        assert 0.76 < np.mean(found) < 0.83
+        assert 0.76 < np.mean(found) < 0.8
 
 
 @settings(max_examples=100, deadline=None)

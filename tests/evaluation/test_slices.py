@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binomtest, fisher_exact
+from scipy.stats import fisher_exact
 
 from emoscope.cli import main
 from emoscope.data import Examples, load_column
 from emoscope.errors import DataError
 from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
-from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher, wilson
+from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher
 from emoscope.labels import Labels
 
 
@@ -31,13 +31,6 @@ def measured(slices: dict[str, list[str]], correct: list[bool]) -> dict[tuple[st
 def test_fisher_equals_scipys(right: int, wrong: int, rest_right: int, rest_wrong: int) -> None:
     expected = fisher_exact([[right, wrong], [rest_right, rest_wrong]]).pvalue
     assert fisher(right, right + wrong, rest_right, rest_right + rest_wrong) == pytest.approx(expected, rel=1e-6)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(1, 3000).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows))))
-def test_wilson_equals_scipys(counts: tuple[int, int]) -> None:
-    expected = binomtest(*counts).proportion_ci(method="wilson")
-    assert wilson(*counts) == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_texts_are_sliced_by_what_they_say() -> None:
@@ -71,6 +64,23 @@ def test_values_of_columns() -> None:
     assert numbers[0] == "0 to 24" and numbers[-1] == "(none)"
     many = slice_values([f"value {i % 30}" for i in range(100)])
     assert len(set(many)) == MOST_VALUES + 1 and "(other)" in many
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first", "last"),
+    [
+        ([20240101 + day for day in range(31)] * 5, "20240101 to 20240108", "20240125 to 20240131"),
+        ([1_700_000_000 + 30 * i for i in range(400)], "1700000000 to 1700002970", "1700009000 to 1700011970"),
+        ([0.5 + i / 1e9 for i in range(100)], "0.5 to 0.500000024", "0.500000075 to 0.500000099"),
+        ([i / 100 for i in range(-100, 100)], "-1 to -0.51", "0.5 to 0.99"),
+        ([10.0**i for i in range(-50, 50)], "1e-50 to 1e-26", "1e+25 to 1e+49"),
+    ],
+    ids=["days", "seconds", "close together", "short", "far apart"],
+)
+def test_quarters_are_four_however_close_the_numbers(numbers: list[float], first: str, last: str) -> None:
+    names = slice_values(numbers)
+    assert len(set(names)) == 4
+    assert (names[0], names[-1]) == (first, last)
 
 
 def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
@@ -156,6 +166,15 @@ def test_the_command_breaks_down_by_any_column(table: Path, tmp_path: Path, caps
         "negation",
         "first person",
     }
+
+
+def test_a_column_named_as_a_built_in_slice_stands_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text("text,label,length\n" + "i feel happy,joy,short\n" * 3)
+    assert main(["evaluate", "--data", str(tmp_path / "rows.csv"), "--slice-column", "length", "--json"]) == 0
+    slices = {(row["by"], row["slice"]) for row in json.loads(capsys.readouterr().out)["slices"]}
+    assert {("length", "up to 5 words"), ("column length", "short")} <= slices
 
 
 def test_a_column_that_is_not_there_is_one_line(

@@ -120,17 +120,28 @@ def _label_sets(report: dict[str, Any]) -> Iterator[str]:
 
 def _coverages(report: dict[str, Any]) -> Iterator[str]:
     """Coverage by label."""
-    from emoscope.label_sets import coverage_spread
-
     yield ""
     sets = report["label_sets"]
     yield f"{'label':<20}{'rows':>6}" + "".join(f"{percent + ' % asked':>16}" for percent in sets)
     for name, rows in report["rows"].items():
         found = "".join(f"{_spread(quality['labels'][name]):>16}" for quality in sets.values())
         yield f"{name[:19]:<20}{rows:>6,}{found}"
-    label, fewest = min(report["rows"].items(), key=lambda item: item[1])
-    spread = coverage_spread(fewest, 90)
-    yield f"the sets written are fitted on all rows; at 90 % those of {label} leave its coverage open by ± {spread:.3f}"
+    yield from _written(report["rows"], [int(percent) for percent in sets])
+
+
+def _written(rows: dict[str, int], percents: list[int]) -> Iterator[str]:
+    """What is known of the sets that are written."""
+    from emoscope.label_sets import coverage_spread, rows_needed
+
+    yield "the sets written are fitted on all rows, not on half: where rows are few they hold, as a rule, fewer labels"
+    enough = {label: count for label, count in rows.items() if count >= rows_needed(90)}
+    if enough:
+        label, fewest = min(enough.items(), key=lambda item: item[1])
+        yield f"at 90 % those of {label} leave its coverage open by ± {coverage_spread(fewest, 90):.3f}"
+    for label, count in rows.items():
+        short = [f"{percent} % (needs {rows_needed(percent)})" for percent in percents if count < rows_needed(percent)]
+        if short:
+            yield f"{label[:19]} ({count}): too few rows to be left out of any set at {', '.join(short)}"
 
 
 def _abstention(report: dict[str, Any]) -> Iterator[str]:

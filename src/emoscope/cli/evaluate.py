@@ -116,8 +116,9 @@ def _slices(args: argparse.Namespace, examples: Examples, keywords: Keywords | N
     from emoscope.data import load_column
     from emoscope.evaluation import slice_texts, slice_values
 
+    slices = slice_texts(examples.texts, keywords)
     columns = {column: slice_values(load_column(args.data, examples.split, column)) for column in args.slice_column}
-    return slice_texts(examples.texts, keywords) | columns
+    return slices | {f"column {name}" if name in slices else name: values for name, values in columns.items()}
 
 
 def _tables(report: Report) -> Iterator[str]:

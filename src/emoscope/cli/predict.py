@@ -127,10 +127,13 @@ def decode(lines: list[bytes], number: int) -> list[str]:
 
 
 def _coverage(text: str) -> float:
+    """A share, up to the whole percent that `LabelSets.at` takes for it."""
+    from emoscope.label_sets import ROUNDING
+
     value = _number(text)
     if not 0.5 <= value <= 0.99:
         raise argparse.ArgumentTypeError(f"must be a number from 0.5 to 0.99, got {text!r}")
-    return value
+    return math.ceil(100 * value - ROUNDING) / 100
 
 
 def _probability(text: str) -> float:

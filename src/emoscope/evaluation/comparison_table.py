@@ -109,7 +109,7 @@ def _pairs(comparison: Comparison, names: Mapping[str, str]) -> Table:
         "Alone right: rows that only the first, only the second has right. Difference: the first less the second, in "
         f"brackets the {level:.0%} interval of the paired bootstrap. McNemar: exact, two-sided; Holm corrects it for "
         f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}. Needs: rows in "
-        f"which McNemar's test alone would find such a difference in accuracy {power:.0%} of the time. "
+        f"which McNemar's test alone would find such a difference in accuracy nearly {power:.0%} of the time. "
         f"{_detectable(comparison)}",
     )
 

@@ -3,7 +3,9 @@
 Rows are drawn again with replacement, as many as there are, and the metric is taken of each draw; the
 interval is the middle 95 % of those values (Efron, "Bootstrap methods: another look at the jackknife",
 Annals of Statistics 7, 1979; percentile interval: Efron and Tibshirani, "An Introduction to the Bootstrap",
-1993, chapter 13). It covers the choice of rows, not the seed that a model was trained with.
+1993, chapter 13). Of an accuracy of 0 or 1 all draws are alike and say nothing: it has Wilson's interval ("Probable
+inference, the law of succession, and statistical inference", Journal of the American Statistical Association 22, 1927).
+An interval covers the choice of rows, not the seed that a model was trained with.
 
 A metric of counts depends on the rows only through the confusion matrix, and drawing rows draws that
 matrix from a multinomial distribution: all resamples come from one call. Rows with any number of labels have no
@@ -12,6 +14,8 @@ such matrix; there, how often each row is drawn, times what each row counts for,
 
 from __future__ import annotations
 
+from math import sqrt
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,7 +50,7 @@ def bootstrap_intervals(
     rows = len(losses)
     draws = rng.multinomial(rows, confusion.ravel() / rows, resamples).reshape(resamples, *confusion.shape)
     loss = np.array([losses[rng.integers(rows, size=rows)].mean() for _ in range(resamples)])
-    return _intervals(confusion_counts(draws), loss)
+    return _intervals(confusion_counts(draws), loss, int(confusion.trace()))
 
 
 def multi_label_intervals(
@@ -73,7 +77,20 @@ def multi_label_intervals(
     correct, chosen, support = np.split(sums[:, :-2], 3, axis=1)
     averaged = np.ones((resamples, labels), np.bool_)
     counts = Counts(correct, chosen, support, averaged, sums[:, -2], np.full(resamples, rows))
-    return _intervals(counts, sums[:, -1] / rows)
+    return _intervals(counts, sums[:, -1] / rows, int(exact.sum()))
+
+
+def wilson(right: int, rows: int) -> Interval:
+    """Wilson's 95 % interval of a share.
+
+    Args:
+        right: rows that count.
+        rows: all, one at least.
+    """
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    share, scale = right / rows, 1 + z**2 / rows
+    centre, arm = share + z**2 / (2 * rows), z * sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
+    return Interval(max(0.0, min(share, (centre - arm) / scale)), min(1.0, max(share, (centre + arm) / scale)))
 
 
 def _resampled_sums(table: NDArray[np.float64], resamples: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -87,16 +104,17 @@ def _resampled_sums(table: NDArray[np.float64], resamples: int, rng: np.random.G
     return np.concatenate(sums)
 
 
-def _intervals(counts: Counts, loss: NDArray[Any]) -> dict[str, Interval]:
-    """Intervals from the counts and the loss of each resample."""
-    scores = f1(counts)
+def _intervals(counts: Counts, loss: NDArray[Any], right: int) -> dict[str, Interval]:
+    """Intervals from the counts and the loss of each resample; `right` rows are right as they are."""
+    scores, rows = f1(counts), int(counts.rows[0])
     values = {
         "accuracy": accuracy(counts),
         "f1_macro": macro(scores, counts),
         "f1_weighted": weighted(scores, counts),
         "loss": loss,
     }
-    return {name: _middle(value) for name, value in values.items()}
+    intervals = {name: _middle(value) for name, value in values.items()}
+    return intervals | ({"accuracy": wilson(right, rows)} if right in (0, rows) else {})
 
 
 def _middle(values: NDArray[np.float64]) -> Interval:

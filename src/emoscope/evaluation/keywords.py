@@ -4,6 +4,8 @@ Labels that were made from keywords leave a trace: one word of a text tells near
 word was used for two labels nothing in the text can tell which was meant. Such rows bound the accuracy that
 is left to any classifier.
 
+Words are those of the plain form of a text: "WEIRD." is "weird".
+
 A word's label distribution is p = (counts + PRIOR * base) / (rows + PRIOR), with `counts` the rows
 with the word by label and `base` the label shares of the data; its strength is KL(p || base), in nats. The
 keyword of a text is its strongest word. A keyword that decides at least LEAST_ROWS rows, with less than
@@ -20,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DataError
+from emoscope.text import normalize
 
 if TYPE_CHECKING:
     from emoscope.data import Examples
@@ -64,7 +67,7 @@ class Keywords:
 
     def contains(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Which texts contain an ambiguous keyword, whatever decides them: (texts,)."""
-        return np.array([not self.ambiguous.keys().isdisjoint(text.split()) for text in texts], np.bool_)
+        return np.array([not self.ambiguous.keys().isdisjoint(_words(text)) for text in texts], np.bool_)
 
     def decides(self, texts: Sequence[str]) -> NDArray[np.bool_]:
         """Which texts have an ambiguous keyword as their strongest word: (texts,)."""
@@ -132,7 +135,7 @@ def _word_counts(examples: Examples) -> tuple[list[str], NDArray[np.float64]]:
     pairs = [
         (index.setdefault(word, len(index)), label_id)
         for text, label_id in zip(examples.texts, examples.label_ids.tolist(), strict=True)
-        for word in set(text.split())
+        for word in set(_words(text))
     ]
     counts = np.zeros((len(index), len(examples.labels)))
     np.add.at(counts, tuple(np.array(pairs, np.int64).reshape(-1, 2).T), 1.0)
@@ -146,8 +149,12 @@ def _strengths(counts: NDArray[np.float64], base: NDArray[np.float64]) -> list[f
     return strengths
 
 
+def _words(text: str) -> list[str]:
+    return normalize(text).split()
+
+
 def _strongest(text: str, strength: dict[str, float]) -> str:
-    known = (word for word in text.split() if word in strength)
+    known = (word for word in _words(text) if word in strength)
     return max(known, key=strength.__getitem__, default="")
 
 

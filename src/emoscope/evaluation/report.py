@@ -38,7 +38,7 @@ Report = dict[str, Any]
 - `per_label` {label: {precision, recall, f1, support}}
 - `thresholds`, null or, of multi-label rows, {label: threshold}
 - `confusion` {labels, matrix}, a row of the matrix for each true label; null of multi-label rows
-- `intervals` {metric: {low, high}}, 95 %, bootstrap over the rows
+- `intervals` {metric: {low, high}}, 95 %, bootstrap over the rows; Wilson's of an accuracy of 0 or 1
 - `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that hold a row
 - `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
   number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,

@@ -1,8 +1,7 @@
 """A report broken down: how good a classifier is on parts of the rows, and which parts are really worse than the rest.
 
 A way to slice names a slice for every row: by length, negation, first person, ambiguous keyword, or a column of the
-data. The interval of an accuracy is Wilson's ("Probable inference, the law of succession, and statistical inference",
-Journal of the American Statistical Association 22, 1927). A slice is held against all other rows by Fisher's exact
+data. The interval of an accuracy is Wilson's. A slice is held against all other rows by Fisher's exact
 test, and all these tests are corrected together by Holm: of twenty slices one differs by chance alone.
 """
 
@@ -10,15 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.intervals import LEVEL, Interval
+from emoscope.evaluation.intervals import wilson
 from emoscope.evaluation.significance import holm
 from emoscope.text import normalize
 
@@ -122,19 +119,6 @@ def _slice(
     return measured, fisher(right, rows, rest_right, rest) if tested else None
 
 
-def wilson(right: int, rows: int) -> Interval:
-    """Wilson's 95 % interval of a share.
-
-    Args:
-        right: rows that count.
-        rows: all, one at least.
-    """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    share, scale = right / rows, 1 + z**2 / rows
-    centre, arm = share + z**2 / (2 * rows), z * sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
-    return Interval(max(0.0, min(share, (centre - arm) / scale)), min(1.0, max(share, (centre + arm) / scale)))
-
-
 def fisher(right: int, rows: int, rest_right: int, rest: int) -> float:
     """Two-sided p of Fisher's exact test: all tables that are no more probable than the one seen.
 
@@ -171,13 +155,21 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
 
 def _quarters(numbers: NDArray[np.float64]) -> list[str]:
     """Quarters of the numbers, named by their ends; equal numbers are in one."""
-    ends = np.unique(np.quantile(numbers[~np.isnan(numbers)], np.linspace(0, 1, QUARTERS + 1)[1:]))
-    index = np.searchsorted(ends, numbers)
-    names = []
-    for i in range(len(ends)):
-        found = numbers[index == i]
-        names.append(f"{found.min():g} to {found.max():g}" if len(found) else "")
-    return ["(none)" if np.isnan(number) else names[i] for number, i in zip(numbers, index, strict=True)]
+    highest = np.unique(np.quantile(numbers[~np.isnan(numbers)], np.linspace(0, 1, QUARTERS + 1)[1:]))
+    index = np.searchsorted(highest, numbers)
+    quarters = {i: numbers[index == i] for i in set(index[~np.isnan(numbers)].tolist())}
+    shown = _told_apart([float(end) for quarter in quarters.values() for end in (quarter.min(), quarter.max())])
+    names = {i: f"{shown[quarter.min()]} to {shown[quarter.max()]}" for i, quarter in quarters.items()}
+    return [names.get(i, "(none)") for i in index.tolist()]
+
+
+def _told_apart(numbers: list[float]) -> dict[float, str]:
+    """Numbers with all digits before the point, up to 17, and with as many in all, from 6 on, as tell them apart."""
+    different = set(numbers)
+    before_point = len(f"{max(map(abs, different)):.0f}")
+    least = before_point if 6 < before_point < 18 else 6
+    shown = ({number: f"{number:.{digits}g}" for number in different} for digits in range(least, 18))
+    return next(names for names in shown if len(set(names.values())) == len(different))
 
 
 def _natural(name: str) -> tuple[float, str]:
