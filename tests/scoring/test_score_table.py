@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -307,6 +308,23 @@ def test_output_among_the_inputs_is_refused(tmp_path):
         score(tmp_path / "a.csv", f"{tmp_path}/../{tmp_path.name}/a.csv", overwrite=True)
     score(tmp_path, tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_text() == "text\na\n"
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "local://"])
+@pytest.mark.parametrize("other", ["", "file://", "local://"])
+def test_an_address_of_an_input_is_that_input(tmp_path, scheme, other):
+    (tmp_path / "a.csv").write_text("text\na\n")
+    with pytest.raises(DataError, match=r"a\.csv is among the files to read"):
+        score(f"{scheme}{tmp_path}/a.csv", f"{other}{tmp_path}/a.csv", overwrite=True)
+    assert (tmp_path / "a.csv").read_text() == "text\na\n"
+
+
+def test_an_object_in_a_store_is_not_written_over_while_it_is_read():
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/spoiled/a.csv", b"text\na\n")
+    with pytest.raises(DataError, match=r"a\.csv is among the files to read"):
+        score("memory://spoiled/*.csv", "memory:///spoiled/a.csv", overwrite=True)
+    assert memory.cat("/spoiled/a.csv") == b"text\na\n"
 
 
 def test_an_output_without_a_format_is_refused_before_anything_is_done(source, tmp_path):

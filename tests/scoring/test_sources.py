@@ -93,7 +93,8 @@ def test_addresses_of_arrow_and_of_fsspec(tmp_path):
     import fsspec
 
     make(tmp_path, "a.csv")
-    assert [source.name for source in find_sources(f"file://{tmp_path}/*.csv")] == [f"file://{str(tmp_path)[1:]}/a.csv"]
+    for scheme in ("file", "local"):
+        assert [source.name for source in find_sources(f"{scheme}://{tmp_path}/*.csv")] == [f"{tmp_path}/a.csv"]
     memory = fsspec.filesystem("memory")
     memory.pipe("/sources/b.csv.gz", gzip.compress(b"text\nb\n"))
     memory.pipe("/sources/sub/c.csv", b"text\n")

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import fsspec
 import pyarrow as pa
 from fsspec.implementations.arrow import ArrowFSWrapper
+from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
 from emoscope.errors import DataError
@@ -111,6 +112,8 @@ class Source:
         size: in bytes; None for a pipe.
         modified: time of its last change, in nanoseconds; None where that is not known.
         open_file: opens it as it is stored.
+        filesystem: where it is; None for a pipe.
+        path: its path there.
     """
 
     name: str
@@ -118,6 +121,8 @@ class Source:
     size: int | None
     modified: int | None
     open_file: Callable[[], Any]
+    filesystem: Any = None
+    path: str = ""
 
     def open(self) -> Opened:
         """Open it for reading.
@@ -189,6 +194,8 @@ def _fsspec(address: str) -> tuple[Any, str]:
         filesystem, path = fsspec.core.url_to_fs(address)
     except (ValueError, ImportError, OSError) as error:
         raise DataError(f"{address}: no filesystem for this address ({error})") from None
+    if isinstance(filesystem, LocalFileSystem):
+        return fs.LocalFileSystem(), path
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 
 
@@ -217,10 +224,11 @@ def _is_table(path: str) -> bool:
 
 
 def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | None) -> Source:
-    scheme, separator, _ = str(source).partition("://")
-    name = f"{scheme}{separator}{info.path.lstrip('/')}" if separator else info.path
-    form = Format.of(info.path).separated_by(delimiter)
-    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(info.path))
+    path = info.path
+    is_local = isinstance(filesystem, fs.LocalFileSystem)
+    name = path if is_local else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
+    form = Format.of(path).separated_by(delimiter)
+    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path)
 
 
 def _formats() -> str:

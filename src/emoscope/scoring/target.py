@@ -42,11 +42,12 @@ class Target:
         """Whether there is something already."""
         return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
 
-    def is_the_same_as(self, source: Source) -> bool:
-        """Whether this is a file that is read."""
-        if source.name == self.name:
-            return True
-        return self._is_local and self.exists and Path(source.name).exists() and Path(source.name).samefile(self.path)
+    def is_the_same_as(self, other: Source | Target) -> bool:
+        """Whether this is that file, whatever each is called."""
+        if self._is_local and isinstance(other.filesystem, fs.LocalFileSystem):
+            here, there = Path(self.path), Path(other.path)
+            return here.resolve() == there.resolve() or (here.exists() and there.exists() and here.samefile(there))
+        return bool(other.filesystem and self.filesystem.equals(other.filesystem) and self.path == other.path)
 
     @property
     def rejected(self) -> Target:
