@@ -327,6 +327,23 @@ def test_an_object_in_a_store_is_not_written_over_while_it_is_read():
     assert memory.cat("/spoiled/a.csv") == b"text\na\n"
 
 
+def test_rows_that_were_rejected_are_not_removed_while_they_are_read(tmp_path):
+    source = tmp_path / "out.jsonl.rejected.jsonl"
+    source.write_text('{"text": "a"}\n')
+    with pytest.raises(DataError, match=r"out\.jsonl\.rejected\.jsonl is among the files to read"):
+        score(source, tmp_path / "out.jsonl")
+    assert source.read_text() == '{"text": "a"}\n'
+
+
+@pytest.mark.parametrize("folder", ["out.csv", "out.csv.rejected.jsonl"])
+def test_a_folder_in_the_place_of_the_output_is_refused_before_anything_is_done(source, tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    classifier = HashClassifier()
+    with pytest.raises(DataError, match=f"{folder} is a folder; give another name"):
+        score(source, tmp_path / "out.csv", overwrite=True, classifier=classifier)
+    assert classifier.asked == [] and names(tmp_path) == ["in.parquet", folder]
+
+
 def test_an_output_without_a_format_is_refused_before_anything_is_done(source, tmp_path):
     with pytest.raises(DataError, match=r"out\.txt: the name tells no format"):
         score(source, tmp_path / "out.txt")

@@ -42,6 +42,11 @@ class Target:
         """Whether there is something already."""
         return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether there is a folder of that name."""
+        return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
+
     def is_the_same_as(self, other: Source | Target) -> bool:
         """Whether this is that file, whatever each is called."""
         if self._is_local and isinstance(other.filesystem, fs.LocalFileSystem):
