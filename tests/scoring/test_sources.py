@@ -1,6 +1,10 @@
 import gzip
+from types import MappingProxyType
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from scoring_fakes import rejected, score
 
 from emoscope.errors import DataError
 from emoscope.scoring.sources import Format, find_sources
@@ -90,8 +94,6 @@ def test_a_glob_names_only_tables(tmp_path):
 
 
 def test_addresses_of_arrow_and_of_fsspec(tmp_path):
-    import fsspec
-
     make(tmp_path, "a.csv")
     for scheme in ("file", "local"):
         assert [source.name for source in find_sources(f"{scheme}://{tmp_path}/*.csv")] == [f"{tmp_path}/a.csv"]
@@ -102,6 +104,41 @@ def test_addresses_of_arrow_and_of_fsspec(tmp_path):
     assert [source.name for source in found] == ["memory://sources/b.csv.gz", "memory://sources/sub/c.csv"]
     assert found[0].open().file.read() == b"text\nb\n"
     assert [source.name for source in find_sources("memory://sources")] == [source.name for source in found]
+
+
+class Web(MemoryFileSystem):
+    """As the filesystem of https:// is: a path is the whole address, and nothing can be written."""
+
+    protocol = "web"
+    store = MappingProxyType({"web://host/b.csv?key=a/b.x": MemoryFile(None, "b.csv", b"text\na\nb,c\n")})
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return path
+
+    def _open(self, path, mode="rb", **options):
+        if mode != "rb":
+            raise NotImplementedError
+        return super()._open(path, mode, **options)
+
+
+def test_an_address_with_a_query_has_the_format_of_its_path(tmp_path):
+    fsspec.register_implementation("web", Web, clobber=True)
+    (source,) = find_sources("web://host/b.csv?key=a/b.x")
+    assert (source.name, source.format) == ("web://host/b.csv?key=a/b.x", Format("csv", delimiter=","))
+    score(source.name, tmp_path / "out.csv")
+    assert rejected(tmp_path / "out.csv")[0]["file"] == source.name
+
+
+def test_an_address_where_nothing_can_be_written(tmp_path, monkeypatch):
+    fsspec.register_implementation("web", Web, clobber=True)
+    monkeypatch.chdir(make(tmp_path, "a.csv"))
+    for scheme in ("http", "https"):
+        with pytest.raises(DataError, match=f"{scheme}://host/out.csv: nothing can be written there; give a file, or"):
+            score("a.csv", f"{scheme}://host/out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    with pytest.raises(DataError, match=r"web://host/out\.csv: nothing can be written there; 1 parts are kept in out"):
+        score("a.csv", "web://host/out.csv")
 
 
 def test_an_address_that_nothing_can_open():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 import fsspec
 import pyarrow as pa
@@ -56,12 +57,13 @@ class Format:
 
     @classmethod
     def of(cls, name: str) -> Format:
-        """The format that a file's name tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
+        """The format that a file's name or address tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
 
         Raises:
             DataError: it tells none.
         """
-        stem, dot, last = f".{name}".lower().rpartition(".")
+        path = urlsplit(name).path if "://" in name else name
+        stem, dot, last = f".{path}".lower().rpartition(".")
         compression = COMPRESSIONS.get(dot + last)
         suffix = "." + stem.rpartition(".")[2] if compression else dot + last
         if suffix not in FORMATS:
@@ -225,8 +227,8 @@ def _is_table(path: str) -> bool:
 
 def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | None) -> Source:
     path = info.path
-    is_local = isinstance(filesystem, fs.LocalFileSystem)
-    name = path if is_local else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
+    whole = isinstance(filesystem, fs.LocalFileSystem) or "://" in path
+    name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
     form = Format.of(path).separated_by(delimiter)
     return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path)
 
