@@ -178,6 +178,15 @@ def test_pandas_reads_what_pandas_wrote(tmp_path):
     pandas.testing.assert_frame_equal(scored[["text", "n"]], frame)
 
 
+def test_arrow_takes_categories_of_which_each_file_has_others(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i, kind in enumerate("ab"):
+        frame = pandas.DataFrame({"text": texts(10), "kind": pandas.Categorical([kind] * 10)})
+        frame.to_feather(tmp_path / f"in/{i}.feather")
+    score(tmp_path / "in", tmp_path / "out.arrow")
+    assert pandas.read_feather(tmp_path / "out.arrow")["kind"].tolist() == ["a"] * 10 + ["b"] * 10
+
+
 def test_json_lines_get_the_types_of_their_values(tmp_path):
     rows = [{"text": "a", "i": 1, "f": 1, "s": {"x": [1]}}, {"f": 0.5, "text": "b", "extra": True}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -125,18 +125,26 @@ class _ParquetWriter:
 
 
 class _ArrowWriter:
-    """A batch a table, in the file format, or in the stream format."""
+    """A batch a table, in the file format, or in the stream format.
+
+    The file format allows a dictionary one set of values, and each table may bring another: they are written as values.
+    """
 
     def __init__(self, sink: Any, schema: pa.Schema, *, on_disk: bool) -> None:
         self._sink = sink
-        self._writer = (pa.ipc.new_file if on_disk else pa.ipc.new_stream)(sink, schema)
+        self._schema = pa.schema([_as_values(field) for field in schema], schema.metadata)
+        self._writer = (pa.ipc.new_file if on_disk else pa.ipc.new_stream)(sink, self._schema)
 
     def write_table(self, table: pa.Table) -> None:
-        self._writer.write_table(table.combine_chunks())
+        self._writer.write_table(table.cast(self._schema).combine_chunks())
 
     def close(self) -> None:
         self._writer.close()
         self._sink.close()
+
+
+def _as_values(field: pa.Field) -> pa.Field:
+    return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
 def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
