@@ -6,6 +6,8 @@ import decimal
 import gzip
 import io
 import json
+import subprocess
+import sys
 
 import pandas
 import pyarrow as pa
@@ -18,6 +20,7 @@ from scoring_fakes import emotion, probabilities, rejected, score, texts, write_
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
 from emoscope.scoring import Stream
+from emoscope.scoring.cells import csv_cells, json_cells
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
 TEXTS = ["first", 'with "quotes", commas', "two\nlines\r\nthree", "first", "", " ", "ünïcode 😀", "tab\there", "\\n"]
@@ -164,10 +167,68 @@ def test_every_type_has_a_cell_in_csv_and_in_json(tmp_path):
     score(source, tmp_path / "out.jsonl", columns=("emotion",))
     first, _, last = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert first == {
-        "text": "a", "b": True, "f": None, "d": "2024-01-02", "t": "2024-01-02T03:00:00+00:00", "p": "1.50",
+        "text": "a", "b": True, "f": None, "d": "2024-01-02", "t": "2024-01-02T03:00:00.000Z", "p": "1.50",
         "l": [1, None], "s": {"x": "/w==", "y": "2024-01-02"}, "n": None, "m": [["k", 1.5]], "emotion": emotion("a"),
     }  # fmt: skip
     assert (last["text"], last["f"], last["emotion"]) == ("", None, None)
+
+
+NANOSECONDS = 1_700_000_000_123_456_789
+TIMES = [
+    ([NANOSECONDS], pa.timestamp("ns"), "2023-11-14T22:13:20.123456789"),
+    ([NANOSECONDS], pa.timestamp("ns", "Asia/Kolkata"), "2023-11-15T03:43:20.123456789+05:30"),
+    ([45_296_000_000_001], pa.time64("ns"), "12:34:56.000000001"),
+    ([NANOSECONDS], pa.duration("ns"), NANOSECONDS),
+    ([10**12 // 3], pa.timestamp("s", "UTC"), "12532-11-29T16:35:33Z"),
+    ([-(10**11)], pa.timestamp("s"), "-1199-02-15T14:13:20"),
+    ([10**7], pa.date32(), "29349-01-26"),
+]
+
+
+@pytest.mark.parametrize(("values", "arrow_type", "expected"), TIMES, ids=str)
+def test_times_that_python_does_not_have(values, arrow_type, expected):
+    times = pa.array(values, pa.int32() if arrow_type == pa.date32() else pa.int64()).cast(arrow_type)
+    nested = pa.StructArray.from_arrays([pa.ListArray.from_arrays([0, 1], times)], names=["x"])
+    assert json.loads(json_cells(pa.chunked_array([times])).to_pylist()[0]) == expected
+    for cells in (json_cells(pa.chunked_array([nested])), csv_cells(pa.chunked_array([nested]), ";")):
+        text = cells.to_pylist()[0]
+        assert json.loads(text if text[0] == "{" else next(csv.reader([text], delimiter=";"))[0]) == {"x": [expected]}
+
+
+def test_times_are_the_same_where_pandas_is_missing():
+    program = f"""import sys
+class NoPandas:
+    def find_spec(self, name, *_):
+        if name == "pandas":
+            raise ImportError(name)
+sys.meta_path.insert(0, NoPandas())
+import pyarrow as pa
+from emoscope.scoring.cells import json_cells
+for kind in (pa.timestamp("ns"), pa.duration("ns")):
+    times = pa.array([{NANOSECONDS}]).cast(kind)
+    pairs = pa.MapArray.from_arrays([0, 1], times, times)
+    print(*json_cells(pa.chunked_array([times])), *json_cells(pa.chunked_array([pairs])))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    time, number = '"2023-11-14T22:13:20.123456789"', NANOSECONDS
+    assert result.stdout == f"{time} [[{time}, {time}]]\n{number} [[{number}, {number}]]\n"
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl"])
+def test_a_value_that_cannot_be_written_as_text_is_an_error_that_names_its_column(tmp_path, target):
+    times = pa.array([0]).cast(pa.timestamp("s", "No/Where"))
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"], "when": times})
+    with pytest.raises(DataError, match=r"the column 'when' \(timestamp.*No/Where.*cannot be written as text \("):
+        score(source, tmp_path / f"out.{target}")
+
+
+@pytest.mark.parametrize("delimiter", list(" :.-+eTZ0"))
+def test_a_delimiter_that_stands_in_numbers_and_times(tmp_path, delimiter):
+    when = pa.array([datetime.datetime(2024, 1, 2, 3, 4)], pa.timestamp("s", "UTC"))
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"], "n": [-1e30], "b": [True], "when": when})
+    score(source, tmp_path / "out.csv", delimiter=delimiter, columns=("emotion_score",))
+    _, row = csv.reader(io.StringIO((tmp_path / "out.csv").read_text()), delimiter=delimiter)
+    assert row[:4] == ["a", "-1e+30", "true", "2024-01-02 03:04:00.000Z"] and len(row) == 5
 
 
 def test_pandas_reads_what_pandas_wrote(tmp_path):

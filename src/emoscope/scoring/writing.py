@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from emoscope.errors import DataError, first_line
 from emoscope.scoring.cells import csv_cells, json_cells
 from emoscope.scoring.sources import Format
 from emoscope.scoring.wanted import RAW
@@ -162,7 +163,8 @@ def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
 def _csv_lines(table: pa.Table, delimiter: str) -> pa.Array:
     raw = _raw_at(table.schema)
     cells = [] if raw is None else [table.column(raw).combine_chunks()]
-    cells += [csv_cells(column, delimiter) for column in table.columns[0 if raw is None else raw + 1 :]]
+    for i in range(0 if raw is None else raw + 1, table.num_columns):
+        cells.append(_cells(table, i, lambda column: csv_cells(column, delimiter)))
     rows = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
     return pc.binary_join_element_wise(rows, "\n", "")
 
@@ -172,8 +174,20 @@ def _jsonl_lines(table: pa.Table) -> pa.Array:
     parts: list[Any] = ["{"] if raw is None else [table.column(raw).combine_chunks()]
     for i in range(0 if raw is None else raw + 1, table.num_columns):
         comma = ", " if len(parts) > 1 else ""
-        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", json_cells(table.column(i))]
+        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", _cells(table, i, json_cells)]
     return pc.binary_join_element_wise(*parts, "}\n", "")
+
+
+def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Array]) -> pa.Array:
+    """The cells of a column, or an error that names it."""
+    try:
+        return write(table.column(index))
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        field = table.field(index)
+        raise DataError(
+            f"the column {field.name!r} ({field.type}) cannot be written as text ({first_line(error)}); "
+            "leave it out, or write .parquet or .arrow"
+        ) from None
 
 
 def _raw_at(schema: pa.Schema) -> int | None:
