@@ -258,6 +258,25 @@ def test_json_lines_get_the_types_of_their_values(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("first", ["", "\n", "nonsense\n"])
+@pytest.mark.parametrize("target", ["parquet", "jsonl"])
+def test_json_lines_begin_in_a_file_without_an_object(tmp_path, first, target):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.jsonl").write_text(first)
+    (tmp_path / "in/1.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
+    (tmp_path / "in/2.jsonl").write_text("")
+    summary = score(tmp_path / "in", tmp_path / f"out.{target}")
+    assert [(row["id"], row["text"]) for row in read(tmp_path / f"out.{target}")] == [(1, "a"), (2, "b")]
+    assert summary.rejected == len(first.strip()) // 8
+
+
+def test_json_lines_without_any_object(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(2):
+        (tmp_path / f"in/{i}.jsonl").write_text("\n")
+    assert score(tmp_path / "in", tmp_path / "out.parquet").rows == 0
+
+
 def test_files_of_a_folder_follow_one_another(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()

@@ -13,8 +13,8 @@ from emoscope.errors import DataError
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
 from emoscope.scoring.csv_rows import CsvParser
 from emoscope.scoring.faults import BROKEN, broken_data
-from emoscope.scoring.jsonl_rows import JsonlParser
-from emoscope.scoring.lines import LineReader
+from emoscope.scoring.jsonl_rows import JsonlParser, schema_of
+from emoscope.scoring.lines import LineReader, read_blocks
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import Wanted, shown
@@ -59,6 +59,7 @@ class Reading:
             DataError: one of them cannot be read, or its columns are not those of the first.
         """
         self._sources, self._wanted, self._rejects = sources, wanted, rejects
+        self.schema: Any = self._schema_of_json()
         self._first = self._open(sources[0])
         self.schema = self._first.schema
         self.rows = 0
@@ -85,9 +86,21 @@ class Reading:
         if name == "arrow":
             return ArrowReader(source, self._wanted, self._rejects)
         if name == "jsonl":
-            schema = None if source is self._sources[0] else self.schema
-            return LineReader(source, partial(JsonlParser, source, self._wanted, self._rejects, schema), self._rejects)
+            parser = partial(JsonlParser, source, self._wanted, self._rejects, self.schema)
+            return LineReader(source, parser, self._rejects)
         return LineReader(source, partial(CsvParser, source, self._wanted, self._rejects), self._rejects)
+
+    def _schema_of_json(self) -> pa.Schema | None:
+        """That of the first file which begins with an object, where there are several files of JSON lines."""
+        if self._sources[0].format.name != "jsonl" or len(self._sources) == 1:
+            return None
+        for source in self._sources:
+            opened = source.open()
+            schema = schema_of(source, self._wanted, next(read_blocks(opened)).lines)
+            opened.file.close()
+            if schema:
+                return schema
+        return None
 
     def _common_schema(self) -> pa.Schema:
         schemas = [self.schema]
