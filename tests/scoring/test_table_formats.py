@@ -305,11 +305,30 @@ def test_files_that_do_not_go_together(tmp_path, second, words):
     assert not (tmp_path / "out.parquet.parts").exists()
 
 
-def test_csv_files_with_another_header(tmp_path):
-    (tmp_path / "1.csv").write_text("text,n\na,1\n")
-    (tmp_path / "2.csv").write_text("n,text\n1,a\n")
-    with pytest.raises(DataError, match=r"2\.csv has the columns"):
-        score(f"{tmp_path}/*.csv", tmp_path / "out.csv")
+@pytest.mark.parametrize(
+    ("first", "second", "column", "words"),
+    [
+        ("text,n\na,1\n", "n,text\n1,a\n", "text", "has the columns 'n', 'text', .* 'text', 'n'; .* in the same order"),
+        ("text,n\na,1\n", "text,m\na,1\n", "text", "has the columns 'text', 'm', "),
+        ("a,1\n", "b,2,extra\n", "0", "has the columns '0', '1', '2', .* '0', '1'; give files with the same columns"),
+    ],
+)
+def test_csv_files_with_other_columns(tmp_path, first, second, column, words):
+    (tmp_path / "1.csv").write_text(first)
+    (tmp_path / "2.csv").write_text(second)
+    with pytest.raises(DataError, match=rf"2\.csv {words}"):
+        score(f"{tmp_path}/*.csv", tmp_path / "out.csv", text_column=column)
+
+
+def test_csv_files_with_the_same_columns_in_other_quotes_are_joined(tmp_path):
+    (tmp_path / "1.csv").write_text('"id",text\r\n"1","a"\r\n')
+    (tmp_path / "2.csv").write_text('\ufeffid,"text"\n2,b\n')
+    score(f"{tmp_path}/[12].csv", tmp_path / "out.csv", columns=("emotion",))
+    expected = f'"id",text,emotion\n"1","a",{emotion("a")}\n2,b,{emotion("b")}\n'
+    assert (tmp_path / "out.csv").read_text() == expected
+    (tmp_path / "2.csv").write_text('text,"id"\nb,2\n')
+    score(f"{tmp_path}/[12].csv", tmp_path / "out.jsonl", columns=("emotion",))
+    assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [("1", "a"), ("2", "b")]
 
 
 @pytest.mark.parametrize("target", ["csv", "jsonl"])

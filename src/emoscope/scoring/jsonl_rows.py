@@ -52,6 +52,7 @@ class JsonlParser:
         self._rows: list[Any] = []
         self._numbers: list[int] = []
         self.schema = schema or schema_of(source, wanted, lines) or _schema_of_text(wanted)
+        self.columns: list[str] = self.schema.names
 
     def parse(self, lines: list[str], number: int, block: Block) -> int:
         """Take a row from each line."""

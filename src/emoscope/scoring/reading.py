@@ -25,9 +25,11 @@ class Reader(Protocol):
 
     Attributes:
         schema: of its tables.
+        columns: names of the columns of the file.
     """
 
     schema: Any
+    columns: list[str]
 
     @property
     def fraction(self) -> float | None:
@@ -85,10 +87,8 @@ class Reading:
             return ParquetReader(source, self._wanted, self._rejects)
         if name == "arrow":
             return ArrowReader(source, self._wanted, self._rejects)
-        if name == "jsonl":
-            parser = partial(JsonlParser, source, self._wanted, self._rejects, self.schema)
-            return LineReader(source, parser, self._rejects)
-        return LineReader(source, partial(CsvParser, source, self._wanted, self._rejects), self._rejects)
+        parser = JsonlParser if name == "jsonl" else CsvParser
+        return LineReader(source, partial(parser, source, self._wanted, self._rejects, self.schema), self._rejects)
 
     def _schema_of_json(self) -> pa.Schema | None:
         """That of the first file which begins with an object, where there are several files of JSON lines."""
@@ -107,7 +107,8 @@ class Reading:
         for source in self._sources[1:]:
             reader = self._open(source)
             reader.close()
-            schemas.append(self._matching(source, reader.schema))
+            self._check_columns(source, reader.columns)
+            schemas.append(reader.schema)
         try:
             return pa.unify_schemas(schemas, promote_options="permissive")
         except BROKEN as error:
@@ -115,13 +116,15 @@ class Reading:
                 f"the files have different types in one column ({broken_data(error)}); score them apart"
             ) from None
 
-    def _matching(self, source: Source, schema: pa.Schema) -> pa.Schema:
-        if sorted(schema.names) != sorted(self.schema.names):
+    def _check_columns(self, source: Source, columns: list[str]) -> None:
+        """Refuse a file with other columns than the first, or in another order where rows of CSV stay as they are."""
+        first, copied = self._first.columns, self._wanted.raw and source.format.delimiter
+        if sorted(columns) != sorted(first) or (copied and columns != first):
+            order = " in the same order, or write another format" if copied else ""
             raise DataError(
-                f"{source.name} has the columns {shown(schema.names)}, {self._sources[0].name} has "
-                f"{shown(self.schema.names)}; give files with the same columns"
+                f"{source.name} has the columns {shown(columns)}, {self._sources[0].name} has {shown(first)}; "
+                f"give files with the same columns{order}"
             )
-        return schema
 
 
 def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
