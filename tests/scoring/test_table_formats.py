@@ -15,7 +15,7 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
-from scoring_fakes import emotion, probabilities, rejected, score, texts, write_parquet
+from scoring_fakes import HashClassifier, emotion, probabilities, rejected, score, texts, write_parquet
 
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
@@ -303,6 +303,26 @@ def test_files_that_do_not_go_together(tmp_path, second, words):
     with pytest.raises(DataError, match=words):
         score(f"{tmp_path}/*.parquet", tmp_path / "out.parquet")
     assert not (tmp_path / "out.parquet.parts").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [
+        (pa.array([1], pa.int64()), pa.array([decimal.Decimal("1.5")]), []),
+        (pa.array([2**53 + 1]), pa.array([0.5]), []),
+        (pa.array([0.5]), pa.array([2**53 + 1]), [["a"]]),
+        (pa.array([1]), pa.array([2**64 - 1], pa.uint64()), [["a"]]),
+    ],
+    ids=str,
+)
+def test_numbers_that_do_not_fit_the_widened_type(tmp_path, first, second, asked):
+    write_parquet(tmp_path / "1.parquet", {"n": first, "text": ["a"]})
+    write_parquet(tmp_path / "2.parquet", {"n": second, "text": ["b"]})
+    classifier = HashClassifier()
+    words = r"[12]\.parquet: the column 'n' is \w+, with the other files .*; score the files apart"
+    with pytest.raises(DataError, match=words):
+        score(f"{tmp_path}/[12].parquet", tmp_path / "out.parquet", classifier=classifier, part_rows=1)
+    assert classifier.asked == asked
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Reading:
                 self.rows += table.num_rows
                 done = before + (reader.fraction or 0) * (source.size or 0)
                 self.expected = round(self.rows * max(1, total / done)) if done else None
-                yield _as(table, self.schema)
+                yield _widened(table, self.schema, source)
             reader.close()
             before += source.size or 0
 
@@ -110,11 +110,15 @@ class Reading:
             self._check_columns(source, reader.columns)
             schemas.append(reader.schema)
         try:
-            return pa.unify_schemas(schemas, promote_options="permissive")
+            common = pa.unify_schemas(schemas, promote_options="permissive")
         except BROKEN as error:
             raise DataError(
                 f"the files have different types in one column ({broken_data(error)}); score them apart"
             ) from None
+        for source, schema in zip(self._sources, schemas, strict=True):
+            nulls = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
+            _widened(nulls, common, source)
+        return common
 
     def _check_columns(self, source: Source, columns: list[str]) -> None:
         """Refuse a file with other columns than the first, or in another order where rows of CSV stay as they are."""
@@ -127,5 +131,18 @@ class Reading:
             )
 
 
-def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    return table if table.schema.equals(schema) else table.select(schema.names).cast(schema)
+def _widened(table: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
+    """The rows of a source in the common types of all."""
+    if table.schema.equals(schema):
+        return table
+    columns = []
+    for field in schema:
+        column = table.column(field.name)
+        try:
+            columns.append(column.cast(field.type))
+        except BROKEN as error:
+            raise DataError(
+                f"{source.name}: the column {field.name!r} is {column.type}, with the other files {field.type}, where "
+                f"its values do not fit ({broken_data(error)}); score the files apart"
+            ) from None
+    return pa.Table.from_arrays(columns, schema=schema)
