@@ -1,4 +1,5 @@
 import gzip
+import re
 from types import MappingProxyType
 
 import fsspec
@@ -63,6 +64,16 @@ def test_a_folder_is_read_in_order_without_what_programs_leave_there(tmp_path):
 def test_globs(tmp_path, pattern, expected):
     make(tmp_path, "a.csv", "b.csv", "sub/c.csv")
     assert names(f"{tmp_path}/{pattern}", tmp_path) == expected
+
+
+@pytest.mark.parametrize("name", ["year=2023/p.csv", "a/year=2023/month=1/p.csv"])
+def test_a_column_in_names_of_folders_is_not_lost_in_silence(tmp_path, name):
+    make(tmp_path, name, "a=b.csv")
+    words = r"the column 'year' stands in names of folders \(year=2023\) .* by a glob in quotes: '(.*)'"
+    with pytest.raises(DataError, match=words) as refused:
+        find_sources(tmp_path)
+    assert names(re.search(words, str(refused.value))[1], tmp_path) == sorted(["a=b.csv", name])
+    assert names(tmp_path / name.rpartition("/")[0], tmp_path) == [name]
 
 
 def test_a_relative_glob(tmp_path, monkeypatch):

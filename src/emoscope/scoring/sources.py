@@ -35,6 +35,7 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffix of a compressed file's name, to its compression."""
 
 _GLOB = re.compile(r"[*?\[]")
+_PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
         delimiter: between the cells of CSV; None for a comma.
 
     Raises:
-        DataError: nothing is there, or files of several formats.
+        DataError: nothing is there, files of several formats, or folders whose names hold values of a column.
     """
     if isinstance(source, Stream):
         form = Format.of(source.format).separated_by(delimiter)
@@ -162,7 +163,7 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
         return [pipe]
     filesystem, path = locate(source)
     try:
-        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path)]
+        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path, source)]
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from None
     if not sources:
@@ -201,18 +202,29 @@ def _fsspec(address: str) -> tuple[Any, str]:
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 
 
-def _files(filesystem: Any, path: str) -> list[Any]:
+def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
     info = filesystem.get_file_info(path)
     if info.type == fs.FileType.File:
         return [info]
     if info.type == fs.FileType.Directory:
         below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
         found = [entry for entry in below if _is_table(entry.path[len(path) :])]
+        for entry in found:
+            _refuse_partition(entry.path[len(path) :], source)
     elif _GLOB.search(path):
         found = filesystem.get_file_info(ArrowFSWrapper(filesystem).glob(path))
     else:
         found = []
     return sorted((entry for entry in found if entry.type == fs.FileType.File), key=lambda entry: entry.path)
+
+
+def _refuse_partition(path: str, source: str | Path) -> None:
+    """Refuse a file below a folder whose name holds a value of a column, as Hive and Spark write them."""
+    if partition := _PARTITION.search(f"/{path}"):
+        raise DataError(
+            f"{source}: the column {partition[1]!r} stands in names of folders ({partition[0]}) and would be lost; "
+            f"score these folders one by one, or go without it by a glob in quotes: '{source}/**/*{Path(path).suffix}'"
+        )
 
 
 def _is_table(path: str) -> bool:
