@@ -258,6 +258,25 @@ def test_json_lines_get_the_types_of_their_values(tmp_path):
     ]
 
 
+def test_an_object_without_fields_is_none_for_parquet(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "a", "m": {}}\n')
+    classifier = HashClassifier()
+    with pytest.raises(DataError, match=r"Parquet does not hold such columns \(.*'m'.*; leave them out, or"):
+        score(tmp_path / "in.jsonl", tmp_path / "out.parquet", classifier=classifier)
+    assert classifier.asked == []
+    score(tmp_path / "in.jsonl", tmp_path / "out.arrow")
+    assert read(tmp_path / "out.arrow")[0]["m"] == {}
+
+
+@pytest.mark.parametrize("target", ["parquet", "csv", "jsonl", "arrow"])
+@pytest.mark.parametrize("options", [{}, {"long": "sentences", "sentence_rows": True}])
+def test_a_text_column_of_nulls_alone(tmp_path, target, options):
+    source = write_parquet(tmp_path / "in.parquet", {"id": ["1", "2"], "text": pa.nulls(2)})
+    summary = score(source, tmp_path / f"out.{target}", **options)
+    assert (summary.rows, summary.without_text) == (2, 2)
+    assert [(row["id"], row["text"] or None) for row in read(tmp_path / f"out.{target}")] == [("1", None), ("2", None)]
+
+
 @pytest.mark.parametrize("first", ["", "\n", "nonsense\n"])
 @pytest.mark.parametrize("target", ["parquet", "jsonl"])
 def test_json_lines_begin_in_a_file_without_an_object(tmp_path, first, target):

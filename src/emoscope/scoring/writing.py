@@ -116,7 +116,12 @@ class _ParquetWriter:
 
     def __init__(self, sink: Any, schema: pa.Schema) -> None:
         repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
-        self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
+        try:
+            self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
+        except pa.ArrowNotImplementedError as error:
+            raise DataError(
+                f"Parquet does not hold such columns ({first_line(error)}); leave them out, or write .arrow or .jsonl"
+            ) from None
 
     def write_table(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=table.num_rows)
