@@ -19,7 +19,7 @@ from scoring_fakes import HashClassifier, emotion, probabilities, rejected, scor
 
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
-from emoscope.scoring import Stream
+from emoscope.scoring import Report, Stream
 from emoscope.scoring.cells import csv_cells, json_cells
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
@@ -401,6 +401,24 @@ def test_one_row_a_sentence_in_every_text_format(tmp_path):
     assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [(1, "One."), (1, "Two."), (2, None)]
     score(tmp_path / "out.jsonl", tmp_path / "again.csv", **options | {"prefix": "p_"})
     assert [row["p_emotion"] for row in read(tmp_path / "again.csv")] == [emotion("One."), emotion("Two."), ""]
+
+
+def test_json_lines_of_any_fields_become_a_row_a_sentence(tmp_path, monkeypatch):
+    for name in ("BLOCK", "_SLICE"):
+        monkeypatch.setattr(f"emoscope.scoring.lines.{name}", 10)
+    lines = ['{"text": "One. Two.", "n": 1, "when": "2024"}', '{"n": 1.5, "m": {"é": []}, "text": "Three."}']
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"k": 1}', "{}"]))
+    options = {"long": "sentences", "sentence_rows": True, "columns": ("emotion",)}
+    page = Report(tmp_path / "page.html", "when")
+    assert score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", report=page, **options).rejected == 0
+    assert (tmp_path / "out.jsonl").read_text().splitlines() == [
+        f'{{"n": 1, "when": "2024", "text": "One.", "emotion": "{emotion("One.")}"}}',
+        f'{{"n": 1, "when": "2024", "text": "Two.", "emotion": "{emotion("Two.")}"}}',
+        f'{{"n": 1.5, "m": {{"é": []}}, "text": "Three.", "emotion": "{emotion("Three.")}"}}',
+        '{"k": 1, "text": null, "emotion": null}',
+        '{"text": null, "emotion": null}',
+    ]
+    assert "2024-01-01 00:00: 2 rows" in page.output.read_text("utf-8")
 
 
 def test_big_files_pass_through_in_blocks(tmp_path, monkeypatch):

@@ -272,8 +272,9 @@ def _score(job: Job, sources: Sequence[Source], engine: Engine, output: Output, 
     formats = sources[0].format.name, output.format.name
     if job.delimiter and "csv" not in formats:
         raise DataError(f"a delimiter stands between the cells of CSV; this is {formats[0]}, and becomes {formats[1]}")
-    raw = formats[0] == formats[1] and not job.scoring.sentence_rows
-    wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column)
+    apart = job.scoring.sentence_rows and formats == ("jsonl", "jsonl")
+    raw = apart or (formats[0] == formats[1] and not job.scoring.sentence_rows)
+    wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column, apart)
     reading = Reading(sources, wanted, rejects)
     if job.time_column and job.time_column in reading.schema.names:
         check_times(job.time_column, reading.schema.field(job.time_column).type)

@@ -85,9 +85,16 @@ class JsonlParser:
         if not self._wanted.raw and (problem := _unfit_row(row, self.schema)):
             return problem
         self._numbers.append(number)
-        cells = [_cell(row.get(name)) for name in self._wanted.cells]
-        self._rows.append([*cells, open_object(line, row)] if self._wanted.raw else row)
+        self._rows.append(self._raw(line, row) if self._wanted.raw else row)
         return None
+
+    def _raw(self, line: str, row: dict[str, Any]) -> list[str | None]:
+        """The cells that are wanted and the object as it stands there; with its text apart, written again."""
+        cells = [_cell(row.get(name)) for name in self._wanted.cells]
+        if not self._wanted.text_apart:
+            return [*cells, open_object(line, row)]
+        rest = {name: value for name, value in row.items() if name != self._wanted.text_column}
+        return [*cells[1:], open_object(json.dumps(rest, ensure_ascii=False), rest), cells[0]]
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
         if self._wanted.raw:
@@ -123,7 +130,8 @@ def schema_of(source: Source, wanted: Wanted, lines: list[str]) -> pa.Schema | N
 
 
 def _schema_of_text(wanted: Wanted) -> pa.Schema:
-    names = [*wanted.cells, RAW] if wanted.raw else wanted.cells
+    text, *others = wanted.cells
+    names = [*others, RAW, text] if wanted.text_apart else [text, *others, *([RAW] if wanted.raw else [])]
     return pa.schema([(name, pa.string()) for name in names])
 
 
