@@ -349,7 +349,7 @@ def test_numbers_that_do_not_fit_the_widened_type(tmp_path, first, second, asked
     [
         ("text,n\na,1\n", "n,text\n1,a\n", "text", "has the columns 'n', 'text', .* 'text', 'n'; .* in the same order"),
         ("text,n\na,1\n", "text,m\na,1\n", "text", "has the columns 'text', 'm', "),
-        ("a,1\n", "b,2,extra\n", "0", "has the columns '0', '1', '2', .* '0', '1'; give files with the same columns"),
+        ("a,1\n", "b,2,extra\n", "0", "has the columns '0', '1', '2', .* '0', '1'; give files with the same columns$"),
     ],
 )
 def test_csv_files_with_other_columns(tmp_path, first, second, column, words):

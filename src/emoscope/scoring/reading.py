@@ -122,9 +122,9 @@ class Reading:
 
     def _check_columns(self, source: Source, columns: list[str]) -> None:
         """Refuse a file with other columns than the first, or in another order where rows of CSV stay as they are."""
-        first, copied = self._first.columns, self._wanted.raw and source.format.delimiter
-        if sorted(columns) != sorted(first) or (copied and columns != first):
-            order = " in the same order, or write another format" if copied else ""
+        first, same = self._first.columns, sorted(columns) == sorted(self._first.columns)
+        if columns != first and (not same or (self._wanted.raw and source.format.delimiter)):
+            order = " in the same order, or write another format" if same else ""
             raise DataError(
                 f"{source.name} has the columns {shown(columns)}, {self._sources[0].name} has {shown(first)}; "
                 f"give files with the same columns{order}"
