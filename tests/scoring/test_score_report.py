@@ -202,10 +202,18 @@ def test_a_page_that_is_there_is_refused_before_anything_is_done(source, tmp_pat
     assert "30 rows read" in (tmp_path / "page.html").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", ["in.parquet", "out.csv"])
-def test_a_page_in_the_place_of_a_table_is_refused(source, tmp_path, name):
-    with pytest.raises(DataError, match="is read, or takes the table; give the report another name"):
-        report(source, tmp_path / "out.csv", tmp_path / name, overwrite=True)
+@pytest.mark.parametrize("name", ["in.parquet", "out.csv", "./out.csv", "new/../out.csv", "out.csv.rejected.jsonl"])
+def test_a_page_in_the_place_of_a_table_is_refused(source, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="is read, or takes the table or its rejected rows; give the report another"):
+        report(source, "out.csv", name, overwrite=True)
+
+
+def test_a_page_in_the_place_of_a_folder_is_refused_before_anything_is_done(source, tmp_path):
+    (tmp_path / "page.html").mkdir()
+    with pytest.raises(DataError, match=r"page\.html is a folder; name a file for the report"):
+        report(source, tmp_path / "out.csv", tmp_path / "page.html", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "page.html"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import os
 import threading
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -307,6 +308,40 @@ def test_output_among_the_inputs_is_refused(tmp_path):
         score(tmp_path / "a.csv", f"{tmp_path}/../{tmp_path.name}/a.csv", overwrite=True)
     score(tmp_path, tmp_path / "b.csv")
     assert (tmp_path / "a.csv").read_text() == "text\na\n"
+
+
+@pytest.mark.parametrize("scheme", ["", "file://", "local://"])
+@pytest.mark.parametrize("other", ["", "file://", "local://"])
+def test_an_address_of_an_input_is_that_input(tmp_path, scheme, other):
+    (tmp_path / "a.csv").write_text("text\na\n")
+    with pytest.raises(DataError, match=r"a\.csv is among the files to read"):
+        score(f"{scheme}{tmp_path}/a.csv", f"{other}{tmp_path}/a.csv", overwrite=True)
+    assert (tmp_path / "a.csv").read_text() == "text\na\n"
+
+
+def test_an_object_in_a_store_is_not_written_over_while_it_is_read():
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/spoiled/a.csv", b"text\na\n")
+    with pytest.raises(DataError, match=r"a\.csv is among the files to read"):
+        score("memory://spoiled/*.csv", "memory:///spoiled/a.csv", overwrite=True)
+    assert memory.cat("/spoiled/a.csv") == b"text\na\n"
+
+
+def test_rows_that_were_rejected_are_not_removed_while_they_are_read(tmp_path):
+    source = tmp_path / "out.jsonl.rejected.jsonl"
+    source.write_text('{"text": "a"}\n')
+    with pytest.raises(DataError, match=r"out\.jsonl\.rejected\.jsonl is among the files to read"):
+        score(source, tmp_path / "out.jsonl")
+    assert source.read_text() == '{"text": "a"}\n'
+
+
+@pytest.mark.parametrize("folder", ["out.csv", "out.csv.rejected.jsonl"])
+def test_a_folder_in_the_place_of_the_output_is_refused_before_anything_is_done(source, tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    classifier = HashClassifier()
+    with pytest.raises(DataError, match=f"{folder} is a folder; give another name"):
+        score(source, tmp_path / "out.csv", overwrite=True, classifier=classifier)
+    assert classifier.asked == [] and names(tmp_path) == ["in.parquet", folder]
 
 
 def test_an_output_without_a_format_is_refused_before_anything_is_done(source, tmp_path):

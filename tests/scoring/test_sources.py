@@ -1,6 +1,11 @@
 import gzip
+import re
+from types import MappingProxyType
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
+from scoring_fakes import rejected, score
 
 from emoscope.errors import DataError
 from emoscope.scoring.sources import Format, find_sources
@@ -61,6 +66,16 @@ def test_globs(tmp_path, pattern, expected):
     assert names(f"{tmp_path}/{pattern}", tmp_path) == expected
 
 
+@pytest.mark.parametrize("name", ["year=2023/p.csv", "a/year=2023/month=1/p.csv"])
+def test_a_column_in_names_of_folders_is_not_lost_in_silence(tmp_path, name):
+    make(tmp_path, name, "a=b.csv")
+    words = r"the column 'year' stands in names of folders \(year=2023\) .* by a glob in quotes: '(.*)'"
+    with pytest.raises(DataError, match=words) as refused:
+        find_sources(tmp_path)
+    assert names(re.search(words, str(refused.value))[1], tmp_path) == sorted(["a=b.csv", name])
+    assert names(tmp_path / name.rpartition("/")[0], tmp_path) == [name]
+
+
 def test_a_relative_glob(tmp_path, monkeypatch):
     monkeypatch.chdir(make(tmp_path, "d/a.csv"))
     assert names("d/*.csv", "") == ["d/a.csv"]
@@ -90,10 +105,9 @@ def test_a_glob_names_only_tables(tmp_path):
 
 
 def test_addresses_of_arrow_and_of_fsspec(tmp_path):
-    import fsspec
-
     make(tmp_path, "a.csv")
-    assert [source.name for source in find_sources(f"file://{tmp_path}/*.csv")] == [f"file://{str(tmp_path)[1:]}/a.csv"]
+    for scheme in ("file", "local"):
+        assert [source.name for source in find_sources(f"{scheme}://{tmp_path}/*.csv")] == [f"{tmp_path}/a.csv"]
     memory = fsspec.filesystem("memory")
     memory.pipe("/sources/b.csv.gz", gzip.compress(b"text\nb\n"))
     memory.pipe("/sources/sub/c.csv", b"text\n")
@@ -101,6 +115,41 @@ def test_addresses_of_arrow_and_of_fsspec(tmp_path):
     assert [source.name for source in found] == ["memory://sources/b.csv.gz", "memory://sources/sub/c.csv"]
     assert found[0].open().file.read() == b"text\nb\n"
     assert [source.name for source in find_sources("memory://sources")] == [source.name for source in found]
+
+
+class Web(MemoryFileSystem):
+    """As the filesystem of https:// is: a path is the whole address, and nothing can be written."""
+
+    protocol = "web"
+    store = MappingProxyType({"web://host/b.csv?key=a/b.x": MemoryFile(None, "b.csv", b"text\na\nb,c\n")})
+
+    @classmethod
+    def _strip_protocol(cls, path):
+        return path
+
+    def _open(self, path, mode="rb", **options):
+        if mode != "rb":
+            raise NotImplementedError
+        return super()._open(path, mode, **options)
+
+
+def test_an_address_with_a_query_has_the_format_of_its_path(tmp_path):
+    fsspec.register_implementation("web", Web, clobber=True)
+    (source,) = find_sources("web://host/b.csv?key=a/b.x")
+    assert (source.name, source.format) == ("web://host/b.csv?key=a/b.x", Format("csv", delimiter=","))
+    score(source.name, tmp_path / "out.csv")
+    assert rejected(tmp_path / "out.csv")[0]["file"] == source.name
+
+
+def test_an_address_where_nothing_can_be_written(tmp_path, monkeypatch):
+    fsspec.register_implementation("web", Web, clobber=True)
+    monkeypatch.chdir(make(tmp_path, "a.csv"))
+    for scheme in ("http", "https"):
+        with pytest.raises(DataError, match=f"{scheme}://host/out.csv: nothing can be written there; give a file, or"):
+            score("a.csv", f"{scheme}://host/out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    with pytest.raises(DataError, match=r"web://host/out\.csv: nothing can be written there; 1 parts are kept in out"):
+        score("a.csv", "web://host/out.csv")
 
 
 def test_an_address_that_nothing_can_open():

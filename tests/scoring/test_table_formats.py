@@ -6,6 +6,8 @@ import decimal
 import gzip
 import io
 import json
+import subprocess
+import sys
 
 import pandas
 import pyarrow as pa
@@ -13,11 +15,12 @@ import pyarrow.csv
 import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
-from scoring_fakes import emotion, probabilities, rejected, score, texts, write_parquet
+from scoring_fakes import HashClassifier, emotion, probabilities, rejected, score, texts, write_parquet
 
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
-from emoscope.scoring import Stream
+from emoscope.scoring import Report, Stream
+from emoscope.scoring.cells import csv_cells, json_cells
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
 TEXTS = ["first", 'with "quotes", commas', "two\nlines\r\nthree", "first", "", " ", "ünïcode 😀", "tab\there", "\\n"]
@@ -164,10 +167,68 @@ def test_every_type_has_a_cell_in_csv_and_in_json(tmp_path):
     score(source, tmp_path / "out.jsonl", columns=("emotion",))
     first, _, last = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert first == {
-        "text": "a", "b": True, "f": None, "d": "2024-01-02", "t": "2024-01-02T03:00:00+00:00", "p": "1.50",
+        "text": "a", "b": True, "f": None, "d": "2024-01-02", "t": "2024-01-02T03:00:00.000Z", "p": "1.50",
         "l": [1, None], "s": {"x": "/w==", "y": "2024-01-02"}, "n": None, "m": [["k", 1.5]], "emotion": emotion("a"),
     }  # fmt: skip
     assert (last["text"], last["f"], last["emotion"]) == ("", None, None)
+
+
+NANOSECONDS = 1_700_000_000_123_456_789
+TIMES = [
+    ([NANOSECONDS], pa.timestamp("ns"), "2023-11-14T22:13:20.123456789"),
+    ([NANOSECONDS], pa.timestamp("ns", "Asia/Kolkata"), "2023-11-15T03:43:20.123456789+05:30"),
+    ([45_296_000_000_001], pa.time64("ns"), "12:34:56.000000001"),
+    ([NANOSECONDS], pa.duration("ns"), NANOSECONDS),
+    ([10**12 // 3], pa.timestamp("s", "UTC"), "12532-11-29T16:35:33Z"),
+    ([-(10**11)], pa.timestamp("s"), "-1199-02-15T14:13:20"),
+    ([10**7], pa.date32(), "29349-01-26"),
+]
+
+
+@pytest.mark.parametrize(("values", "arrow_type", "expected"), TIMES, ids=str)
+def test_times_that_python_does_not_have(values, arrow_type, expected):
+    times = pa.array(values, pa.int32() if arrow_type == pa.date32() else pa.int64()).cast(arrow_type)
+    nested = pa.StructArray.from_arrays([pa.ListArray.from_arrays([0, 1], times)], names=["x"])
+    assert json.loads(json_cells(pa.chunked_array([times])).to_pylist()[0]) == expected
+    for cells in (json_cells(pa.chunked_array([nested])), csv_cells(pa.chunked_array([nested]), ";")):
+        text = cells.to_pylist()[0]
+        assert json.loads(text if text[0] == "{" else next(csv.reader([text], delimiter=";"))[0]) == {"x": [expected]}
+
+
+def test_times_are_the_same_where_pandas_is_missing():
+    program = f"""import sys
+class NoPandas:
+    def find_spec(self, name, *_):
+        if name == "pandas":
+            raise ImportError(name)
+sys.meta_path.insert(0, NoPandas())
+import pyarrow as pa
+from emoscope.scoring.cells import json_cells
+for kind in (pa.timestamp("ns"), pa.duration("ns")):
+    times = pa.array([{NANOSECONDS}]).cast(kind)
+    pairs = pa.MapArray.from_arrays([0, 1], times, times)
+    print(*json_cells(pa.chunked_array([times])), *json_cells(pa.chunked_array([pairs])))
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    time, number = '"2023-11-14T22:13:20.123456789"', NANOSECONDS
+    assert result.stdout == f"{time} [[{time}, {time}]]\n{number} [[{number}, {number}]]\n"
+
+
+@pytest.mark.parametrize("target", ["csv", "jsonl"])
+def test_a_value_that_cannot_be_written_as_text_is_an_error_that_names_its_column(tmp_path, target):
+    times = pa.array([0]).cast(pa.timestamp("s", "No/Where"))
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"], "when": times})
+    with pytest.raises(DataError, match=r"the column 'when' \(timestamp.*No/Where.*cannot be written as text \("):
+        score(source, tmp_path / f"out.{target}")
+
+
+@pytest.mark.parametrize("delimiter", list(" :.-+eTZ0"))
+def test_a_delimiter_that_stands_in_numbers_and_times(tmp_path, delimiter):
+    when = pa.array([datetime.datetime(2024, 1, 2, 3, 4)], pa.timestamp("s", "UTC"))
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"], "n": [-1e30], "b": [True], "when": when})
+    score(source, tmp_path / "out.csv", delimiter=delimiter, columns=("emotion_score",))
+    _, row = csv.reader(io.StringIO((tmp_path / "out.csv").read_text()), delimiter=delimiter)
+    assert row[:4] == ["a", "-1e+30", "true", "2024-01-02 03:04:00.000Z"] and len(row) == 5
 
 
 def test_pandas_reads_what_pandas_wrote(tmp_path):
@@ -178,6 +239,15 @@ def test_pandas_reads_what_pandas_wrote(tmp_path):
     pandas.testing.assert_frame_equal(scored[["text", "n"]], frame)
 
 
+def test_arrow_takes_categories_of_which_each_file_has_others(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i, kind in enumerate("ab"):
+        frame = pandas.DataFrame({"text": texts(10), "kind": pandas.Categorical([kind] * 10)})
+        frame.to_feather(tmp_path / f"in/{i}.feather")
+    score(tmp_path / "in", tmp_path / "out.arrow")
+    assert pandas.read_feather(tmp_path / "out.arrow")["kind"].tolist() == ["a"] * 10 + ["b"] * 10
+
+
 def test_json_lines_get_the_types_of_their_values(tmp_path):
     rows = [{"text": "a", "i": 1, "f": 1, "s": {"x": [1]}}, {"f": 0.5, "text": "b", "extra": True}]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -186,6 +256,44 @@ def test_json_lines_get_the_types_of_their_values(tmp_path):
         {"text": "a", "i": 1, "f": 1.0, "s": {"x": [1]}, "extra": None, "emotion": emotion("a")},
         {"text": "b", "i": None, "f": 0.5, "s": None, "extra": True, "emotion": emotion("b")},
     ]
+
+
+def test_an_object_without_fields_is_none_for_parquet(tmp_path):
+    (tmp_path / "in.jsonl").write_text('{"text": "a", "m": {}}\n')
+    classifier = HashClassifier()
+    with pytest.raises(DataError, match=r"Parquet does not hold such columns \(.*'m'.*; leave them out, or"):
+        score(tmp_path / "in.jsonl", tmp_path / "out.parquet", classifier=classifier)
+    assert classifier.asked == []
+    score(tmp_path / "in.jsonl", tmp_path / "out.arrow")
+    assert read(tmp_path / "out.arrow")[0]["m"] == {}
+
+
+@pytest.mark.parametrize("target", ["parquet", "csv", "jsonl", "arrow"])
+@pytest.mark.parametrize("options", [{}, {"long": "sentences", "sentence_rows": True}])
+def test_a_text_column_of_nulls_alone(tmp_path, target, options):
+    source = write_parquet(tmp_path / "in.parquet", {"id": ["1", "2"], "text": pa.nulls(2)})
+    summary = score(source, tmp_path / f"out.{target}", **options)
+    assert (summary.rows, summary.without_text) == (2, 2)
+    assert [(row["id"], row["text"] or None) for row in read(tmp_path / f"out.{target}")] == [("1", None), ("2", None)]
+
+
+@pytest.mark.parametrize("first", ["", "\n", "nonsense\n"])
+@pytest.mark.parametrize("target", ["parquet", "jsonl"])
+def test_json_lines_begin_in_a_file_without_an_object(tmp_path, first, target):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/0.jsonl").write_text(first)
+    (tmp_path / "in/1.jsonl").write_text('{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n')
+    (tmp_path / "in/2.jsonl").write_text("")
+    summary = score(tmp_path / "in", tmp_path / f"out.{target}")
+    assert [(row["id"], row["text"]) for row in read(tmp_path / f"out.{target}")] == [(1, "a"), (2, "b")]
+    assert summary.rejected == len(first.strip()) // 8
+
+
+def test_json_lines_without_any_object(tmp_path):
+    (tmp_path / "in").mkdir()
+    for i in range(2):
+        (tmp_path / f"in/{i}.jsonl").write_text("\n")
+    assert score(tmp_path / "in", tmp_path / "out.parquet").rows == 0
 
 
 def test_files_of_a_folder_follow_one_another(tmp_path):
@@ -216,11 +324,50 @@ def test_files_that_do_not_go_together(tmp_path, second, words):
     assert not (tmp_path / "out.parquet.parts").exists()
 
 
-def test_csv_files_with_another_header(tmp_path):
-    (tmp_path / "1.csv").write_text("text,n\na,1\n")
-    (tmp_path / "2.csv").write_text("n,text\n1,a\n")
-    with pytest.raises(DataError, match=r"2\.csv has the columns"):
-        score(f"{tmp_path}/*.csv", tmp_path / "out.csv")
+@pytest.mark.parametrize(
+    ("first", "second", "asked"),
+    [
+        (pa.array([1], pa.int64()), pa.array([decimal.Decimal("1.5")]), []),
+        (pa.array([2**53 + 1]), pa.array([0.5]), []),
+        (pa.array([0.5]), pa.array([2**53 + 1]), [["a"]]),
+        (pa.array([1]), pa.array([2**64 - 1], pa.uint64()), [["a"]]),
+    ],
+    ids=str,
+)
+def test_numbers_that_do_not_fit_the_widened_type(tmp_path, first, second, asked):
+    write_parquet(tmp_path / "1.parquet", {"n": first, "text": ["a"]})
+    write_parquet(tmp_path / "2.parquet", {"n": second, "text": ["b"]})
+    classifier = HashClassifier()
+    words = r"[12]\.parquet: the column 'n' is \w+, with the other files .*; score the files apart"
+    with pytest.raises(DataError, match=words):
+        score(f"{tmp_path}/[12].parquet", tmp_path / "out.parquet", classifier=classifier, part_rows=1)
+    assert classifier.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "column", "words"),
+    [
+        ("text,n\na,1\n", "n,text\n1,a\n", "text", "has the columns 'n', 'text', .* 'text', 'n'; .* in the same order"),
+        ("text,n\na,1\n", "text,m\na,1\n", "text", "has the columns 'text', 'm', "),
+        ("a,1\n", "b,2,extra\n", "0", "has the columns '0', '1', '2', .* '0', '1'; give files with the same columns$"),
+    ],
+)
+def test_csv_files_with_other_columns(tmp_path, first, second, column, words):
+    (tmp_path / "1.csv").write_text(first)
+    (tmp_path / "2.csv").write_text(second)
+    with pytest.raises(DataError, match=rf"2\.csv {words}"):
+        score(f"{tmp_path}/*.csv", tmp_path / "out.csv", text_column=column)
+
+
+def test_csv_files_with_the_same_columns_in_other_quotes_are_joined(tmp_path):
+    (tmp_path / "1.csv").write_text('"id",text\r\n"1","a"\r\n')
+    (tmp_path / "2.csv").write_text('\ufeffid,"text"\n2,b\n')
+    score(f"{tmp_path}/[12].csv", tmp_path / "out.csv", columns=("emotion",))
+    expected = f'"id",text,emotion\n"1","a",{emotion("a")}\n2,b,{emotion("b")}\n'
+    assert (tmp_path / "out.csv").read_text() == expected
+    (tmp_path / "2.csv").write_text('text,"id"\nb,2\n')
+    score(f"{tmp_path}/[12].csv", tmp_path / "out.jsonl", columns=("emotion",))
+    assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [("1", "a"), ("2", "b")]
 
 
 @pytest.mark.parametrize("target", ["csv", "jsonl"])
@@ -254,6 +401,24 @@ def test_one_row_a_sentence_in_every_text_format(tmp_path):
     assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [(1, "One."), (1, "Two."), (2, None)]
     score(tmp_path / "out.jsonl", tmp_path / "again.csv", **options | {"prefix": "p_"})
     assert [row["p_emotion"] for row in read(tmp_path / "again.csv")] == [emotion("One."), emotion("Two."), ""]
+
+
+def test_json_lines_of_any_fields_become_a_row_a_sentence(tmp_path, monkeypatch):
+    for name in ("BLOCK", "_SLICE"):
+        monkeypatch.setattr(f"emoscope.scoring.lines.{name}", 10)
+    lines = ['{"text": "One. Two.", "n": 1, "when": "2024"}', '{"n": 1.5, "m": {"é": []}, "text": "Three."}']
+    (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"k": 1}', "{}"]))
+    options = {"long": "sentences", "sentence_rows": True, "columns": ("emotion",)}
+    page = Report(tmp_path / "page.html", "when")
+    assert score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", report=page, **options).rejected == 0
+    assert (tmp_path / "out.jsonl").read_text().splitlines() == [
+        f'{{"n": 1, "when": "2024", "text": "One.", "emotion": "{emotion("One.")}"}}',
+        f'{{"n": 1, "when": "2024", "text": "Two.", "emotion": "{emotion("Two.")}"}}',
+        f'{{"n": 1.5, "m": {{"é": []}}, "text": "Three.", "emotion": "{emotion("Three.")}"}}',
+        '{"k": 1, "text": null, "emotion": null}',
+        '{"text": null, "emotion": null}',
+    ]
+    assert "2024-01-01 00:00: 2 rows" in page.output.read_text("utf-8")
 
 
 def test_big_files_pass_through_in_blocks(tmp_path, monkeypatch):

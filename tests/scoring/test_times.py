@@ -29,11 +29,17 @@ def read(values, arrow_type=None):
             "2024-05-06t07:08",
         ),
         *("2024-05-06T07:08:00Z", "2024-05-06 07:08 UTC", "2024-05-06T09:08+02:00", "2024-05-06T01:38:00-0530"),
+        *("2024-05-06 07:08:09+00", "2024-05-06 09:08:09.123+02", "2024-05-06T04:08-03", "2024-05-06 0708"),
         *("1714979280", "1714979280.5", "1714979280123", "1714979280123456", "1714979280123456789", "1.71497928e9"),
     ],
 )
 def test_a_minute_in_many_forms(text):
-    assert read([text, "something else"]) == [MINUTE, "NaT"]
+    assert read([text, "something else"]) == [MINUTE, "NaT"] and read([text]) == [MINUTE]
+
+
+@pytest.mark.parametrize("hour", ["2024-05-06 07", "2024-05-06T7Z", "2024-05-06 09+02"])
+def test_an_hour_alone(hour):
+    assert read([hour]) == read([hour, None, ""])[:1] == ["2024-05-06T07:00"]
 
 
 @pytest.mark.parametrize(

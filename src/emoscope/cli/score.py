@@ -58,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how a text is read: whole, in windows of the model's longest input (default); by its "
         "sentences, combined; or its first 2,000 characters",
     )
-    parser.add_argument("--sentence-rows", action="store_true", help="with --long sentences: one row a sentence")
+    parser.add_argument(
+        "--sentence-rows",
+        action="store_true",
+        help="with --long sentences: one row a sentence; rows are written again then, not copied to the letter",
+    )
     parser.add_argument(
         "--delimiter",
         metavar="D",

@@ -13,14 +13,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_WRITTEN_BY_ARROW: tuple[Callable[[pa.DataType], bool], ...] = (
+_NUMBERS: tuple[Callable[[pa.DataType], bool], ...] = (
     pa.types.is_null,
     pa.types.is_boolean,
     pa.types.is_integer,
     pa.types.is_floating,
     pa.types.is_decimal,
-    pa.types.is_temporal,
 )
+_IN_NO_NUMBER = ",;|\t"  # of the delimiters, those that stand in no number and no time
+_DAY = re.compile(r"^(-?\d+-\d\d-\d\d) ")
+_ZONE = re.compile(r"([+-]\d\d)(\d\d)$")
 
 
 def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
@@ -30,10 +32,12 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
     null. Numbers, dates and times are as Arrow writes them, nested values are JSON.
     """
     values = _decoded(column)
-    if not pa.types.is_string(values.type) and any(is_type(values.type) for is_type in _WRITTEN_BY_ARROW):
-        return values.cast(pa.string())
+    if _is_time(values.type) or any(is_type(values.type) for is_type in _NUMBERS):
+        values = values.cast(pa.string())
+        if delimiter in _IN_NO_NUMBER:
+            return values
     if not pa.types.is_string(values.type):
-        values = pa.array([None if value is None else _cell(value) for value in values.to_pylist()], pa.string())
+        values = pa.array([None if value is None else _cell(value) for value in _in_python(values)], pa.string())
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(values, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(values, f'[{re.escape(delimiter)}"\r\n]|^$'), quoted, values)
 
@@ -41,13 +45,13 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
 def json_cells(column: pa.ChunkedArray) -> pa.Array:
     """Cells of a column as JSON, strings (rows,) without nulls: null is `null`, as are infinity and NaN."""
     values = _decoded(column)
-    if pa.types.is_boolean(values.type) or pa.types.is_integer(values.type):
+    if any(is_type(values.type) for is_type in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_duration)):
         return values.cast(pa.string()).fill_null("null")
     if pa.types.is_floating(values.type):
         finite = pc.if_else(pc.is_finite(values), values, pa.scalar(None, values.type))
         return finite.cast(pa.string()).fill_null("null")
     write = encode_basestring if pa.types.is_string(values.type) else _json
-    return pa.array(["null" if value is None else write(value) for value in values.to_pylist()], pa.string())
+    return pa.array(["null" if value is None else write(value) for value in _in_python(values)], pa.string())
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.Array:
@@ -56,6 +60,41 @@ def _decoded(column: pa.ChunkedArray) -> pa.Array:
     text = pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
     plain = column.cast(pa.string() if text else inner) if text or inner != column.type else column
     return plain.combine_chunks()
+
+
+def _is_time(arrow_type: pa.DataType) -> bool:
+    return pa.types.is_temporal(arrow_type) and not pa.types.is_interval(arrow_type)
+
+
+def _has_times(arrow_type: pa.DataType) -> bool:
+    inner = (arrow_type.field(i).type for i in range(arrow_type.num_fields))
+    return _is_time(arrow_type) or any(map(_has_times, inner))
+
+
+def _in_python(values: pa.Array) -> list[Any]:
+    """The values as Python has them, but dates and times in ISO form: Python has no nanoseconds, and no year 10000."""
+    if _is_time(values.type):
+        return [text and _iso(text) for text in values.cast(pa.string()).to_pylist()]
+    return list(map(_with_times, values)) if _has_times(values.type) else values.to_pylist()
+
+
+def _with_times(value: pa.Scalar) -> Any:
+    if not value.is_valid:
+        return None
+    if isinstance(value, pa.StructScalar):
+        return {name: _with_times(inner) for name, inner in value.items()}
+    if isinstance(value, pa.MapScalar):
+        return [list(map(_with_times, entry)) for entry in zip(*value.values.flatten(), strict=True)]
+    if isinstance(value, pa.ListScalar):
+        return list(map(_with_times, value.values))
+    if pa.types.is_duration(value.type):
+        return value.cast(pa.int64()).as_py()
+    return _iso(value.cast(pa.string()).as_py()) if _is_time(value.type) else value.as_py()
+
+
+def _iso(text: str) -> str:
+    """A date or time of Arrow as ISO 8601 has it: "2024-05-06T07:08:09+02:00" for "2024-05-06 07:08:09+0200"."""
+    return _ZONE.sub(r"\1:\2", _DAY.sub(r"\1T", text))
 
 
 def _cell(value: Any) -> str:
@@ -68,7 +107,7 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the types that JSON has: dates and times in ISO form, bytes in base64, all else as `str` has it."""
+    """A value of the types that JSON has: bytes in base64, all else as `str` has it."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -77,6 +116,4 @@ def _plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return value if value is None or isinstance(value, str | bool | int) else str(value)

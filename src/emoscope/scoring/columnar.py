@@ -43,7 +43,8 @@ class ParquetReader:
             _check_counts(self._file.metadata)
         except BROKEN as error:
             raise DataError(f"{source.name}: no Parquet that can be read ({broken_data(error)})") from None
-        wanted.check(source.name, self.schema.names)
+        self.columns: list[str] = self.schema.names
+        wanted.check(source.name, self.columns)
         self._done = 0
 
     @property
@@ -102,7 +103,8 @@ class ArrowReader:
         except BROKEN as error:
             raise DataError(f"{source.name}: no Arrow file that can be read ({broken_data(error)})") from None
         self.schema = self._batches.schema
-        wanted.check(source.name, self.schema.names)
+        self.columns: list[str] = self.schema.names
+        wanted.check(source.name, self.columns)
 
     @property
     def fraction(self) -> float | None:

@@ -202,8 +202,10 @@ def grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
 
 
 def _is_text(arrow_type: pa.DataType) -> bool:
+    """Whether a column may hold texts: one of nulls alone, which has no other type, may."""
     values = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
-    return any(is_type(values) for is_type in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+    kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(is_type(values) for is_type in kinds)
 
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:

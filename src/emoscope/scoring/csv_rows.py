@@ -20,15 +20,23 @@ from emoscope.scoring.wanted import RAW, Wanted
 
 
 class CsvParser:
-    """Lines to rows: to every column as text, or to the cells that are wanted and the row as it stands in the file."""
+    """Lines to rows: to every column as text, or to the cells that are wanted and the row as it stands in the file.
 
-    def __init__(self, source: Source, wanted: Wanted, rejects: Rejects, lines: list[str]) -> None:
+    Attributes:
+        columns: names of the columns of the file.
+        schema: of the tables.
+    """
+
+    def __init__(
+        self, source: Source, wanted: Wanted, rejects: Rejects, schema: pa.Schema | None, lines: list[str]
+    ) -> None:
         """Read the header.
 
         Args:
             source: the file.
             wanted: what to take from a row. A text column named by a number means a file without a header.
             rejects: where broken rows go.
+            schema: of the tables of the first file, whose header stands for those of all; None if this is the first.
             lines: the first lines of the file.
 
         Raises:
@@ -38,15 +46,15 @@ class CsvParser:
         self._delimiter = source.format.delimiter or ","
         numbered = wanted.text_column.isdecimal()
         first, used = self._first_record(lines)
-        self._columns = list(map(str, range(len(first)))) if numbered else first
+        self.columns = list(map(str, range(len(first)))) if numbered else first
         self._header_lines = 0 if numbered else used
         header = "" if numbered else "".join(lines[:used]).rstrip("\r\n")
         if not numbered:
             self._suggest_delimiter(header)
-        wanted.check(source.name, self._columns)
-        self._cells_at = [self._columns.index(name) for name in wanted.cells]
-        names = [*wanted.cells, RAW + header] if wanted.raw else self._columns
-        self.schema = pa.schema([(name, pa.string()) for name in names])
+        wanted.check(source.name, self.columns)
+        self._cells_at = [self.columns.index(name) for name in wanted.cells]
+        names = [*wanted.cells, RAW + header] if wanted.raw else self.columns
+        self.schema = schema if schema and wanted.raw else pa.schema([(name, pa.string()) for name in names])
         self._rows: list[list[str]] = []
         self._doubtful = False
 
@@ -85,14 +93,14 @@ class CsvParser:
     def _suggest_delimiter(self, header: str) -> None:
         """Refuse a file of one column which another delimiter would cut into the wanted ones."""
         text_column = self._wanted.text_column
-        if len(self._columns) > 1 or text_column in self._columns:
+        if len(self.columns) > 1 or text_column in self.columns:
             return
         for other, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
             if text_column in header.split(other):
                 raise DataError(f"{self._name}: its columns are separated by '{shown}'; give --delimiter '{shown}'")
 
     def _add(self, fields: list[str], row: str, line: int) -> None:
-        width = len(self._columns)
+        width = len(self.columns)
         if not fields and width > 1:
             return
         problem = flaw(row) if self._doubtful else None

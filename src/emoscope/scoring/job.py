@@ -185,7 +185,7 @@ def _to_file(job: Job, target: Target, engine: Engine) -> Summary:
     work = WorkFolder(target.work, _decisive(job, sources))
     if job.resume:
         work.resume()
-    report = _report_target(job, sources, finished=work.result is not None)
+    report = _report_target(job, [*sources, target, target.rejected], finished=work.result is not None)
     _refuse_to_spoil(job, sources, target, work)
     try:
         if not work.resumed:
@@ -200,21 +200,26 @@ def _to_file(job: Job, target: Target, engine: Engine) -> Summary:
         work.leave()
 
 
-def _report_target(job: Job, sources: Sequence[Source], *, finished: bool = False) -> Target | None:
-    """Where the report goes; refuses to spoil what is there."""
+def _report_target(job: Job, taken: Sequence[Source | Target], *, finished: bool = False) -> Target | None:
+    """Where the report goes; refuses to spoil what is there, and files that are taken."""
     if not job.report:
         return None
     target = Target.at(job.report.output)
-    if any(target.is_the_same_as(source) for source in sources) or job.report.output == job.output:
-        raise DataError(f"{target.name} is read, or takes the table; give the report another name")
+    if any(target.is_the_same_as(other) for other in taken):
+        raise DataError(f"{target.name} is read, or takes the table or its rejected rows; give the report another name")
+    if target.is_folder:
+        raise DataError(f"{target.name} is a folder; name a file for the report")
     if target.exists and not job.overwrite and not finished:
         raise DataError(f"{target.name} is there already; give the report another name, or --overwrite")
     return target
 
 
 def _refuse_to_spoil(job: Job, sources: Sequence[Source], target: Target, work: WorkFolder) -> None:
-    if any(target.is_the_same_as(source) for source in sources):
-        raise DataError(f"{target.name} is among the files to read; give another name")
+    for written in (target, target.rejected):
+        if any(written.is_the_same_as(source) for source in sources):
+            raise DataError(f"{written.name} is among the files to read; give another name")
+        if written.is_folder:
+            raise DataError(f"{written.name} is a folder; give another name")
     if target.exists and not job.overwrite and work.result is None:
         raise DataError(f"{target.name} is there already; give another name, or --overwrite")
     if work.parts and not work.resumed and not job.overwrite:
@@ -267,8 +272,9 @@ def _score(job: Job, sources: Sequence[Source], engine: Engine, output: Output, 
     formats = sources[0].format.name, output.format.name
     if job.delimiter and "csv" not in formats:
         raise DataError(f"a delimiter stands between the cells of CSV; this is {formats[0]}, and becomes {formats[1]}")
-    raw = formats[0] == formats[1] and not job.scoring.sentence_rows
-    wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column)
+    apart = job.scoring.sentence_rows and formats == ("jsonl", "jsonl")
+    raw = apart or (formats[0] == formats[1] and not job.scoring.sentence_rows)
+    wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column, apart)
     reading = Reading(sources, wanted, rejects)
     if job.time_column and job.time_column in reading.schema.names:
         check_times(job.time_column, reading.schema.field(job.time_column).type)

@@ -1,7 +1,7 @@
 """Rows of JSON lines: to the text and the object as it stands in the file, or to columns with types.
 
-As columns, the names and types are those of the first rows (the first MiB of the first file); an object that does not
-fit them is rejected, since a table has no other place for it.
+As columns, the names and types are those of the first rows (the first MiB of the first file that begins with any); an
+object that does not fit them is rejected, since a table has no other place for it.
 """
 
 from __future__ import annotations
@@ -51,10 +51,8 @@ class JsonlParser:
         self._name, self._wanted, self._rejects = source.name, wanted, rejects
         self._rows: list[Any] = []
         self._numbers: list[int] = []
-        first = [] if schema else [row for row in map(_object, lines) if row is not None]
-        if first:
-            wanted.check(source.name, _names(first))
-        self.schema = schema or self._schema_of(first)
+        self.schema = schema or schema_of(source, wanted, lines) or _schema_of_text(wanted)
+        self.columns: list[str] = self.schema.names
 
     def parse(self, lines: list[str], number: int, block: Block) -> int:
         """Take a row from each line."""
@@ -87,9 +85,16 @@ class JsonlParser:
         if not self._wanted.raw and (problem := _unfit_row(row, self.schema)):
             return problem
         self._numbers.append(number)
-        cells = [_cell(row.get(name)) for name in self._wanted.cells]
-        self._rows.append([*cells, open_object(line, row)] if self._wanted.raw else row)
+        self._rows.append(self._raw(line, row) if self._wanted.raw else row)
         return None
+
+    def _raw(self, line: str, row: dict[str, Any]) -> list[str | None]:
+        """The cells that are wanted and the object as it stands there; with its text apart, written again."""
+        cells = [_cell(row.get(name)) for name in self._wanted.cells]
+        if not self._wanted.text_apart:
+            return [*cells, open_object(line, row)]
+        rest = {name: value for name, value in row.items() if name != self._wanted.text_column}
+        return [*cells[1:], open_object(json.dumps(rest, ensure_ascii=False), rest), cells[0]]
 
     def _table(self, rows: Sequence[Any]) -> pa.Table:
         if self._wanted.raw:
@@ -107,13 +112,27 @@ class JsonlParser:
             return False
         return True
 
-    def _schema_of(self, rows: list[dict[str, Any]]) -> pa.Schema:
-        text_column = self._wanted.text_column
-        if self._wanted.raw or not rows:
-            names = [*self._wanted.cells, *([RAW] if self._wanted.raw else [])]
-            return pa.schema([(name, pa.string()) for name in names])
-        types = {name: _type_of([row.get(name) for row in rows]) for name in _names(rows)}
-        return pa.schema(list((types | {text_column: pa.string()}).items()))
+
+def schema_of(source: Source, wanted: Wanted, lines: list[str]) -> pa.Schema | None:
+    """The schema that the first lines of a file tell; None if no object is among them.
+
+    Raises:
+        DataError: no object among them has the text column.
+    """
+    rows = [row for row in map(_object, lines) if row is not None]
+    if not rows:
+        return None
+    wanted.check(source.name, _names(rows))
+    if wanted.raw:
+        return _schema_of_text(wanted)
+    types = {name: _type_of([row.get(name) for row in rows]) for name in _names(rows)}
+    return pa.schema(list((types | {wanted.text_column: pa.string()}).items()))
+
+
+def _schema_of_text(wanted: Wanted) -> pa.Schema:
+    text, *others = wanted.cells
+    names = [*others, RAW, text] if wanted.text_apart else [text, *others, *([RAW] if wanted.raw else [])]
+    return pa.schema([(name, pa.string()) for name in names])
 
 
 def _object(line: str) -> dict[str, Any] | None:

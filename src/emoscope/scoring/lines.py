@@ -48,9 +48,11 @@ class Parser(Protocol):
 
     Attributes:
         schema: of its tables.
+        columns: names of the columns of the file.
     """
 
     schema: Any
+    columns: list[str]
 
     def parse(self, lines: list[str], number: int, block: Block) -> int:
         """Take rows from lines, the first of which has this number; returns how many lines were used."""
@@ -83,7 +85,7 @@ class LineReader:
         if self._first.broken and not self._first.lines:
             raise DataError(f"{source.name}: {self._first.broken}; give the file its right name, or a whole copy")
         self._parser = make_parser(self._first.lines)
-        self.schema = self._parser.schema
+        self.schema, self.columns = self._parser.schema, self._parser.columns
 
     @property
     def fraction(self) -> float | None:

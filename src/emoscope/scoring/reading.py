@@ -13,8 +13,8 @@ from emoscope.errors import DataError
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
 from emoscope.scoring.csv_rows import CsvParser
 from emoscope.scoring.faults import BROKEN, broken_data
-from emoscope.scoring.jsonl_rows import JsonlParser
-from emoscope.scoring.lines import LineReader
+from emoscope.scoring.jsonl_rows import JsonlParser, schema_of
+from emoscope.scoring.lines import LineReader, read_blocks
 from emoscope.scoring.rejects import Rejects
 from emoscope.scoring.sources import Source
 from emoscope.scoring.wanted import Wanted, shown
@@ -25,9 +25,11 @@ class Reader(Protocol):
 
     Attributes:
         schema: of its tables.
+        columns: names of the columns of the file.
     """
 
     schema: Any
+    columns: list[str]
 
     @property
     def fraction(self) -> float | None:
@@ -59,6 +61,7 @@ class Reading:
             DataError: one of them cannot be read, or its columns are not those of the first.
         """
         self._sources, self._wanted, self._rejects = sources, wanted, rejects
+        self.schema: Any = self._schema_of_json()
         self._first = self._open(sources[0])
         self.schema = self._first.schema
         self.rows = 0
@@ -74,7 +77,7 @@ class Reading:
                 self.rows += table.num_rows
                 done = before + (reader.fraction or 0) * (source.size or 0)
                 self.expected = round(self.rows * max(1, total / done)) if done else None
-                yield _as(table, self.schema)
+                yield _widened(table, self.schema, source)
             reader.close()
             before += source.size or 0
 
@@ -84,32 +87,62 @@ class Reading:
             return ParquetReader(source, self._wanted, self._rejects)
         if name == "arrow":
             return ArrowReader(source, self._wanted, self._rejects)
-        if name == "jsonl":
-            schema = None if source is self._sources[0] else self.schema
-            return LineReader(source, partial(JsonlParser, source, self._wanted, self._rejects, schema), self._rejects)
-        return LineReader(source, partial(CsvParser, source, self._wanted, self._rejects), self._rejects)
+        parser = JsonlParser if name == "jsonl" else CsvParser
+        return LineReader(source, partial(parser, source, self._wanted, self._rejects, self.schema), self._rejects)
+
+    def _schema_of_json(self) -> pa.Schema | None:
+        """That of the first file which begins with an object, where there are several files of JSON lines."""
+        if self._sources[0].format.name != "jsonl" or len(self._sources) == 1:
+            return None
+        for source in self._sources:
+            opened = source.open()
+            schema = schema_of(source, self._wanted, next(read_blocks(opened)).lines)
+            opened.file.close()
+            if schema:
+                return schema
+        return None
 
     def _common_schema(self) -> pa.Schema:
         schemas = [self.schema]
         for source in self._sources[1:]:
             reader = self._open(source)
             reader.close()
-            schemas.append(self._matching(source, reader.schema))
+            self._check_columns(source, reader.columns)
+            schemas.append(reader.schema)
         try:
-            return pa.unify_schemas(schemas, promote_options="permissive")
+            common = pa.unify_schemas(schemas, promote_options="permissive")
         except BROKEN as error:
             raise DataError(
                 f"the files have different types in one column ({broken_data(error)}); score them apart"
             ) from None
+        for source, schema in zip(self._sources, schemas, strict=True):
+            nulls = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
+            _widened(nulls, common, source)
+        return common
 
-    def _matching(self, source: Source, schema: pa.Schema) -> pa.Schema:
-        if sorted(schema.names) != sorted(self.schema.names):
+    def _check_columns(self, source: Source, columns: list[str]) -> None:
+        """Refuse a file with other columns than the first, or in another order where rows of CSV stay as they are."""
+        first, same = self._first.columns, sorted(columns) == sorted(self._first.columns)
+        if columns != first and (not same or (self._wanted.raw and source.format.delimiter)):
+            order = " in the same order, or write another format" if same else ""
             raise DataError(
-                f"{source.name} has the columns {shown(schema.names)}, {self._sources[0].name} has "
-                f"{shown(self.schema.names)}; give files with the same columns"
+                f"{source.name} has the columns {shown(columns)}, {self._sources[0].name} has {shown(first)}; "
+                f"give files with the same columns{order}"
             )
-        return schema
 
 
-def _as(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    return table if table.schema.equals(schema) else table.select(schema.names).cast(schema)
+def _widened(table: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
+    """The rows of a source in the common types of all."""
+    if table.schema.equals(schema):
+        return table
+    columns = []
+    for field in schema:
+        column = table.column(field.name)
+        try:
+            columns.append(column.cast(field.type))
+        except BROKEN as error:
+            raise DataError(
+                f"{source.name}: the column {field.name!r} is {column.type}, with the other files {field.type}, where "
+                f"its values do not fit ({broken_data(error)}); score the files apart"
+            ) from None
+    return pa.Table.from_arrays(columns, schema=schema)

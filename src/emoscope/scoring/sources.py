@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 import fsspec
 import pyarrow as pa
 from fsspec.implementations.arrow import ArrowFSWrapper
+from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
 from emoscope.errors import DataError
@@ -33,6 +35,7 @@ COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffix of a compressed file's name, to its compression."""
 
 _GLOB = re.compile(r"[*?\[]")
+_PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,13 @@ class Format:
 
     @classmethod
     def of(cls, name: str) -> Format:
-        """The format that a file's name tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
+        """The format that a file's name or address tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
 
         Raises:
             DataError: it tells none.
         """
-        stem, dot, last = f".{name}".lower().rpartition(".")
+        path = urlsplit(name).path if "://" in name else name
+        stem, dot, last = f".{path}".lower().rpartition(".")
         compression = COMPRESSIONS.get(dot + last)
         suffix = "." + stem.rpartition(".")[2] if compression else dot + last
         if suffix not in FORMATS:
@@ -111,6 +115,8 @@ class Source:
         size: in bytes; None for a pipe.
         modified: time of its last change, in nanoseconds; None where that is not known.
         open_file: opens it as it is stored.
+        filesystem: where it is; None for a pipe.
+        path: its path there.
     """
 
     name: str
@@ -118,6 +124,8 @@ class Source:
     size: int | None
     modified: int | None
     open_file: Callable[[], Any]
+    filesystem: Any = None
+    path: str = ""
 
     def open(self) -> Opened:
         """Open it for reading.
@@ -145,7 +153,7 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
         delimiter: between the cells of CSV; None for a comma.
 
     Raises:
-        DataError: nothing is there, or files of several formats.
+        DataError: nothing is there, files of several formats, or folders whose names hold values of a column.
     """
     if isinstance(source, Stream):
         form = Format.of(source.format).separated_by(delimiter)
@@ -155,7 +163,7 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
         return [pipe]
     filesystem, path = locate(source)
     try:
-        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path)]
+        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path, source)]
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from None
     if not sources:
@@ -189,21 +197,34 @@ def _fsspec(address: str) -> tuple[Any, str]:
         filesystem, path = fsspec.core.url_to_fs(address)
     except (ValueError, ImportError, OSError) as error:
         raise DataError(f"{address}: no filesystem for this address ({error})") from None
+    if isinstance(filesystem, LocalFileSystem):
+        return fs.LocalFileSystem(), path
     return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 
 
-def _files(filesystem: Any, path: str) -> list[Any]:
+def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
     info = filesystem.get_file_info(path)
     if info.type == fs.FileType.File:
         return [info]
     if info.type == fs.FileType.Directory:
         below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
         found = [entry for entry in below if _is_table(entry.path[len(path) :])]
+        for entry in found:
+            _refuse_partition(entry.path[len(path) :], source)
     elif _GLOB.search(path):
         found = filesystem.get_file_info(ArrowFSWrapper(filesystem).glob(path))
     else:
         found = []
     return sorted((entry for entry in found if entry.type == fs.FileType.File), key=lambda entry: entry.path)
+
+
+def _refuse_partition(path: str, source: str | Path) -> None:
+    """Refuse a file below a folder whose name holds a value of a column, as Hive and Spark write them."""
+    if partition := _PARTITION.search(f"/{path}"):
+        raise DataError(
+            f"{source}: the column {partition[1]!r} stands in names of folders ({partition[0]}) and would be lost; "
+            f"score these folders one by one, or go without it by a glob in quotes: '{source}/**/*{Path(path).suffix}'"
+        )
 
 
 def _is_table(path: str) -> bool:
@@ -217,10 +238,11 @@ def _is_table(path: str) -> bool:
 
 
 def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | None) -> Source:
-    scheme, separator, _ = str(source).partition("://")
-    name = f"{scheme}{separator}{info.path.lstrip('/')}" if separator else info.path
-    form = Format.of(info.path).separated_by(delimiter)
-    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(info.path))
+    path = info.path
+    whole = isinstance(filesystem, fs.LocalFileSystem) or "://" in path
+    name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
+    form = Format.of(path).separated_by(delimiter)
+    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path)
 
 
 def _formats() -> str:

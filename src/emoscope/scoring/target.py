@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from io import UnsupportedOperation
 from pathlib import Path
 from typing import Any
 
 from pyarrow import fs
 
+from emoscope.errors import DataError
 from emoscope.scoring.checkpoint import put_in_place, write_whole
 from emoscope.scoring.sources import Format, Source, locate
 
@@ -29,7 +31,15 @@ class Target:
 
     @classmethod
     def at(cls, output: str | Path) -> Target:
-        """The target of a path or an address."""
+        """The target of a path or an address.
+
+        Raises:
+            DataError: nothing can be written to such an address.
+        """
+        if str(output).startswith(("http://", "https://")):
+            raise DataError(
+                f"{output}: nothing can be written there; give a file, or an address such as s3://bucket/out.csv"
+            )
         return cls(str(output), *locate(output))
 
     @property
@@ -42,11 +52,17 @@ class Target:
         """Whether there is something already."""
         return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
 
-    def is_the_same_as(self, source: Source) -> bool:
-        """Whether this is a file that is read."""
-        if source.name == self.name:
-            return True
-        return self._is_local and self.exists and Path(source.name).exists() and Path(source.name).samefile(self.path)
+    @property
+    def is_folder(self) -> bool:
+        """Whether there is a folder of that name."""
+        return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
+
+    def is_the_same_as(self, other: Source | Target) -> bool:
+        """Whether this is that file, whatever each is called."""
+        if self._is_local and isinstance(other.filesystem, fs.LocalFileSystem):
+            here, there = Path(self.path), Path(other.path)
+            return here.resolve() == there.resolve() or (here.exists() and there.exists() and here.samefile(there))
+        return bool(other.filesystem and self.filesystem.equals(other.filesystem) and self.path == other.path)
 
     @property
     def rejected(self) -> Target:
@@ -66,7 +82,7 @@ class Target:
         if self._is_local:
             put_in_place(file, Path(self.path))
         else:
-            with file.open("rb") as content, self.filesystem.open_output_stream(self.path) as stored:
+            with file.open("rb") as content, self._stored() as stored:
                 shutil.copyfileobj(content, stored, 1 << 20)
 
     def write(self, content: bytes) -> None:
@@ -75,13 +91,20 @@ class Target:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             write_whole(Path(self.path), content)
         else:
-            with self.filesystem.open_output_stream(self.path) as stored:
+            with self._stored() as stored:
                 stored.write(content)
 
     def remove(self) -> None:
         """Remove what is there, if anything is."""
         if self.exists:
             self.filesystem.delete_file(self.path)
+
+    def _stored(self) -> Any:
+        """Opened for writing, elsewhere."""
+        try:
+            return self.filesystem.open_output_stream(self.path)
+        except NotImplementedError:
+            raise UnsupportedOperation(f"{self.name}: nothing can be written there") from None
 
     @property
     def _is_local(self) -> bool:

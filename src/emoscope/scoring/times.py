@@ -13,7 +13,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from emoscope.errors import DataError
-from emoscope.scoring.faults import BROKEN
 
 MOST_PERIODS = 4096
 """Periods counted apart at most; with more, the next coarser ones are counted."""
@@ -22,13 +21,16 @@ MOST_SHOWN = 96
 """Periods of a `Course` at most."""
 
 _STEPS = ("m", "h", "D", "M", "Y")  # units of numpy in which periods are counted, from fine to coarse
-_READABLE = (
-    *(pa.types.is_null, pa.types.is_timestamp, pa.types.is_date, pa.types.is_integer, pa.types.is_floating),
+_TIMES = (pa.types.is_null, pa.types.is_timestamp, pa.types.is_date)
+_READ = (  # text and numbers
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    *(pa.types.is_integer, pa.types.is_floating),
 )
 _EPOCH = datetime(1970, 1, 1)
 _WRITTEN = re.compile(
-    r"(\d{4})[-/](\d\d?)(?:[-/](\d\d?)(?:[T ] *(\d\d?):(\d\d)(?::\d\d(?:[.,]\d+)?)? *(Z|UTC|[+-]\d\d:?\d\d)?)?)?", re.I
+    r"(\d{4})[-/](\d\d?)(?:[-/](\d\d?)"
+    r"(?:[T ] *(\d\d?)(?::?(\d\d)(?::?\d\d(?:[.,]\d+)?)?)? *(?:Z|UTC|([+-])(\d\d)(?::?(\d\d))?)?)?)?",
+    re.I,
 )
 _FIRST_UNIX_TIME = 1e8  # of March 1973: a smaller number is something else
 
@@ -158,23 +160,19 @@ def check_times(column: str, arrow_type: pa.DataType) -> None:
     Raises:
         DataError: it is of such a type.
     """
-    if not any(is_type(_values(arrow_type)) for is_type in _READABLE):
+    if not any(is_type(_values(arrow_type)) for is_type in (*_TIMES, *_READ)):
         raise DataError(f"the time column {column!r} is {arrow_type}; allowed: times, dates, text, numbers")
 
 
 def read_times(column: pa.ChunkedArray) -> NDArray[Any]:
     """The times of a column as datetime64 in minutes (rows,), NaT where there is none; UTC where they name a zone.
 
-    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02:00", with `/` for `-` too); a number, or text
+    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02", with `/` for `-` too); a number, or text
     with one, is a year, a date as 20240506, or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
     """
     values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
-    for direct in (pa.timestamp("s"), pa.timestamp("s", "UTC")):
-        try:
-            if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
-                return _in_minutes(values.cast(direct, safe=False))
-        except BROKEN:
-            continue
+    if any(is_type(values.type) for is_type in _TIMES):
+        return _in_minutes(values.cast(pa.timestamp("s"), safe=False))
     encoded = values.combine_chunks().dictionary_encode()
     times = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.timestamp("s"))
     return _in_minutes(pa.chunked_array([times.take(encoded.indices)]))
@@ -208,13 +206,13 @@ def _of_text(text: str) -> datetime | None:
     written = _WRITTEN.fullmatch(text)
     if not written:
         return _of_number(float(text))
-    *numbers, zone = written.groups(default="0")
+    *numbers, sign, hours, minutes = written.groups(default="0")
     year, month, day, hour, minute = map(int, numbers)
     moment = datetime(year, month, day or 1, hour, minute)
-    if zone[0] not in "+-":
+    if sign == "0":
         return moment
-    ahead = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
-    return moment - ahead if zone[0] == "+" else moment + ahead
+    ahead = timedelta(hours=int(hours), minutes=int(minutes))
+    return moment - ahead if sign == "+" else moment + ahead
 
 
 def _of_number(number: float | None) -> datetime | None:

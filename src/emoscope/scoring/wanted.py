@@ -21,12 +21,14 @@ class Wanted:
         raw: whether to take, of a text file, the text (and the time) and the row as it stands there, in place of all
             columns.
         time_column: name of a column of times, if they are wanted.
+        text_apart: whether rows of JSON lines, taken raw, are taken without their text, which stands behind them then.
     """
 
     text_column: str
     added: tuple[str, ...]
     raw: bool = False
     time_column: str | None = None
+    text_apart: bool = False
 
     @property
     def cells(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from emoscope.errors import DataError, first_line
 from emoscope.scoring.cells import csv_cells, json_cells
 from emoscope.scoring.sources import Format
 from emoscope.scoring.wanted import RAW
@@ -115,7 +116,12 @@ class _ParquetWriter:
 
     def __init__(self, sink: Any, schema: pa.Schema) -> None:
         repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
-        self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
+        try:
+            self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
+        except pa.ArrowNotImplementedError as error:
+            raise DataError(
+                f"Parquet does not hold such columns ({first_line(error)}); leave them out, or write .arrow or .jsonl"
+            ) from None
 
     def write_table(self, table: pa.Table) -> None:
         self._writer.write_table(table, row_group_size=table.num_rows)
@@ -125,18 +131,26 @@ class _ParquetWriter:
 
 
 class _ArrowWriter:
-    """A batch a table, in the file format, or in the stream format."""
+    """A batch a table, in the file format, or in the stream format.
+
+    The file format allows a dictionary one set of values, and each table may bring another: they are written as values.
+    """
 
     def __init__(self, sink: Any, schema: pa.Schema, *, on_disk: bool) -> None:
         self._sink = sink
-        self._writer = (pa.ipc.new_file if on_disk else pa.ipc.new_stream)(sink, schema)
+        self._schema = pa.schema([_as_values(field) for field in schema], schema.metadata)
+        self._writer = (pa.ipc.new_file if on_disk else pa.ipc.new_stream)(sink, self._schema)
 
     def write_table(self, table: pa.Table) -> None:
-        self._writer.write_table(table.combine_chunks())
+        self._writer.write_table(table.cast(self._schema).combine_chunks())
 
     def close(self) -> None:
         self._writer.close()
         self._sink.close()
+
+
+def _as_values(field: pa.Field) -> pa.Field:
+    return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
 def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
@@ -154,7 +168,8 @@ def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
 def _csv_lines(table: pa.Table, delimiter: str) -> pa.Array:
     raw = _raw_at(table.schema)
     cells = [] if raw is None else [table.column(raw).combine_chunks()]
-    cells += [csv_cells(column, delimiter) for column in table.columns[0 if raw is None else raw + 1 :]]
+    for i in range(0 if raw is None else raw + 1, table.num_columns):
+        cells.append(_cells(table, i, lambda column: csv_cells(column, delimiter)))
     rows = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
     return pc.binary_join_element_wise(rows, "\n", "")
 
@@ -164,8 +179,20 @@ def _jsonl_lines(table: pa.Table) -> pa.Array:
     parts: list[Any] = ["{"] if raw is None else [table.column(raw).combine_chunks()]
     for i in range(0 if raw is None else raw + 1, table.num_columns):
         comma = ", " if len(parts) > 1 else ""
-        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", json_cells(table.column(i))]
+        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", _cells(table, i, json_cells)]
     return pc.binary_join_element_wise(*parts, "}\n", "")
+
+
+def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Array]) -> pa.Array:
+    """The cells of a column, or an error that names it."""
+    try:
+        return write(table.column(index))
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        field = table.field(index)
+        raise DataError(
+            f"the column {field.name!r} ({field.type}) cannot be written as text ({first_line(error)}); "
+            "leave it out, or write .parquet or .arrow"
+        ) from None
 
 
 def _raw_at(schema: pa.Schema) -> int | None:
