@@ -112,6 +112,27 @@ def test_a_table_without_a_header(tmp_path: Path) -> None:
         assert [tuple(row) for row in csv.reader(copy)] == MENDED
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_of_a_table_that_stay_are_as_they_were_and_the_copy_can_be_read(
+    tmp_path: Path, suffix: str, end: str
+) -> None:
+    rows = [
+        '"label",note,text',
+        'calm,"a\rb",hello  there',
+        '"cross",x,"""foo"" bar"',
+        'cross,"c\nd",once',
+        "cross,,once",
+    ]
+    lines = [row.replace(",", "\t" if suffix == ".tsv" else ",") for row in rows]
+    file = tmp_path / f"rows{suffix}"
+    file.write_bytes(end.join(lines).encode())
+    write_repair(file, tmp_path / "out", plan_repair(load_splits(file, labels=LABELS)))
+    lines = [lines[0], lines[1].replace("hello  there", "hello there"), *lines[2:4]]
+    assert (tmp_path / "out" / file.name).read_bytes() == "".join(f"{line}{end}" for line in lines).encode()
+    assert load_splits(tmp_path / "out" / file.name, labels=LABELS)["all"].texts == ["hello there", '"foo" bar', "once"]
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "rows.csv")
     with pytest.raises(DataError, match="exists; name a new"):

@@ -13,6 +13,7 @@ from typing import Any
 
 from emoscope.audit.repair import Change
 from emoscope.errors import DataError, require_extra
+from emoscope.line_records import csv_records
 from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
@@ -37,8 +38,8 @@ def write_repair(
 ) -> None:
     """Write a folder with a copy of each data file, changed, under its name, and `changes.jsonl`, a change a line.
 
-    Rows that are not changed stay as they are: byte for byte in `.txt` and `.jsonl`, in every column elsewhere. Of a
-    data set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
+    Rows that are not changed stay as they are: byte for byte in text files, in every column of `.parquet`. Of a data
+    set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
 
     Args:
         source: the file, or the folder of splits, that the changes were planned for.
@@ -135,19 +136,29 @@ def _write_lines(out: Path, lines: Iterable[str]) -> None:
 
 
 def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    lines = [f"{line}\n" for line in _content(file).split("\n")]
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    records = csv.reader(io.StringIO(_content(file), newline="\n"), delimiter=delimiter, strict=True)
+    records = csv_records(lines, delimiter, longest=0, final=True)
     numbered = all(column.isdecimal() for column in columns)
-    header = [] if numbered else next(records)
-    at = int(columns[0]) if numbered else header.index(columns[0])
-    with out.open("w", encoding="utf-8", newline="") as sink:
-        writer = csv.writer(sink, delimiter=delimiter, lineterminator="\n")
-        if header:
-            writer.writerow(header)
-        for number, fields in enumerate(records, start=1):
-            text = edits.get(number, fields[at])
-            if text is not None:
-                writer.writerow([*fields[:at], text, *fields[at + 1 :]])
+    header = None if numbered else next(records)
+    at = header.fields.index(columns[0]) if header else int(columns[0])
+    kept = lines[: header.end] if header else []
+    for number, record in enumerate(records, start=1):
+        own, text = lines[record.begin : record.end], edits.get(number, "")
+        if text is None:
+            continue
+        if text:
+            end = "\r\n" if own[-1].endswith("\r\n") else "\n"
+            own = [_csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
+        kept += own
+    out.write_bytes("".join(kept).encode())
+
+
+def _csv_line(fields: Sequence[str], delimiter: str) -> str:
+    r"""A row without its end; before Python 3.13 a writer quotes a `\r` only if its lines end with one."""
+    line = io.StringIO(newline="")
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(fields)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _rewrite_parquet(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
