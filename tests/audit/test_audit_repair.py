@@ -208,6 +208,23 @@ def test_refused_rows_are_dropped_and_the_others_keep_their_places(tmp_path: Pat
     ]
 
 
+def test_lone_surrogates_are_dropped_as_a_text_and_stay_beside_one(tmp_path: Path) -> None:
+    lines = [
+        r'{"text": "bad \ud800 text", "label": "calm"}',
+        r'{"text": "good", "label": "calm", "more": "\ud800"}',
+        r'{"text": "two  words, été", "label": "cross", "more": "\udfff"}',
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    data = ["--data", str(tmp_path / "rows.jsonl"), "--labels", "calm,cross"]
+    assert main(["audit", *data, "--fix", str(out), "--report", str(page)]) == 0
+    kept = r'{"text": "two words, été", "label": "cross", "more": "\udfff"}'
+    assert (out / "rows.jsonl").read_text("utf-8").splitlines() == [lines[1], kept]
+    log = [json.loads(line) for line in (out / "changes.jsonl").read_text("utf-8").splitlines()]
+    assert log[0]["text"] == "bad \ud800 text"
+    assert "bad \ufffd text" in page.read_text("utf-8")
+
+
 def test_a_data_set_of_the_hub_is_mended_into_files(run_with_hub: RunWithHub, tmp_path: Path) -> None:
     pytest.importorskip("datasets")
     out = tmp_path / "out"

@@ -62,7 +62,7 @@ def write_repair(
     try:
         for split, write in writers.items():
             write(partial, {change.row.number: change.new_text for change in changes if change.row.split == split})
-        (partial / LOG_FILE).write_text("".join(map(_log_line, changes)), encoding="utf-8")
+        _write_lines(partial / LOG_FILE, map(_log_line, changes))
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -101,9 +101,7 @@ def _hub_lines(table: Any, columns: Columns, edits: Edits) -> Iterator[str]:
 def _log_line(change: Change) -> str:
     action = "drop" if change.new_text is None else "edit"
     line = {**asdict(change.row), "action": action, "reason": change.reason, "text": change.text}
-    return (
-        json.dumps(line | ({} if change.new_text is None else {"new_text": change.new_text}), ensure_ascii=False) + "\n"
-    )
+    return json.dumps(line | ({} if change.new_text is None else {"new_text": change.new_text}), ensure_ascii=False)
 
 
 def _rewrite_txt(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
@@ -132,7 +130,8 @@ def _content(file: Path) -> str:
 
 
 def _write_lines(out: Path, lines: Iterable[str]) -> None:
-    out.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    r"""Write lines in UTF-8; a lone surrogate, which only JSON can hold, as JSON escapes it: `\ud800`."""
+    out.write_bytes("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
 
 
 def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
