@@ -140,6 +140,14 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
+def test_what_a_killed_run_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    write(tmp_path / "rows.csv")
+    (tmp_path / "out.partial").mkdir()
+    write_repair(tmp_path / "rows.csv", tmp_path / "out", [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.partial", "rows.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["changes.jsonl", "rows.csv"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from emoscope.audit.repair import Change
 from emoscope.errors import DataError, require_extra
 from emoscope.line_records import csv_records
+from emoscope.model_folder import drafted
 from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
@@ -57,15 +57,11 @@ def write_repair(
         raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
     columns = (str(text_column), str(label_column))
     writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)
-    partial = out.with_name(f"{out.name}.partial")
-    partial.mkdir(parents=True)
-    try:
+    with drafted(out) as draft:
+        draft.mkdir()
         for split, write in writers.items():
-            write(partial, {change.row.number: change.new_text for change in changes if change.row.split == split})
-        _write_lines(partial / LOG_FILE, map(_log_line, changes))
-        partial.replace(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            write(draft, {change.row.number: change.new_text for change in changes if change.row.split == split})
+        _write_lines(draft / LOG_FILE, map(_log_line, changes))
 
 
 def _file_writers(source: Path, columns: Columns) -> dict[str, Writer]:
