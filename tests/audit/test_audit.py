@@ -154,12 +154,12 @@ def test_flipped_labels_are_suspects_and_come_first() -> None:
 
 
 class Contrary:
-    """Knows every text, and says cross of calm ones in the first ten rows."""
+    """Knows every text, and says the other label of the first rows."""
 
     labels = ("cross", "calm")
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self.known = {text: (label == "cross") ^ (i < 10) for i, (text, label) in enumerate(pairs)}
+    def __init__(self, pairs: list[tuple[str, str]], wrong: int = 10) -> None:
+        self.known = {text: (label == "cross") ^ (i < wrong) for i, (text, label) in enumerate(pairs)}
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         return np.array([(0.9, 0.1) if self.known[text] else (0.1, 0.9) for text in texts], np.float32)
@@ -171,6 +171,20 @@ def test_a_classifier_judges_in_the_place_of_cross_validation() -> None:
     assert errors is not None
     assert {suspect.row.number for suspect in errors.suspects} == set(range(1, 11))
     assert (errors.judge, errors.accuracy) == ("contrary", pytest.approx(0.9))
+
+
+@pytest.mark.parametrize(
+    ("calm", "wrong", "hinted"),
+    [(50, 30, True), (50, 31, False), (90, 7, True), (90, 8, False)],
+)
+def test_a_hint_has_the_accuracy_of_its_judge_and_a_weak_judge_makes_none(calm: int, wrong: int, hinted: bool) -> None:
+    pairs = [(f"row {number} of a hundred", "calm" if number < calm else "cross") for number in range(100)]
+    judge = Contrary(pairs, wrong)
+    found = audit({"all": rows(*pairs)}, classifier=judge)
+    messages = [problem.message for problem in found.problems if problem.kind == "label errors"]
+    assert [f"the judge is right on {100 - wrong}.0% of the rows" in message for message in messages] == [True] * hinted
+    assert found.label_errors is not None and found.label_errors.suspects
+    assert ("(too weak for a hint)" in audit_text(found)) is not hinted
 
 
 def test_a_classifier_of_other_labels_is_refused() -> None:
