@@ -26,7 +26,7 @@ from hub.sentences import splits
 
 LABELS = Labels(("calm", "cross"))
 ROWS = st.lists(
-    st.tuples(st.sampled_from(["a", " a", "a &amp; b", "a & b", "c", "d", "&nbsp;"]), st.integers(0, 1)), min_size=1
+    st.tuples(st.sampled_from(["a", " a", "a &amp; b", "a &#38;amp; b", "a & b", "c", "&nbsp;"]), st.integers(0, 1))
 )
 
 
@@ -37,6 +37,7 @@ def examples(pairs: list[tuple[str, int]], split: str) -> Examples:
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
 def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]], test: list[tuple[str, int]]) -> None:
+    train, test = [*train, ("stays in train", 0)], [*test, ("stays in test", 1)]
     splits = {"train": examples(train, "train"), "test": examples(test, "test")}
     changes = {(change.row.split, change.row.number): change.new_text for change in plan_repair(splits)}
     mended = {}
@@ -45,9 +46,10 @@ def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]],
         mended[split] = [(text, i) for text, i in texts if text is not None]
     texts = [text for part in mended.values() for text, _ in part]
     assert len(set(texts)) == len(texts) and all(text.strip() for text in texts)
-    if all(mended.values()):
-        found = audit({split: examples(pairs, split) for split, pairs in mended.items()})
-        assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
+    mended_splits = {split: examples(pairs, split) for split, pairs in mended.items()}
+    found = audit(mended_splits)
+    assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
+    assert plan_repair(mended_splits) == []
 
 
 def test_which_rows_go_and_why() -> None:
@@ -61,6 +63,32 @@ def test_which_rows_go_and_why() -> None:
         ("train", 7, "repeats row 6"),
         ("train", 8, "stands in test too, as cross"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("tom &amp; jerry", "tom & jerry"),
+        ("tom &amp;amp; jerry", "tom & jerry"),
+        ("1 &amp;lt; 2,&amp;nbsp; &#38;#233;", "1 < 2, é"),
+        ("a &nosuchentity; b", "a &nosuchentity; b"),
+    ],
+)
+def test_entities_are_decoded_however_often_they_were_escaped(text: str, mended: str) -> None:
+    assert [change.new_text for change in plan_repair({"all": examples([(text, 0)], "all")})] == [mended] * (
+        text != mended
+    )
+
+
+def test_a_split_that_would_be_empty_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.txt").write_text("one;calm\ntwo;cross\n;calm\n")
+    (tmp_path / "test.txt").write_text("two;cross\none;calm\nthree;cross\n")
+    assert main(["audit", "--data", str(tmp_path), "--labels", "calm,cross", "--fix", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == (
+        "emoscope audit: error: the mended copy would have no row of train: all 3 would be dropped, 2 of them because "
+        "of 'stands in test too'; see what the audit lists, and split the rows anew or take that split out\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 TABLE = [('one, "quoted"', "calm", "x"), ("two", "cross", "y"), ("two", "cross", "z"), ("a &amp; b", "calm", "w")]
