@@ -280,6 +280,16 @@ def test_the_renderings_escape_and_say_what_is_wrong() -> None:
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["problems"][0]["kind"] == "duplicates"
 
 
+def test_data_give_a_terminal_no_orders() -> None:
+    labels = Labels(("calm", "cr\x1b[31moss"))
+    text = "\x1b[2J\x1b]0;title\x07gone\r\nnext\ttab\u202e"
+    pairs = [*((text, label) for label in labels.names), *((f"row {number}", "calm") for number in range(100))]
+    shown = audit_text(audit({"\x9btrain": rows(*pairs, labels=labels)}))
+    assert "labels with hardly a row: cr\ufffd[31moss 1" in shown
+    assert "\ufffd[2J\ufffd]0;title\ufffdgone  next tab\ufffd" in shown
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
+
+
 def test_the_emotion_data(emotion_data: Path) -> None:
     """What the data set's own README says of it."""
     splits = load_splits(emotion_data, labels=None)
