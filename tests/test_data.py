@@ -227,7 +227,7 @@ def test_any_bytes_are_rows_or_a_data_error(suffix: str) -> None:
         ),
         ("a.txt", b" \t;joy\n", r"a.txt, line 1: no text, found ' \t'; allowed: a string that is not blank"),
         ("a.txt", b"a b;glee\n", f"a.txt, line 1: unknown label 'glee'; {ALLOWED}"),
-        ("a.txt", b"a b;joy \n", f"a.txt, line 1: unknown label 'joy '; {ALLOWED}"),
+        ("a.txt", b"a b; \n", f"a.txt, line 1: no label, found ''; {ALLOWED}"),
         ("a.txt", b"a b;6\n", f"a.txt, line 1: unknown label '6'; {ALLOWED}"),
         ("a.txt", b"a b;" + b"x" * 999, f"a.txt, line 1: unknown label '{'x' * 56}...; {ALLOWED}"),
         ("a.txt", b"a;joy\r\n\r\nb;joy", "a.txt, line 2: a blank line; allowed at the end of the file only"),
@@ -530,7 +530,7 @@ class SeveralTable(HubTable):
 
 def test_label_names_of_the_hub_are_the_labels_where_none_are_given(hub: dict[str, Any]) -> None:
     class Moods(HubTable):
-        features = {"text": object(), "label": SimpleNamespace(names=["tense", "calm", "bored"])}  # noqa: RUF012
+        features = {"text": object(), "label": SimpleNamespace(names=["tense ", "calm", "bored"])}  # noqa: RUF012
 
     hub["some/moods"] = {"train": Moods([("a", 0), ("b", 1)]), "test": Moods([("c", 1)])}
     splits = load_splits("some/moods", labels=None)
@@ -578,6 +578,14 @@ def test_ids_with_a_gap_need_names(tmp_path: Path) -> None:
     file = labelled(tmp_path / "a.csv", [1, 7])
     assert message(file, labels=None) == f"{file}: the label ids are [1, 7], not 0, 1, 2 without a gap; name the labels"
     assert "the label ids are [-1, 0, 1]" in message(labelled(file, [-1, 0, 1]), labels=None)
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("labels", [Labels(("calm", "tense")), None])
+def test_white_space_around_a_label_does_not_count(tmp_path: Path, suffix: str, labels: Labels | None) -> None:
+    file = labelled(tmp_path / f"a{suffix}", ["tense", " tense", "calm\t", "calm"])
+    examples = load_examples(file, labels=labels)
+    assert (examples.labels.names, examples.label_ids.tolist()) == (("calm", "tense"), [1, 1, 0, 0])
 
 
 def test_several_labels_in_a_cell_are_not_taken_for_one(tmp_path: Path) -> None:

@@ -3,8 +3,8 @@
 Rows keep their order and none is dropped: a row that cannot be used is a DataError that names file, line,
 what was found and what is allowed. `tables` has the formats and yields rows; `_examples` alone checks them.
 
-A label is a name ("joy") or an id (1, "1"). Read as multi-label, a row has any number of them: "joy,love" or
-"1,2" in a text file, a list elsewhere; an empty cell or list is a row with none.
+A label is a name ("joy") or an id (1, "1"), without the white space around it. Read as multi-label, a row has any
+number of them: "joy,love" or "1,2" in a text file, a list elsewhere; an empty cell or list is a row with none.
 """
 
 from __future__ import annotations
@@ -205,9 +205,9 @@ def _find(
 def _with_labels(source: str | Path, tables: dict[str, Table], multi_label: bool) -> tuple[dict[str, Table], Labels]:
     """The tables, read, and the labels that they have in common."""
     tables = {split: replace(table, rows=list(table.rows)) for split, table in tables.items()}
-    known = next((table.label_names for table in tables.values() if table.label_names), ())
+    known = next((tuple(map(_stripped, table.label_names)) for table in tables.values() if table.label_names), ())
     cells = (cell for table in tables.values() for _, _, cell in table.rows)
-    labels = (label for cell in cells for label in (_several(cell) if multi_label else [cell]))
+    labels = (_stripped(label) for cell in cells for label in (_several(cell) if multi_label else [cell]))
     names = set(known) or {str(label) for label in labels if _may_be_label(label)}
     ids = [str(index) for index in SIX_EMOTIONS.id2label]
     fewer_of_another_set = any(names == {*ids[:count]} for count in range(1, len(ids)))
@@ -284,8 +284,13 @@ def _shown(cell: Any) -> str:
 def _several(cell: Any) -> list[Any]:
     """The labels in a cell of multi-label data."""
     if isinstance(cell, str):
-        return [label.strip() for label in cell.split(",")] if cell.strip() else []
+        return cell.split(",") if cell.strip() else []
     return list(cell) if isinstance(cell, list | tuple) else [cell]
+
+
+def _stripped(label: Any) -> Any:
+    """A label without the white space around it, which nobody sees."""
+    return label.strip() if isinstance(label, str) else label
 
 
 def _may_be_label(label: Any) -> bool:
@@ -296,7 +301,8 @@ def _checked_label_ids(cell: Any, labels: Labels) -> list[int]:
     return [_checked_label_id(label, labels) for label in _several(cell)]
 
 
-def _checked_label_id(label: Any, labels: Labels) -> int:
+def _checked_label_id(cell: Any, labels: Labels) -> int:
+    label = _stripped(cell)
     if _may_be_label(label):
         try:
             return labels.index(label)

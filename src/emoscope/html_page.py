@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
+
+from emoscope.markup import escaped
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
@@ -39,9 +40,9 @@ def html_page(title: str, body: Iterable[str], style: str = "") -> str:
         style: what it needs beyond STYLE, in CSS.
     """
     lines = [
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>',
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaped(title)}</title>',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<style>\n{STYLE}\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{escape(title)}</h1>",
+        f"<style>\n{STYLE}\n{style}</style>\n</head>\n<body>\n<main>\n<h1>{escaped(title)}</h1>",
         *body,
         "</main>\n</body>\n</html>\n",
     ]

@@ -154,12 +154,12 @@ def test_flipped_labels_are_suspects_and_come_first() -> None:
 
 
 class Contrary:
-    """Knows every text, and says cross of calm ones in the first ten rows."""
+    """Knows every text, and says the other label of the first rows."""
 
     labels = ("cross", "calm")
 
-    def __init__(self, pairs: list[tuple[str, str]]) -> None:
-        self.known = {text: (label == "cross") ^ (i < 10) for i, (text, label) in enumerate(pairs)}
+    def __init__(self, pairs: list[tuple[str, str]], wrong: int = 10) -> None:
+        self.known = {text: (label == "cross") ^ (i < wrong) for i, (text, label) in enumerate(pairs)}
 
     def predict_proba(self, texts: list[str]) -> np.ndarray:
         return np.array([(0.9, 0.1) if self.known[text] else (0.1, 0.9) for text in texts], np.float32)
@@ -171,6 +171,20 @@ def test_a_classifier_judges_in_the_place_of_cross_validation() -> None:
     assert errors is not None
     assert {suspect.row.number for suspect in errors.suspects} == set(range(1, 11))
     assert (errors.judge, errors.accuracy) == ("contrary", pytest.approx(0.9))
+
+
+@pytest.mark.parametrize(
+    ("calm", "wrong", "hinted"),
+    [(50, 30, True), (50, 31, False), (90, 7, True), (90, 8, False)],
+)
+def test_a_hint_has_the_accuracy_of_its_judge_and_a_weak_judge_makes_none(calm: int, wrong: int, hinted: bool) -> None:
+    pairs = [(f"row {number} of a hundred", "calm" if number < calm else "cross") for number in range(100)]
+    judge = Contrary(pairs, wrong)
+    found = audit({"all": rows(*pairs)}, classifier=judge)
+    messages = [problem.message for problem in found.problems if problem.kind == "label errors"]
+    assert [f"the judge is right on {100 - wrong}.0% of the rows" in message for message in messages] == [True] * hinted
+    assert found.label_errors is not None and found.label_errors.suspects
+    assert ("(too weak for a hint)" in audit_text(found)) is not hinted
 
 
 def test_a_classifier_of_other_labels_is_refused() -> None:
@@ -264,6 +278,16 @@ def test_the_renderings_escape_and_say_what_is_wrong() -> None:
     assert "WRONG  texts with more than one label in train: 1" in shown
     assert max(map(len, shown.splitlines())) <= 110
     assert json.loads(json.dumps(found.to_json(), allow_nan=False))["problems"][0]["kind"] == "duplicates"
+
+
+def test_data_give_a_terminal_no_orders() -> None:
+    labels = Labels(("calm", "cr\x1b[31moss"))
+    text = "\x1b[2J\x1b]0;title\x07gone\r\nnext\ttab\u202e"
+    pairs = [*((text, label) for label in labels.names), *((f"row {number}", "calm") for number in range(100))]
+    shown = audit_text(audit({"\x9btrain": rows(*pairs, labels=labels)}))
+    assert "labels with hardly a row: cr\ufffd[31moss 1" in shown
+    assert "\ufffd[2J\ufffd]0;title\ufffdgone  next tab\ufffd" in shown
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
 
 
 def test_the_emotion_data(emotion_data: Path) -> None:

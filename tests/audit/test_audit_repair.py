@@ -26,7 +26,7 @@ from hub.sentences import splits
 
 LABELS = Labels(("calm", "cross"))
 ROWS = st.lists(
-    st.tuples(st.sampled_from(["a", " a", "a &amp; b", "a & b", "c", "d", "&nbsp;"]), st.integers(0, 1)), min_size=1
+    st.tuples(st.sampled_from(["a", " a", "a &amp; b", "a &#38;amp; b", "a & b", "c", "&nbsp;"]), st.integers(0, 1))
 )
 
 
@@ -37,6 +37,7 @@ def examples(pairs: list[tuple[str, int]], split: str) -> Examples:
 @settings(max_examples=60, deadline=None)
 @given(ROWS, ROWS)
 def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]], test: list[tuple[str, int]]) -> None:
+    train, test = [*train, ("stays in train", 0)], [*test, ("stays in test", 1)]
     splits = {"train": examples(train, "train"), "test": examples(test, "test")}
     changes = {(change.row.split, change.row.number): change.new_text for change in plan_repair(splits)}
     mended = {}
@@ -45,9 +46,10 @@ def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]],
         mended[split] = [(text, i) for text, i in texts if text is not None]
     texts = [text for part in mended.values() for text, _ in part]
     assert len(set(texts)) == len(texts) and all(text.strip() for text in texts)
-    if all(mended.values()):
-        found = audit({split: examples(pairs, split) for split, pairs in mended.items()})
-        assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
+    mended_splits = {split: examples(pairs, split) for split, pairs in mended.items()}
+    found = audit(mended_splits)
+    assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
+    assert plan_repair(mended_splits) == []
 
 
 def test_which_rows_go_and_why() -> None:
@@ -61,6 +63,32 @@ def test_which_rows_go_and_why() -> None:
         ("train", 7, "repeats row 6"),
         ("train", 8, "stands in test too, as cross"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("tom &amp; jerry", "tom & jerry"),
+        ("tom &amp;amp; jerry", "tom & jerry"),
+        ("1 &amp;lt; 2,&amp;nbsp; &#38;#233;", "1 < 2, é"),
+        ("a &nosuchentity; b", "a &nosuchentity; b"),
+    ],
+)
+def test_entities_are_decoded_however_often_they_were_escaped(text: str, mended: str) -> None:
+    assert [change.new_text for change in plan_repair({"all": examples([(text, 0)], "all")})] == [mended] * (
+        text != mended
+    )
+
+
+def test_a_split_that_would_be_empty_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.txt").write_text("one;calm\ntwo;cross\n;calm\n")
+    (tmp_path / "test.txt").write_text("two;cross\none;calm\nthree;cross\n")
+    assert main(["audit", "--data", str(tmp_path), "--labels", "calm,cross", "--fix", str(tmp_path / "out")]) == 1
+    assert capsys.readouterr().err == (
+        "emoscope audit: error: the mended copy would have no row of train: all 3 would be dropped, 2 of them because "
+        "of 'stands in test too'; see what the audit lists, and split the rows anew or take that split out\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 TABLE = [('one, "quoted"', "calm", "x"), ("two", "cross", "y"), ("two", "cross", "z"), ("a &amp; b", "calm", "w")]
@@ -112,11 +140,40 @@ def test_a_table_without_a_header(tmp_path: Path) -> None:
         assert [tuple(row) for row in csv.reader(copy)] == MENDED
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_rows_of_a_table_that_stay_are_as_they_were_and_the_copy_can_be_read(
+    tmp_path: Path, suffix: str, end: str
+) -> None:
+    rows = [
+        '"label",note,text',
+        'calm,"a\rb",hello  there',
+        '"cross",x,"""foo"" bar"',
+        'cross,"c\nd",once',
+        "cross,,once",
+    ]
+    lines = [row.replace(",", "\t" if suffix == ".tsv" else ",") for row in rows]
+    file = tmp_path / f"rows{suffix}"
+    file.write_bytes(end.join(lines).encode())
+    write_repair(file, tmp_path / "out", plan_repair(load_splits(file, labels=LABELS)))
+    lines = [lines[0], lines[1].replace("hello  there", "hello there"), *lines[2:4]]
+    assert (tmp_path / "out" / file.name).read_bytes() == "".join(f"{line}{end}" for line in lines).encode()
+    assert load_splits(tmp_path / "out" / file.name, labels=LABELS)["all"].texts == ["hello there", '"foo" bar', "once"]
+
+
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "rows.csv")
     with pytest.raises(DataError, match="exists; name a new"):
         write_repair(tmp_path / "rows.csv", tmp_path, [])
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_what_a_killed_run_left_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    write(tmp_path / "rows.csv")
+    (tmp_path / "out.partial").mkdir()
+    write_repair(tmp_path / "rows.csv", tmp_path / "out", [])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "out.partial", "rows.csv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["changes.jsonl", "rows.csv"]
 
 
 @pytest.fixture
@@ -185,6 +242,23 @@ def test_refused_rows_are_dropped_and_the_others_keep_their_places(tmp_path: Pat
         (5, "repeats row 4"),
         (6, "no label"),
     ]
+
+
+def test_lone_surrogates_are_dropped_as_a_text_and_stay_beside_one(tmp_path: Path) -> None:
+    lines = [
+        r'{"text": "bad \ud800 text", "label": "calm"}',
+        r'{"text": "good", "label": "calm", "more": "\ud800"}',
+        r'{"text": "two  words, été", "label": "cross", "more": "\udfff"}',
+    ]
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    out, page = tmp_path / "out", tmp_path / "page.html"
+    data = ["--data", str(tmp_path / "rows.jsonl"), "--labels", "calm,cross"]
+    assert main(["audit", *data, "--fix", str(out), "--report", str(page)]) == 0
+    kept = r'{"text": "two words, été", "label": "cross", "more": "\udfff"}'
+    assert (out / "rows.jsonl").read_text("utf-8").splitlines() == [lines[1], kept]
+    log = [json.loads(line) for line in (out / "changes.jsonl").read_text("utf-8").splitlines()]
+    assert log[0]["text"] == "bad \ud800 text"
+    assert "bad \ufffd text" in page.read_text("utf-8")
 
 
 def test_a_data_set_of_the_hub_is_mended_into_files(run_with_hub: RunWithHub, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def _hints(found: Audit) -> Iterator[Problem]:
     if across := sum(map(_is_across, found.near_duplicates)):
         message = f"texts that are nearly equal to one of another split: {across:,}"
         yield Problem("near-overlap", False, splits, across, message)
-    if found.label_errors and found.label_errors.suspects:
+    if found.label_errors and found.label_errors.suspects and not found.label_errors.judge_is_weak:
         yield _label_error_hint(found.label_errors, splits)
     if found.shortcut:
         yield from _shortcut_hints(found.shortcut, splits)
@@ -212,7 +212,10 @@ def _is_across(pair: NearDuplicate) -> bool:
 
 def _label_error_hint(errors: LabelErrors, splits: tuple[str, ...]) -> Problem:
     count, coin_flips = len(errors.suspects), sum(suspect.coin_flip for suspect in errors.suspects)
-    message = f"labels that are likely wrong: {count:,} ({coin_flips:,} of them hang on an ambiguous keyword)"
+    message = (
+        f"labels that are likely wrong: {count:,}, of which {coin_flips:,} hang on an ambiguous keyword "
+        f"(the judge is right on {errors.accuracy:.1%} of the rows)"
+    )
     return Problem("label errors", False, splits, count, message)
 
 

@@ -20,6 +20,9 @@ from emoscope.text import normalize
 FOLDS = 5
 """Folds of the cross-validation; a label needs as many different texts to be judged."""
 
+LEAST_ACCURACY, LEAST_GAIN = 0.7, 0.25
+"""A judge that is right on fewer rows, or mends fewer of the errors of naming the most frequent label, is weak."""
+
 INVERSE_REGULARIZATION = 10.0
 """`C` of the logistic regression."""
 
@@ -53,13 +56,20 @@ class LabelErrors:
         judge: "cross-validation", or the name of a classifier.
         rows: that were judged.
         accuracy: of the judge on them.
+        majority: share of the most frequent label among them.
         suspects: likely errors, the least probable label first.
     """
 
     judge: str
     rows: int
     accuracy: float
+    majority: float
     suspects: tuple[SuspectRow, ...]
+
+    @property
+    def judge_is_weak(self) -> bool:
+        """Whether the judge is wrong so often that its suspicion says little of a row."""
+        return self.accuracy < max(LEAST_ACCURACY, self.majority + LEAST_GAIN * (1 - self.majority))
 
 
 def find_label_errors(
@@ -111,7 +121,8 @@ def find_label_errors(
         for i in ranked.tolist()
     )
     judge = "cross-validation" if classifier is None else classifier_name
-    return LabelErrors(judge, len(kept), float((top == given).mean()), tuple(suspects))
+    majority = float(np.bincount(given).max() / len(given))
+    return LabelErrors(judge, len(kept), float((top == given).mean()), majority, tuple(suspects))
 
 
 def _judged(pooled: Examples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

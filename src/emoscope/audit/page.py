@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 
 from emoscope.audit.examination import Audit
 from emoscope.audit.sections import Cells, Section, sections
 from emoscope.audit.terminal import is_figure
 from emoscope.html_page import html_page
+from emoscope.markup import escaped
 
 MOST_ROWS = 500
 """Rows shown of a table."""
@@ -30,7 +30,7 @@ def audit_page(audit: Audit) -> str:
 def _body(audit: Audit) -> Iterator[str]:
     rows = sum(split.rows for split in audit.splits.values())
     splits = ", ".join(f"{split} {summary.rows:,}" for split, summary in audit.splits.items())
-    yield f"<p>{rows:,} rows ({escape(splits)}), {len(audit.labels)} labels</p>"
+    yield f"<p>{rows:,} rows ({escaped(splits)}), {len(audit.labels)} labels</p>"
     yield from _problems(audit)
     for section in sections(audit):
         yield from _section(section)
@@ -42,17 +42,17 @@ def _problems(audit: Audit) -> Iterator[str]:
         yield '<li class="fine">Nothing is wrong for certain.</li>'
     for problem in audit.problems:
         kind = "wrong" if problem.certain else "hint"
-        yield f'<li class="{kind}"><b>{kind}</b>{escape(problem.message)}</li>'
+        yield f'<li class="{kind}"><b>{kind}</b>{escaped(problem.message)}</li>'
     yield "</ul>"
 
 
 def _section(section: Section) -> Iterator[str]:
     is_list = section.header[-1] == "text"
     count = f" ({len(section.rows):,})" if is_list else ""
-    heading = f"<h2>{escape(section.title)}{count}</h2>"
+    heading = f"<h2>{escaped(section.title)}{count}</h2>"
     yield f"<details><summary>{heading}</summary>" if is_list else f"<section>{heading}"
     if section.note:
-        yield f"<p>{escape(section.note)}</p>"
+        yield f"<p>{escaped(section.note)}</p>"
     yield "<table>"
     if any(section.header):
         heads = zip(section.header, section.rows[-1], strict=True)
@@ -65,7 +65,7 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _head(cell: str, below: str) -> str:
-    return f'<th class="figure">{escape(cell)}</th>' if is_figure(below) else f"<th>{escape(cell)}</th>"
+    return f'<th class="figure">{escaped(cell)}</th>' if is_figure(below) else f"<th>{escaped(cell)}</th>"
 
 
 def _cells(row: Cells) -> str:
@@ -74,7 +74,7 @@ def _cells(row: Cells) -> str:
 
 def _cell(cell: str, last: bool = False) -> str:
     if not is_figure(cell):
-        return f"<td>{escape(cell)}</td>" if last else f'<td class="short">{escape(cell)}</td>'
+        return f"<td>{escaped(cell)}</td>" if last else f'<td class="short">{escaped(cell)}</td>'
     if not cell.endswith("%"):
         return f'<td class="figure">{cell}</td>'
     bar = f"background: linear-gradient(to left, var(--bar) {cell}, transparent {cell})"

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from emoscope.audit.entries import Entry, Row, all_rows, group
 from emoscope.audit.form import ENTITY
 from emoscope.data import Examples, RefusedRow
+from emoscope.errors import DataError
+
+ROUNDS = 10
+"""Most times that a text is decoded: `&amp;amp;` was escaped twice."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ def plan_repair(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = 
     Args:
         splits: the rows that can be used.
         refused: those that cannot, from `sift_splits`; they are dropped.
+
+    Raises:
+        DataError: a split would have no row left, which no command could read.
     """
     rows = [(mend(text), row) for text, row in all_rows(splits, refused)]
     dropped = dict(_dropped(group(rows)))
@@ -49,13 +56,29 @@ def plan_repair(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = 
             changes.append(Change(row, text, None, dropped[row]))
         elif new_text != text:
             changes.append(Change(row, text, new_text, "HTML entity" if ENTITY.search(text) else "surplus white space"))
+    for split, examples in splits.items():
+        _require_a_row_left(split, len(examples) + sum(row.split == split for row in refused), changes)
     order = list(splits)
     return sorted(changes, key=lambda change: (order.index(change.row.split), change.row.number))
 
 
 def mend(text: str) -> str:
-    """The text with HTML entities decoded and one space between words."""
-    return " ".join(ENTITY.sub(lambda entity: html.unescape(entity[0]), text).split())
+    """The text with HTML entities decoded, those that come to light by it too, and one space between words."""
+    for _ in range(ROUNDS):
+        if not ENTITY.search(text):
+            break
+        text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return " ".join(text.split())
+
+
+def _require_a_row_left(split: str, rows: int, changes: list[Change]) -> None:
+    reasons = Counter(change.reason for change in changes if change.row.split == split and change.new_text is None)
+    if reasons and reasons.total() == rows:
+        reason, count = reasons.most_common(1)[0]
+        raise DataError(
+            f"the mended copy would have no row of {split}: all {rows:,} would be dropped, {count:,} of them because "
+            f"of '{reason}'; see what the audit lists, and split the rows anew or take that split out"
+        )
 
 
 def _dropped(entries: list[Entry]) -> Iterator[tuple[Row, str]]:

@@ -161,8 +161,9 @@ def _suspects(errors: LabelErrors | None) -> Iterator[Section]:
         )
         for suspect in errors.suspects
     ]
+    weak = " (too weak for a hint)" if errors.judge_is_weak else ""
     note = (
-        f"Confident learning; judge: {errors.judge}, right on {errors.accuracy:.1%} of {errors.rows:,} rows. In "
+        f"Confident learning; judge: {errors.judge}, right on {errors.accuracy:.1%} of {errors.rows:,} rows{weak}. In "
         "brackets the probability. Coin flip: an ambiguous keyword decides the text."
     )
     yield Section("Likely label errors", note, ("row", "label", "rather", "coin flip", "text"), rows)

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from emoscope.audit.examination import Audit
 from emoscope.audit.sections import Cells, Section, sections
+from emoscope.markup import printable
 
 WIDTH = 110
 """Columns of the terminal."""
@@ -19,8 +20,8 @@ WIDEST_CELL = 34
 
 
 def audit_text(audit: Audit) -> str:
-    """What is wrong, then the tables, each with its first rows; at most WIDTH columns."""
-    return "\n\n".join("\n".join(part) for part in (_problems(audit), *map(_table, sections(audit))))
+    """What is wrong, then the tables, each with its first rows; at most WIDTH columns, nothing a terminal acts on."""
+    return "\n\n".join("\n".join(map(printable, part)) for part in (_problems(audit), *map(_table, sections(audit))))
 
 
 def _problems(audit: Audit) -> Iterator[str]:
@@ -56,6 +57,5 @@ def is_figure(cell: str) -> bool:
     return cell.rstrip("%").replace(",", "").replace(".", "", 1).isdecimal()
 
 
-def _cut(cell: str, width: int) -> str:
-    line = " ".join(cell.splitlines())
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 from emoscope.audit.repair import Change
 from emoscope.errors import DataError, require_extra
+from emoscope.line_records import csv_records
+from emoscope.model_folder import drafted
 from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
@@ -37,8 +38,8 @@ def write_repair(
 ) -> None:
     """Write a folder with a copy of each data file, changed, under its name, and `changes.jsonl`, a change a line.
 
-    Rows that are not changed stay as they are: byte for byte in `.txt` and `.jsonl`, in every column elsewhere. Of a
-    data set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
+    Rows that are not changed stay as they are: byte for byte in text files, in every column of `.parquet`. Of a data
+    set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
 
     Args:
         source: the file, or the folder of splits, that the changes were planned for.
@@ -56,15 +57,11 @@ def write_repair(
         raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
     columns = (str(text_column), str(label_column))
     writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)
-    partial = out.with_name(f"{out.name}.partial")
-    partial.mkdir(parents=True)
-    try:
+    with drafted(out) as draft:
+        draft.mkdir()
         for split, write in writers.items():
-            write(partial, {change.row.number: change.new_text for change in changes if change.row.split == split})
-        (partial / LOG_FILE).write_text("".join(map(_log_line, changes)), encoding="utf-8")
-        partial.replace(out)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+            write(draft, {change.row.number: change.new_text for change in changes if change.row.split == split})
+        _write_lines(draft / LOG_FILE, map(_log_line, changes))
 
 
 def _file_writers(source: Path, columns: Columns) -> dict[str, Writer]:
@@ -100,9 +97,7 @@ def _hub_lines(table: Any, columns: Columns, edits: Edits) -> Iterator[str]:
 def _log_line(change: Change) -> str:
     action = "drop" if change.new_text is None else "edit"
     line = {**asdict(change.row), "action": action, "reason": change.reason, "text": change.text}
-    return (
-        json.dumps(line | ({} if change.new_text is None else {"new_text": change.new_text}), ensure_ascii=False) + "\n"
-    )
+    return json.dumps(line | ({} if change.new_text is None else {"new_text": change.new_text}), ensure_ascii=False)
 
 
 def _rewrite_txt(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
@@ -131,23 +126,34 @@ def _content(file: Path) -> str:
 
 
 def _write_lines(out: Path, lines: Iterable[str]) -> None:
-    out.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    r"""Write lines in UTF-8; a lone surrogate, which only JSON can hold, as JSON escapes it: `\ud800`."""
+    out.write_bytes("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
 
 
 def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
+    lines = [f"{line}\n" for line in _content(file).split("\n")]
     delimiter = "\t" if file.suffix.lower() == ".tsv" else ","
-    records = csv.reader(io.StringIO(_content(file), newline="\n"), delimiter=delimiter, strict=True)
+    records = csv_records(lines, delimiter, longest=0, final=True)
     numbered = all(column.isdecimal() for column in columns)
-    header = [] if numbered else next(records)
-    at = int(columns[0]) if numbered else header.index(columns[0])
-    with out.open("w", encoding="utf-8", newline="") as sink:
-        writer = csv.writer(sink, delimiter=delimiter, lineterminator="\n")
-        if header:
-            writer.writerow(header)
-        for number, fields in enumerate(records, start=1):
-            text = edits.get(number, fields[at])
-            if text is not None:
-                writer.writerow([*fields[:at], text, *fields[at + 1 :]])
+    header = None if numbered else next(records)
+    at = header.fields.index(columns[0]) if header else int(columns[0])
+    kept = lines[: header.end] if header else []
+    for number, record in enumerate(records, start=1):
+        own, text = lines[record.begin : record.end], edits.get(number, "")
+        if text is None:
+            continue
+        if text:
+            end = "\r\n" if own[-1].endswith("\r\n") else "\n"
+            own = [_csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
+        kept += own
+    out.write_bytes("".join(kept).encode())
+
+
+def _csv_line(fields: Sequence[str], delimiter: str) -> str:
+    r"""A row without its end; before Python 3.13 a writer quotes a `\r` only if its lines end with one."""
+    line = io.StringIO(newline="")
+    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(fields)
+    return line.getvalue().removesuffix("\r\n")
 
 
 def _rewrite_parquet(file: Path, out: Path, columns: Columns, edits: Edits) -> None:

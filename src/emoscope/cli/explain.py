@@ -26,7 +26,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.output import page, printable, write_whole
+from emoscope.cli.output import page, write_whole
 
 if TYPE_CHECKING:
     from emoscope.explanation import Explanation
@@ -77,6 +77,8 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its strongest words and what is ambiguous."""
+    from emoscope.markup import printable
+
     strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [

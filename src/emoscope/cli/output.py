@@ -1,4 +1,4 @@
-"""What commands write and print: whole files, pages, texts that do no harm to a terminal."""
+"""What commands write: whole files, pages."""
 
 from __future__ import annotations
 
@@ -41,8 +41,3 @@ def write_whole(path: Path, text: str) -> None:
 def page(title: str, parts: Iterable[str]) -> str:
     """A whole HTML page that needs no network, light and dark, of what objects show in notebooks."""
     return PAGE.format(title=title, content="\n".join(parts))
-
-
-def printable(text: str) -> str:
-    """The text on one line, without characters that a terminal would act on."""
-    return "".join(char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in text)

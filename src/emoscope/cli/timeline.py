@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.output import page, printable, write_whole
+from emoscope.cli.output import page, write_whole
 from emoscope.cli.predict import COLOURS, decode
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(timeline: Timeline) -> Iterator[str]:
     """The whole text's label, a line of blocks a label, and the sentences."""
+    from emoscope.markup import printable
+
     width = shutil.get_terminal_size((100, 24)).columns
     whole, count = timeline.prediction, len(timeline.sentences)
     yield f"{whole.label} {whole.score:.1%} over {count:,} {'sentence' if count == 1 else 'sentences'}"
