@@ -167,6 +167,17 @@ def test_what_a_tokenizer_lacks_is_written(
     assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("---\nlibrary_name: emoscope\n")
 
 
+def test_a_card_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
+    checkpoints: dict[str, Path], sure_of: Callable[..., Examples], variant: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = variant(checkpoints["bert"])
+    (folder / "README.md").write_bytes(b"# Caf\xe9 emotions\n")
+    export(open_folder(folder), tmp_path / "model", sure_of(folder))
+    assert (
+        (tmp_path / "model" / "README.md").read_text("utf-8").startswith("# Caf\ufffd emotions\n\n## The ONNX graph\n")
+    )
+
+
 # -- the self-test
 
 
@@ -191,7 +202,9 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
     assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 1
     assert "FAILED, 100.00% equal labels" in capsys.readouterr().out
 
-    for rubbish in ({"texts": ["a"]}, manifest["self_test"] | {"probabilities": [[1, 2], [3]]}, [], 7):
+    right = manifest["self_test"]
+    wrong = [{"probabilities": [[1, 2], [3]]}, {"tolerance": None}, {"texts": [7, *right["texts"][1:]]}]
+    for rubbish in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
         file.write_text(json.dumps(manifest | {"self_test": rubbish}), encoding="utf-8")
         assert "self_test" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
 

@@ -44,7 +44,7 @@ def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mappin
     """
     path = folder / "README.md"
     own = OWN.format(name=model, count=len(labels), labels=", ".join(labels))
-    card = path.read_text(encoding="utf-8") if path.is_file() else own
+    card = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else own
     name, parity = list(record.items())[-1]
     results = (
         f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "
