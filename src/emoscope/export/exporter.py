@@ -25,7 +25,7 @@ from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, com
 from emoscope.export.quantization import quantized
 from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
-from emoscope.model_folder import GRAPHS, ModelFolder, drafted, write_manifest
+from emoscope.model_folder import GRAPHS, ModelFolder, drafted, require_free, write_manifest
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.self_test import SelfTest, margins
@@ -62,7 +62,7 @@ def export(
 
     Args:
         folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter takes.
-        output: the model folder to write; must not be there, or be empty.
+        output: the model folder to write, not there or empty.
         examples: on which the graph must agree with torch; their labels are the model's, in any order.
         calibration: texts that the rounding to integers is fitted to, no label needed; None for those of `examples`.
         quantize: an encoder's products and embeddings in integers; a compact student's vectors always are.
@@ -72,8 +72,8 @@ def export(
         against torch with the same vectors, and "as_trained".
 
     Raises:
-        ModelError: `output` is in use, the folder is no checkpoint or one that cannot be exported, the examples have
-            other labels, or the gate is shut.
+        ModelError: `output` cannot be written, the folder is no checkpoint or one that cannot be exported, the examples
+            have other labels, or the gate is shut.
     """
     _check(folder, output, examples, quantize)
     with drafted(output) as draft:
@@ -103,8 +103,7 @@ def export(
 
 def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
     """Refuse what is wrong before anything takes time."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ModelError(f"{output} exists and is not empty; give another OUT or remove it")
+    require_free(output)
     if not folder.has_weights:
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
     if folder.manifest.text_form not in FORMS:
