@@ -18,7 +18,7 @@ from emoscope.cli import main
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
-from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
+from emoscope.model_folder import BUNDLED, MANIFEST, Manifest, open_folder, read_manifest, write_manifest
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.self_test import self_test
 from hub.repositories import FAMILIES
@@ -140,6 +140,35 @@ def test_the_command_from_a_hub_id_to_a_prediction(
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert card.startswith((folder / "README.md").read_text("utf-8").rstrip())
     assert "`onnx/model_quantized.onnx` is this model in integers" in card
+
+
+@pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
+def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[..., Examples],
+    variant: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    quantize: bool,
+) -> None:
+    fitted = {
+        "label_sets": {"90": [0.1] * 6},
+        "clearness": {"centre": [0.0] * 6, "threshold": 0.5},
+        "calibration": {"aurc": 0.1},
+    }
+    keywords = {"weird": {"fear": 0.6, "surprise": 0.4}}
+    folder, output = variant(checkpoints["bert"]), tmp_path / "model"
+    (folder / "README.md").write_text("# Mine\n\n## How sure\n\nSo sure.\n\n## Training\n\nLong.\n", encoding="utf-8")
+    write_manifest(folder, temperature=0.5, ambiguous_keywords=keywords, **fitted)
+    data = write(sure_of(folder, margin=0.4), tmp_path / "data")
+    assert main(["export", str(folder), str(output), "--data", data, *["--quantize"] * quantize]) == 0
+    assert ("do not hold for integers; run emoscope calibrate" in capsys.readouterr().out) is quantize
+    manifest, nothing = read_manifest(output), Manifest()
+    assert (manifest.temperature, manifest.ambiguous_keywords) == (0.5, keywords)
+    expected = {name: getattr(nothing, name) for name in fitted} if quantize else fitted
+    assert {name: getattr(manifest, name) for name in fitted} == expected
+    card = (output / "README.md").read_text("utf-8")
+    assert ("So sure." in card) is not quantize and "## Training\n\nLong.\n\n## The ONNX graph\n" in card
 
 
 def test_labels_in_another_order_are_matched_by_name(

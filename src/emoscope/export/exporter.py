@@ -18,7 +18,7 @@ from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation.report import describe_dataset
-from emoscope.export.card import write_card
+from emoscope.export.card import drop_calibration, write_card
 from emoscope.export.compact_graph import build_graph, with_int8_vectors
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
@@ -35,6 +35,8 @@ from emoscope.tokenization import TokenBatch, Tokenizer
 GRAPH, INTEGER_GRAPH = GRAPHS
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
+CALIBRATED = ("label_sets", "clearness", "calibration")
+"""What `emoscope calibrate` fits to a model's probabilities as they are: it holds for the same arithmetic alone."""
 CALIBRATION_TEXTS = 512
 """Texts that the rounding of weights is fitted to, at most."""
 OTHER_MACHINES = 0.01
@@ -59,6 +61,8 @@ def export(
     quantize: bool = False,
 ) -> dict[str, Parity]:
     """Write the model folder of a checkpoint, unless a graph fails the parity gate.
+
+    Of a calibrated checkpoint a graph in integers keeps the temperature, one in float32 all that was fitted.
 
     Args:
         folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter takes.
@@ -86,6 +90,9 @@ def export(
             batch = scorer.tokens(_spread(calibration or examples.texts)) if quantize else None
             candidates, parameters = _encoder(folder, draft, batch)
         record = _gated(candidates, scorer, examples)
+        is_float = list(record) == ["fp32"]
+        if not is_float:
+            drop_calibration(draft)
         if not _is_compact(folder):
             write_card(draft, output.name, folder.labels.names, record)
         parity = {name: asdict(values) for name, values in record.items()}
@@ -97,6 +104,8 @@ def export(
             parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
             self_test=_self_test(candidates, draft, scorer),
             parameters=parameters,
+            ambiguous_keywords=folder.manifest.ambiguous_keywords,
+            **{name: getattr(folder.manifest, name) for name in CALIBRATED if is_float},
         )
     return record
 
