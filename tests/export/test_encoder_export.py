@@ -252,6 +252,33 @@ def test_a_folder_without_reference_texts_says_so(
 # -- what goes wrong
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [("bert", {"do_lower_case": False}), ("roberta", {"add_prefix_space": True})]
+)
+def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_until_it_is_mended(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[..., Examples],
+    variant: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    setting: dict[str, bool],
+) -> None:
+    folder, output = variant(checkpoints[name]), tmp_path / "model"
+    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8")) | setting
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    data = write(sure_of(folder), tmp_path / "data")
+    error = one_line(capsys, "export", str(folder), str(output), "--data", data)
+    assert f"{next(iter(setting))} {next(iter(setting.values()))}" in error and "make the two files agree" in error
+    assert not output.exists()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    classifier = exported(folder, output, sure_of(folder))
+    ids = tokenizer("We are GLAD", return_tensors="pt")
+    expected = read_sequence_classifier(folder)(**ids).logits[0].detach()
+    np.testing.assert_allclose(classifier.predict_logits(["We are GLAD"])[0], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
 def test_the_gate_keeps_a_wrong_graph_from_being_written(
     checkpoints: dict[str, Path],

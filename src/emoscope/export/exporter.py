@@ -39,6 +39,9 @@ CALIBRATED = ("label_sets", "clearness", "calibration")
 """What `emoscope calibrate` fits to a model's probabilities as they are: it holds for the same arithmetic alone."""
 CALIBRATION_TEXTS = 512
 """Texts that the rounding of weights is fitted to, at most."""
+SPELLINGS = ("We are GLAD", " so naïve, at a café", "我很高兴")
+"""Texts that tokenizers of one vocabulary read differently: capitals, a space before all, accents, Chinese."""
+SPELLING_SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space")
 OTHER_MACHINES = 0.01
 """What another machine may add to the largest difference that an integer graph had on the machine of the export."""
 
@@ -87,6 +90,7 @@ def export(
         if _is_compact(folder):
             candidates, parameters = _compact(folder, draft)
         else:
+            _require_one_reading(scorer, examples.texts)
             batch = scorer.tokens(_spread(calibration or examples.texts)) if quantize else None
             candidates, parameters = _encoder(folder, draft, batch)
         record = _gated(candidates, scorer, examples)
@@ -166,6 +170,22 @@ class _Scorer:
             temperature=temperature,
             thresholds=self.folder.thresholds,
         ).predict_proba(texts)
+
+
+def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
+    """Refuse a checkpoint whose texts `transformers`, by tokenizer_config.json, reads otherwise than tokenizer.json."""
+    path, max_length = scorer.folder.path, scorer.folder.manifest.max_length
+    library = read_fast_tokenizer(path)
+    theirs = Tokenizer(library.backend_tokenizer, max_length=max_length)
+    for text in map(scorer.text_form, (*SPELLINGS, *texts)):
+        if not np.array_equal(scorer.tokenizer.encode([text]).ids, theirs.encode([text]).ids):
+            known = {name: library.init_kwargs.get(name) for name in SPELLING_SETTINGS}
+            settings = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+            raise ModelError(
+                f"{path}: transformers, by tokenizer_config.json ({settings or 'its defaults'}), reads {text[:40]!r} "
+                "otherwise than tokenizer.json; make the two files agree: AutoTokenizer.from_pretrained(FOLDER)"
+                ".save_pretrained(FOLDER) writes what transformers reads"
+            )
 
 
 def _compact(folder: ModelFolder, draft: Path) -> tuple[dict[str, _Candidate], int]:
