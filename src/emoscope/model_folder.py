@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -243,20 +243,40 @@ def write_manifest(path: Path, **values: Any) -> None:
     partial.replace(path / MANIFEST)
 
 
+def require_free(output: Path) -> None:
+    """Refuse a folder that `drafted` could not put another in the place of.
+
+    Raises:
+        ModelError: it is in use, the current directory, or a mount point.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise ModelError(f"{output} exists and is not empty; give another folder or remove it")
+    place = output.resolve()
+    if place == Path.cwd() or place.is_mount():
+        raise ModelError(f"{output} is the current directory or a mount point; give a folder in it")
+
+
 @contextmanager
 def drafted(output: Path) -> Iterator[Path]:
     """A path beside the output for a folder, which takes the output's place if nothing fails; else nothing is left.
 
     Args:
-        output: not there, or an empty folder.
+        output: not there, or an empty folder, as `require_free` has it; or a link to such.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
-        draft = Path(temporary) / "model"
-        yield draft
-        if output.exists():
-            output.rmdir()
-        draft.rename(output)
+    output = output.resolve()
+    absent = [folder for folder in output.parents if not folder.exists()]
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
+            draft = Path(temporary) / "model"
+            yield draft
+            if output.exists():
+                output.rmdir()
+            draft.rename(output)
+    finally:
+        for folder in absent:
+            with suppress(OSError):  # it holds something
+                folder.rmdir()
 
 
 def resolve(

@@ -68,12 +68,13 @@ def self_test(name_or_path: str | Path | None = None) -> SelfTestResult:
     classifier = EmotionClassifier.from_pretrained(folder.path)
     try:
         record = SelfTest(**folder.manifest.self_test)
+        tolerance = float(record.tolerance)
         expected = np.array(record.probabilities, np.float32).reshape(len(record.texts), len(classifier.labels))
+        rows = classifier.predict_proba(record.texts)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder.path / MANIFEST}: self_test cannot be read ({error}); export again") from error
-    rows = classifier.predict_proba(record.texts)
     equal = decided(rows, classifier.thresholds) == decided(expected, classifier.thresholds)
-    return SelfTestResult(len(rows), float(equal.mean()), float(np.abs(rows - expected).max()), record.tolerance)
+    return SelfTestResult(len(rows), float(equal.mean()), float(np.abs(rows - expected).max()), tolerance)
 
 
 def decided(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | None) -> NDArray[np.bool_]:

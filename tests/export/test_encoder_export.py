@@ -18,7 +18,7 @@ from emoscope.cli import main
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
-from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
+from emoscope.model_folder import BUNDLED, MANIFEST, Manifest, open_folder, read_manifest, write_manifest
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.self_test import self_test
 from hub.repositories import FAMILIES
@@ -142,6 +142,35 @@ def test_the_command_from_a_hub_id_to_a_prediction(
     assert "`onnx/model_quantized.onnx` is this model in integers" in card
 
 
+@pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
+def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[..., Examples],
+    variant: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    quantize: bool,
+) -> None:
+    fitted = {
+        "label_sets": {"90": [0.1] * 6},
+        "clearness": {"centre": [0.0] * 6, "threshold": 0.5},
+        "calibration": {"aurc": 0.1},
+    }
+    keywords = {"weird": {"fear": 0.6, "surprise": 0.4}}
+    folder, output = variant(checkpoints["bert"]), tmp_path / "model"
+    (folder / "README.md").write_text("# Mine\n\n## How sure\n\nSo sure.\n\n## Training\n\nLong.\n", encoding="utf-8")
+    write_manifest(folder, temperature=0.5, ambiguous_keywords=keywords, **fitted)
+    data = write(sure_of(folder, margin=0.4), tmp_path / "data")
+    assert main(["export", str(folder), str(output), "--data", data, *["--quantize"] * quantize]) == 0
+    assert ("do not hold for integers; run emoscope calibrate" in capsys.readouterr().out) is quantize
+    manifest, nothing = read_manifest(output), Manifest()
+    assert (manifest.temperature, manifest.ambiguous_keywords) == (0.5, keywords)
+    expected = {name: getattr(nothing, name) for name in fitted} if quantize else fitted
+    assert {name: getattr(manifest, name) for name in fitted} == expected
+    card = (output / "README.md").read_text("utf-8")
+    assert ("So sure." in card) is not quantize and "## Training\n\nLong.\n\n## The ONNX graph\n" in card
+
+
 def test_labels_in_another_order_are_matched_by_name(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], variant: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -165,6 +194,15 @@ def test_what_a_tokenizer_lacks_is_written(
     ids = [AutoTokenizer.from_pretrained(each)(CARD_SENTENCE)["input_ids"] for each in (folder, tmp_path / "model")]
     assert ids[0] == ids[1]
     assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("---\nlibrary_name: emoscope\n")
+
+
+def test_a_card_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
+    checkpoints: dict[str, Path], sure_of: Callable[..., Examples], variant: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = variant(checkpoints["bert"])
+    (folder / "README.md").write_bytes(b"# Caf\xe9 emotions\n")
+    export(open_folder(folder), tmp_path / "model", sure_of(folder))
+    assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("# Caf\ufffd emotions\n\n## ")
 
 
 # -- the self-test
@@ -191,7 +229,9 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
     assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 1
     assert "FAILED, 100.00% equal labels" in capsys.readouterr().out
 
-    for rubbish in ({"texts": ["a"]}, manifest["self_test"] | {"probabilities": [[1, 2], [3]]}, [], 7):
+    right = manifest["self_test"]
+    wrong = [{"probabilities": [[1, 2], [3]]}, {"tolerance": None}, {"texts": [7, *right["texts"][1:]]}]
+    for rubbish in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
         file.write_text(json.dumps(manifest | {"self_test": rubbish}), encoding="utf-8")
         assert "self_test" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
 
@@ -212,6 +252,33 @@ def test_a_folder_without_reference_texts_says_so(
 # -- what goes wrong
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [("bert", {"do_lower_case": False}), ("roberta", {"add_prefix_space": True})]
+)
+def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_until_it_is_mended(
+    checkpoints: dict[str, Path],
+    sure_of: Callable[..., Examples],
+    variant: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    setting: dict[str, bool],
+) -> None:
+    folder, output = variant(checkpoints[name]), tmp_path / "model"
+    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8")) | setting
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    data = write(sure_of(folder), tmp_path / "data")
+    error = one_line(capsys, "export", str(folder), str(output), "--data", data)
+    assert f"{next(iter(setting))} {next(iter(setting.values()))}" in error and "make the two files agree" in error
+    assert not output.exists()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    classifier = exported(folder, output, sure_of(folder))
+    ids = tokenizer("We are GLAD", return_tensors="pt")
+    expected = read_sequence_classifier(folder)(**ids).logits[0].detach()
+    np.testing.assert_allclose(classifier.predict_logits(["We are GLAD"])[0], expected, atol=1e-4)
+
+
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
 def test_the_gate_keeps_a_wrong_graph_from_being_written(
     checkpoints: dict[str, Path],
@@ -228,14 +295,18 @@ def test_the_gate_keeps_a_wrong_graph_from_being_written(
     monkeypatch.setattr(exporter, "quantized" if quantize else "encoder_graph", lambda *_: wrong)
     if quantize:
         monkeypatch.setattr(exporter, "INTEGERS", exporter.EXACT)
-    failing = "int8" if quantize else "fp32"
+    failing, output = "int8" if quantize else "fp32", tmp_path / "new" / "parents" / "model"
     with pytest.raises(ModelError, match=f"nothing was written: the {failing} graph and torch differ"):
-        export(open_folder(checkpoints["bert"]), tmp_path / "model", sure_of(checkpoints["bert"]), quantize=quantize)
+        export(open_folder(checkpoints["bert"]), output, sure_of(checkpoints["bert"]), quantize=quantize)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_rubbish_is_one_line(
-    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], variant: Callable[..., Path]
+    checkpoints: dict[str, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variant: Callable[..., Path],
 ) -> None:
     data = tmp_path / "data"
     data.mkdir()
@@ -246,11 +317,13 @@ def test_rubbish_is_one_line(
     (used / "file").write_text("mine")
     empty = tmp_path / "empty"
     empty.mkdir()
+    monkeypatch.chdir(empty)
     encoder = folder.parents[1] / "google-bert" / "bert-base-uncased"
     labelled = variant(encoder, "labelled", id2label={0: "joy", 1: "sadness"}, label2id={"joy": 0, "sadness": 1})
     others = variant(folder, "others", text_form="no such form")
     cases = {
         "exists and is not empty": (str(folder), str(used), *rest),
+        ". is the current directory or a mount point; give a folder in it": (str(folder), ".", *rest),
         "no model at 'no/such/model/here'": ("no/such/model/here", output, *rest),
         "config.json is missing": (str(empty), output, *rest),
         "has an ONNX graph but no weights": ("bundled", output, *rest),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+from logging import ERROR, getLogger
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import numpy as np
 import onnx
@@ -160,3 +162,22 @@ def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str])
         encoder_graph(transformers.XLNetForSequenceClassification(config).eval())
     assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+class Undecided(torch.nn.Module):
+    """A classifier whose arithmetic hangs on its input; it notes which loggers would say so."""
+
+    config = SimpleNamespace(model_type="undecided")
+    loud: ClassVar[list[bool]] = []
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        self.loud.extend(getLogger(name).isEnabledFor(ERROR) for name in ("torch.fx.experimental", "transformers"))
+        largest = input_ids.max().item()
+        return SimpleNamespace(logits=(attention_mask if largest == 1 else input_ids).float())
+
+
+def test_what_torch_says_of_a_graph_that_it_gives_up_on_is_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ModelError, match="torch's exporter cannot take a 'undecided' model"):
+        encoder_graph(Undecided())
+    assert capfd.readouterr() == ("", "")
+    assert Undecided.loud and not any(Undecided.loud)

@@ -34,6 +34,13 @@ def test_single_label_figures_equal_scikit_learns():
     assert parity.f1_macro_difference == pytest.approx(f1[0] - f1[1])
 
 
+def test_a_label_that_torch_has_as_likely_as_its_own_is_equal():
+    expected = np.array([[0.4, 0.4 - TOLERANCE, 0.2]] * 3)
+    rows = expected + TOLERANCE * np.array([[0, 0, 0], [-0.9, 0.9, 0], [0, 0, 3000]])
+    parity = compare(rows, expected, examples(np.zeros(3, int)), None)
+    assert parity.equal_labels == 2 / 3
+
+
 def test_multi_label_figures_equal_scikit_learns_and_ties_are_equal():
     thresholds = (0.3, 0.5, 0.7)
     expected, truth = rng.uniform(size=(200, 3)), rng.random((200, 3)) < 0.4

@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export and print the parity record."""
     from emoscope.export import export
-    from emoscope.model_folder import WEIGHTS, open_folder, resolve
+    from emoscope.model_folder import WEIGHTS, open_folder, read_manifest, resolve
 
     folder = open_folder(resolve(args.checkpoint, one_of=WEIGHTS))
     args.multi_label = folder.multi_label
@@ -54,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
             f"probabilities within {parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on "
             f"{parity.texts:,} texts"
         )
+    if folder.manifest.label_sets and not read_manifest(args.output).label_sets:
+        print(f"{args.output}: the checkpoint's sets of labels do not hold for integers; run emoscope calibrate")
     return 0
 
 

@@ -14,7 +14,7 @@ from emoscope.calibration import tempered
 from emoscope.errors import ModelError
 from emoscope.evaluation.calibration import Calibration
 from emoscope.evaluation.calibration_card import section, with_section
-from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, write_manifest
+from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, require_free, write_manifest
 
 
 def check_target(folder: ModelFolder, output: Path | None, *, own: bool) -> None:
@@ -26,14 +26,14 @@ def check_target(folder: ModelFolder, output: Path | None, *, own: bool) -> None
         own: whether the model was named by its path, not as "bundled" or by a Hub id.
 
     Raises:
-        ModelError: the package or the Hub's cache would change, or the output is in use.
+        ModelError: the package or the Hub's cache would change, or the output cannot be written.
     """
     if output is None and (not own or folder.path.resolve() == BUNDLED.resolve()):
         raise ModelError(
             f"{folder.path} belongs to the package or to the Hub's cache; name a folder for a copy: --output"
         )
-    if output and output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ModelError(f"{output} exists and is not empty; give another --output or remove it")
+    if output:
+        require_free(output)
 
 
 def write_calibrated(folder: ModelFolder, calibration: Calibration, output: Path | None = None) -> Path:

@@ -48,6 +48,11 @@ def with_section(card: str, text: str) -> str:
     return f"{before}\n{text}{title[1:]}{after}" if title else f"{card.rstrip()}\n\n{text}".rstrip("\n") + "\n"
 
 
+def without_section(card: str) -> str:
+    """A card without this section."""
+    return SECTION.sub("", card).rstrip("\n") + "\n"
+
+
 def section(record: dict[str, Any]) -> str:
     """The section "How sure" of a model card.
 

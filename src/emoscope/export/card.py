@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from emoscope.evaluation.calibration_card import without_section
 from emoscope.export.parity import Parity
 
+CARD = "README.md"
 OWN = """\
 ---
 library_name: emoscope
@@ -42,9 +44,9 @@ def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mappin
         labels: the model's, in index order.
         record: the parity record of an encoder.
     """
-    path = folder / "README.md"
+    path = folder / CARD
     own = OWN.format(name=model, count=len(labels), labels=", ".join(labels))
-    card = path.read_text(encoding="utf-8") if path.is_file() else own
+    card = _read(path) if path.is_file() else own
     name, parity = list(record.items())[-1]
     results = (
         f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "
@@ -52,3 +54,14 @@ def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mappin
     )
     section = GRAPH.format(kind=KINDS[name], texts=parity.texts, results=results)
     path.write_text(card.rstrip("\n") + "\n" + section, encoding="utf-8")
+
+
+def drop_calibration(folder: Path) -> None:
+    """Take out of the folder's card, if it has one, what `emoscope calibrate` found of the checkpoint."""
+    path = folder / CARD
+    if path.is_file():
+        path.write_text(without_section(_read(path)), encoding="utf-8")
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

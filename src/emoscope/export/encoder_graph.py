@@ -7,6 +7,8 @@ make a graph slower on its CPU kernels are kept from matching.
 from __future__ import annotations
 
 import warnings
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Any
 
 import onnx
@@ -22,6 +24,9 @@ OPSET = 20
 
 LARGEST_FILE = 2**31 - 2**24
 """Bytes of weights that one ONNX file holds, and some room for the rest."""
+
+LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "transformers")
+"""Of what is at work while a model is traced; torch also prints the graph that it gives up on."""
 
 
 def encoder_graph(model: Any) -> onnx.ModelProto:
@@ -45,7 +50,7 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
     inputs = _example(model)
     axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     try:
-        with warnings.catch_warnings(), quiet_loggers("torch.onnx", "torch.export", "onnxscript"):
+        with warnings.catch_warnings(), quiet_loggers(*LOGGERS), redirect_stderr(StringIO()):
             warnings.simplefilter("ignore")
             program: Any = torch.onnx.export(
                 _Logits(trimmed(model)),

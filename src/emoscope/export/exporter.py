@@ -18,14 +18,14 @@ from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation.report import describe_dataset
-from emoscope.export.card import write_card
+from emoscope.export.card import drop_calibration, write_card
 from emoscope.export.compact_graph import build_graph, with_int8_vectors
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
 from emoscope.export.quantization import quantized
 from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
-from emoscope.model_folder import GRAPHS, ModelFolder, drafted, write_manifest
+from emoscope.model_folder import GRAPHS, ModelFolder, drafted, require_free, write_manifest
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.self_test import SelfTest, margins
@@ -35,8 +35,13 @@ from emoscope.tokenization import TokenBatch, Tokenizer
 GRAPH, INTEGER_GRAPH = GRAPHS
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
+CALIBRATED = ("label_sets", "clearness", "calibration")
+"""What `emoscope calibrate` fits to a model's probabilities as they are: it holds for the same arithmetic alone."""
 CALIBRATION_TEXTS = 512
 """Texts that the rounding of weights is fitted to, at most."""
+SPELLINGS = ("We are GLAD", " so naïve, at a café", "我很高兴")
+"""Texts that tokenizers of one vocabulary read differently: capitals, a space before all, accents, Chinese."""
+SPELLING_SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space")
 OTHER_MACHINES = 0.01
 """What another machine may add to the largest difference that an integer graph had on the machine of the export."""
 
@@ -60,9 +65,11 @@ def export(
 ) -> dict[str, Parity]:
     """Write the model folder of a checkpoint, unless a graph fails the parity gate.
 
+    Of a calibrated checkpoint a graph in integers keeps the temperature, one in float32 all that was fitted.
+
     Args:
         folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter takes.
-        output: the model folder to write; must not be there, or be empty.
+        output: the model folder to write, not there or empty.
         examples: on which the graph must agree with torch; their labels are the model's, in any order.
         calibration: texts that the rounding to integers is fitted to, no label needed; None for those of `examples`.
         quantize: an encoder's products and embeddings in integers; a compact student's vectors always are.
@@ -72,8 +79,8 @@ def export(
         against torch with the same vectors, and "as_trained".
 
     Raises:
-        ModelError: `output` is in use, the folder is no checkpoint or one that cannot be exported, the examples have
-            other labels, or the gate is shut.
+        ModelError: `output` cannot be written, the folder is no checkpoint or one that cannot be exported, the examples
+            have other labels, or the gate is shut.
     """
     _check(folder, output, examples, quantize)
     with drafted(output) as draft:
@@ -83,9 +90,13 @@ def export(
         if _is_compact(folder):
             candidates, parameters = _compact(folder, draft)
         else:
+            _require_one_reading(scorer, examples.texts)
             batch = scorer.tokens(_spread(calibration or examples.texts)) if quantize else None
             candidates, parameters = _encoder(folder, draft, batch)
         record = _gated(candidates, scorer, examples)
+        is_float = list(record) == ["fp32"]
+        if not is_float:
+            drop_calibration(draft)
         if not _is_compact(folder):
             write_card(draft, output.name, folder.labels.names, record)
         parity = {name: asdict(values) for name, values in record.items()}
@@ -97,14 +108,15 @@ def export(
             parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
             self_test=_self_test(candidates, draft, scorer),
             parameters=parameters,
+            ambiguous_keywords=folder.manifest.ambiguous_keywords,
+            **{name: getattr(folder.manifest, name) for name in CALIBRATED if is_float},
         )
     return record
 
 
 def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
     """Refuse what is wrong before anything takes time."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ModelError(f"{output} exists and is not empty; give another OUT or remove it")
+    require_free(output)
     if not folder.has_weights:
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
     if folder.manifest.text_form not in FORMS:
@@ -158,6 +170,22 @@ class _Scorer:
             temperature=temperature,
             thresholds=self.folder.thresholds,
         ).predict_proba(texts)
+
+
+def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
+    """Refuse a checkpoint whose texts `transformers`, by tokenizer_config.json, reads otherwise than tokenizer.json."""
+    path, max_length = scorer.folder.path, scorer.folder.manifest.max_length
+    library = read_fast_tokenizer(path)
+    theirs = Tokenizer(library.backend_tokenizer, max_length=max_length)
+    for text in map(scorer.text_form, (*SPELLINGS, *texts)):
+        if not np.array_equal(scorer.tokenizer.encode([text]).ids, theirs.encode([text]).ids):
+            known = {name: library.init_kwargs.get(name) for name in SPELLING_SETTINGS}
+            settings = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
+            raise ModelError(
+                f"{path}: transformers, by tokenizer_config.json ({settings or 'its defaults'}), reads {text[:40]!r} "
+                "otherwise than tokenizer.json; make the two files agree: AutoTokenizer.from_pretrained(FOLDER)"
+                ".save_pretrained(FOLDER) writes what transformers reads"
+            )
 
 
 def _compact(folder: ModelFolder, draft: Path) -> tuple[dict[str, _Candidate], int]:

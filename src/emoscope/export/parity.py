@@ -23,8 +23,9 @@ class Parity:
     Attributes:
         texts: how many.
         largest_difference: of any probability.
-        equal_labels: share of texts with the same label; of multi-label data, share of the decisions, one for each
-            text and label, where one within TOLERANCE of its threshold counts as equal.
+        equal_labels: share of texts with the same label, where one whose probability torch has within 2 * TOLERANCE of
+            its highest counts as the same; of multi-label data, share of the decisions, one for each text and label,
+            where one within TOLERANCE of its threshold counts as equal.
         f1_macro_difference: the graph's macro F1 less torch's.
     """
 
@@ -66,7 +67,7 @@ def compare(
     """
     given, wanted = decided(probabilities, thresholds), decided(expected, thresholds)
     if thresholds is None:
-        equal = (given == wanted).all(axis=1)
+        equal = expected.max(axis=1) - expected[given] <= 2 * TOLERANCE
     else:
         equal = (given == wanted) | (np.abs(expected - np.array(thresholds)) <= TOLERANCE)
     return Parity(
