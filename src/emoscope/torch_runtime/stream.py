@@ -16,7 +16,7 @@ from torch import Tensor
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch, in_row_order
 from emoscope.torch_runtime.cuda import captured, marker, place
-from emoscope.torch_runtime.model import existing_device
+from emoscope.torch_runtime.model import check_ids, existing_device
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
 
 MAX_STEP_TOKENS = 1024
@@ -104,12 +104,13 @@ class PackedModel:
         return in_row_order([order], [self._run(*_reordered(batch, order))])
 
     def _check(self, batch: TokenBatch) -> None:
-        """A GPU does not outlive an index that is too large."""
-        largest, longest = batch.ids.max(initial=0), batch.lengths.max(initial=0)
-        if largest >= self._vocabulary or longest > self._longest:
+        """As of ids, a GPU does not outlive a position that is too large."""
+        check_ids(batch, self._vocabulary)
+        longest = batch.lengths.max(initial=0)
+        if longest > self._longest:
             raise ModelError(
-                f"the tokenizer gave id {largest} and a row of {longest} tokens, but the model has vectors for "
-                f"{self._vocabulary} ids and {self._longest} positions; put its own tokenizer.json beside it"
+                f"the tokenizer gave a row of {longest} tokens, but the model has {self._longest} positions; "
+                "put its own tokenizer.json beside it"
             )
 
     def _run(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
