@@ -133,6 +133,14 @@ def test_float16_that_overflows_says_so(models: dict[str, nn.Module]) -> None:
         model.logits(batch([5]))
 
 
+def test_weights_that_are_no_numbers_are_an_error_in_every_precision() -> None:
+    model = runtime(packed_models.model("bert"))
+    with torch.no_grad():
+        model._steps._encoder.layers[1].down.linear.bias.fill_(torch.nan)
+    with pytest.raises(ModelError, match=r"logits are not finite in torch\.float32; its weights are damaged"):
+        model.logits(batch([5]))
+
+
 def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
     wide = packed_models.model("roberta", vocab_size=70_000)
     rows = batch([3, 30, 5], vocabulary=70_000)
@@ -265,6 +273,19 @@ def test_what_another_architecture_cannot_run_is_one_line(tmp_path: Path) -> Non
     ) as caught:
         model.logits(batch([65, 65, 3]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "problem"),
+    [("float16", "overflows in float16; load it with dtype 'bfloat16'"), ("bfloat16", "not finite in torch.bfloat16")],
+)
+def test_another_architecture_that_overflows_says_so(dtype: str, problem: str, tmp_path: Path) -> None:
+    _, original = outside("Electra", tmp_path, **ELECTRA)
+    with torch.no_grad():
+        original.classifier.out_proj.bias.fill_({"float16": 1e6, "bfloat16": torch.inf}[dtype])
+    original.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=problem):
+        read_model(tmp_path, dtype=dtype).logits(batch([5]))
 
 
 def test_another_architecture_runs_as_it_is(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class TorchModel:
         Raises:
             ModelError: the device does not exist here.
         """
-        self.device = existing_device(device)
+        self.device, self.dtype = existing_device(device), dtype
         self.module = module.to(self.device, dtype).eval()
         self.max_batch_tokens = max_batch_tokens
 
@@ -83,13 +83,14 @@ class TorchModel:
             float32 (rows, labels).
 
         Raises:
-            ModelError: an id has no vector, since the tokenizer belongs to another model; or the module cannot run a
-                row.
+            ModelError: an id has no vector, since the tokenizer belongs to another model; the module cannot run a row;
+                or a logit is not finite.
         """
         check_ids(batch, self.module.vocabulary)
         groups = list(batch.groups(self.max_batch_tokens))
         outputs = [self._run(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
-        return in_row_order([rows for rows, _ in groups], [torch.cat(outputs).float().cpu().numpy()])
+        logits = finite(torch.cat(outputs).float().cpu().numpy(), self.dtype)
+        return in_row_order([rows for rows, _ in groups], [logits])
 
     def _run(self, ids: Tensor) -> Tensor:
         """Rows of equal length; one by one where the module does not take them together, as GPT-2 without padding."""
@@ -117,6 +118,25 @@ def check_ids(batch: TokenBatch, vocabulary: int) -> None:
             f"the tokenizer gave id {largest}, but the model has vectors for {vocabulary} ids; "
             "put its own tokenizer.json beside it"
         )
+
+
+def finite(logits: NDArray[np.float32], dtype: torch.dtype) -> NDArray[np.float32]:
+    """The logits, if all of them are numbers.
+
+    Args:
+        logits: worked out with this precision.
+        dtype: the precision.
+
+    Raises:
+        ModelError: one overflows, or the weights are no numbers.
+    """
+    if np.isfinite(logits).all():
+        return logits
+    if dtype is torch.float16:
+        raise ModelError("the model overflows in float16; load it with dtype 'bfloat16' or 'float32'")
+    raise ModelError(
+        f"the model's logits are not finite in {dtype}; its weights are damaged, download or train it again"
+    )
 
 
 def count_parameters(module: nn.Module) -> int:

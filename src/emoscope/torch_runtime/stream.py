@@ -16,7 +16,7 @@ from torch import Tensor
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch, in_row_order
 from emoscope.torch_runtime.cuda import captured, marker, place
-from emoscope.torch_runtime.model import check_ids, existing_device
+from emoscope.torch_runtime.model import check_ids, existing_device, finite
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
 
 MAX_STEP_TOKENS = 1024
@@ -95,7 +95,7 @@ class PackedModel:
 
         Raises:
             ModelError: an id has no vector, or a token no position, since the tokenizer belongs to another model; or a
-                logit overflows.
+                logit is not finite.
         """
         self._check(batch)
         if self.operations.static:
@@ -116,10 +116,7 @@ class PackedModel:
     def _run(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         with _on(self.device):
             outputs = self._steps.run(_pieces(ids, offsets, *self._steps.largest))
-        logits = np.concatenate([np.empty((0, self._labels), np.float32), *outputs])
-        if self.dtype is torch.float16 and not np.isfinite(logits).all():
-            raise ModelError("the model overflows in float16; load it with dtype 'bfloat16' or 'float32'")
-        return logits
+        return finite(np.concatenate([np.empty((0, self._labels), np.float32), *outputs]), self.dtype)
 
 
 class _VaryingSteps:
