@@ -204,6 +204,17 @@ def test_multi_label_has_a_sigmoid_and_thresholds(
             open_folder(copy(folder, tmp_path / f"{wrong}", thresholds=wrong)).thresholds  # noqa: B018
 
 
+def test_a_label_alone_equals_the_pipeline(folders: dict[str, Path], tmp_path: Path) -> None:
+    one = {"id2label": {0: "joy"}, "label2id": {"joy": 0}, "problem_type": None}
+    folder = copy(folders["bert"], tmp_path / "one", **one)
+    torch.manual_seed(0)
+    transformers.BertForSequenceClassification(transformers.BertConfig.from_pretrained(folder)).save_pretrained(folder)
+    pipeline = transformers.pipeline("text-classification", model=str(folder), top_k=None, device="cpu")
+    for (mine,), (its,) in zip(EmotionClassifier.from_pretrained(folder)(SHORT), pipeline(SHORT), strict=True):
+        assert mine["label"] == its["label"] == "joy"
+        assert mine["score"] == pytest.approx(its["score"], abs=1e-5) != 1
+
+
 # -- the compact student
 
 
