@@ -165,6 +165,12 @@ class ModelFolder:
         path = self.path / "tokenizer.json"
         return path if path.is_file() else None
 
+    @property
+    def names_token_types(self) -> bool:
+        """Whether `tokenizer_config.json` has token types among the model's inputs; `transformers` passes them then."""
+        file = self.path / "tokenizer_config.json"
+        return file.is_file() and "token_type_ids" in (_read_json(file).get("model_input_names") or ())
+
 
 def open_folder(path: Path) -> ModelFolder:
     """Read a model folder or a checkpoint and check its files.
