@@ -147,7 +147,8 @@ class _VaryingSteps:
 class _FixedSteps:
     """Steps of a few lengths, all of them started before the first is waited for.
 
-    What threads start follows one another on the device, while each waits for its own results alone.
+    What threads start follows one another on the device, on a stream of the model's own, while each waits for its own
+    results alone.
     """
 
     def __init__(
@@ -157,17 +158,19 @@ class _FixedSteps:
         operations: Operations,
         tokens: Sequence[int] | None,
     ) -> None:
-        pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        on_cuda = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
+        graphs = self._stream, torch.cuda.graph_pool_handle() if on_cuda else None
         sizes = sorted(tokens or STEP_TOKENS, reverse=True)  # the largest first: the others fit its memory
         if sizes[0] < encoder.longest:
             raise ValueError(f"a step of {sizes[0]} tokens cannot hold a row of {encoder.longest}")
-        self._steps = [_FixedStep(encoder, size, device, operations, pool) for size in sizes][::-1]
+        self._steps = [_FixedStep(encoder, size, device, operations, graphs) for size in sizes][::-1]
         self.largest = self._steps[-1].size
         self._device = device
         self._lock = Lock()
 
     def run(self, pieces: Iterable[Piece]) -> list[NDArray[np.float32]]:
-        with self._lock:
+        with self._lock, torch.cuda.stream(self._stream):
             outputs = [self._smallest(piece).start(*piece) for piece in pieces]
             wait = marker(self._device)
         wait()
@@ -191,7 +194,7 @@ class _FixedStep:
         tokens: int,
         device: torch.device,
         operations: Operations,
-        pool: Any,
+        graphs: tuple[Any, Any],
     ) -> None:
         rows = -(-tokens // TOKENS_A_ROW)
         narrow = encoder.vocabulary <= 1 << 16
@@ -205,7 +208,7 @@ class _FixedStep:
             ids = self._ids.int() & 0xFFFF if narrow else self._ids
             self._logits.copy_(encoder(ids, self._offsets, operations))
 
-        self._step = captured(torch.inference_mode()(step), device, pool)
+        self._step = captured(torch.inference_mode()(step), *graphs)
 
     def start(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> Tensor:
         """Logits in host memory, float32 (rows, labels): not there before the device has come so far."""
