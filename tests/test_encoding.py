@@ -209,6 +209,22 @@ def test_no_process_outlives_its_object() -> None:
     assert not alive(pid)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_fork_does_not_write_into_the_pipes_of_its_parent(processes: EncodeProcesses) -> None:
+    expected = processes(TEXTS)
+    child = os.fork()
+    if not child:
+        try:
+            processes(["happy"])
+        except EmoscopeError as error:
+            os._exit(0 if "load it in the new process" in str(error) else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert_equal(processes(TEXTS), expected)
+
+
 SCRIPT = """
 import os, signal, sys
 from emoscope.encoding import Encode, EncodeProcesses

@@ -204,6 +204,23 @@ def test_more_outputs_than_labels_is_an_error(folder):
         EmotionClassifier.from_pretrained(folder).predict(["text"])
 
 
+@pytest.mark.parametrize("problem_type", [None, "single_label_classification"])
+def test_a_label_alone_has_a_probability_of_its_own(folder, problem_type):
+    """As in transformers' pipeline."""
+    (folder / MANIFEST).unlink()
+    rewrite(folder, id2label={"0": "joy"}, problem_type=problem_type)
+    opened = open_folder(folder)
+    assert opened.multi_label
+    assert opened.thresholds == (0.5,)
+
+
+def test_a_regression_is_no_classifier(folder):
+    (folder / MANIFEST).unlink()
+    rewrite(folder, problem_type="regression")
+    with pytest.raises(ModelError, match="has problem_type 'regression', .*; allowed: single_label_classification"):
+        open_folder(folder)
+
+
 def test_settings_of_text_generation_are_not_ours(folder):
     (folder / MANIFEST).unlink()
     config = json.loads((folder / "config.json").read_text()) | {"max_length": 20, "temperature": 3.0}

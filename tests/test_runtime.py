@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,6 +126,31 @@ def test_several_threads_may_ask_at_once(encoder: OnnxModel) -> None:
     ]
 
 
+FORK = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from emoscope.runtime import OnnxModel
+from emoscope.tokenization import TokenBatch
+
+model = OnnxModel(Path(sys.argv[1]), threads=2)
+rows = TokenBatch(np.ones(2000, np.int32), np.arange(0, 2001, 20), np.arange(100), 100)
+expected = model.logits(rows)
+child = os.fork()
+if not child:
+    os._exit(0 if (model.logits(rows) == expected).all() else 1)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
+    path = write_graph(tmp_path / "model.onnx", "main_graph")
+    command = [sys.executable, "-W", "ignore", "-c", FORK, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (run.stdout, run.stderr) == ("0\n", "")
+
+
 WORDS = ("happy", "sad", "afraid", "of", "the", "rain", "and", "so", "surprised", "today", "tender")
 sentences = st.lists(st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join), min_size=1, max_size=30)
 
@@ -158,3 +186,12 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
         OnnxModel(tmp_path / "model.onnx")
+
+
+def test_an_id_that_a_graph_has_no_vector_for_is_one_line(bundled: tuple[Tokenizer, OnnxModel]) -> None:
+    for rows in ([[101, 99_999]], [[101, 99_999]] * 900):  # in this thread, and in others
+        with pytest.raises(
+            ModelError, match=r"out of data bounds, idx=.* put its own tokenizer\.json beside it"
+        ) as caught:
+            bundled[1].logits(batch_of(rows))
+        assert "\n" not in str(caught.value)

@@ -384,10 +384,18 @@ def _gradients(folder: ModelFolder, device: str) -> WeighTokens:
 def _tokenizer(folder: ModelFolder) -> Tokenizer:
     max_length = folder.manifest.max_length
     if folder.tokenizer:
-        return Tokenizer.from_file(folder.tokenizer, max_length=max_length)
-    from emoscope.torch_runtime import read_tokenizer
+        tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=max_length)
+    else:
+        from emoscope.torch_runtime import read_tokenizer
 
-    return Tokenizer(read_tokenizer(folder.path), max_length=max_length)
+        tokenizer = Tokenizer(read_tokenizer(folder.path), max_length=max_length)
+    if folder.names_token_types and tokenizer.has_types:
+        raise ModelError(
+            f"{folder.path} gives its special tokens token types other than 0, which emoscope does not pass on; give "
+            "another model, or if it was trained without them, take token_type_ids out of the model_input_names in its "
+            "tokenizer_config.json"
+        )
+    return tokenizer
 
 
 def _check(texts: Sequence[str]) -> Sequence[str]:

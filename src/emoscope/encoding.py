@@ -98,6 +98,7 @@ class EncodeProcesses:
         """
         self.count = count
         self._encode = pickle.dumps(encode)
+        self._owner = os.getpid()
         self._started: list[_Process] = []
         self._idle: SimpleQueue[_Process | None] = SimpleQueue()
         for _ in range(count):
@@ -108,8 +109,13 @@ class EncodeProcesses:
         """Token ids of the texts; what `Encode` raises in the process is raised here.
 
         Raises:
-            EmoscopeError: the process ended.
+            EmoscopeError: the process ended, or this one is a fork of the one that made this object.
         """
+        if os.getpid() != self._owner:
+            raise EmoscopeError(
+                "a model on a GPU cannot be used in a fork of the process that loaded it; load it in the new process, "
+                "and start that with the method 'spawn'"
+            )
         process = self._idle.get()
         try:
             process = process or self._start()

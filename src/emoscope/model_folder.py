@@ -97,8 +97,8 @@ class ModelFolder:
 
     @property
     def multi_label(self) -> bool:
-        """Whether each label has a probability of its own (sigmoid), not one distribution (softmax)."""
-        return self.config.get("problem_type") == "multi_label_classification"
+        """Whether each label has a probability of its own (sigmoid), as a label alone has, not one distribution."""
+        return len(self.labels) == 1 or self.config.get("problem_type") == "multi_label_classification"
 
     @property
     def thresholds(self) -> tuple[float, ...] | None:
@@ -165,12 +165,18 @@ class ModelFolder:
         path = self.path / "tokenizer.json"
         return path if path.is_file() else None
 
+    @property
+    def names_token_types(self) -> bool:
+        """Whether `tokenizer_config.json` has token types among the model's inputs; `transformers` passes them then."""
+        file = self.path / "tokenizer_config.json"
+        return file.is_file() and "token_type_ids" in (_read_json(file).get("model_input_names") or ())
+
 
 def open_folder(path: Path) -> ModelFolder:
     """Read a model folder or a checkpoint and check its files.
 
     Raises:
-        ModelError: a file is missing or cannot be read.
+        ModelError: a file is missing or cannot be read, or the model's outputs stand for no labels.
         ChecksumError: a file differs from the checksum in `emoscope.json`.
     """
     if not (path / "config.json").is_file():
@@ -180,6 +186,11 @@ def open_folder(path: Path) -> ModelFolder:
     manifest = read_manifest(path)
     _verify(path, manifest)
     folder = ModelFolder(path, _read_json(path / "config.json"), manifest)
+    if folder.config.get("problem_type") == "regression":
+        raise ModelError(
+            f"{path / 'config.json'} has problem_type 'regression', but emoscope gives probabilities of labels; "
+            "allowed: single_label_classification, multi_label_classification"
+        )
     if folder.graph is None and not folder.has_weights:
         raise ModelError(
             f"{path} has neither an ONNX graph ({' or '.join(GRAPHS)}) nor weights ({SAFETENSORS[0]} or {PICKLES[0]}); "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class OnnxModel:
         compact = self._session.get_modelmeta().graph_name == COMPACT_GRAPH
         self.grouping = grouping or (COMPACT if compact else ENCODER)
         self.tokens_read = (0, 0)
-        self._pool = ThreadPoolExecutor(self.threads, thread_name_prefix="emoscope-onnx")
+        self._pool, self._pool_of = _threads(self.threads), os.getpid()
 
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         """Logits of every row.
@@ -95,6 +96,9 @@ class OnnxModel:
 
         Returns:
             float32 (rows, labels).
+
+        Raises:
+            ModelError: ONNX Runtime cannot run the graph, for example since the tokenizer belongs to another model.
         """
         share = max(self.grouping.least_tokens, batch.ids.size // self.threads)
         max_tokens = min(share, self.grouping.most_tokens)
@@ -103,9 +107,15 @@ class OnnxModel:
         lengths = batch.lengths
         self._count(batch.ids.size, sum(ids.size for _, ids in groups))
         few = len(groups) == 1 or batch.ids.size <= self.grouping.least_tokens  # sooner done than handed to threads
-        run = map if few else self._pool.map
+        run = map if few else self._own_pool().map
         values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
+
+    def _own_pool(self) -> ThreadPoolExecutor:
+        """The threads of this process: a fork has the pool of the one that it was made from, but not its threads."""
+        if self._pool_of != os.getpid():
+            self._pool, self._pool_of = _threads(self.threads), os.getpid()
+        return self._pool
 
     def _count(self, tokens: int, with_padding: int) -> None:
         read, padding = self.tokens_read
@@ -114,8 +124,18 @@ class OnnxModel:
     def _run(self, ids: Ids, lengths: Ids) -> NDArray[np.float32]:
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
         feed = {name: _FEEDS[name](ids, mask) for name in self._inputs}
-        logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
+        try:
+            logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
+        except Exception as error:
+            raise ModelError(
+                f"ONNX Runtime cannot run the model ({first_line(error)}); if an index is out of bounds, the tokenizer "
+                "belongs to another model: put its own tokenizer.json beside it"
+            ) from error
         return logits
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count, thread_name_prefix="emoscope-onnx")
 
 
 def _load(path: Path) -> Any:

@@ -175,6 +175,11 @@ class Tokenizer:
         """Number of special tokens before and after the tokens of every row."""
         return len(self._before) // _BYTES, len(self._after) // _BYTES
 
+    @property
+    def has_types(self) -> bool:
+        """Whether some special token has another token type than 0, as XLNet's and Funnel's have."""
+        return any(self._tokenizer.encode("").type_ids)
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Where each token of a text stands in it, special tokens left out: first character, and after the last."""
         encoding = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)

@@ -23,7 +23,7 @@ from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import IntegratedGradients, gradients, read_module
-from emoscope.torch_runtime.checkpoint import EmbeddedModule
+from emoscope.torch_runtime.model import EmbeddedModule
 from hub.repositories import FAMILIES
 
 GRADIENTS = "integrated-gradients"
@@ -37,6 +37,10 @@ class Lookup(EmbeddedModule):
     def __init__(self, values: list[float]) -> None:
         super().__init__()
         self.values = torch.nn.Parameter(torch.tensor(values))
+
+    @property
+    def vocabulary(self) -> int:
+        return len(self.values)
 
     def embed(self, ids: Tensor) -> Tensor:
         return self.values[ids][..., None]

@@ -20,6 +20,7 @@ from emoscope.data import Examples
 from emoscope.evaluation import evaluate
 from emoscope.evaluation.timing import measure
 from emoscope.labels import Labels
+from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.cuda import candidates
 from emoscope.torch_runtime.families import pack
@@ -65,9 +66,23 @@ def test_several_threads_get_their_own_rows() -> None:
     model = on_cuda("distilbert")
     batches = [batch(LENGTHS[i:], seed=i) for i in range(24)]
     expected = [model.logits(rows) for rows in batches]
-    with ThreadPoolExecutor(4) as pool:
-        for logits, alone in zip(pool.map(model.logits, batches), expected, strict=True):
-            np.testing.assert_array_equal(logits, alone)
+
+    def on_a_stream_of_its_own(rows: TokenBatch) -> np.ndarray:
+        with torch.cuda.stream(torch.cuda.Stream()):
+            return model.logits(rows)
+
+    for ask in (model.logits, on_a_stream_of_its_own):
+        with ThreadPoolExecutor(4) as pool:
+            for logits, alone in zip(pool.map(ask, batches), expected, strict=True):
+                np.testing.assert_array_equal(logits, alone)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
+def test_a_second_gpu_in_the_same_process() -> None:
+    rows = batch(LENGTHS)
+    expected = on_cuda("bert").logits(rows)
+    second = PackedModel(pack(packed_models.model("bert", scale=0.15)), parameters=1, device="cuda:1")
+    np.testing.assert_array_equal(second.logits(rows), expected)
 
 
 @every_family

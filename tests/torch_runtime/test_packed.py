@@ -133,6 +133,14 @@ def test_float16_that_overflows_says_so(models: dict[str, nn.Module]) -> None:
         model.logits(batch([5]))
 
 
+def test_weights_that_are_no_numbers_are_an_error_in_every_precision() -> None:
+    model = runtime(packed_models.model("bert"))
+    with torch.no_grad():
+        model._steps._encoder.layers[1].down.linear.bias.fill_(torch.nan)
+    with pytest.raises(ModelError, match=r"logits are not finite in torch\.float32; its weights are damaged"):
+        model.logits(batch([5]))
+
+
 def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
     wide = packed_models.model("roberta", vocab_size=70_000)
     rows = batch([3, 30, 5], vocabulary=70_000)
@@ -147,8 +155,11 @@ def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
 def test_ids_and_rows_of_another_models_tokenizer_are_one_line(models: dict[str, nn.Module]) -> None:
     foreign = batch([4], vocabulary=packed_models.VOCABULARY + 1)
     foreign.ids[2] = packed_models.VOCABULARY
-    for rows, got in ((foreign, "id 300 and a row of 4"), (batch([2, 513]), "id 299 and a row of 513")):
-        with pytest.raises(ModelError, match=rf"{got} tokens, but .* 300 ids and 512 positions; .* tokenizer\.json"):
+    for rows, got in (
+        (foreign, "id 300, but the model has vectors for 300 ids"),
+        (batch([2, 513]), "a row of 513 tokens, but the model has 512 positions"),
+    ):
+        with pytest.raises(ModelError, match=rf"the tokenizer gave {got}; put its own tokenizer\.json beside it"):
             runtime(models["roberta"]).logits(rows)
 
 
@@ -222,15 +233,63 @@ def test_a_checkpoint_of_a_family_is_packed(folders: dict[str, Path], family: st
     np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
 
 
-def test_another_architecture_runs_as_it_is(folders: dict[str, Path], tmp_path: Path) -> None:
-    config = transformers.ElectraConfig(
-        vocab_size=400, embedding_size=8, hidden_size=16, num_attention_heads=2, num_hidden_layers=1, num_labels=6
-    )
-    original = transformers.ElectraForSequenceClassification(config).eval()
-    original.save_pretrained(tmp_path)
-    (tmp_path / "tokenizer.json").write_bytes((folders["bert"] / "tokenizer.json").read_bytes())
-    model = read_model(tmp_path)
+def outside(kind: str, folder: Path, **settings: Any) -> tuple[TorchModel, nn.Module]:
+    """A tiny random checkpoint of another architecture, read, and as `transformers` has it."""
+    config = getattr(transformers, f"{kind}Config")(vocab_size=300, num_labels=6, **settings)
+    original = getattr(transformers, f"{kind}ForSequenceClassification")(config).eval()
+    original.save_pretrained(folder)
+    model = read_model(folder)
     assert isinstance(model, TorchModel)
+    return model, original
+
+
+ELECTRA = {"embedding_size": 8, "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1}
+GPT2 = {"n_embd": 16, "n_layer": 1, "n_head": 2, "bos_token_id": 1, "eos_token_id": 1, "n_positions": 64}
+BART = {
+    **{"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16},
+    **{"encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64},
+    **{"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2, "forced_eos_token_id": 2},
+}
+
+
+@pytest.mark.parametrize(("kind", "settings"), [("GPT2", GPT2), ("Bart", BART)])
+def test_rows_that_cannot_run_together_run_one_by_one(kind: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """GPT-2 without a padding token takes one row, BART rows with equally many ends of a text."""
+    model, original = outside(kind, tmp_path, **settings)
+    rows = batch([9, 9, 9, 4])
+    rows.ids[rows.ids == 2] = 3
+    rows.ids[[8, 17, 26, 30, 12]] = 2
+    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+
+
+def test_what_another_architecture_cannot_run_is_one_line(tmp_path: Path) -> None:
+    model, _ = outside("Electra", tmp_path, max_position_embeddings=64, **ELECTRA)
+    foreign = batch([4])
+    foreign.ids[2] = 300
+    with pytest.raises(ModelError, match=r"gave id 300, but the model has vectors for 300 ids; .* tokenizer\.json"):
+        model.logits(foreign)
+    with pytest.raises(
+        ModelError, match=r"cannot run a row of 65 tokens \(.*\); check that its config\.json"
+    ) as caught:
+        model.logits(batch([65, 65, 3]))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "problem"),
+    [("float16", "overflows in float16; load it with dtype 'bfloat16'"), ("bfloat16", "not finite in torch.bfloat16")],
+)
+def test_another_architecture_that_overflows_says_so(dtype: str, problem: str, tmp_path: Path) -> None:
+    _, original = outside("Electra", tmp_path, **ELECTRA)
+    with torch.no_grad():
+        original.classifier.out_proj.bias.fill_({"float16": 1e6, "bfloat16": torch.inf}[dtype])
+    original.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match=problem):
+        read_model(tmp_path, dtype=dtype).logits(batch([5]))
+
+
+def test_another_architecture_runs_as_it_is(tmp_path: Path) -> None:
+    model, original = outside("Electra", tmp_path, **ELECTRA)
     rows = batch([3, 1, 20])
     np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
     half = read_model(tmp_path, dtype="bfloat16").logits(rows)

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import tokenizers
 import torch
 import transformers
+from tokenizers.processors import TemplateProcessing
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, CompactShape, save_checkpoint
@@ -40,6 +42,8 @@ TEXTS = [
 SHORT = TEXTS[:-1]
 NAMES = [family.name for family in FAMILIES]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 
 every_family = pytest.mark.parametrize("name", NAMES)
 
@@ -202,6 +206,51 @@ def test_multi_label_has_a_sigmoid_and_thresholds(
     for wrong in ([0.5], "0.5", [None] * 6):
         with pytest.raises(ModelError, match="thresholds must be a list of 6 numbers"):
             open_folder(copy(folder, tmp_path / f"{wrong}", thresholds=wrong)).thresholds  # noqa: B018
+
+
+def test_a_label_alone_equals_the_pipeline(folders: dict[str, Path], tmp_path: Path) -> None:
+    one = {"id2label": {0: "joy"}, "label2id": {"joy": 0}, "problem_type": None}
+    folder = copy(folders["bert"], tmp_path / "one", **one)
+    torch.manual_seed(0)
+    transformers.BertForSequenceClassification(transformers.BertConfig.from_pretrained(folder)).save_pretrained(folder)
+    pipeline = transformers.pipeline("text-classification", model=str(folder), top_k=None, device="cpu")
+    for (mine,), (its,) in zip(EmotionClassifier.from_pretrained(folder)(SHORT), pipeline(SHORT), strict=True):
+        assert mine["label"] == its["label"] == "joy"
+        assert mine["score"] == pytest.approx(its["score"], abs=1e-5) != 1
+
+
+def test_types_of_special_tokens_are_refused_where_the_pipeline_passes_them(
+    folders: dict[str, Path], tmp_path: Path
+) -> None:
+    """XLNet has a third type for its <cls>, at the end of a text."""
+    sizes = {"d_model": 16, "n_layer": 1, "n_head": 2, "d_inner": 16, "vocab_size": 800, "num_labels": 3}
+    torch.manual_seed(0)
+    config = transformers.XLNetConfig(**sizes, initializer_range=0.5)
+    transformers.XLNetForSequenceClassification(config).save_pretrained(tmp_path)
+    library = tokenizers.Tokenizer.from_file(str(folders["bert"] / "tokenizer.json"))
+    specials = [(token, library.token_to_id(token)) for token in ("[SEP]", "[CLS]")]
+    library.post_processor = TemplateProcessing(single="$A:0 [SEP]:0 [CLS]:2", special_tokens=specials)
+    library.save(str(tmp_path / "tokenizer.json"))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+
+    pipeline = transformers.pipeline("text-classification", model=str(tmp_path), top_k=None, device="cpu")
+    classifier = EmotionClassifier.from_pretrained(tmp_path)
+    for mine, its in zip(classifier(SHORT), pipeline(SHORT), strict=True):
+        assert scores(mine) == pytest.approx(scores(its), abs=1e-5)
+
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings | {"model_input_names": INPUTS}))
+    with pytest.raises(
+        ModelError, match="token types other than 0, .* take token_type_ids out of the model_input_names"
+    ):
+        EmotionClassifier.from_pretrained(tmp_path)
+
+
+@every_family
+def test_token_types_that_are_all_0_may_be_named(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
+    folder = copy(folders[name], tmp_path / "model")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"model_input_names": INPUTS}))
+    assert EmotionClassifier.from_pretrained(folder).predict([CARD])
 
 
 # -- the compact student

@@ -12,7 +12,9 @@ from huggingface_hub import ModelCard
 import tiny
 from emoscope import EmotionClassifier
 from emoscope.compact import load_checkpoint
+from emoscope.data import Examples
 from emoscope.errors import DataError, ModelError, RecipeError
+from emoscope.labels import Labels
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, configure, read_recipe
 from emoscope.training.fitting import Rows, _rows_of_epoch
@@ -128,6 +130,12 @@ def test_too_many_dimensions_is_an_error(encoder, splits, tmp_path):
 def test_a_missing_split_is_an_error(encoder, splits, tmp_path):
     with pytest.raises(DataError, match="no split validation; it has: train"):
         train(CompactConfig(vectors=str(encoder)), {"train": splits["train"]}, tmp_path / "out")
+
+
+def test_one_label_leaves_nothing_to_learn(encoder, tmp_path):
+    one = Examples(["i am glad", "so glad"], np.zeros(2, np.int64), Labels(("joy",)), "one", "train")
+    with pytest.raises(DataError, match="has the label 'joy' alone, .* two labels at least"):
+        train(CompactConfig(vectors=str(encoder)), {"train": one, "validation": one}, tmp_path / "out")
 
 
 def test_a_used_output_is_refused_and_left_alone(encoder, splits, trained):

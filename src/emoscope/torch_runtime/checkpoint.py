@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
+import sys
 from pathlib import Path
 from typing import Any
 
 import tokenizers
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from emoscope.compact import CompactModel, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.torch_runtime.families import pack
-from emoscope.torch_runtime.model import DTYPES, TorchModel, count_parameters, existing_device
+from emoscope.torch_runtime.model import DTYPES, EmbeddedModule, TorchModel, count_parameters, existing_device
 from emoscope.torch_runtime.stream import PackedModel
-
-
-class EmbeddedModule(nn.Module, ABC):
-    """A classifier of rows without padding whose tokens' vectors can be had, and changed, in between."""
-
-    @abstractmethod
-    def embed(self, ids: Tensor) -> Tensor:
-        """Vectors of the tokens alone. *Shape:* int64 (rows, length) -> float32 (rows, length, size)."""
-
-    @abstractmethod
-    def from_embedded(self, embedded: Tensor) -> Tensor:
-        """*Shape:* float32 (rows, length, size) -> float32 (rows, labels)."""
 
 
 class _Compact(EmbeddedModule):
@@ -38,6 +26,11 @@ class _Compact(EmbeddedModule):
     def __init__(self, model: CompactModel) -> None:
         super().__init__()
         self.model = model
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids that have a vector."""
+        return self.model.shape.vocabulary
 
     def forward(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> float32 (rows, labels)."""
@@ -59,6 +52,11 @@ class _Transformer(EmbeddedModule):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of ids that have a vector, where the model says so."""
+        return int(getattr(self.model.get_input_embeddings(), "num_embeddings", sys.maxsize))
 
     def forward(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> float32 (rows, labels)."""

@@ -63,24 +63,23 @@ def place(encoder: PackedEncoder, device: torch.device, dtype: torch.dtype) -> O
     )
 
 
-def captured(step: Callable[[], None], device: torch.device, pool: Any) -> Callable[[], Any]:
-    """A CUDA graph of a step, which then costs one launch; on another device the step itself.
+def captured(step: Callable[[], None], stream: Any, pool: Any) -> Callable[[], Any]:
+    """A CUDA graph of a step, which then costs one launch; without a stream the step itself.
 
     Args:
         step: works on tensors that stay where they are; its shapes do not depend on their values.
-        device: where they are.
+        stream: on which the graph is captured and will run; the same one for every graph of a pool, which share no
+            memory otherwise. None on another device than CUDA.
         pool: memory that graphs which never run at once share, from `torch.cuda.graph_pool_handle`.
     """
-    if device.type != "cuda":
+    if stream is None:
         return step
-    side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(side):
+    stream.wait_stream(torch.cuda.current_stream(stream.device))
+    with torch.cuda.stream(stream):
         for _ in range(WARM_UP_STEPS):
             step()
-    torch.cuda.current_stream(device).wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=pool, capture_error_mode="thread_local"):
+    with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
         step()
     return graph.replay
 

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emoscope.errors import require_extra
-from emoscope.torch_runtime.checkpoint import EmbeddedModule, read_module
-from emoscope.torch_runtime.model import existing_device
+from emoscope.torch_runtime.checkpoint import read_module
+from emoscope.torch_runtime.model import EmbeddedModule, existing_device
 
 STEPS = (32, 64, 128, 256)
 """Points between a row without words and the row at which gradients are taken (Gauss-Legendre): more until the sum is

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.tokenization import TokenBatch, in_row_order
 
 MAX_BATCH_TOKENS = 8192
@@ -16,15 +18,35 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 """Precisions by name."""
 
 
+class EmbeddedModule(nn.Module, ABC):
+    """A classifier of rows without padding, int64 (rows, length) -> logits (rows, labels).
+
+    Its tokens' vectors can be had, and changed, in between.
+    """
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> int:
+        """Number of ids that have a vector."""
+
+    @abstractmethod
+    def embed(self, ids: Tensor) -> Tensor:
+        """Vectors of the tokens alone. *Shape:* int64 (rows, length) -> float32 (rows, length, size)."""
+
+    @abstractmethod
+    def from_embedded(self, embedded: Tensor) -> Tensor:
+        """*Shape:* float32 (rows, length, size) -> float32 (rows, labels)."""
+
+
 class TorchModel:
-    """A module that maps token ids without padding, int64 (rows, length), to logits (rows, labels), on one device.
+    """A module on one device.
 
     Rows of equal length run together, so that the logits of a row do not depend on the rest of the batch.
     """
 
     def __init__(
         self,
-        module: nn.Module,
+        module: EmbeddedModule,
         *,
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
@@ -41,7 +63,7 @@ class TorchModel:
         Raises:
             ModelError: the device does not exist here.
         """
-        self.device = existing_device(device)
+        self.device, self.dtype = existing_device(device), dtype
         self.module = module.to(self.device, dtype).eval()
         self.max_batch_tokens = max_batch_tokens
 
@@ -59,10 +81,62 @@ class TorchModel:
 
         Returns:
             float32 (rows, labels).
+
+        Raises:
+            ModelError: an id has no vector, since the tokenizer belongs to another model; the module cannot run a row;
+                or a logit is not finite.
         """
+        check_ids(batch, self.module.vocabulary)
         groups = list(batch.groups(self.max_batch_tokens))
-        outputs = [self.module(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
-        return in_row_order([rows for rows, _ in groups], [torch.cat(outputs).float().cpu().numpy()])
+        outputs = [self._run(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
+        logits = finite(torch.cat(outputs).float().cpu().numpy(), self.dtype)
+        return in_row_order([rows for rows, _ in groups], [logits])
+
+    def _run(self, ids: Tensor) -> Tensor:
+        """Rows of equal length; one by one where the module does not take them together, as GPT-2 without padding."""
+        try:
+            logits: Tensor = self.module(ids)
+        except Exception as error:
+            if len(ids) == 1:
+                raise ModelError(
+                    f"the model cannot run a row of {ids.shape[1]} tokens ({first_line(error)}); check that its "
+                    "config.json and tokenizer.json belong to its weights"
+                ) from error
+            logits = torch.cat([self._run(row) for row in ids[:, None]])
+        return logits
+
+
+def check_ids(batch: TokenBatch, vocabulary: int) -> None:
+    """Refuse an id that has no vector: a GPU does not outlive an index that is too large.
+
+    Raises:
+        ModelError: the tokenizer belongs to another model.
+    """
+    largest = batch.ids.max(initial=0)
+    if largest >= vocabulary:
+        raise ModelError(
+            f"the tokenizer gave id {largest}, but the model has vectors for {vocabulary} ids; "
+            "put its own tokenizer.json beside it"
+        )
+
+
+def finite(logits: NDArray[np.float32], dtype: torch.dtype) -> NDArray[np.float32]:
+    """The logits, if all of them are numbers.
+
+    Args:
+        logits: worked out with this precision.
+        dtype: the precision.
+
+    Raises:
+        ModelError: one overflows, or the weights are no numbers.
+    """
+    if np.isfinite(logits).all():
+        return logits
+    if dtype is torch.float16:
+        raise ModelError("the model overflows in float16; load it with dtype 'bfloat16' or 'float32'")
+    raise ModelError(
+        f"the model's logits are not finite in {dtype}; its weights are damaged, download or train it again"
+    )
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch, in_row_order
 from emoscope.torch_runtime.cuda import captured, marker, place
-from emoscope.torch_runtime.model import existing_device
+from emoscope.torch_runtime.model import check_ids, existing_device, finite
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
 
 MAX_STEP_TOKENS = 1024
@@ -95,7 +95,7 @@ class PackedModel:
 
         Raises:
             ModelError: an id has no vector, or a token no position, since the tokenizer belongs to another model; or a
-                logit overflows.
+                logit is not finite.
         """
         self._check(batch)
         if self.operations.static:
@@ -104,21 +104,19 @@ class PackedModel:
         return in_row_order([order], [self._run(*_reordered(batch, order))])
 
     def _check(self, batch: TokenBatch) -> None:
-        """A GPU does not outlive an index that is too large."""
-        largest, longest = batch.ids.max(initial=0), batch.lengths.max(initial=0)
-        if largest >= self._vocabulary or longest > self._longest:
+        """As of ids, a GPU does not outlive a position that is too large."""
+        check_ids(batch, self._vocabulary)
+        longest = batch.lengths.max(initial=0)
+        if longest > self._longest:
             raise ModelError(
-                f"the tokenizer gave id {largest} and a row of {longest} tokens, but the model has vectors for "
-                f"{self._vocabulary} ids and {self._longest} positions; put its own tokenizer.json beside it"
+                f"the tokenizer gave a row of {longest} tokens, but the model has {self._longest} positions; "
+                "put its own tokenizer.json beside it"
             )
 
     def _run(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         with _on(self.device):
             outputs = self._steps.run(_pieces(ids, offsets, *self._steps.largest))
-        logits = np.concatenate([np.empty((0, self._labels), np.float32), *outputs])
-        if self.dtype is torch.float16 and not np.isfinite(logits).all():
-            raise ModelError("the model overflows in float16; load it with dtype 'bfloat16' or 'float32'")
-        return logits
+        return finite(np.concatenate([np.empty((0, self._labels), np.float32), *outputs]), self.dtype)
 
 
 class _VaryingSteps:
@@ -149,7 +147,8 @@ class _VaryingSteps:
 class _FixedSteps:
     """Steps of a few lengths, all of them started before the first is waited for.
 
-    What threads start follows one another on the device, while each waits for its own results alone.
+    What threads start follows one another on the device, on a stream of the model's own, while each waits for its own
+    results alone.
     """
 
     def __init__(
@@ -159,17 +158,19 @@ class _FixedSteps:
         operations: Operations,
         tokens: Sequence[int] | None,
     ) -> None:
-        pool = torch.cuda.graph_pool_handle() if device.type == "cuda" else None
+        on_cuda = device.type == "cuda"
+        self._stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
+        graphs = self._stream, torch.cuda.graph_pool_handle() if on_cuda else None
         sizes = sorted(tokens or STEP_TOKENS, reverse=True)  # the largest first: the others fit its memory
         if sizes[0] < encoder.longest:
             raise ValueError(f"a step of {sizes[0]} tokens cannot hold a row of {encoder.longest}")
-        self._steps = [_FixedStep(encoder, size, device, operations, pool) for size in sizes][::-1]
+        self._steps = [_FixedStep(encoder, size, device, operations, graphs) for size in sizes][::-1]
         self.largest = self._steps[-1].size
         self._device = device
         self._lock = Lock()
 
     def run(self, pieces: Iterable[Piece]) -> list[NDArray[np.float32]]:
-        with self._lock:
+        with self._lock, torch.cuda.stream(self._stream):
             outputs = [self._smallest(piece).start(*piece) for piece in pieces]
             wait = marker(self._device)
         wait()
@@ -193,7 +194,7 @@ class _FixedStep:
         tokens: int,
         device: torch.device,
         operations: Operations,
-        pool: Any,
+        graphs: tuple[Any, Any],
     ) -> None:
         rows = -(-tokens // TOKENS_A_ROW)
         narrow = encoder.vocabulary <= 1 << 16
@@ -207,7 +208,7 @@ class _FixedStep:
             ids = self._ids.int() & 0xFFFF if narrow else self._ids
             self._logits.copy_(encoder(ids, self._offsets, operations))
 
-        self._step = captured(torch.inference_mode()(step), device, pool)
+        self._step = captured(torch.inference_mode()(step), *graphs)
 
     def start(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> Tensor:
         """Logits in host memory, float32 (rows, labels): not there before the device has come so far."""

@@ -77,14 +77,20 @@ def check_trainable(config: AnyConfig) -> None:
 
 
 def check_splits(splits: Mapping[str, Examples]) -> None:
-    """Refuse data without the splits that a run needs.
+    """Refuse data without the splits that a run needs, or with nothing to tell apart.
 
     Raises:
-        DataError: train or validation is missing.
+        DataError: train or validation is missing, or each row has the one label that there is.
     """
     missing = sorted({"train", "validation"} - set(splits))
     if missing:
         raise DataError(f"the data has no split {' and no split '.join(missing)}; it has: {', '.join(splits)}")
+    train = splits["train"]
+    if len(train.labels) == 1 and not train.multi_label:
+        raise DataError(
+            f"the data has the label {train.labels.names[0]!r} alone, so that there is nothing to learn; give rows of "
+            "two labels at least, or read the data as multi-label, in which a row may have none"
+        )
 
 
 def check_for_compact(splits: Mapping[str, Examples], report_to: str) -> None:
