@@ -1,15 +1,19 @@
-"""What `transformers` reads of a checkpoint folder: the sequence classifier and the tokenizer.
+"""What `transformers` reads of a checkpoint folder: the sequence classifier, how it is run, and the tokenizer.
 
-Both need the extra `torch`; the library is imported when they are called.
+All need the extra `torch`; the library is imported when they are called.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import ModelError, first_line
 from emoscope.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
@@ -43,6 +47,27 @@ def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
             "fine-tune it first: emoscope train --model"
         )
     return model.eval()
+
+
+def logits_of_rows(module: Callable[[Tensor], Tensor], ids: Tensor) -> Tensor:
+    """Rows of equal length; one by one where the module does not take them together, as GPT-2 without padding.
+
+    *Shape:* int64 (rows, length) -> (rows, labels).
+
+    Raises:
+        ModelError: the module cannot run a row.
+    """
+    try:
+        return module(ids)
+    except Exception as error:
+        if len(ids) == 1:
+            raise ModelError(
+                f"the model cannot run a row of {ids.shape[1]} tokens ({first_line(error)}); check that its "
+                "config.json and tokenizer.json belong to its weights"
+            ) from error
+    import torch
+
+    return torch.cat([logits_of_rows(module, row) for row in ids[:, None]])
 
 
 def read_fast_tokenizer(folder: Path) -> Any:

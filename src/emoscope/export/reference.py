@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from emoscope.pretrained import logits_of_rows
 from emoscope.tokenization import TokenBatch
 
 BATCH_TOKENS = 4096
@@ -25,6 +27,9 @@ class TransformersRuntime:
         """Logits (rows, labels) of every row of the batch."""
         logits = np.empty((len(batch.lengths), self.model.config.num_labels), np.float32)
         for rows, ids in batch.groups(BATCH_TOKENS):
-            tensor = torch.from_numpy(ids)
-            logits[rows] = self.model(input_ids=tensor, attention_mask=torch.ones_like(tensor)).logits.numpy()
+            logits[rows] = logits_of_rows(self._together, torch.from_numpy(ids)).numpy()
+        return logits
+
+    def _together(self, ids: Tensor) -> Tensor:
+        logits: Tensor = self.model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
         return logits

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from emoscope.errors import ModelError, first_line
+from emoscope.errors import ModelError
+from emoscope.pretrained import logits_of_rows
 from emoscope.tokenization import TokenBatch, in_row_order
 
 MAX_BATCH_TOKENS = 8192
@@ -88,22 +89,9 @@ class TorchModel:
         """
         check_ids(batch, self.module.vocabulary)
         groups = list(batch.groups(self.max_batch_tokens))
-        outputs = [self._run(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
+        outputs = [logits_of_rows(self.module, torch.from_numpy(ids).to(self.device)) for _, ids in groups]
         logits = finite(torch.cat(outputs).float().cpu().numpy(), self.dtype)
         return in_row_order([rows for rows, _ in groups], [logits])
-
-    def _run(self, ids: Tensor) -> Tensor:
-        """Rows of equal length; one by one where the module does not take them together, as GPT-2 without padding."""
-        try:
-            logits: Tensor = self.module(ids)
-        except Exception as error:
-            if len(ids) == 1:
-                raise ModelError(
-                    f"the model cannot run a row of {ids.shape[1]} tokens ({first_line(error)}); check that its "
-                    "config.json and tokenizer.json belong to its weights"
-                ) from error
-            logits = torch.cat([self._run(row) for row in ids[:, None]])
-        return logits
 
 
 def check_ids(batch: TokenBatch, vocabulary: int) -> None:
