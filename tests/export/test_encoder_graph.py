@@ -164,10 +164,18 @@ def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str])
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_model_whose_head_looks_at_other_rows_is_refused() -> None:
+    sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
+    heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
+    config = transformers.BartConfig(vocab_size=60, **sizes, **heads, num_labels=3)
+    with pytest.raises(ModelError, match="of a .bart. model .* runs as a checkpoint"):
+        encoder_graph(transformers.BartForSequenceClassification(config).eval())
+
+
 class Undecided(torch.nn.Module):
     """A classifier whose arithmetic hangs on its input; it notes which loggers would say so."""
 
-    config = SimpleNamespace(model_type="undecided")
+    config = SimpleNamespace(model_type="undecided", is_encoder_decoder=False)
     loud: ClassVar[list[bool]] = []
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:

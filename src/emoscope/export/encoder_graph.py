@@ -40,12 +40,17 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
         (batch, length), padding at the end; output float32 `logits` (batch, labels).
 
     Raises:
-        ModelError: torch's exporter cannot take this architecture, or it is too large for one ONNX file.
+        ModelError: torch's exporter cannot take this architecture, it is too large for one file, or it has a decoder.
     """
     if (size := sum(parameter.nbytes for parameter in model.parameters())) > LARGEST_FILE:
         raise ModelError(
             f"the model's weights take {size / 1e9:.1f} GB, one ONNX file at most 2; it runs as a checkpoint: "
             "--model CHECKPOINT"
+        )
+    if model.config.is_encoder_decoder:
+        raise ModelError(
+            f"the head of a {model.config.model_type!r} model finds its position by all rows of a batch, so that a graph "
+            "would say something else of a text in company; it runs as a checkpoint: --model CHECKPOINT"
         )
     inputs = _example(model)
     axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
