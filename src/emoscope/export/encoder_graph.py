@@ -49,7 +49,7 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
         )
     if model.config.is_encoder_decoder:
         raise ModelError(
-            f"the head of a {model.config.model_type!r} model finds its position by all rows of a batch, so that a graph "
+            f"the head of a {model.config.model_type!r} model finds its position by all rows of a batch, so a graph "
             "would say something else of a text in company; it runs as a checkpoint: --model CHECKPOINT"
         )
     inputs = _example(model)
