@@ -386,7 +386,8 @@ def _serving() -> str:
         _row(
             f"{float(share):.0%} of its largest rate, {at['rate']:,.0f} requests/s",
             f"p99 {at['p99']:.1f} ms",
-            f"median {at['p50']:.1f} ms; refused {at['refused']:.1%}; medians of {len(latency['rounds'])} rounds",
+            f"median {at['p50']:.1f} ms; refused {at['refused']:.1%}; p99 of a server that does nothing "
+            f"{at['bare_p99']:.1f} ms; medians of {len(latency['rounds'])} rounds",
         )
         for share, at in latency["median"].items()
     ]

@@ -9,8 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import uvloop
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+import live_server
 
 BODY = b'{"labels": ["joy"], "label": ["joy"], "score": [1.0]}'
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
@@ -26,6 +32,14 @@ class Bare(asyncio.Protocol):
     def data_received(self, _: bytes) -> None:
         """Answer."""
         self._transport.write(ANSWER)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def running(log: Path) -> Iterator[live_server.Server]:
+    """Such a server in a process of its own."""
+    with live_server.serve([sys.executable, __file__, "{port}"], log) as server:
+        live_server.wait(server, "/")
+        yield server
 
 
 async def main() -> None:

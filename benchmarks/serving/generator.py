@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+import bare
 import load
 
-import live_server
 import record
 
 RATES = (1_000, 5_000, 10_000)
@@ -34,9 +33,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     args = parser.parse_args()
-    command = [sys.executable, str(Path(__file__).with_name("bare.py")), "{port}"]
-    with tempfile.TemporaryDirectory() as folder, live_server.serve(command, Path(folder, "log")) as server:
-        live_server.wait(server, "/")
+    with tempfile.TemporaryDirectory() as folder, bare.running(Path(folder, "log")) as server:
         results = _measure(args, server.url("/v1/predict"))
     print(record.write("serving_generator", results, packages=("emoscope", "uvloop"), seed=0, folder=args.output))
 

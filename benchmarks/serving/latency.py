@@ -1,8 +1,9 @@
 """Latency of single-text requests at a share of the server's own largest rate, and under more than it can take.
 
 The largest rate is found by connections that never rest. Then, in an open loop (requests are due whether the server
-keeps up or not, latency counts from when each was due), for some seconds each: shares of that rate. That is one round;
-as a shared machine is now faster, now slower, there are some, each with a largest rate of its own, and their median.
+keeps up or not, latency counts from when each was due), for some seconds each: shares of that rate, and the same rate
+against a server that does nothing, which is what the machine and the generator add. That is one round; as a shared
+machine is now faster, now slower, there are some, each with a largest rate of its own, and their median.
 With --overload, once, a multiple of the median of the largest rates: the server should refuse at once (429) what it
 cannot answer in time. After it 70 % of that rate are sent, so that the moment in which the server is back at full speed
 is seen.
@@ -24,6 +25,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+import bare
 import load
 
 import live_server
@@ -44,7 +46,9 @@ def main() -> None:
             rates = [_largest(url, requests) for _ in range(args.rounds)]
             results |= {"largest": rates, "overload": _overload(url, requests, statistics.median(rates), args)}
         else:
-            results["rounds"] = [_round(url, requests, args) for _ in range(args.rounds)]
+            with bare.running(Path(folder, "bare-log")) as nothing:
+                urls = (url, nothing.url("/v1/predict"))
+                results["rounds"] = [_round(urls, requests, args) for _ in range(args.rounds)]
             results["median"] = {str(share): _median(results["rounds"], str(share)) for share in args.share}
             print("median of the rounds", results["median"])
     name = args.name or ("serving_overload" if args.overload else "serving_latency")
@@ -74,9 +78,15 @@ def _largest(url: str, requests: Iterator[bytes]) -> float:
     return largest
 
 
-def _round(url: str, requests: Iterator[bytes], args: argparse.Namespace) -> dict[str, Any]:
+def _round(urls: tuple[str, str], requests: Iterator[bytes], args: argparse.Namespace) -> dict[str, Any]:
+    """Of the server, at the first address, and of the one that does nothing, at the second."""
+    url, nothing = urls
     largest = _largest(url, requests)
-    return {"largest": largest} | {str(share): _at(url, requests, share * largest, args) for share in args.share}
+    found: dict[str, Any] = {"largest": largest}
+    for share in args.share:
+        found[str(share)] = _at(url, requests, share * largest, args)
+        found[str(share)]["bare"] = _at(nothing, requests, share * largest, args)
+    return found
 
 
 def _median(rounds: list[dict[str, Any]], share: str) -> dict[str, float]:
@@ -87,6 +97,7 @@ def _median(rounds: list[dict[str, Any]], share: str) -> dict[str, float]:
         "p50": statistics.median(each["latency_ms"]["p50"] for each in found),
         "p99": statistics.median(each["latency_ms"]["p99"] for each in found),
         "refused": statistics.median(each["status"].get("429", 0) / each["requests"] for each in found),
+        "bare_p99": statistics.median(each["bare"]["latency_ms"]["p99"] for each in found),
     }
 
 
