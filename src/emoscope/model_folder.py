@@ -254,13 +254,18 @@ def write_manifest(path: Path, **values: Any) -> None:
     partial.replace(path / MANIFEST)
 
 
+def is_in_use(output: Path) -> bool:
+    """Whether something is there that is no empty folder."""
+    return output.exists() and (not output.is_dir() or any(output.iterdir()))
+
+
 def require_free(output: Path) -> None:
     """Refuse a folder that `drafted` could not put another in the place of.
 
     Raises:
         ModelError: it is in use, the current directory, or a mount point.
     """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if is_in_use(output):
         raise ModelError(f"{output} exists and is not empty; give another folder or remove it")
     place = output.resolve()
     if place == Path.cwd() or place.is_mount():

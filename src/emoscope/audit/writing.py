@@ -13,7 +13,7 @@ from typing import Any
 from emoscope.audit.repair import Change
 from emoscope.errors import DataError, require_extra
 from emoscope.line_records import csv_records
-from emoscope.model_folder import drafted
+from emoscope.model_folder import drafted, is_in_use
 from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
@@ -53,7 +53,7 @@ def write_repair(
         OSError: the copy cannot be written; nothing is left behind then.
     """
     out = Path(out).resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if is_in_use(out):
         raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
     columns = (str(text_column), str(label_column))
     writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)

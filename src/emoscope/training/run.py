@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emoscope.errors import EmoscopeError, RecipeError
+from emoscope.model_folder import is_in_use
 
 RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -59,7 +60,7 @@ def publish(folder: Path, output: Path) -> None:
 
 def _begin(output: Path, folder: Path, identity: Mapping[str, str], resume: bool) -> None:
     """Make the run's folder, or check that the one there is of the same run."""
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+    if is_in_use(output):
         raise RecipeError(f"{output} exists and is not empty; give another --output or remove it")
     file = folder / RUN_FILE
     if resume and file.is_file():
