@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from emoscope.tokenization import TokenBatch
 
 VOCABULARY = 300
+LONGEST_PRODUCT = 64
+"""Terms of the longest sum in a product of these models: the largest hidden or feed-forward size, in any variant."""
 _SIZES = {
     "hidden_size": 32,
     "num_attention_heads": 2,
@@ -60,6 +62,15 @@ def reference(model: nn.Module, batch: TokenBatch) -> np.ndarray:
     """Logits of transformers, a row at a time."""
     outputs = [model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits for ids in rows(batch)]
     return torch.cat(outputs).float().cpu().numpy()
+
+
+def assert_equal_logits(actual: np.ndarray, expected: np.ndarray) -> None:
+    """Equal but for rounding: the same float32 sums in another order, as another instruction set adds them.
+
+    The bound is the machine epsilon times the number of terms of the longest product times the largest logit.
+    """
+    tolerance = float(np.finfo(np.float32).eps) * LONGEST_PRODUCT * float(np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(actual, expected, atol=tolerance, rtol=0)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:

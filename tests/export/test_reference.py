@@ -6,11 +6,11 @@ import numpy as np
 import transformers
 
 from emoscope.export.reference import TransformersRuntime
-from packed_models import batch, reference
+from packed_models import assert_equal_logits, batch, reference
 
 
 def test_rows_that_cannot_run_together_run_one_by_one() -> None:
     config = transformers.GPT2Config(vocab_size=300, n_embd=16, n_layer=1, n_head=2, num_labels=3)
     model = transformers.GPT2ForSequenceClassification(config).eval()
     rows = batch([5, 5, 5, 2])
-    np.testing.assert_allclose(TransformersRuntime(model).logits(rows), reference(model, rows), atol=1e-5)
+    assert_equal_logits(TransformersRuntime(model).logits(rows), reference(model, rows))

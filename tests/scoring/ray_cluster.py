@@ -36,8 +36,10 @@ SLOW = partial(HashClassifier, 0.05)
 
 def main():
     folder = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="ray", dir="/tmp") as session:  # short: sockets have their names there
-        head = {**NODE, "include_dashboard": False, "_system_config": QUICK, "temp_dir": session}
+    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as temporary:  # short: the paths of sockets begin with it
+        os.environ["RAY_TMPDIR"] = temporary  # the cluster's address is written here too, whatever `temp_dir` says
+        Path(temporary, "ray").mkdir()
+        head = {**NODE, "include_dashboard": False, "_system_config": QUICK}
         cluster = Cluster(initialize_head=True, head_node_args=head)
         try:
             found = {run.__name__: run(folder, cluster) for run in RUNS}

@@ -23,7 +23,7 @@ from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.attention import Attention, Rows, by_length, in_stream, varlen
 from emoscope.torch_runtime.families import pack
 from emoscope.torch_runtime.packed import Operations
-from packed_models import FAMILIES, batch, reference
+from packed_models import FAMILIES, assert_equal_logits, batch, reference
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -139,7 +139,7 @@ def test_an_encoder_with_the_kernels(kernels: Any, family: str) -> None:
     packed = PackedModel(
         encoder, parameters=1, device=DEVICE, dtype=torch.float32, operations=operations, step_tokens=[32]
     )
-    np.testing.assert_allclose(packed.logits(stream), expected, atol=2e-5)
+    assert_equal_logits(packed.logits(stream), expected)
 
 
 # -- compiled for a GPU that is not here

@@ -25,7 +25,7 @@ from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel, TorchModel, families, read_model
 from emoscope.torch_runtime.families import pack
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
-from packed_models import FAMILIES, batch, probabilities, reference
+from packed_models import FAMILIES, assert_equal_logits, batch, probabilities, reference
 
 FIXED = Operations("fixed", static=True)
 """On a CPU: everything that CUDA graphs need but the capture."""
@@ -59,7 +59,7 @@ def test_logits_equal_those_of_transformers(models: dict[str, nn.Module], family
     rows = batch(LENGTHS)
     logits = runtime(models[family], **settings).logits(rows)
     assert (logits.dtype, logits.shape) == (np.float32, (len(LENGTHS), 6))
-    np.testing.assert_allclose(logits, reference(models[family], rows), atol=1e-5)
+    assert_equal_logits(logits, reference(models[family], rows))
     assert len(set(logits.argmax(axis=1))) > 1
 
 
@@ -86,8 +86,8 @@ def test_a_row_does_not_depend_on_its_batch(
         len(order),
     )
     expected = np.concatenate([model.logits(row) for row in alone])
-    np.testing.assert_allclose(model.logits(shuffled), expected, atol=1e-5)
-    np.testing.assert_allclose(model.logits(together)[order], expected, atol=1e-5)
+    assert_equal_logits(model.logits(shuffled), expected)
+    assert_equal_logits(model.logits(together)[order], expected)
 
 
 def alone_in_a_batch(rows: TokenBatch, row: int) -> TokenBatch:
@@ -102,7 +102,7 @@ def test_short_rows_fill_the_rows_of_a_step_before_its_tokens(
 ) -> None:
     rows = batch([1] * 200 + [2] * 50)
     logits = runtime(models[family], operations=operations, step_tokens=[600]).logits(rows)
-    np.testing.assert_allclose(logits, reference(models[family], rows), atol=1e-5)
+    assert_equal_logits(logits, reference(models[family], rows))
 
 
 def test_a_batch_without_rows(models: dict[str, nn.Module]) -> None:
@@ -145,11 +145,11 @@ def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
     wide = packed_models.model("roberta", vocab_size=70_000)
     rows = batch([3, 30, 5], vocabulary=70_000)
     rows.ids[2] = 69_999
-    np.testing.assert_allclose(runtime(wide, operations=FIXED).logits(rows), reference(wide, rows), atol=1e-5)
+    assert_equal_logits(runtime(wide, operations=FIXED).logits(rows), reference(wide, rows))
     middle = packed_models.model("bert", vocab_size=40_000)
     rows = batch([3, 30, 5], vocabulary=40_000)
     rows.ids[2] = 39_999
-    np.testing.assert_allclose(runtime(middle, operations=FIXED).logits(rows), reference(middle, rows), atol=1e-5)
+    assert_equal_logits(runtime(middle, operations=FIXED).logits(rows), reference(middle, rows))
 
 
 def test_ids_and_rows_of_another_models_tokenizer_are_one_line(models: dict[str, nn.Module]) -> None:
@@ -189,7 +189,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 def test_variants_of_a_configuration(family: str, changes: dict[str, Any]) -> None:
     model = packed_models.model(family, **changes)
     rows = batch([1, 9, 20, 24, 3])
-    np.testing.assert_allclose(runtime(model).logits(rows), reference(model, rows), atol=2e-5)
+    assert_equal_logits(runtime(model).logits(rows), reference(model, rows))
 
 
 NOT_UNDERSTOOD: list[tuple[str, dict[str, Any]]] = [
@@ -230,7 +230,7 @@ def test_a_checkpoint_of_a_family_is_packed(folders: dict[str, Path], family: st
     original = transformers.AutoModelForSequenceClassification.from_pretrained(folders[family]).eval()
     assert model.parameters == original.num_parameters()
     rows = batch(LENGTHS, vocabulary=150)
-    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+    assert_equal_logits(model.logits(rows), reference(original, rows))
 
 
 def outside(kind: str, folder: Path, **settings: Any) -> tuple[TorchModel, nn.Module]:
@@ -259,7 +259,7 @@ def test_rows_that_cannot_run_together_run_one_by_one(kind: str, settings: dict[
     rows = batch([9, 9, 9, 4])
     rows.ids[rows.ids == 2] = 3
     rows.ids[[8, 17, 26, 30, 12]] = 2
-    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+    assert_equal_logits(model.logits(rows), reference(original, rows))
 
 
 def test_what_another_architecture_cannot_run_is_one_line(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ def test_another_architecture_that_overflows_says_so(dtype: str, problem: str, t
 def test_another_architecture_runs_as_it_is(tmp_path: Path) -> None:
     model, original = outside("Electra", tmp_path, **ELECTRA)
     rows = batch([3, 1, 20])
-    np.testing.assert_allclose(model.logits(rows), reference(original, rows), atol=1e-5)
+    assert_equal_logits(model.logits(rows), reference(original, rows))
     half = read_model(tmp_path, dtype="bfloat16").logits(rows)
     assert half.dtype == np.float32
     assert 0 < np.abs(half - reference(original, rows)).max() < 0.05
