@@ -21,16 +21,16 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import record
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.calibration import LEAST, fit_temperature, tempered
-from emoscope.clearness import centred_logs, fit_clearness
 from emoscope.data import Examples, load_splits
 from emoscope.evaluation.certainty import LIMITS, aurc, auroc, set_quality
 from emoscope.evaluation.metrics import expected_calibration_error, log_loss
-from emoscope.label_sets import thresholds_of
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder, resolve
+from emoscope.neutral import centred_logs, fit_neutral
+from emoscope.prediction_sets import thresholds_of
+from emoscope.probabilities import LEAST, fit_temperature, temperature_scaled
 from emoscope.runtime import OnnxModel
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 
 Rows = NDArray[np.float32]
@@ -146,7 +146,7 @@ class _Raw:
         folder = open_folder(resolve(model))
         if folder.graph is None or folder.tokenizer is None:
             raise SystemExit(f"{model} is no exported model folder")
-        self.form = FORMS[folder.manifest.text_form]
+        self.form = NORMALIZERS[folder.manifest.normalizer]
         self.tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=folder.manifest.max_length)
         self.model = OnnxModel(folder.graph)
 
@@ -169,9 +169,9 @@ def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examp
     rows = {split: classifier.predict_proba(examples.texts) for split, examples in splits.items()}
     logits = {split: raw.logits(examples.texts) for split, examples in splits.items()}
     train, rows_of = kinds["train"], rows["train"]
-    clearness = fit_clearness(rows_of[train["neutral"]], rows_of[train["any"]])
+    neutral = fit_neutral(rows_of[train["neutral"]], rows_of[train["any"]])
     scores: dict[str, Callable[[Rows], NDArray[Any]]] = {
-        "distance from neutral texts (shipped)": clearness.distances,
+        "distance from neutral texts (shipped)": neutral.distances,
         "highest probability": lambda p: p.max(axis=1),
         "margin of the first before the second": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
         "negative entropy": lambda p: (p * np.log(np.maximum(p, LEAST))).sum(axis=1),
@@ -187,7 +187,7 @@ def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examp
     for name, found in results.items():
         print(name, found)
     counts = {split: {kind: int(chosen.sum()) for kind, chosen in each.items()} for split, each in kinds.items()}
-    return {"rows": counts, "scores": results, "shipped_threshold": clearness.threshold}
+    return {"rows": counts, "scores": results, "shipped_threshold": neutral.threshold}
 
 
 def _quadratic(rows: Rows, kinds: dict[str, NDArray[np.bool_]], emotional: str) -> Callable[[Rows], NDArray[Any]]:
@@ -244,7 +244,7 @@ def _temperature(rows: Rows, truth: Ids, shipped: float, args: argparse.Namespac
         fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
         ratio = fit_temperature(np.log(np.maximum(rows[fitted_on], LEAST)), truth[fitted_on])
         for name, by in (("none", 1 / shipped), ("shipped", 1.0), ("of the other half", ratio)):
-            new = tempered(rows[others], by)
+            new = temperature_scaled(rows[others], by)
             figures = (by * shipped, log_loss(new, truth[others]), expected_calibration_error(new, truth[others]))
             found[name].append(figures)
     keys = ("temperature", "loss", "ece")

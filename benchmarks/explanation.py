@@ -24,7 +24,7 @@ from emoscope import EmotionClassifier
 from emoscope.data import load_splits
 from emoscope.evaluation.keywords import Keywords, fit_keywords
 from emoscope.explanation import METHODS, Explanation, Words
-from emoscope.token_weights import INTEGRATED_GRADIENTS
+from emoscope.token_attribution import INTEGRATED_GRADIENTS
 
 Orders = list[NDArray[np.int64]]
 
@@ -51,8 +51,8 @@ def main() -> None:
         results[method] = _compared(_areas(classifier, explained, _orders(explained)), results["random"])
         results[method]["ambiguous_keywords"] = _named(explained, keywords, texts)
         if method == INTEGRATED_GRADIENTS:
-            errors = np.abs([each.completeness_error for each in explained if each.completeness_error is not None])
-            results[method]["completeness_error"] = {"mean": errors.mean().item(), "largest": errors.max().item()}
+            errors = np.abs([each.convergence_delta for each in explained if each.convergence_delta is not None])
+            results[method]["convergence_delta"] = {"mean": errors.mean().item(), "largest": errors.max().item()}
         results[method]["texts_per_second"] = rates[method]
         results[method]["texts_per_second_median"] = statistics.median(rates[method])
         print(method, results[method])

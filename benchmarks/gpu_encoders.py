@@ -31,11 +31,11 @@ from emoscope.classifier import MAX_PROCESSES
 from emoscope.data import load_splits
 from emoscope.encoding import usable_cores
 from emoscope.model_folder import BUNDLED
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import PackedModel, TorchModel, read_module
+from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.cuda import candidates
-from emoscope.torch_runtime.families import pack
 from emoscope.torch_runtime.model import DTYPES
 from emoscope.torch_runtime.packed import PackedEncoder
 
@@ -180,7 +180,7 @@ def _emoscope(folder: Path, args: argparse.Namespace, *, processes: int | None =
         EMOTIONS,
         Tokenizer.from_file(TOKENIZER, max_length=512),
         PackedModel(_encoder(folder), parameters=0, device=args.device, **settings),
-        text_form=FORMS["raw"],
+        normalizer=NORMALIZERS["raw"],
         processes=processes,
     )
     return classifier.predict_proba

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import record
 from emoscope.data import Examples, load_splits
-from emoscope.evaluation.keywords import LEAST_ROWS, fit_keywords
+from emoscope.evaluation.keywords import MIN_ROWS, fit_keywords
 
 Strength = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Rows with each word by label, (words, labels), to how much each word says, (words,)."""
@@ -26,7 +26,7 @@ def main() -> None:
     train, held_out = splits["train"], splits["validation"]
     keywords, majority = fit_keywords(train), int(np.bincount(train.label_ids).argmax())
     named = {
-        f"plain rule (at least {LEAST_ROWS} rows)": keywords.name_labels(held_out.texts),
+        f"plain rule (at least {MIN_ROWS} rows)": keywords.name_labels(held_out.texts),
         "rare words too, by the rows that they decide": keywords.predict_proba(held_out.texts).argmax(1),
         **{
             f"largest share of one label, at least {least} rows": _by(_share, train, held_out, least)

@@ -494,7 +494,7 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
     served: dict[str, Any] = {}
     monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
-    monkeypatch.setattr("emoscope.tables.require_extra", lambda extra: None)
+    monkeypatch.setattr("emoscope.labelled_data.require_extra", lambda extra: None)
     return served
 
 
@@ -541,7 +541,7 @@ def test_label_names_of_the_hub_are_the_labels_where_none_are_given(hub: dict[st
 def test_lists_of_labels_from_the_hub(hub: dict[str, Any]) -> None:
     hub["some/moods"] = {"train": SeveralTable([("a", [0, 2]), ("b", []), ("c", [1])])}
     examples = load_examples("some/moods", multi_label=True)
-    assert label_sets(examples) == [{"surprise", "sadness"}, set(), {"joy"}]
+    assert prediction_sets(examples) == [{"surprise", "sadness"}, set(), {"joy"}]
 
 
 # Any label set
@@ -611,7 +611,7 @@ def test_bad_rows_are_named_where_labels_are_found_too(tmp_path: Path) -> None:
 # Several labels a row
 
 
-def label_sets(examples: Examples) -> list[set[str]]:
+def prediction_sets(examples: Examples) -> list[set[str]]:
     assert examples.multi_label
     assert examples.label_ids.dtype == np.bool_
     assert examples.label_ids.shape == (len(examples), len(examples.labels))
@@ -631,14 +631,14 @@ def test_a_row_has_any_number_of_labels(tmp_path: Path, suffix: str, labels: Lab
         cells = [",".join(map(str, labels)) for labels in lists] if in_cells else lists
         file = labelled(tmp_path / f"a{suffix}", cells)
         examples = load_examples(file, labels=labels, multi_label=True)
-        assert label_sets(examples) == SEVERAL
+        assert prediction_sets(examples) == SEVERAL
         assert examples.labels == Labels()
 
 
 def test_labels_of_several_are_found_in_the_rows(tmp_path: Path) -> None:
     examples = load_examples(labelled(tmp_path / "a.csv", ["tense, calm", "", "bored"]), labels=None, multi_label=True)
     assert examples.labels.names == ("bored", "calm", "tense")
-    assert label_sets(examples) == [{"calm", "tense"}, set(), {"bored"}]
+    assert prediction_sets(examples) == [{"calm", "tense"}, set(), {"bored"}]
 
 
 @pytest.mark.parametrize(
@@ -675,8 +675,8 @@ def test_the_fingerprint_of_several_labels_is_as_documented() -> None:
 
 def test_a_subset_of_rows_with_several_labels() -> None:
     examples = several(SEVERAL)
-    assert label_sets(examples.subset([3, 0])) == [SEVERAL[3], SEVERAL[0]]
-    assert label_sets(examples.subset(examples.label_ids[:, EMOTIONS.index("fear")])) == SEVERAL[2:]
+    assert prediction_sets(examples.subset([3, 0])) == [SEVERAL[3], SEVERAL[0]]
+    assert prediction_sets(examples.subset(examples.label_ids[:, EMOTIONS.index("fear")])) == SEVERAL[2:]
     assert not examples_of(ROWS).multi_label
 
 

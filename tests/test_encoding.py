@@ -22,7 +22,7 @@ from emoscope import EmotionClassifier
 from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import EmoscopeError
 from emoscope.model_folder import BUNDLED
-from emoscope.text import FORMS, normalize
+from emoscope.text import NORMALIZERS, normalize
 from emoscope.tokenization import TokenBatch, Tokenizer
 from hub.vocabularies import byte_level, unigram, wordpiece
 
@@ -169,7 +169,7 @@ def test_a_process_encodes_like_this_one(processes: EncodeProcesses, texts: list
 def test_the_tokenizers_of_every_family_reach_a_process(vocabulary) -> None:
     tokenizer = Tokenizer(vocabulary()[0], max_length=40)
     expected = tokenizer.encode(TEXTS)
-    assert_equal(EncodeProcesses(Encode(FORMS["raw"], tokenizer), 1)(TEXTS), expected)
+    assert_equal(EncodeProcesses(Encode(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)
 
 
 def test_several_threads_keep_several_processes_busy_in_order(processes: EncodeProcesses) -> None:
@@ -273,7 +273,7 @@ def with_processes(classifier: EmotionClassifier) -> EmotionClassifier:
         classifier.labels,
         classifier._encode.tokenizer,
         classifier._runtime,
-        text_form=classifier._encode.text_form,
+        normalizer=classifier._encode.normalizer,
         temperature=classifier._temperature,
         processes=2,
     )

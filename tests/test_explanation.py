@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import ModelError
-from emoscope.explanation import METHODS, MOST_UNITS, Words, explain
+from emoscope.explanation import MAX_UNITS, METHODS, Words, explain
 from emoscope.model_folder import open_folder, read_manifest, write_manifest
 from emoscope.text import normalize
 
@@ -214,7 +214,7 @@ def test_a_long_text_is_explained_in_runs_of_words():
     text = "so and so " * 400 + "happy " + "and so on " * 400
     reader = Reader(lambda words: 0.2 + 0.7 * ("happy" in words))
     (explained,) = explain(reader, [text])
-    assert len(explained.words) <= MOST_UNITS
+    assert len(explained.words) <= MAX_UNITS
     strongest, second = explained.strongest(2)
     assert "happy" in strongest.word
     assert strongest.weight == pytest.approx(0.7, abs=1e-6)
@@ -287,7 +287,7 @@ def test_a_model_folder_says_which_words_are_ambiguous(tmp_path, emotion_data, c
     for name in bundled.manifest.files:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes((bundled.path / name).read_bytes())
-    write_manifest(folder, text_form="plain", parity={"as_trained": 1})
+    write_manifest(folder, normalizer="plain", parity={"as_trained": 1})
     subprocess.run([sys.executable, RECIPE, folder, "--data", emotion_data], check=True, capture_output=True)
     table = read_manifest(folder).ambiguous_keywords
     assert 20 <= len(table) <= 25 and {"sweet", "weird", "overwhelmed"} <= set(table)

@@ -59,9 +59,9 @@ def test_damage_names_file_and_checksum(folder, name, damage):
 
 def test_foreign_folder_needs_no_manifest(folder):
     (folder / MANIFEST).unlink()
-    rewrite(folder, text_form=None, temperature=None, max_length=None)
+    rewrite(folder, normalizer=None, temperature=None, max_length=None)
     opened = open_folder(folder)
-    assert (opened.manifest.text_form, opened.manifest.temperature, opened.manifest.max_length) == (
+    assert (opened.manifest.normalizer, opened.manifest.temperature, opened.manifest.max_length) == (
         "raw",
         1.0,
         512,
@@ -127,9 +127,9 @@ def test_neither_graph_nor_weights_says_what_there_may_be(folder):
 
 
 def test_parameters_are_known_where_they_are_recorded(folder):
-    write_manifest(folder, text_form="plain")
+    write_manifest(folder, normalizer="plain")
     assert EmotionClassifier.from_pretrained(folder).parameters is None
-    write_manifest(folder, text_form="plain", parameters=4_000_000)
+    write_manifest(folder, normalizer="plain", parameters=4_000_000)
     assert EmotionClassifier.from_pretrained(folder).parameters == 4_000_000
 
 
@@ -224,7 +224,7 @@ def test_a_regression_is_no_classifier(folder):
 def test_settings_of_text_generation_are_not_ours(folder):
     (folder / MANIFEST).unlink()
     config = json.loads((folder / "config.json").read_text()) | {"max_length": 20, "temperature": 3.0}
-    del config["text_form"]
+    del config["normalizer"]
     (folder / "config.json").write_text(json.dumps(config))
     manifest = open_folder(folder).manifest
     assert (manifest.max_length, manifest.temperature) == (512, 1.0)

@@ -4,7 +4,7 @@ import pytest
 
 from emoscope import Prediction
 from emoscope.errors import ModelError
-from emoscope.label_sets import LabelSets
+from emoscope.prediction_sets import PredictionSets
 
 
 def test_label_is_the_highest_score():
@@ -38,19 +38,19 @@ def test_notebook_shows_every_label_and_escapes():
 
 
 def test_labels_at_a_coverage_are_those_from_its_thresholds_on():
-    sets = LabelSets({90: (0.3, 0.3, 0.9), 95: (0.2, 0.25, 0.0), 99: (0.6, 0.6, 0.6)})
-    prediction = Prediction.from_scores({"a": 0.2, "b": 0.5, "c": 0.3}, label_sets=sets)
-    assert prediction.labels_at(0.9) == ("b",)
-    assert prediction.labels_at(0.93) == ("a", "b", "c")
-    assert prediction.labels_at(0.99) == ()
-    assert prediction.labels_at(0.99) or (prediction.label,) == ("b",)
+    sets = PredictionSets({90: (0.3, 0.3, 0.9), 95: (0.2, 0.25, 0.0), 99: (0.6, 0.6, 0.6)})
+    prediction = Prediction.from_scores({"a": 0.2, "b": 0.5, "c": 0.3}, prediction_sets=sets)
+    assert prediction.prediction_set(0.9) == ("b",)
+    assert prediction.prediction_set(0.93) == ("a", "b", "c")
+    assert prediction.prediction_set(0.99) == ()
+    assert prediction.prediction_set(0.99) or (prediction.label,) == ("b",)
     with pytest.raises(ValueError, match="coverage must be from 0.9 to 0.99"):
-        prediction.labels_at(0.5)
+        prediction.prediction_set(0.5)
 
 
 def test_without_label_sets_the_error_says_where_they_come_from():
     with pytest.raises(ModelError, match="emoscope calibrate"):
-        Prediction.from_scores({"a": 1.0}).labels_at(0.9)
+        Prediction.from_scores({"a": 1.0}).prediction_set(0.9)
 
 
 def test_a_notebook_shows_that_there_is_no_clear_emotion():

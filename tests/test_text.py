@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emoscope.text import FORMS, mark, normalize
+from emoscope.text import NORMALIZERS, mark, normalize
 
 FRAGMENTS = [
     "&amp;",
@@ -117,10 +117,10 @@ def test_every_character_alone_is_stable() -> None:
 
 
 def test_forms() -> None:
-    assert set(FORMS) == {"raw", "plain", "marked"}
-    assert FORMS["raw"](" As IT is!\ud800") == " As IT is!\ud800"
-    assert FORMS["plain"] is normalize
-    assert FORMS["marked"] is mark
+    assert set(NORMALIZERS) == {"raw", "plain", "marked"}
+    assert NORMALIZERS["raw"](" As IT is!\ud800") == " As IT is!\ud800"
+    assert NORMALIZERS["plain"] is normalize
+    assert NORMALIZERS["marked"] is mark
 
 
 @pytest.mark.parametrize(

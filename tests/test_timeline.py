@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.timeline import LEAST_CERTAINTY, combine, timeline
+from emoscope.timeline import MIN_CERTAINTY, combine, timeline
 
 TEXT = "I was scared!\nThen they sang. I love them.  I was scared!"
 
@@ -33,7 +33,7 @@ def slow_combine(rows, certainty, evidence):
     weights = []
     for row in rows:
         entropy = -sum(p * log(p) for p in row if p > 0)
-        weights.append(max(1 - entropy / log(len(row)), LEAST_CERTAINTY) ** certainty)
+        weights.append(max(1 - entropy / log(len(row)), MIN_CERTAINTY) ** certainty)
     mean = [sum(w * row[k] for w, row in zip(weights, rows, strict=True)) / sum(weights) for k in range(len(rows[0]))]
     power = (sum(weights) ** 2 / sum(w * w for w in weights)) ** evidence
     sharpened = [max(p, 1e-37) ** power for p in mean]

@@ -10,18 +10,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.calibration import probabilities
-from emoscope.clearness import Clearness
 from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
-from emoscope.label_sets import LabelSets
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
+from emoscope.neutral import Neutral
 from emoscope.prediction import Prediction
+from emoscope.prediction_sets import PredictionSets
+from emoscope.probabilities import probabilities
 from emoscope.runtime import OnnxModel, Runtime
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.timeline import Timeline, timeline
-from emoscope.token_weights import BASELINES, INTEGRATED_GRADIENTS, WeighTokens, explain_by_tokens
+from emoscope.token_attribution import BASELINES, INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
@@ -68,15 +68,15 @@ class EmotionClassifier:
         tokenizer: Tokenizer,
         runtime: Runtime,
         *,
-        text_form: Callable[[str], str],
+        normalizer: Callable[[str], str],
         temperature: float = 1.0,
         thresholds: tuple[float, ...] | None = None,
         parameters: int | None = None,
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
-        weigh_tokens: Callable[[], WeighTokens] | None = None,
-        label_sets: LabelSets | None = None,
-        clearness: Clearness | None = None,
+        attribute_tokens: Callable[[], AttributeTokens] | None = None,
+        prediction_sets: PredictionSets | None = None,
+        neutral: Neutral | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
@@ -84,28 +84,28 @@ class EmotionClassifier:
             labels: label names in index order.
             tokenizer: texts in their form to token ids.
             runtime: token ids to logits.
-            text_form: raw text to the form that the model was trained on.
+            normalizer: raw text to the form that the model was trained on.
             temperature: the logits are divided by it.
             thresholds: of a multi-label model, the probability from which each label applies; else None.
             parameters: number of the model's parameters, if known.
             processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
                 and that several threads may ask; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
-            weigh_tokens: loads what takes gradients, when it is first needed; None for a model without.
-            label_sets: of a calibrated model, what the sets of labels are made with.
-            clearness: of a calibrated model, what tells texts without a clear emotion.
+            attribute_tokens: loads what takes gradients, when it is first needed; None for a model without.
+            prediction_sets: of a calibrated model, what the sets of labels are made with.
+            neutral: of a calibrated model, what tells texts without a clear emotion.
         """
         self.labels = labels
         self.thresholds = thresholds
         self.parameters = parameters
         self.ambiguous_keywords = ambiguous_keywords or {}
-        self._encode = Encode(text_form, tokenizer)
+        self._encode = Encode(normalizer, tokenizer)
         self._processes = EncodeProcesses(self._encode, processes) if processes else None
         self._runtime = runtime
         self._temperature = temperature
-        self._weigh_tokens = weigh_tokens
-        self._label_sets = label_sets
-        self._clearness = clearness
+        self._attribute_tokens = attribute_tokens
+        self._prediction_sets = prediction_sets
+        self._clearness = neutral
 
     @classmethod
     def from_pretrained(
@@ -140,22 +140,24 @@ class EmotionClassifier:
         cls, folder: ModelFolder, device: str, dtype: str | None, threads: int | None
     ) -> EmotionClassifier:
         manifest = folder.manifest
-        if manifest.text_form not in FORMS:
-            raise ModelError(f"{folder.path} has text form {manifest.text_form!r}; allowed: {', '.join(FORMS)}")
+        if manifest.normalizer not in NORMALIZERS:
+            raise ModelError(
+                f"{folder.path} has the normalizer {manifest.normalizer!r}; allowed: {', '.join(NORMALIZERS)}"
+            )
         runtime, parameters = _runtime(folder, device, dtype, threads)
         return cls(
             folder.labels.names,
             _tokenizer(folder),
             runtime,
-            text_form=FORMS[manifest.text_form],
+            normalizer=NORMALIZERS[manifest.normalizer],
             temperature=manifest.temperature,
             thresholds=folder.thresholds,
             parameters=parameters,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
-            weigh_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
-            label_sets=folder.label_sets,
-            clearness=folder.clearness,
+            attribute_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
+            prediction_sets=folder.prediction_sets,
+            neutral=folder.neutral,
         )
 
     @property
@@ -180,7 +182,10 @@ class EmotionClassifier:
         each = [None] * len(texts) if clear is None else clear.tolist()
         return [
             Prediction.from_scores(
-                dict(zip(self.labels, row, strict=True)), self.thresholds, clear=is_clear, label_sets=self._label_sets
+                dict(zip(self.labels, row, strict=True)),
+                self.thresholds,
+                clear=is_clear,
+                prediction_sets=self._prediction_sets,
             )
             for row, is_clear in zip(rows.tolist(), each, strict=True)
         ]
@@ -226,8 +231,8 @@ class EmotionClassifier:
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
-    def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
-        """For each text the labels that hold the truth in a share of cases; see `Prediction.labels_at`.
+    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """For each text the labels that hold the truth in a share of cases; see `Prediction.prediction_set`.
 
         Args:
             probabilities: (texts, labels), from `predict_proba`.
@@ -239,7 +244,7 @@ class EmotionClassifier:
         Raises:
             ValueError: the coverage is out of range.
         """
-        return None if self._label_sets is None else self._label_sets.sets(probabilities, coverage)
+        return None if self._prediction_sets is None else self._prediction_sets.sets(probabilities, coverage)
 
     def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
         """Whether each text shows an emotion clearly; a blank one does not.
@@ -272,12 +277,12 @@ class EmotionClassifier:
         """
         texts = _check(texts)
         if method == INTEGRATED_GRADIENTS:
-            if self._weigh_tokens is None:
+            if self._attribute_tokens is None:
                 raise ModelError(
                     "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
                     "alone; give the checkpoint, or use method 'loo' or 'shapley'"
                 )
-            return explain_by_tokens(self, texts, self._encode, self._weigh_tokens(), self.ambiguous_keywords)
+            return explain_by_tokens(self, texts, self._encode, self._attribute_tokens(), self.ambiguous_keywords)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
 
     def timeline(self, texts: Sequence[str]) -> list[Timeline]:
@@ -363,7 +368,7 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
     return model, model.parameters
 
 
-def _gradients(folder: ModelFolder, device: str) -> WeighTokens:
+def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
     """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
     from emoscope.torch_runtime import IntegratedGradients
 

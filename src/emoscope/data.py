@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DataError, LabelError
+from emoscope.labelled_data import Columns, Table, choose_split, find_tables, short
 from emoscope.labels import EMOTIONS, Labels
-from emoscope.tables import Columns, Table, choose_split, find_tables, short
 
 SIX_EMOTIONS = Labels()
 
@@ -131,7 +131,7 @@ def load_column(source: str | Path, split: str | None, column: str | int) -> lis
 
 
 @dataclass(frozen=True)
-class RefusedRow:
+class RejectedRow:
     """A row that cannot be used.
 
     Attributes:
@@ -177,21 +177,21 @@ def load_splits(
     return {split: _examples(table, labels, multi_label) for split, table in tables.items()}
 
 
-def sift_splits(
+def load_valid_splits(
     source: str | Path,
     *,
     labels: Labels | None = SIX_EMOTIONS,
     multi_label: bool = False,
     text_column: str | int = "text",
     label_column: str | int = "label",
-) -> tuple[dict[str, Examples], list[RefusedRow]]:
+) -> tuple[dict[str, Examples], list[RejectedRow]]:
     """What `load_splits` reads, but for the rows that it refuses, and those; for looking at data, not for training.
 
     Raises:
         DataError: as `load_splits` for anything but a text or a label; or a split has no row that can be used.
     """
     tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
-    refused: list[RefusedRow] = []
+    refused: list[RejectedRow] = []
     return {split: _examples(table, labels, multi_label, refused) for split, table in tables.items()}, refused
 
 
@@ -228,7 +228,7 @@ def _in_order(source: str | Path, names: set[str]) -> tuple[str, ...]:
     return tuple(map(str, ids))
 
 
-def _examples(table: Table, labels: Labels, multi_label: bool, refused: list[RefusedRow] | None = None) -> Examples:
+def _examples(table: Table, labels: Labels, multi_label: bool, refused: list[RejectedRow] | None = None) -> Examples:
     """Check the rows of a table; the one place that decides what a good row is.
 
     Args:
@@ -246,7 +246,7 @@ def _examples(table: Table, labels: Labels, multi_label: bool, refused: list[Ref
         except _RefusedError as error:
             if refused is None:
                 raise DataError(f"{table.place} {number}: {error}") from None
-            refused.append(RefusedRow(table.split or "all", row, _shown(text), _shown(cell), error.kind, str(error)))
+            refused.append(RejectedRow(table.split or "all", row, _shown(text), _shown(cell), error.kind, str(error)))
             continue
         texts.append(checked[0])
         label_ids.append(checked[1])

@@ -40,16 +40,16 @@ class Encode:
     """Raw texts to token ids.
 
     Attributes:
-        text_form: raw text to the form that the model was trained on.
+        normalizer: raw text to the form that the model was trained on.
         tokenizer: texts in their form to token ids.
     """
 
-    text_form: Callable[[str], str]
+    normalizer: Callable[[str], str]
     tokenizer: Tokenizer
 
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
         """Token ids of the texts."""
-        return self.tokenizer.encode([self.text_form(text) for text in texts])
+        return self.tokenizer.encode([self.normalizer(text) for text in texts])
 
 
 def in_order(

@@ -23,11 +23,11 @@ from emoscope.text import normalize
 if TYPE_CHECKING:
     from emoscope.classifier import Classifier
 
-MOST_UNITS = 256
+MAX_UNITS = 256
 """Words that are taken out one by one; in a longer text, so many runs of words."""
 SHAPLEY_ORDERS = 10
 """Random orders of the words, half of them the others reversed."""
-LEAST_MOVED = 0.1
+MIN_MOVED = 0.1
 """Probability that a word must move from labels to others before it can be said to decide."""
 BATCH_CHARACTERS = 8_000_000
 """Characters of variants that are in memory at once."""
@@ -53,7 +53,7 @@ Estimator = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class WordWeight:
+class WordAttribution:
     """A word of the text (of a long text, a run of words) and how much it moved the label.
 
     Attributes:
@@ -100,7 +100,7 @@ class Explanation:
         method: "loo", "shapley" or "integrated-gradients".
         words: every word, in the order of the text.
         ambiguous: the deciding word, where it is one that the training data uses for two labels; else None.
-        completeness_error: of integrated gradients, how far the sum over all tokens, those outside words included, is
+        convergence_delta: of integrated gradients, how far the sum over all tokens, those outside words included, is
             from what they add to the probability; None of other methods.
     """
 
@@ -108,11 +108,11 @@ class Explanation:
     label: str
     score: float
     method: str
-    words: tuple[WordWeight, ...]
+    words: tuple[WordAttribution, ...]
     ambiguous: AmbiguousWord | None = None
-    completeness_error: float | None = None
+    convergence_delta: float | None = None
 
-    def strongest(self, count: int) -> list[WordWeight]:
+    def strongest(self, count: int) -> list[WordAttribution]:
         """The words that moved the label most, for or against it, the strongest first."""
         return sorted(self.words, key=lambda word: -abs(word.weight))[:count]
 
@@ -146,7 +146,7 @@ def explain(
     "loo" (leave one out) takes out each word alone. "shapley" puts the words into the text one by one, in
     SHAPLEY_ORDERS orders, and takes the mean of what each adds: an unbiased estimate of its Shapley value (Castro,
     Gomez and Tejada 2009), whose sum over the words is the probability of the label less that of no words. It sees
-    what words do together, and scores some SHAPLEY_ORDERS times the variants. A text of more than MOST_UNITS words is
+    what words do together, and scores some SHAPLEY_ORDERS times the variants. A text of more than MAX_UNITS words is
     weighed by so many runs of consecutive words. The explanation of a text does not depend on the others.
 
     Args:
@@ -192,7 +192,7 @@ def variants(text: str, method: str) -> int:
         text: the text.
         method: a key of METHODS.
     """
-    words = min(MOST_UNITS, sum(1 for _ in _WORD.finditer(text)))
+    words = min(MAX_UNITS, sum(1 for _ in _WORD.finditer(text)))
     return (SHAPLEY_ORDERS if method == "shapley" else 1) * (words + 1)
 
 
@@ -200,7 +200,7 @@ class Words:
     """A text cut at its words, so that any of them can be taken out of it."""
 
     def __init__(self, text: str) -> None:
-        """Find the words of a text, runs of them where there are more than MOST_UNITS.
+        """Find the words of a text, runs of them where there are more than MAX_UNITS.
 
         Attributes: `text`, and `spans`, the start and end of each word.
         """
@@ -222,10 +222,10 @@ class Words:
         parts = [whole if keep else rest for keep, whole, rest in zip(kept, self._with, self._without, strict=True)]
         return (self._before + "".join(parts)).strip()
 
-    def weighted(self, weights: Sequence[float]) -> tuple[WordWeight, ...]:
+    def weighted(self, weights: Sequence[float]) -> tuple[WordAttribution, ...]:
         """The words with their weights."""
         pairs = zip(self.spans, weights, strict=True)
-        return tuple(WordWeight(self.text[start:end], start, end, weight) for (start, end), weight in pairs)
+        return tuple(WordAttribution(self.text[start:end], start, end, weight) for (start, end), weight in pairs)
 
     def _gaps(self) -> Iterator[str]:
         """What is left of each word, and of what follows it, when the word is taken out."""
@@ -240,7 +240,7 @@ class Words:
 
 
 def _in_runs(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    size = -(-len(spans) // MOST_UNITS) or 1
+    size = -(-len(spans) // MAX_UNITS) or 1
     runs = (spans[first : first + size] for first in range(0, len(spans), size))
     return [(run[0][0], run[-1][1]) for run in runs]
 
@@ -297,7 +297,7 @@ def ambiguous_word(
     words: Words, moved: NDArray[np.float64], shares: Mapping[str, Mapping[str, float]]
 ) -> AmbiguousWord | None:
     """The word that moved most probability between labels, float64 (words,), if it decides and is in the table."""
-    if moved.max(initial=0) < LEAST_MOVED:
+    if moved.max(initial=0) < MIN_MOVED:
         return None
     start, end = words.spans[moved.argmax()]
     word = normalize(words.text[start:end])

@@ -18,14 +18,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from emoscope.checksums import sha256, sha256_of_files
-from emoscope.clearness import Clearness
 from emoscope.errors import ChecksumError, ModelError
 from emoscope.hub import download
-from emoscope.label_sets import LabelSets
 from emoscope.labels import Labels
+from emoscope.neutral import Neutral
+from emoscope.prediction_sets import PredictionSets
 
 BUNDLED = Path(__file__).parent / "bundled"
-FORMAT = 1
+FORMAT = 2
+OLD_KEYS = {
+    "text_form": "normalizer",
+    "label_sets": "prediction_sets",
+    "clearness": "neutral",
+    "self_test": "verification",
+}
+"""Keys of format 1 (emoscope 0.1) that have another name now."""
 MANIFEST = "emoscope.json"
 GRAPHS = ("onnx/model.onnx", "onnx/model_quantized.onnx")
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
@@ -55,29 +62,29 @@ class Manifest:
 
     Attributes:
         files: SHA-256 in hex of each file, by path inside the folder.
-        text_form: the form of text the model was trained on, a name in `text.FORMS`.
+        normalizer: the form of text the model was trained on, a name in `text.NORMALIZERS`.
         max_length: longest input in tokens, special tokens included.
         temperature: the logits are divided by it.
         parity: how far the graph is from the torch model it was exported from.
-        self_test: texts and what torch said of them, as `self_test.SelfTest` has them; None for a folder without.
+        verification: texts and what torch said of them, as `verification.SelfTest` has them; None for a folder without.
         parameters: number of the model's parameters, if known.
         ambiguous_keywords: words that the training data uses for two labels, and the shares of these, the larger first.
-        label_sets: coverage in percent -> least probability of each label in a set, in index order; None if not fitted.
-        clearness: `centre` and `threshold` of `clearness.Clearness`; None if not fitted.
+        prediction_sets: coverage in percent -> least probability of each label in a set; None if not fitted.
+        neutral: `centre` and `threshold` of `neutral.Neutral`; None if not fitted.
         calibration: what `emoscope calibrate` fitted, on which rows, and how well.
         format: version of this layout.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
-    text_form: str = "raw"
+    normalizer: str = "raw"
     max_length: int = 512
     temperature: float = 1.0
     parity: Mapping[str, Any] = field(default_factory=dict)
-    self_test: Mapping[str, Any] | None = None
+    verification: Mapping[str, Any] | None = None
     parameters: int | None = None
     ambiguous_keywords: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    label_sets: Mapping[str, Sequence[float]] | None = None
-    clearness: Mapping[str, Any] | None = None
+    prediction_sets: Mapping[str, Sequence[float]] | None = None
+    neutral: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
@@ -116,34 +123,36 @@ class ModelFolder:
         raise ModelError(f"{self.path / 'config.json'}: thresholds must be a list of {labels} numbers, got {values!r}")
 
     @property
-    def label_sets(self) -> LabelSets | None:
+    def prediction_sets(self) -> PredictionSets | None:
         """What sets of labels are made with, if it was fitted.
 
         Raises:
             ModelError: `emoscope.json` has something else there.
         """
-        values = self.manifest.label_sets
+        values = self.manifest.prediction_sets
         if values is None or self.multi_label:
             return None
         rows = list(values.values()) if isinstance(values, Mapping) else []
         if not rows or not all(map(str.isdecimal, values)) or not all(map(self._one_each, rows)):
-            raise ModelError(f"{self.path / MANIFEST} has label_sets that cannot be read; run emoscope calibrate again")
-        return LabelSets({int(percent): tuple(map(float, row)) for percent, row in values.items()})
+            raise ModelError(
+                f"{self.path / MANIFEST} has prediction_sets that cannot be read; run emoscope calibrate again"
+            )
+        return PredictionSets({int(percent): tuple(map(float, row)) for percent, row in values.items()})
 
     @property
-    def clearness(self) -> Clearness | None:
+    def neutral(self) -> Neutral | None:
         """What tells texts without a clear emotion, if it was fitted.
 
         Raises:
             ModelError: `emoscope.json` has something else there.
         """
-        values = self.manifest.clearness
+        values = self.manifest.neutral
         if values is None or self.multi_label:
             return None
         known = values if isinstance(values, Mapping) else {}
         if not self._one_each(known.get("centre")) or not _is_number(known.get("threshold")):
-            raise ModelError(f"{self.path / MANIFEST} has clearness that cannot be read; run emoscope calibrate again")
-        return Clearness(tuple(map(float, known["centre"])), float(known["threshold"]))
+            raise ModelError(f"{self.path / MANIFEST} has an unreadable value of neutral; run emoscope calibrate again")
+        return Neutral(tuple(map(float, known["centre"])), float(known["threshold"]))
 
     def _one_each(self, values: Any) -> bool:
         """Whether there is a number for each label."""
@@ -204,11 +213,13 @@ def read_manifest(path: Path) -> Manifest:
     if not (path / MANIFEST).is_file():
         return _manifest_of(path, _read_json(path / "config.json"))
     values = _read_json(path / MANIFEST)
-    if values.get("format") != FORMAT:
+    if values.get("format") not in (1, FORMAT):
         raise ModelError(
-            f"{path / MANIFEST} has format {values.get('format')!r}, but this version of emoscope "
-            f"reads {FORMAT}; upgrade emoscope"
+            f"{path / MANIFEST} has format {values.get('format')!r}, but this emoscope reads 1 and {FORMAT}; "
+            "upgrade emoscope"
         )
+    if values["format"] == 1:
+        values = {OLD_KEYS.get(key, key): value for key, value in values.items()} | {"format": FORMAT}
     unknown = set(values) - set(Manifest.__dataclass_fields__)
     if unknown:
         raise ModelError(f"{path / MANIFEST} has unknown keys {sorted(unknown)}")
@@ -221,10 +232,10 @@ def _check_manifest(file: Path, manifest: Manifest) -> None:
     """Refuse values that no manifest written by emoscope has."""
     right = {
         "files": isinstance(manifest.files, Mapping),
-        "text_form": isinstance(manifest.text_form, str),
+        "normalizer": isinstance(manifest.normalizer, str),
         "max_length": isinstance(manifest.max_length, int) and manifest.max_length > 0,
         "temperature": isinstance(manifest.temperature, int | float) and 0 < manifest.temperature < math.inf,
-        "self_test": manifest.self_test is None or isinstance(manifest.self_test, Mapping),
+        "verification": manifest.verification is None or isinstance(manifest.verification, Mapping),
         "calibration": isinstance(manifest.calibration, Mapping),
         "ambiguous_keywords": _are_shares(manifest.ambiguous_keywords),
     }
@@ -349,13 +360,14 @@ def _verify(path: Path, manifest: Manifest) -> None:
 
 
 def _manifest_of(path: Path, config: Mapping[str, Any]) -> Manifest:
-    own = "text_form" in config  # else temperature and max_length are settings of text generation
+    config = {OLD_KEYS.get(key, key): value for key, value in config.items()}
+    own = "normalizer" in config  # else temperature and max_length are settings of text generation
     try:
         temperature = float(config.get("temperature") or 1) if own else 1.0
         max_length = _max_length(path, config, own)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
-    return Manifest(text_form=str(config.get("text_form", "raw")), max_length=max_length, temperature=temperature)
+    return Manifest(normalizer=str(config.get("normalizer", "raw")), max_length=max_length, temperature=temperature)
 
 
 def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:

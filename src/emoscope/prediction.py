@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from emoscope.errors import ModelError
 
 if TYPE_CHECKING:
-    from emoscope.label_sets import LabelSets
+    from emoscope.prediction_sets import PredictionSets
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Prediction:
         scores: probability of every label, in index order.
         thresholds: of a multi-label model, the probability from which each label applies, in index order; else None.
         clear: whether the text shows an emotion clearly; None where the model does not know.
-        label_sets: of a calibrated model, what `labels_at` reads; else None.
+        prediction_sets: of a calibrated model, what `prediction_set` reads; else None.
     """
 
     label: str
@@ -31,7 +31,7 @@ class Prediction:
     scores: dict[str, float]
     thresholds: tuple[float, ...] | None = None
     clear: bool | None = None
-    label_sets: LabelSets | None = field(default=None, repr=False, compare=False)
+    prediction_sets: PredictionSets | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_scores(
@@ -40,12 +40,12 @@ class Prediction:
         thresholds: Sequence[float] | None = None,
         *,
         clear: bool | None = None,
-        label_sets: LabelSets | None = None,
+        prediction_sets: PredictionSets | None = None,
     ) -> Prediction:
         """Build from the probability of every label, and a multi-label model's thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
         own = None if thresholds is None else tuple(thresholds)
-        return cls(label, scores[label], scores, own, clear, label_sets)
+        return cls(label, scores[label], scores, own, clear, prediction_sets)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -55,10 +55,11 @@ class Prediction:
         pairs = zip(self.scores.items(), self.thresholds, strict=True)
         return tuple(name for (name, score), threshold in pairs if score >= threshold)
 
-    def labels_at(self, coverage: float) -> tuple[str, ...]:
+    def prediction_set(self, coverage: float) -> tuple[str, ...]:
         """The labels that hold the truth in this share of cases, whatever the truth is: a conformal set.
 
-        There may be several, or none: `labels_at(0.9) or (label,)` is never empty, and right more often than asked.
+        There may be several, or none: `prediction_set(0.9) or (label,)` is never empty, and right more often than
+        asked.
 
         Args:
             coverage: from 0.5 to 0.99, in whole percent; between two of them the higher counts.
@@ -67,9 +68,9 @@ class Prediction:
             ModelError: the model has no label sets.
             ValueError: the coverage is out of range.
         """
-        if self.label_sets is None:
+        if self.prediction_sets is None:
             raise ModelError("the model has no label sets; emoscope calibrate fits them on held-out labelled rows")
-        pairs = zip(self.scores.items(), self.label_sets.at(coverage), strict=True)
+        pairs = zip(self.scores.items(), self.prediction_sets.at(coverage), strict=True)
         return tuple(name for (name, score), least in pairs if score >= least)
 
     def _repr_html_(self) -> str:

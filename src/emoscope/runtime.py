@@ -25,13 +25,13 @@ class Grouping:
     """How rows go to a graph.
 
     Attributes:
-        least_tokens: a call is not cut below this to keep every thread busy.
-        most_tokens: tokens of one call; a longer single row runs alone.
+        min_tokens: a call is not cut below this to keep every thread busy.
+        max_tokens: tokens of one call; a longer single row runs alone.
         call_rows: what a call costs beside its rows, in rows (`TokenBatch.groups`).
     """
 
-    least_tokens: int
-    most_tokens: int
+    min_tokens: int
+    max_tokens: int
     call_rows: float = 0.0
 
 
@@ -100,13 +100,13 @@ class OnnxModel:
         Raises:
             ModelError: ONNX Runtime cannot run the graph, for example since the tokenizer belongs to another model.
         """
-        share = max(self.grouping.least_tokens, batch.ids.size // self.threads)
-        max_tokens = min(share, self.grouping.most_tokens)
+        share = max(self.grouping.min_tokens, batch.ids.size // self.threads)
+        max_tokens = min(share, self.grouping.max_tokens)
         groups = list(batch.groups(max_tokens, call_rows=self.grouping.call_rows))
         groups.sort(key=lambda group: group[1].size, reverse=True)
         lengths = batch.lengths
         self._count(batch.ids.size, sum(ids.size for _, ids in groups))
-        few = len(groups) == 1 or batch.ids.size <= self.grouping.least_tokens  # sooner done than handed to threads
+        few = len(groups) == 1 or batch.ids.size <= self.grouping.min_tokens  # sooner done than handed to threads
         run = map if few else self._own_pool().map
         values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)

@@ -1,6 +1,6 @@
 """Raw text -> the form a model was trained on.
 
-A model folder records its form by name; `FORMS` maps the name to the function. Knows no tokenizer.
+A model folder records its form by name; `NORMALIZERS` maps the name to the function. Knows no tokenizer.
 """
 
 from __future__ import annotations
@@ -177,5 +177,7 @@ def mark(text: str) -> str:
     return plain if plain == " ".join(text.split()) else f"! {plain}"
 
 
-FORMS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": _as_it_is, "plain": normalize, "marked": mark})
+NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"raw": _as_it_is, "plain": normalize, "marked": mark}
+)
 """The named forms; `raw`, for foreign checkpoints, leaves a text as it is, `plain` is `normalize`."""

@@ -25,11 +25,11 @@ CERTAINTY = 2.0
 """Power of a sentence's certainty that is its weight."""
 EVIDENCE = 0.7
 """Power of the number of sentences by which their mean is sharpened: 0 leaves it, 1 would take them as independent."""
-LEAST_CERTAINTY = 1e-3
+MIN_CERTAINTY = 1e-3
 COLOURS = ("#4878cf", "#c28a00", "#d65f9e", "#c44e52", "#2a9d8f", "#8172b3")
 """Of the labels in index order, on pages; a seventh label has the first again."""
-MOST_BARS = 400
-LEAST_HEIGHT = 0.02
+MAX_BARS = 400
+MIN_HEIGHT = 0.02
 """Probability below which a bar has no part for a label."""
 
 
@@ -92,7 +92,7 @@ class Timeline:
         legend = " ".join(f'<span style="{_line(c)}">{escaped(name)}</span>' for name, c in of_label.items())
         return (
             f'<p dir="auto"><b>{escaped(whole.label)}</b> {whole.score:.1%} &ensp;<small>{legend}</small></p>'
-            f"{_bars(self.columns(MOST_BARS), colours)}"
+            f"{_bars(self.columns(MAX_BARS), colours)}"
             f'<p dir="auto">{"".join(_marked(self, of_label))}</p>'
         )
 
@@ -175,7 +175,7 @@ def combine(
     wide = rows.astype(np.float64)
     logs = np.log(np.clip(wide, np.finfo(np.float32).tiny, 1.0))
     entropy = -(wide * logs).sum(1) / np.log(max(rows.shape[1], 2))
-    weights = np.maximum(1.0 - entropy, LEAST_CERTAINTY) ** certainty
+    weights = np.maximum(1.0 - entropy, MIN_CERTAINTY) ** certainty
     total = np.add.reduceat(weights, starts)
     mean = np.add.reduceat(wide * weights[:, None], starts) / total[:, None]
     speaking = total**2 / np.add.reduceat(weights**2, starts)
@@ -205,7 +205,7 @@ def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
         f'<rect x="{x}" y="{top - height:.3f}" width="{width}" height="{height:.3f}" fill="{colour}"/>'
         for x, (column, row) in enumerate(zip(tops, np.diff(tops, prepend=0, axis=1), strict=True))
         for top, height, colour in zip(column, row, colours, strict=True)
-        if height >= LEAST_HEIGHT
+        if height >= MIN_HEIGHT
     )
     box = f'viewBox="0 0 {len(tops)} 1" preserveAspectRatio="none" style="width:100%;height:4em"'
     return f'<svg {box} role="img" aria-label="emotions of the sentences in order">{bars}</svg>'

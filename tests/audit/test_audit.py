@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from emoscope.audit import audit, audit_page, audit_text
 from emoscope.audit.entries import Entry, Row, all_rows, deal_folds
 from emoscope.audit.near_duplicates import SIMILARITY, find_near_duplicates
-from emoscope.data import Examples, load_splits, sift_splits
+from emoscope.data import Examples, load_splits, load_valid_splits
 from emoscope.errors import DataError, LabelError
 from emoscope.evaluation import fit_keywords
 from emoscope.labels import Labels
@@ -68,7 +68,7 @@ def test_rows_that_training_refuses_are_listed_and_count_in_nothing_else(tmp_pat
     lines = [*(f"{text};{label}" for text, label in good[:3]), ";calm", "lost;", "odd;clam", " ;cross"]
     lines += [f"{text};{label}" for text, label in good[3:]]
     (tmp_path / "rows.txt").write_text("\n".join(lines))
-    splits, refused = sift_splits(tmp_path / "rows.txt", labels=LABELS)
+    splits, refused = load_valid_splits(tmp_path / "rows.txt", labels=LABELS)
     found = audit(splits, refused=refused)
     assert found.splits["all"].rows == 40
     assert [(row.number, row.kind) for row in found.refused] == [

@@ -12,7 +12,7 @@ from emoscope import EmotionClassifier
 from emoscope.cli import main
 from emoscope.errors import ModelError
 from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
-from emoscope.self_test import self_test
+from emoscope.verification import verification
 from tiny import examples
 
 PLAIN = ["the bus leaves at nine", "please find the invoice attached", "it has three wheels", "page four, line two"]
@@ -65,11 +65,11 @@ def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"temperature", "label_sets", "clearness", "calibration", "self_test"}
+    assert changed == {"temperature", "prediction_sets", "clearness", "calibration", "verification"}
     assert after["temperature"] > before["temperature"]
     assert after["calibration"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
-    assert self_test(folder).passed
+    assert verification(folder).passed
     assert {file.name for file in folder.iterdir()} == {file.name for file in BUNDLED.iterdir()}
 
 
@@ -78,9 +78,9 @@ def test_the_new_temperature_and_sets_are_used(folder, data, capsys):
     text = "i feel passionate about it"
     (before,), (after,) = (EmotionClassifier.from_pretrained(model).predict([text]) for model in ("bundled", folder))
     assert after.score < before.score
-    assert after.labels_at(0.9) == tuple(
+    assert after.prediction_set(0.9) == tuple(
         name
-        for (name, score), least in zip(after.scores.items(), manifest(folder)["label_sets"]["90"], strict=True)
+        for (name, score), least in zip(after.scores.items(), manifest(folder)["prediction_sets"]["90"], strict=True)
         if score >= least
     )
     assert before.clear is after.clear is True
@@ -122,7 +122,7 @@ def test_a_folder_without_card_or_manifest_gets_a_manifest(folder, data, capsys)
     status, _, error = run(capsys, folder, "--data", data)
     assert (status, error) == (0, "")
     assert set(manifest(folder)["files"]) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
-    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].labels_at(0.9) == ("joy",)
+    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].prediction_set(0.9) == ("joy",)
     assert not (folder / "README.md").exists()
 
 
@@ -156,7 +156,7 @@ def test_a_multi_label_model_is_refused(folder, data, capsys):
     (folder / MANIFEST).unlink()
     assert "any number of labels" in refused(capsys, folder, "--data", data)
     (prediction,) = EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])
-    assert prediction.clear is None and prediction.label_sets is None
+    assert prediction.clear is None and prediction.prediction_sets is None
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_json_report_and_plots(data, kinds, tmp_path, capsys):
     status, out, _ = run(capsys, "bundled", "--data", data, *flags)
     report = json.loads(out)
     assert status == 0 and json.loads(file.read_text()) == report
-    assert {"temperature", "label_sets", "abstention", "aurc", "clearness", "curves"} <= set(report)
+    assert {"temperature", "prediction_sets", "abstention", "aurc", "clearness", "curves"} <= set(report)
     assert {path.name for path in plots.iterdir()} == {
-        *("reliability.png", "risk_coverage.png", "label_sets.png", "clearness.png")
+        *("reliability.png", "risk_coverage.png", "prediction_sets.png", "clearness.png")
     }
     for path in plots.iterdir():
         pixels = image.imread(path)
@@ -234,11 +234,11 @@ def test_a_label_with_too_few_rows_to_be_left_out_is_named(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("key", "rubbish"),
     [
-        ("label_sets", {"90": [0.5]}),
-        ("label_sets", {"ninety": [0.5] * 6}),
-        ("label_sets", {"90": ["x"] * 6}),
-        ("label_sets", {}),
-        ("label_sets", [1]),
+        ("prediction_sets", {"90": [0.5]}),
+        ("prediction_sets", {"ninety": [0.5] * 6}),
+        ("prediction_sets", {"90": ["x"] * 6}),
+        ("prediction_sets", {}),
+        ("prediction_sets", [1]),
         ("clearness", {"centre": [0.0] * 5, "threshold": 1.0}),
         ("clearness", {"centre": [0.0] * 6}),
         ("clearness", {"centre": [0.0] * 6, "threshold": True}),
@@ -252,8 +252,8 @@ def test_rubbish_in_the_manifest_is_an_error(folder, key, rubbish):
 
 
 def test_rubbish_in_the_self_test_is_an_error(folder, data, capsys):
-    (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {"self_test": {"texts": ["a"]}}))
-    assert "self_test cannot be read" in refused(capsys, folder, "--data", data)
+    (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {"verification": {"texts": ["a"]}}))
+    assert "verification cannot be read" in refused(capsys, folder, "--data", data)
 
 
 def test_no_such_model_is_one_line(data, capsys):

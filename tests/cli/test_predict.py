@@ -183,7 +183,7 @@ def test_the_table_names_the_coverage_whose_sets_it_shows(asked, shown, capsys):
     text = "i feel weird about it"
     assert main(["predict", "--table", "--coverage", asked, text]) == 0
     (prediction,) = EmotionClassifier.from_pretrained().predict([text])
-    names = " or ".join(prediction.labels_at(float(asked))) or "typical of none"
+    names = " or ".join(prediction.prediction_set(float(asked))) or "typical of none"
     assert f"  {shown}: {names}\n" in capsys.readouterr().out
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from emoscope.calibration import fit_temperature, probabilities, tempered
-from emoscope.clearness import Clearness
 from emoscope.data import Examples
 from emoscope.errors import DataError, LabelError, ModelError
 from emoscope.evaluation import calibration as stage
 from emoscope.evaluation.calibration import KINDS, calibrate
 from emoscope.evaluation.metrics import log_loss
 from emoscope.labels import Labels
+from emoscope.neutral import Neutral
+from emoscope.probabilities import fit_temperature, probabilities, temperature_scaled
 
 NAMES = ("calm", "tense", "numb")
 
@@ -76,13 +76,15 @@ def test_the_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Exam
 
 def test_tempered_probabilities_are_those_of_the_logits() -> None:
     logits = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32) * 5
-    np.testing.assert_allclose(tempered(probabilities(logits, 0.8), 1.5), probabilities(logits, 1.2), atol=1e-5)
+    np.testing.assert_allclose(
+        temperature_scaled(probabilities(logits, 0.8), 1.5), probabilities(logits, 1.2), atol=1e-5
+    )
 
 
 def test_the_sets_hold_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
     fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0)
     new = Model(known, fitted.temperature).predict_proba(rows.texts)
-    holds = fitted.label_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
+    holds = fitted.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
     for label in range(3):
         own = holds[rows.label_ids == label]
         assert 0.9 <= own.mean() <= 0.9 + 2 / len(own)
@@ -92,7 +94,7 @@ def test_labels_in_another_order_change_nothing(known: dict[str, Any], rows: Exa
     order = [2, 0, 1]
     other = replace(rows, label_ids=np.argsort(order)[rows.label_ids], labels=Labels(tuple(NAMES[i] for i in order)))
     first, second = (calibrate(Model(known), each, model_name="m", temperature=1.0) for each in (rows, other))
-    assert first.label_sets == second.label_sets
+    assert first.prediction_sets == second.prediction_sets
     assert first.report == second.report
 
 
@@ -115,25 +117,25 @@ def test_clearness_is_fitted_on_train_and_measured_on_validation(
     found = fitted.report["clearness"]
     assert (found["fitted_on"]["split"], found["fitted_on"]["rows"]) == ("train", 200)
     assert (found["measured_on"]["split"], found["measured_on"]["rows"]) == ("validation", 100)
-    assert fitted.clearness is not None
+    assert fitted.neutral is not None
     validation = kinds["validation"]
     scored = Model(known, fitted.temperature).predict_proba(validation.texts)
-    clear, emotional = fitted.clearness.clear(scored), validation.label_ids == 1
-    distance = roc_auc_score(emotional, fitted.clearness.distances(scored))
+    clear, emotional = fitted.neutral.clear(scored), validation.label_ids == 1
+    distance = roc_auc_score(emotional, fitted.neutral.distances(scored))
     highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
     assert found["auroc"] == pytest.approx({"distance": distance, "highest_probability": highest}, abs=1e-3)
     assert found["emotional_unclear"] == pytest.approx((~clear[emotional]).mean())
     assert found["neutral_unclear"] == pytest.approx((~clear[~emotional]).mean())
-    own = fitted.clearness.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    own = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
     assert found["rows_unclear"] == pytest.approx((~own).mean())
 
 
 def test_clearness_that_is_there_says_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
-    before = Clearness((0.2, -0.1, -0.1), 3.0)
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, clearness=before)
-    assert fitted.report["clearness"] is None and fitted.clearness is not None
+    before = Neutral((0.2, -0.1, -0.1), 3.0)
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral=before)
+    assert fitted.report["clearness"] is None and fitted.neutral is not None
     expected = before.clear(Model(known).predict_proba(rows.texts))
-    found = fitted.clearness.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    found = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
     np.testing.assert_array_equal(found, expected)
     assert 0.1 < expected.mean() < 0.9
 
@@ -142,7 +144,7 @@ def test_the_report_is_json_without_nan(known: dict[str, Any], rows: Examples, k
     report = calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=kinds).report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))
-    assert report["label_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
+    assert report["prediction_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
 
 
 def test_one_kind_alone_is_refused(known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from emoscope.data import Examples, load_splits
 from emoscope.errors import DataError
 from emoscope.evaluation import evaluate, fit_keywords
-from emoscope.evaluation.keywords import LEAST_ROWS
+from emoscope.evaluation.keywords import MIN_ROWS
 from emoscope.labels import Labels
 
 LABELS = Labels(("sadness", "joy", "love"))
@@ -41,8 +41,8 @@ def test_a_word_shared_by_two_labels_is_ambiguous_and_the_others_are_not() -> No
 @pytest.mark.parametrize(
     ("counts", "ambiguous"),
     [
-        ((LEAST_ROWS // 2, LEAST_ROWS - LEAST_ROWS // 2, 0), True),
-        ((LEAST_ROWS // 2, LEAST_ROWS - 1 - LEAST_ROWS // 2, 0), False),
+        ((MIN_ROWS // 2, MIN_ROWS - MIN_ROWS // 2, 0), True),
+        ((MIN_ROWS // 2, MIN_ROWS - 1 - MIN_ROWS // 2, 0), False),
         ((70, 30, 0), False),
         ((69, 31, 0), True),
     ],

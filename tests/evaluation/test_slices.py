@@ -17,7 +17,7 @@ from emoscope.cli import main
 from emoscope.data import Examples, load_column
 from emoscope.errors import DataError
 from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
-from emoscope.evaluation.slices import MOST_VALUES, SMALL, fisher
+from emoscope.evaluation.slices import MAX_VALUES, SMALL, fisher
 from emoscope.labels import Labels
 
 
@@ -63,7 +63,7 @@ def test_values_of_columns() -> None:
     assert [len([name for name in numbers if name == kind]) for kind in dict.fromkeys(numbers)] == [25, 25, 25, 25, 1]
     assert numbers[0] == "0 to 24" and numbers[-1] == "(none)"
     many = slice_values([f"value {i % 30}" for i in range(100)])
-    assert len(set(many)) == MOST_VALUES + 1 and "(other)" in many
+    assert len(set(many)) == MAX_VALUES + 1 and "(other)" in many
 
 
 @pytest.mark.parametrize(

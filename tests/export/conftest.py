@@ -25,8 +25,8 @@ from emoscope.export.encoder_graph import encoder_graph
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder
 from emoscope.pretrained import read_sequence_classifier
-from emoscope.self_test import margins
 from emoscope.tokenization import TokenBatch, Tokenizer
+from emoscope.verification import margins
 from hub.repositories import FAMILIES, build
 from hub.sentences import EMOTIONS, sentences
 

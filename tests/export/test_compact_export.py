@@ -18,10 +18,10 @@ from emoscope.errors import ModelError
 from emoscope.export import export, exporter
 from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
 from emoscope.model_folder import open_folder
-from emoscope.self_test import self_test
 from emoscope.tokenization import Tokenizer
 from emoscope.training import train
 from emoscope.training.config import CompactConfig
+from emoscope.verification import verification
 
 SHAPE = CompactShape(vocabulary=50, dimension=12, hidden=10, labels=4)
 
@@ -111,11 +111,11 @@ def test_exported_folder_predicts_like_the_checkpoint(checkpoint, tmp_path):
         source.labels.names,
         Tokenizer.from_file(source.tokenizer, max_length=source.max_length),
         CompactRuntime(with_int8_vectors(source.model)),
-        text_form=lambda text: text,
+        normalizer=lambda text: text,
         temperature=source.temperature,
     )
     np.testing.assert_allclose(classifier.predict_proba(texts), reference.predict_proba(texts), atol=1e-4)
-    assert self_test(tmp_path / "model").passed
+    assert verification(tmp_path / "model").passed
 
 
 def test_the_gate_keeps_a_wrong_graph_from_being_written(checkpoint, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from emoscope.errors import ModelError
 from emoscope.export import export, exporter
 from emoscope.model_folder import BUNDLED, MANIFEST, Manifest, open_folder, read_manifest, write_manifest
 from emoscope.pretrained import read_sequence_classifier
-from emoscope.self_test import self_test
+from emoscope.verification import verification
 from hub.repositories import FAMILIES
 
 CARD_SENTENCE = "I love using transformers. The best part is wide range of support and its easy to use"
@@ -109,7 +109,7 @@ def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
     tmp_path: Path,
     quantize: bool,
 ) -> None:
-    own = {"temperature": 1.5, "text_form": "plain", "thresholds": [0.5] * 6}
+    own = {"temperature": 1.5, "normalizer": "plain", "thresholds": [0.5] * 6}
     folder = variant(checkpoints["roberta"], problem_type="multi_label_classification", **own)
     examples = sure_of(folder)
     classifier = exported(folder, tmp_path / "model", examples, quantize=quantize)
@@ -119,7 +119,7 @@ def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
     assert np.abs(rows.sum(axis=1) - 1).max() > 0.1
     np.testing.assert_allclose(rows, expected, atol=0.2 if quantize else 1e-4)
     if not quantize:
-        assert self_test(tmp_path / "model").passed
+        assert verification(tmp_path / "model").passed
 
 
 def test_the_command_from_a_hub_id_to_a_prediction(
@@ -152,7 +152,7 @@ def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
     quantize: bool,
 ) -> None:
     fitted = {
-        "label_sets": {"90": [0.1] * 6},
+        "prediction_sets": {"90": [0.1] * 6},
         "clearness": {"centre": [0.0] * 6, "threshold": 0.5},
         "calibration": {"aurc": 0.1},
     }
@@ -219,9 +219,11 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
     assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 0
     assert "passed, 100.00% equal labels" in capsys.readouterr().out
     manifest = json.loads(file.read_text("utf-8"))
-    rows = manifest["self_test"]["probabilities"]
+    rows = manifest["verification"]["probabilities"]
     model = read_sequence_classifier(checkpoints["albert"])
-    ids = AutoTokenizer.from_pretrained(checkpoints["albert"])(manifest["self_test"]["texts"][0], return_tensors="pt")
+    ids = AutoTokenizer.from_pretrained(checkpoints["albert"])(
+        manifest["verification"]["texts"][0], return_tensors="pt"
+    )
     np.testing.assert_allclose(rows[0], model(**ids).logits.softmax(-1)[0].detach(), atol=1e-5)
 
     rows[3] = [rows[3][0] + 2e-4, rows[3][1] - 2e-4, *rows[3][2:]]
@@ -229,18 +231,18 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
     assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 1
     assert "FAILED, 100.00% equal labels" in capsys.readouterr().out
 
-    right = manifest["self_test"]
+    right = manifest["verification"]
     wrong = [{"probabilities": [[1, 2], [3]]}, {"tolerance": None}, {"texts": [7, *right["texts"][1:]]}]
     for rubbish in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
-        file.write_text(json.dumps(manifest | {"self_test": rubbish}), encoding="utf-8")
-        assert "self_test" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
+        file.write_text(json.dumps(manifest | {"verification": rubbish}), encoding="utf-8")
+        assert "verification" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
 
 
 def test_a_folder_without_reference_texts_says_so(
     checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = shutil.copytree(BUNDLED, tmp_path / "bare")
-    manifest = json.loads((bare / MANIFEST).read_text("utf-8")) | {"self_test": None}
+    manifest = json.loads((bare / MANIFEST).read_text("utf-8")) | {"verification": None}
     (bare / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     for model in (bare, checkpoints["bert"]):
         assert "no reference texts" in one_line(capsys, "predict", "--self-test", "--model", str(model))
@@ -320,7 +322,7 @@ def test_rubbish_is_one_line(
     monkeypatch.chdir(empty)
     encoder = folder.parents[1] / "google-bert" / "bert-base-uncased"
     labelled = variant(encoder, "labelled", id2label={0: "joy", 1: "sadness"}, label2id={"joy": 0, "sadness": 1})
-    others = variant(folder, "others", text_form="no such form")
+    others = variant(folder, "others", normalizer="no such form")
     cases = {
         "exists and is not empty": (str(folder), str(used), *rest),
         ". is the current directory or a mount point; give a folder in it": (str(folder), ".", *rest),

@@ -16,9 +16,9 @@ import torch
 import transformers
 
 from emoscope.errors import ModelError
+from emoscope.export.activations import observed
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.integer_graph import is_product
-from emoscope.export.observation import observed
 from emoscope.export.trimming import trimmed
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.tokenization import TokenBatch

@@ -86,7 +86,7 @@ def by_command(folder, cluster):
 
 
 def failures(folder, cluster):
-    engine.MOST_LOSSES = 2
+    engine.MAX_LOSSES = 2
     said = {}
     for name, model in {"model": "no/such/model/here", "error": Failing, "end": Ending}.items():
         job = Job(folder / "in.csv", folder / f"{name}.csv", SCORING)

@@ -14,7 +14,8 @@ from scoring_fakes import HashClassifier, score, texts, write_parquet
 
 import emoscope
 from emoscope.errors import DataError
-from emoscope.scoring import Job, Scoring, Stream, checkpoint, score_table
+from emoscope.scoring import Job, Scoring, Stream, score_table
+from emoscope.scoring import resume as scoring_resume
 
 ROWS = 30
 PARTS = 5  # of 7 rows
@@ -187,7 +188,7 @@ def test_a_run_killed_before_it_began_is_no_run(source, tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypatch, kept):
-    output, original = tmp_path / "out.csv", checkpoint.Path.unlink
+    output, original = tmp_path / "out.csv", scoring_resume.Path.unlink
     left = iter(range(kept))
 
     def unlink(path, **options):
@@ -196,7 +197,7 @@ def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypat
         original(path, **options)
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(checkpoint.Path, "unlink", unlink)
+        patch.setattr(scoring_resume.Path, "unlink", unlink)
         score(source, output)
     content = output.read_bytes() if output.exists() else None
     score(source, output, resume=True)
@@ -208,7 +209,7 @@ def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypat
 def test_a_crash_after_the_last_row_only_puts_the_output_in_place(source, tmp_path, monkeypatch, step):
     (tmp_path / "in.csv").write_text("text\na\nb,c\n")
     output = tmp_path / "out.jsonl"
-    owner = "emoscope.scoring.target.Target" if step == "receive" else "emoscope.scoring.checkpoint.WorkFolder"
+    owner = "emoscope.scoring.target.Target" if step == "receive" else "emoscope.scoring.scoring_resume.WorkFolder"
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         patch.setattr(f"{owner}.{step}", stop)
         score(tmp_path / "in.csv", output)
@@ -253,7 +254,7 @@ def test_a_disk_that_fails_to_keep_something(source, tmp_path, monkeypatch, call
         fsync(handle)
 
     with monkeypatch.context() as patch, pytest.raises(DataError, match="No space left on device"):
-        patch.setattr(checkpoint.os, "fsync", failing)
+        patch.setattr(scoring_resume.os, "fsync", failing)
         score(source, output)
     score(source, output, resume=True)
     score(source, tmp_path / "whole.csv")
@@ -393,7 +394,7 @@ def test_the_model_is_asked_in_the_calling_thread(source, tmp_path):
 
 def test_kept_probabilities_are_those_of_the_texts_in_their_order(tmp_path):
     classifier = HashClassifier()
-    remembering = checkpoint.WorkFolder(tmp_path, {}).remembering(classifier)
+    remembering = scoring_resume.WorkFolder(tmp_path, {}).remembering(classifier)
     for asked in (["a", "b"], ["b", "a"], ["ab", ""], ["", "ab"], ["a", "b"]):
         np.testing.assert_array_equal(remembering.predict_proba(asked), classifier.predict_proba(asked))
     assert len(list(tmp_path.glob("*.npy"))) == 4

@@ -20,7 +20,7 @@ from scoring_fakes import HashClassifier, emotion, probabilities, rejected, scor
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
 from emoscope.scoring import Report, Stream
-from emoscope.scoring.cells import csv_cells, json_cells
+from emoscope.scoring.cell_text import csv_cells, json_cells
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
 TEXTS = ["first", 'with "quotes", commas', "two\nlines\r\nthree", "first", "", " ", "ünïcode 😀", "tab\there", "\\n"]
@@ -203,7 +203,7 @@ class NoPandas:
             raise ImportError(name)
 sys.meta_path.insert(0, NoPandas())
 import pyarrow as pa
-from emoscope.scoring.cells import json_cells
+from emoscope.scoring.cell_text import json_cells
 for kind in (pa.timestamp("ns"), pa.duration("ns")):
     times = pa.array([{NANOSECONDS}]).cast(kind)
     pairs = pa.MapArray.from_arrays([0, 1], times, times)

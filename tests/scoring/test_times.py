@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope.errors import DataError
-from emoscope.scoring.times import MOST_PERIODS, MOST_SHOWN, LabelsOverTime, check_times, read_times
+from emoscope.scoring.times import MAX_PERIODS, MAX_SHOWN, LabelsOverTime, check_times, read_times
 
 MINUTE = "2024-05-06T07:08"
 
@@ -126,7 +126,7 @@ def test_neither_parts_nor_order_matter(rows, parts, chance):
         assert (first.unit, first.starts, first.outside) == (second.unit, second.starts, second.outside)
         np.testing.assert_array_equal(first.rows, second.rows)
         assert first.rows.sum() + first.outside + once.without == len(rows)
-        assert len(first.starts) == len(first.rows) <= MOST_SHOWN
+        assert len(first.starts) == len(first.rows) <= MAX_SHOWN
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_periods_suit_the_time_that_the_rows_span(span, unit, start):
 def test_memory_is_bounded():
     minutes = np.datetime64(MINUTE) + np.arange(0, 50_000 * 60, 60)
     counted = over_time(minutes, np.zeros(len(minutes), int), parts=7)
-    assert len(counted._rows) <= MOST_PERIODS
+    assert len(counted._rows) <= MAX_PERIODS
     assert counted.course().rows.sum() == len(minutes)
 
 

@@ -24,7 +24,7 @@ class Moods:
         refusals: what the next requests get instead of an answer, the first first.
         holding: answers wait while this is true.
         keys: keys that are let in; empty for everybody.
-        most_at_once: of each path, most requests that were under way together.
+        max_at_once: of each path, most requests that were under way together.
     """
 
     def __init__(self, app: Any) -> None:
@@ -36,7 +36,7 @@ class Moods:
         self.refusals: list[Refusal] = []
         self.holding = False
         self.keys: set[str] = set()
-        self.most_at_once: Counter[str] = Counter()
+        self.max_at_once: Counter[str] = Counter()
         self._now: Counter[str] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -50,7 +50,7 @@ class Moods:
         path = scope["path"]
         self.asked.append((path, json.loads(body)))
         self._now[path] += 1
-        self.most_at_once[path] = max(self.most_at_once[path], self._now[path])
+        self.max_at_once[path] = max(self.max_at_once[path], self._now[path])
         try:
             await self._answer(scope, messages, receive, send)
         finally:

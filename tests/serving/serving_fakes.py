@@ -40,7 +40,7 @@ class CalibratedClassifier(HashClassifier):
     def token_counts(self, texts):
         return [len(text.split()) + 2 for text in texts]
 
-    def label_sets(self, rows, coverage=0.9):
+    def prediction_sets(self, rows, coverage=0.9):
         return rows >= 0.2
 
     def clear(self, texts, rows):

@@ -15,7 +15,7 @@ import pytest
 from serving_fakes import HashClassifier, HeldClassifier, emotion
 
 from emoscope.serving import Settings, create_app
-from emoscope.serving.connection import MOST_DISCARDED_BYTES, Connection, Patience
+from emoscope.serving.connection import MAX_DISCARDED_BYTES, Connection, Patience
 from emoscope.serving.messages import SECURITY
 
 PATIENCE = Patience()
@@ -363,7 +363,7 @@ def test_a_client_that_sends_on_after_his_answer_is_cut_off():
         assert (await one_answer(reader)).status == 415
         sent = 0
         with pytest.raises(ConnectionError):
-            while sent < 100 * MOST_DISCARDED_BYTES:
+            while sent < 100 * MAX_DISCARDED_BYTES:
                 writer.write(b"x" * 65536)
                 sent += 65536
                 await writer.drain()
@@ -533,7 +533,7 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
     app = create_app(classifier, Settings(target_latency=100))
     app.service.batcher.tokens_a_second = 100
     app.service.seconds_a_request = 25
-    assert app.service.most_in_flight == 4
+    assert app.service.max_in_flight == 4
     run(test, app)
 
 
@@ -575,7 +575,7 @@ def test_clients_that_take_their_time_with_a_body_keep_nobody_out():
 
     app = create_app(HashClassifier(), Settings())
     app.service.seconds_a_request = 25
-    assert app.service.most_in_flight == 4
+    assert app.service.max_in_flight == 4
     run(test, app)
 
 

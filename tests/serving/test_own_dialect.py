@@ -65,4 +65,4 @@ def test_the_bundled_model_says_what_the_library_says(serve):
         assert body["label"][i] == prediction.label
         assert np.allclose(body["scores"][i], list(prediction.scores.values()), atol=1e-6)
         assert body["clear"][i] == prediction.clear
-        assert tuple(body["sets"][i]) == prediction.labels_at(0.9)
+        assert tuple(body["sets"][i]) == prediction.prediction_set(0.9)

@@ -234,7 +234,7 @@ def test_requests_are_merged_and_answers_never_come_out_of_order(page, moods, cl
     (expected,) = classifier.predict(["i am furious with you"])
     expect(page.locator("#bars .named .value")).to_have_text(percent(expected.score))
     assert moods.texts("/v1/predict") == ["i", "i am furious with you"]
-    assert moods.most_at_once["/v1/predict"] == 1
+    assert moods.max_at_once["/v1/predict"] == 1
 
 
 def test_the_words_that_decided_are_shaded_where_they_stand(page, classifier):

@@ -26,7 +26,7 @@ def test_the_least_recently_used_is_forgotten_first():
 
 
 def test_it_stays_within_its_bytes_and_its_entries(monkeypatch):
-    monkeypatch.setattr(module, "MOST_ENTRIES", 1000)
+    monkeypatch.setattr(module, "MAX_ENTRIES", 1000)
     cache = ScoreCache(100_000, 2)
     for i in range(5000):
         cache.put("x" * (i % 3000) + str(i), row(i))

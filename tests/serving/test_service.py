@@ -27,9 +27,9 @@ def answer(service, count):
 
 def test_in_flight_is_latency_times_throughput(service):
     service.seconds_a_request = 0.001
-    assert service.most_in_flight == 100
+    assert service.max_in_flight == 100
     service.seconds_a_request = 10
-    assert service.most_in_flight == 4
+    assert service.max_in_flight == 4
 
 
 def test_more_may_be_in_flight_for_a_moment_but_not_on_average(service, monkeypatch):

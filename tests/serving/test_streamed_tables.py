@@ -17,7 +17,7 @@ from emoscope import EMOTIONS
 from emoscope.serving import tables
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request
-from emoscope.serving.score import MOST_STREAMS, ROWS, score
+from emoscope.serving.score import MAX_STREAMS, ROWS, score
 from emoscope.serving.tables import CsvTable, JsonlTable, Lines
 
 CSV, NDJSON = {"content-type": "text/csv"}, {"content-type": "application/x-ndjson"}
@@ -264,14 +264,14 @@ def test_tables_count_from_their_first_byte(client):
 
     async def run():
         rows_come = asyncio.Event()
-        tasks = [asyncio.create_task(ask(rows_come)) for _ in range(MOST_STREAMS + 4)]
-        await asyncio.wait(tasks[MOST_STREAMS:], timeout=5)
-        assert (statuses, len(waiting)) == ([429] * 4, MOST_STREAMS)
+        tasks = [asyncio.create_task(ask(rows_come)) for _ in range(MAX_STREAMS + 4)]
+        await asyncio.wait(tasks[MAX_STREAMS:], timeout=5)
+        assert (statuses, len(waiting)) == ([429] * 4, MAX_STREAMS)
         rows_come.set()
         await asyncio.gather(*tasks)
 
     asyncio.run(run())
-    assert statuses[4:] == [200] * MOST_STREAMS
+    assert statuses[4:] == [200] * MAX_STREAMS
     assert client.app.service.streams == 0
 
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,8 +19,8 @@ from torch import Tensor, nn
 
 import packed_models
 from emoscope.torch_runtime import PackedModel
+from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.attention import Attention, Rows, by_length, in_stream, varlen
-from emoscope.torch_runtime.families import pack
 from emoscope.torch_runtime.packed import Operations
 from packed_models import FAMILIES, assert_equal_logits, batch, reference
 

@@ -111,7 +111,7 @@ def test_weights_are_those_of_the_words(folders: dict[str, Path], name: str) -> 
         assert explanation.text == text and explanation.method == GRADIENTS
         assert [(text[word.start : word.end]) for word in explanation.words] == [w.word for w in explanation.words]
         assert np.isfinite([word.weight for word in explanation.words]).all()
-        assert abs(explanation.completeness_error) <= gradients.TOLERANCE
+        assert abs(explanation.convergence_delta) <= gradients.TOLERANCE
     assert any(abs(word.weight) > 1e-6 for word in explanations[0].words)
 
 
@@ -151,5 +151,5 @@ def test_without_captum_the_extra_is_named(folders: dict[str, Path], monkeypatch
 def test_the_command_says_how_far_the_sum_is_off(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--model", str(folders["roberta"]), "--method", GRADIENTS, "so happy"]) == 0
     row = json.loads(capsys.readouterr().out)
-    assert abs(row["completeness_error"]) <= gradients.TOLERANCE
+    assert abs(row["convergence_delta"]) <= gradients.TOLERANCE
     assert row["label"] in EMOTIONS and [word["word"] for word in row["words"]] == ["so", "happy"]

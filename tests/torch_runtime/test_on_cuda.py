@@ -22,8 +22,8 @@ from emoscope.evaluation.timing import measure
 from emoscope.labels import Labels
 from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
+from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.cuda import candidates
-from emoscope.torch_runtime.families import pack
 from packed_models import FAMILIES, batch, probabilities, reference
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

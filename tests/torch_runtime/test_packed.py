@@ -22,8 +22,8 @@ import packed_models
 from emoscope import EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch
-from emoscope.torch_runtime import PackedModel, TorchModel, families, read_model
-from emoscope.torch_runtime.families import pack
+from emoscope.torch_runtime import PackedModel, TorchModel, architectures, read_model
+from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
 from packed_models import FAMILIES, assert_equal_logits, batch, probabilities, reference
 
@@ -215,8 +215,8 @@ def test_a_model_outside_the_families_stays_with_transformers() -> None:
 def test_a_packed_encoder_that_differs_is_refused(
     models: dict[str, nn.Module], family: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(families.ACTIVATIONS, "gelu", torch.relu)
-    monkeypatch.setitem(families.ACTIVATIONS, "gelu_new", torch.relu)
+    monkeypatch.setitem(architectures.ACTIVATIONS, "gelu", torch.relu)
+    monkeypatch.setitem(architectures.ACTIVATIONS, "gelu_new", torch.relu)
     assert pack(models[family]) is None
 
 

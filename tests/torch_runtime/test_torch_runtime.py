@@ -25,7 +25,7 @@ from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, CompactSh
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED, open_folder
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import TorchModel, read_module, read_tokenizer
 from hub.repositories import FAMILIES
@@ -137,7 +137,7 @@ def test_the_longest_input_is_512_and_works(folders: dict[str, Path], name: str,
     batch = Tokenizer.from_file(folder / "tokenizer.json", max_length=limit).encode(["a " * 5000])
     assert limit == 512
     assert np.isfinite(TorchModel(read_module(folder)).logits(batch)).all()
-    assert open_folder(copy(folder, tmp_path / "cut", max_length=40, text_form="raw")).manifest.max_length == 40
+    assert open_folder(copy(folder, tmp_path / "cut", max_length=40, normalizer="raw")).manifest.max_length == 40
 
 
 @every_family
@@ -176,9 +176,9 @@ def test_text_form_temperature_and_labels_come_from_the_config(
     folders: dict[str, Path], classifiers: dict[str, EmotionClassifier], tmp_path: Path
 ) -> None:
     names = dict(enumerate(["a", "b", "c", "d", "e", "f"]))
-    folder = copy(folders["roberta"], tmp_path / "own", text_form="plain", temperature=2.0, id2label=names)
+    folder = copy(folders["roberta"], tmp_path / "own", normalizer="plain", temperature=2.0, id2label=names)
     own = EmotionClassifier.from_pretrained(folder)
-    foreign = np.log(classifiers["roberta"].predict_proba([FORMS["plain"](CARD)])[0]) / 2
+    foreign = np.log(classifiers["roberta"].predict_proba([NORMALIZERS["plain"](CARD)])[0]) / 2
     assert own.labels == ("a", "b", "c", "d", "e", "f")
     np.testing.assert_allclose(own.predict_proba([CARD])[0], np.exp(foreign) / np.exp(foreign).sum(), atol=1e-5)
     assert not np.allclose(foreign, np.log(classifiers["roberta"].predict_proba([CARD])[0]) / 2, atol=1e-3)
@@ -278,7 +278,7 @@ def test_a_compact_checkpoint_equals_its_own_runtime(compact: Path, device: str)
         Labels().names,
         Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64),
         CompactRuntime(model),
-        text_form=FORMS["plain"],
+        normalizer=NORMALIZERS["plain"],
         temperature=1.5,
     )
     np.testing.assert_allclose(classifier.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5)

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from emoscope.errors import ModelError, RecipeError
 from emoscope.training.augmentation import MASK, augmented, augmented_copies, check_augmentation
 from emoscope.training.config import CompactStudentConfig
-from emoscope.training.neighbours import NEAREST, nearest_words, whole_words
+from emoscope.training.word_swap import NEAREST, nearest_words, whole_words
 
 PLAIN = {"copy_drop": 0.0, "copy_mask": 0.0, "copy_neighbour": 0.0, "copy_span": 0.0}
 TEXT = "one two three four five six seven eight"

@@ -17,8 +17,8 @@ from emoscope.errors import DataError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, configure, read_recipe
+from emoscope.training.embeddings import principal_vectors
 from emoscope.training.fitting import Rows, _rows_of_epoch
-from emoscope.training.vectors import principal_vectors
 
 SMALL = {"dimension": 8, "hidden": 8, "epochs": 12, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
 

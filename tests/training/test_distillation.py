@@ -16,13 +16,13 @@ from huggingface_hub import ModelCard
 
 import tiny
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.calibration import probabilities
 from emoscope.compact import CompactRuntime, load_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
+from emoscope.probabilities import probabilities
 from emoscope.tokenization import Tokenizer
-from emoscope.training import cross_fit, distill, train
+from emoscope.training import cross_validate, distill, train
 from emoscope.training.config import CompactConfig, CompactStudentConfig, configure, read_recipe
 from emoscope.training.objective import soften
 from emoscope.training.soft_targets import soft_targets
@@ -173,7 +173,7 @@ def test_soft_targets_are_the_mean_of_the_softened_probabilities(tmp_path):
 
 def test_a_cross_fitted_teacher_gives_what_the_model_says_that_did_not_see_a_row(encoder, splits, tmp_path):
     small = CompactConfig(vectors=encoder, epochs=2, **SMALL)
-    cross_fit(small, splits, tmp_path / "folds", 2)
+    cross_validate(small, splits, tmp_path / "folds", 2)
     (teacher,) = find_teachers([str(tmp_path / "folds")], Labels(), {})
     scored = teacher.probabilities(teacher.load(), [splits["train"].texts[5], "something new"])
     np.testing.assert_allclose(scored[0], np.load(tmp_path / "folds" / "held_out.npy")[5], atol=1e-6)

@@ -212,7 +212,7 @@ def refused(error, match, config, splits, output):
 def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
     run = tmp_path / "run"
     refused(RecipeError, "to have 5 layers, but its teacher has 4", replace(config, layers=5), splits, run)
-    refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, text_form="shouted"), splits, run)
+    refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
     refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
     unfinished = str(hub.repository(FAMILIES[1].encoder).folder)
     refused(ModelError, "no whole classifier", replace(config, model=unfinished), splits, run)

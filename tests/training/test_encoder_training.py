@@ -20,8 +20,8 @@ from huggingface_hub import ModelCard
 
 import tiny
 from emoscope import EmotionClassifier
-from emoscope.calibration import tune_thresholds
 from emoscope.errors import ModelError, RecipeError
+from emoscope.probabilities import tune_thresholds
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
 from hub.repositories import FAMILIES
@@ -214,7 +214,7 @@ def test_no_such_encoder_is_an_error(splits, tmp_path):
 
 def test_unknown_text_form_is_an_error(config, splits, tmp_path):
     with pytest.raises(RecipeError, match="'shouted'; allowed: raw, plain"):
-        train(replace(config, text_form="shouted"), splits, tmp_path / "run")
+        train(replace(config, normalizer="shouted"), splits, tmp_path / "run")
 
 
 def test_two_processes_through_torchrun(config, splits, tmp_path):
@@ -251,7 +251,7 @@ def test_a_failed_start_leaves_nothing_in_the_way(config, splits, tmp_path):
     with pytest.raises(ModelError):
         train(replace(config, model=str(tmp_path)), splits, tmp_path / "run")
     with pytest.raises(RecipeError):
-        train(replace(config, text_form="shouted"), splits, tmp_path / "run")
+        train(replace(config, normalizer="shouted"), splits, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ from emoscope import EmotionClassifier
 from emoscope.cli import main
 from emoscope.errors import EmoscopeError, ModelError, RecipeError
 from emoscope.evaluation import evaluate
-from emoscope.training import CrossFitted, cross_fit
+from emoscope.training import CrossFitted, cross_validate
 from emoscope.training.config import CompactConfig, CompactStudentConfig, EncoderConfig
 from emoscope.training.folds import assign_folds
 from hub.repositories import FAMILIES
@@ -42,7 +42,7 @@ def splits():
 def fitted(config, splits, tmp_path_factory):
     output = tmp_path_factory.mktemp("runs") / "folds"
     steps = []
-    report = cross_fit(config, splits, output, FOLDS, progress=steps.append)
+    report = cross_validate(config, splits, output, FOLDS, progress=steps.append)
     return output, report, steps
 
 
@@ -149,12 +149,12 @@ def test_finished_folds_are_kept_and_the_result_is_the_same(config, splits, fitt
 
     output, steps = tmp_path / "folds", []
     with pytest.raises(StopError):
-        cross_fit(config, splits, output, FOLDS, progress=stop)
+        cross_validate(config, splits, output, FOLDS, progress=stop)
     with pytest.raises(RecipeError, match="--resume continues it"):
-        cross_fit(config, splits, output, FOLDS)
+        cross_validate(config, splits, output, FOLDS)
     with pytest.raises(RecipeError, match="another number of folds"):
-        cross_fit(config, splits, output, FOLDS + 1, resume=True)
-    cross_fit(config, splits, output, FOLDS, resume=True, progress=steps.append)
+        cross_validate(config, splits, output, FOLDS + 1, resume=True)
+    cross_validate(config, splits, output, FOLDS, resume=True, progress=steps.append)
     assert {step.stage.partition(",")[0] for step in steps} == {"fold 2/3", "fold 3/3"}
     assert steps[0].stage == "fold 2/3, student"
     np.testing.assert_array_equal(np.load(output / "held_out.npy"), np.load(fitted[0] / "held_out.npy"))
@@ -166,7 +166,7 @@ def test_finished_folds_are_kept_and_the_result_is_the_same(config, splits, fitt
 def test_encoders_can_be_cross_fitted_too(hub, splits, tmp_path):
     encoder = str(hub.repository(FAMILIES[0].encoder).folder)
     recipe = EncoderConfig(model=encoder, epochs=1, batch_size=32, learning_rate=3e-3, max_length=32)
-    report = cross_fit(recipe, splits, tmp_path / "folds", 2)
+    report = cross_validate(recipe, splits, tmp_path / "folds", 2)
     assert report["dataset"]["rows"] == 240
     teacher = CrossFitted(tmp_path / "folds")
     held_out = np.load(tmp_path / "folds" / "held_out.npy")
@@ -176,7 +176,7 @@ def test_encoders_can_be_cross_fitted_too(hub, splits, tmp_path):
 @pytest.mark.parametrize("folds", [-1, 0, 1, 121])
 def test_too_few_or_too_many_folds(config, splits, tmp_path, folds):
     with pytest.raises(RecipeError, match=f"from 2 to 120, .* got {folds}"):
-        cross_fit(config, splits, tmp_path / "folds", folds)
+        cross_validate(config, splits, tmp_path / "folds", folds)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -185,7 +185,7 @@ def test_failed_starts_leave_nothing_behind(config, splits, tmp_path):
     wrong = CompactConfig(vectors=str(tmp_path / "empty"))
     for recipe in (wrong, CompactStudentConfig()):
         with pytest.raises(EmoscopeError):
-            cross_fit(recipe, splits, tmp_path / "folds", 2)
+            cross_validate(recipe, splits, tmp_path / "folds", 2)
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
 
 

@@ -9,7 +9,7 @@ from itertools import count
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.data import Examples, RefusedRow
+from emoscope.data import Examples, RejectedRow
 from emoscope.text import normalize
 
 
@@ -44,7 +44,7 @@ class Entry:
         return frozenset(row.label for row in self.within(split))
 
 
-def all_rows(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = ()) -> Iterator[tuple[str, Row]]:
+def all_rows(splits: Mapping[str, Examples], refused: Sequence[RejectedRow] = ()) -> Iterator[tuple[str, Row]]:
     """Text and row, of every row of every split but for the refused ones, which are counted all the same."""
     left_out = {(row.split, row.number) for row in refused}
     for split, examples in splits.items():

@@ -16,14 +16,14 @@ from emoscope.audit.label_errors import LabelErrors, find_label_errors
 from emoscope.audit.near_duplicates import NearDuplicate, find_near_duplicates
 from emoscope.audit.shortcut import Shortcut, find_shortcut
 from emoscope.classifier import Classifier
-from emoscope.data import Examples, RefusedRow
+from emoscope.data import Examples, RejectedRow
 from emoscope.errors import DataError
 from emoscope.evaluation.keywords import fit_keywords
 
 IMBALANCE = 5.0
 """A most frequent label with this many times the rows of the rarest is worth a hint."""
 
-LEAST_ROWS_OF_A_LABEL, MANY_ROWS_OF_A_LABEL = 5, 100
+MIN_ROWS_OF_A_LABEL, MANY_ROWS_OF_A_LABEL = 5, 100
 """A label with fewer rows than the first, beside one with as many as the second, may be misspelt."""
 
 SHORTCUT = 0.5
@@ -78,7 +78,7 @@ class Audit:
     name: str
     labels: tuple[str, ...]
     splits: dict[str, SplitSummary]
-    refused: tuple[RefusedRow, ...]
+    refused: tuple[RejectedRow, ...]
     repeats: tuple[Entry, ...]
     near_duplicates: tuple[NearDuplicate, ...]
     shortcut: Shortcut | None
@@ -113,7 +113,7 @@ class Audit:
 def audit(
     splits: Mapping[str, Examples],
     *,
-    refused: Sequence[RefusedRow] = (),
+    refused: Sequence[RejectedRow] = (),
     classifier: Classifier | None = None,
     classifier_name: str = "the model",
 ) -> Audit:
@@ -122,7 +122,7 @@ def audit(
     Args:
         splits: as `load_splits` gives them: one label set for all. Multi-label rows are held against each other by
             all their labels; keywords and label errors are not sought in them.
-        refused: rows that could not be read into them, from `sift_splits`.
+        refused: rows that could not be read into them, from `load_valid_splits`.
         classifier: judges the labels in the place of cross-validation; see `find_label_errors`.
         classifier_name: what the audit calls it.
 
@@ -237,7 +237,7 @@ def _shortcut_hints(shortcut: Shortcut, splits: tuple[str, ...]) -> Iterator[Pro
 def _rare_labels(found: Audit) -> Iterator[Problem]:
     """Labels of so few rows that they may be misspelt."""
     rows = {label: sum(summary.labels[label] for summary in found.splits.values()) for label in found.labels}
-    rare = [label for label, count in rows.items() if 0 < count < LEAST_ROWS_OF_A_LABEL]
+    rare = [label for label, count in rows.items() if 0 < count < MIN_ROWS_OF_A_LABEL]
     if rare and max(rows.values()) >= MANY_ROWS_OF_A_LABEL:
         names = ", ".join(f"{label} {rows[label]}" for label in rare[:10])
         yield Problem("rare label", False, tuple(found.splits), len(rare), f"labels with hardly a row: {names}")

@@ -20,7 +20,7 @@ from emoscope.text import normalize
 FOLDS = 5
 """Folds of the cross-validation; a label needs as many different texts to be judged."""
 
-LEAST_ACCURACY, LEAST_GAIN = 0.7, 0.25
+MIN_ACCURACY, MIN_GAIN = 0.7, 0.25
 """A judge that is right on fewer rows, or mends fewer of the errors of naming the most frequent label, is weak."""
 
 INVERSE_REGULARIZATION = 10.0
@@ -69,7 +69,7 @@ class LabelErrors:
     @property
     def judge_is_weak(self) -> bool:
         """Whether the judge is wrong so often that its suspicion says little of a row."""
-        return self.accuracy < max(LEAST_ACCURACY, self.majority + LEAST_GAIN * (1 - self.majority))
+        return self.accuracy < max(MIN_ACCURACY, self.majority + MIN_GAIN * (1 - self.majority))
 
 
 def find_label_errors(

@@ -10,7 +10,7 @@ from emoscope.audit.terminal import is_figure
 from emoscope.html_page import html_page
 from emoscope.markup import escaped
 
-MOST_ROWS = 500
+MAX_ROWS = 500
 """Rows shown of a table."""
 
 STYLE = """
@@ -23,7 +23,7 @@ li { margin-top: .4rem; padding: .35rem .7rem; border-radius: 6px; }
 
 
 def audit_page(audit: Audit) -> str:
-    """The whole page, UTF-8; of each table the first MOST_ROWS rows."""
+    """The whole page, UTF-8; of each table the first MAX_ROWS rows."""
     return html_page(f"Audit of {audit.name}", _body(audit), STYLE)
 
 
@@ -57,10 +57,10 @@ def _section(section: Section) -> Iterator[str]:
     if any(section.header):
         heads = zip(section.header, section.rows[-1], strict=True)
         yield f"<tr>{''.join(_head(cell, below) for cell, below in heads)}</tr>"
-    yield from (f"<tr>{_cells(row)}</tr>" for row in section.rows[:MOST_ROWS])
+    yield from (f"<tr>{_cells(row)}</tr>" for row in section.rows[:MAX_ROWS])
     yield "</table>"
-    if len(section.rows) > MOST_ROWS:
-        yield f"<p>The first {MOST_ROWS:,}; --json has all.</p>"
+    if len(section.rows) > MAX_ROWS:
+        yield f"<p>The first {MAX_ROWS:,}; --json has all.</p>"
     yield "</details>" if is_list else "</section>"
 
 

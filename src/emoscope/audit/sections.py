@@ -11,7 +11,7 @@ from emoscope.audit.examination import Audit
 from emoscope.audit.form import CHECKS
 from emoscope.audit.label_errors import LabelErrors
 from emoscope.audit.shortcut import Shortcut
-from emoscope.evaluation.keywords import LEAST_ROWS
+from emoscope.evaluation.keywords import MIN_ROWS
 
 Cells = tuple[str, ...]
 
@@ -132,7 +132,7 @@ def _keywords(shortcut: Shortcut | None) -> Iterator[Section]:
     yield Section(
         "Single words",
         "The strongest word of a text names the label that most rows with it have; a rare word stands in fewer than "
-        f"{LEAST_ROWS} rows. The ceiling is an estimate of the accuracy that ambiguous keywords leave to any "
+        f"{MIN_ROWS} rows. The ceiling is an estimate of the accuracy that ambiguous keywords leave to any "
         "classifier on the held-out rows.",
         ("", ""),
         [

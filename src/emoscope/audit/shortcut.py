@@ -21,7 +21,7 @@ class Shortcut:
 
     Attributes:
         accuracy: of naming the label that most training rows with the text's strongest word have, words of fewer than
-            LEAST_ROWS rows left out, on held-out rows (`Keywords.name_labels`).
+            MIN_ROWS rows left out, on held-out rows (`Keywords.name_labels`).
         accuracy_with_rare: likewise of all words, and of the rows that a word decides (`Keywords.predict_proba`).
         majority: of always naming the most frequent label, on the same rows.
         rows: how many held-out rows.

@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from emoscope.audit.repair import Change
+from emoscope.audit.fix import Change
 from emoscope.errors import DataError, require_extra
+from emoscope.labelled_data import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 from emoscope.line_records import csv_records
 from emoscope.model_folder import drafted, is_in_use
-from emoscope.tables import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 
 LOG_FILE = "changes.jsonl"
 
@@ -44,7 +44,7 @@ def write_repair(
     Args:
         source: the file, or the folder of splits, that the changes were planned for.
         out: the folder to write; it may not exist yet, or must be empty.
-        changes: from `plan_repair`.
+        changes: from `plan_fix`.
         text_column: column of the texts, as for `load_splits`.
         label_column: column of the labels, likewise; with two numbers a `.csv` or `.tsv` has no header.
 

@@ -24,12 +24,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.data_options import add_data_arguments, given_labels, sift_splits
+from emoscope.cli.data_options import add_data_arguments, given_labels, load_valid_splits
 from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
     from emoscope.audit import Audit
-    from emoscope.data import Examples, RefusedRow
+    from emoscope.data import Examples, RejectedRow
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Examine, write, print."""
     from emoscope.audit import audit_page, audit_text
 
-    splits, refused = sift_splits(args, given_labels(args))
+    splits, refused = load_valid_splits(args, given_labels(args))
     if args.fix:
         _fix(args, splits, refused)
     found = _audit(args, splits, refused)
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     return int(args.strict and any(problem.certain for problem in found.problems))
 
 
-def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RefusedRow]) -> Audit:
+def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RejectedRow]) -> Audit:
     from emoscope.audit import audit
     from emoscope.classifier import EmotionClassifier
 
@@ -66,10 +66,10 @@ def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[
     return audit(splits, refused=refused, classifier=classifier, classifier_name=args.model or "")
 
 
-def _fix(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RefusedRow]) -> None:
-    from emoscope.audit import plan_repair, write_repair
+def _fix(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RejectedRow]) -> None:
+    from emoscope.audit import plan_fix, write_repair
 
-    changes = plan_repair(splits, refused)
+    changes = plan_fix(splits, refused)
     write_repair(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
     dropped = sum(change.new_text is None for change in changes)
     print(f"{args.fix}: {dropped:,} rows dropped, {len(changes) - dropped:,} edited", file=sys.stderr)

@@ -85,7 +85,7 @@ def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> Calibration:
         model_name=args.model,
         temperature=folder.manifest.temperature,
         keep_temperature=args.keep_temperature,
-        clearness=folder.clearness,
+        neutral=folder.neutral,
         clear_from=load_splits(args.clear_from, labels=KINDS) if args.clear_from else None,
     )
 
@@ -94,7 +94,7 @@ def _tables(report: dict[str, Any]) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows, accuracy {report['accuracy']:.4f}"
-    for lines in (_probabilities, _label_sets, _coverages, _abstention, _clearness):
+    for lines in (_probabilities, _prediction_sets, _coverages, _abstention, _clearness):
         yield from lines(report)
 
 
@@ -107,12 +107,12 @@ def _probabilities(report: dict[str, Any]) -> Iterator[str]:
         yield "the temperature stays: the model is right on every row, from which none can be fitted"
 
 
-def _label_sets(report: dict[str, Any]) -> Iterator[str]:
-    halves = next(iter(report["label_sets"].values()))["halves"]
+def _prediction_sets(report: dict[str, Any]) -> Iterator[str]:
+    halves = next(iter(report["prediction_sets"].values()))["halves"]
     yield ""
     yield f"sets of labels, fitted on one half of the rows and measured on the other, {halves} times"
     yield f"{'coverage asked':<20}{'found':>16}{'labels a set':>14}{'none':>8}{'several':>9}{'one, right':>12}"
-    for percent, quality in report["label_sets"].items():
+    for percent, quality in report["prediction_sets"].items():
         size, empty, several, right = (quality[key]["mean"] for key in ("size", "empty", "several", "one_right"))
         shares = f"{size:>14.2f}{empty:>8.1%}{several:>9.1%}{_share(right):>12}"
         yield f"{percent + ' %':<20}{_spread(quality['coverage']):>16}{shares}"
@@ -121,7 +121,7 @@ def _label_sets(report: dict[str, Any]) -> Iterator[str]:
 def _coverages(report: dict[str, Any]) -> Iterator[str]:
     """Coverage by label."""
     yield ""
-    sets = report["label_sets"]
+    sets = report["prediction_sets"]
     yield f"{'label':<20}{'rows':>6}" + "".join(f"{percent + ' % asked':>16}" for percent in sets)
     for name, rows in report["rows"].items():
         found = "".join(f"{_spread(quality['labels'][name]):>16}" for quality in sets.values())
@@ -131,7 +131,7 @@ def _coverages(report: dict[str, Any]) -> Iterator[str]:
 
 def _written(rows: dict[str, int], percents: list[int]) -> Iterator[str]:
     """What is known of the sets that are written."""
-    from emoscope.label_sets import coverage_spread, rows_needed
+    from emoscope.prediction_sets import coverage_spread, rows_needed
 
     yield "the sets written are fitted on all rows, not on half: where rows are few they hold, as a rule, fewer labels"
     enough = {label: count for label, count in rows.items() if count >= rows_needed(90)}

@@ -9,7 +9,7 @@ from emoscope.errors import DataError
 
 if TYPE_CHECKING:
     from emoscope.classifier import Classifier
-    from emoscope.data import Examples, RefusedRow
+    from emoscope.data import Examples, RejectedRow
     from emoscope.labels import Labels
 
 
@@ -42,11 +42,11 @@ def read_splits(args: argparse.Namespace, labels: Labels | None) -> dict[str, Ex
     return load_splits(args.data, labels=labels, **_reading(args))
 
 
-def sift_splits(args: argparse.Namespace, labels: Labels | None) -> tuple[dict[str, Examples], list[RefusedRow]]:
+def load_valid_splits(args: argparse.Namespace, labels: Labels | None) -> tuple[dict[str, Examples], list[RejectedRow]]:
     """The same without the rows that are refused, and those."""
     from emoscope import data
 
-    return data.sift_splits(args.data, labels=labels, **_reading(args))
+    return data.load_valid_splits(args.data, labels=labels, **_reading(args))
 
 
 def _reading(args: argparse.Namespace) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def choose_split(splits: dict[str, Examples], args: argparse.Namespace) -> Examp
     Raises:
         DataError: no such split.
     """
-    from emoscope.tables import SPLIT_OF_STEM
+    from emoscope.labelled_data import SPLIT_OF_STEM
 
     if args.split is None and len(splits) == 1:
         return next(iter(splits.values()))

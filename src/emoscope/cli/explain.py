@@ -7,7 +7,7 @@ JSON object a line:
 A weight is what the word adds to the probability of the label: of "loo", what is lost when it alone is left out; of
 "shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long;
 of "integrated-gradients", what its tokens add on the way from no words to the text, by the gradients of a checkpoint
-(extra: train). "ambiguous" and "completeness_error" (of gradients) are null where they do not apply.
+(extra: train). "ambiguous" and "convergence_delta" (of gradients) are null where they do not apply.
 A word that the training data uses for two labels about evenly is named, if it is the one that decides.
 
 examples:
@@ -88,8 +88,8 @@ def _shaded(explanation: Explanation) -> str:
         *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
         *(
             []
-            if explanation.completeness_error is None
-            else [f"  the sum is off by {explanation.completeness_error:+.4f}"]
+            if explanation.convergence_delta is None
+            else [f"  the sum is off by {explanation.convergence_delta:+.4f}"]
         ),
     ]
     return "\n".join(lines) + "\n\n"

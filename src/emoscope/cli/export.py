@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             f"probabilities within {parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on "
             f"{parity.texts:,} texts"
         )
-    if folder.manifest.label_sets and not read_manifest(args.output).label_sets:
+    if folder.manifest.prediction_sets and not read_manifest(args.output).prediction_sets:
         print(f"{args.output}: the checkpoint's sets of labels do not hold for integers; run emoscope calibrate")
     return 0
 

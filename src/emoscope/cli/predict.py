@@ -62,8 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    if args.self_test:
-        return _self_test(args.model)
+    if args.verification:
+        return _verification(args.model)
     from emoscope.classifier import EmotionClassifier
 
     as_table = args.table or (sys.stdout.isatty() and not args.json)
@@ -78,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _self_test(model: str) -> int:
-    from emoscope.self_test import self_test
+def _verification(model: str) -> int:
+    from emoscope.verification import verification
 
-    result = self_test(model)
+    result = verification(model)
     print(
         f"{model}: {'passed' if result.passed else 'FAILED'}, {result.equal_labels:.2%} equal labels and probabilities "
         f"within {result.largest_difference:.1e} of the recorded ones (allowed: 100 % and {result.tolerance:.1e}) on "
@@ -127,8 +127,8 @@ def decode(lines: list[bytes], number: int) -> list[str]:
 
 
 def _coverage(text: str) -> float:
-    """A share, up to the whole percent that `LabelSets.at` takes for it."""
-    from emoscope.label_sets import ROUNDING
+    """A share, up to the whole percent that `PredictionSets.at` takes for it."""
+    from emoscope.prediction_sets import ROUNDING
 
     value = _number(text)
     if not 0.5 <= value <= 0.99:
@@ -162,7 +162,7 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     if prediction.clear is not None:
         row["clear"] = prediction.clear
     if args.coverage is not None:
-        row["set"] = list(prediction.labels_at(args.coverage))
+        row["set"] = list(prediction.prediction_set(args.coverage))
     if args.abstain is not None:
         row["abstains"] = prediction.score < args.abstain
     return json.dumps(row, ensure_ascii=False) + "\n"
@@ -177,7 +177,7 @@ def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 def _certainty(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
     """Lines under the bars, where there is something to say."""
     if args.coverage is not None:
-        names = " or ".join(prediction.labels_at(args.coverage))
+        names = " or ".join(prediction.prediction_set(args.coverage))
         yield f"  {args.coverage:.0%}: {names or 'typical of none'}"
     if args.abstain is not None and prediction.score < args.abstain:
         yield f"  no answer: no probability is {args.abstain:g} or more"

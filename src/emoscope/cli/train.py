@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, with a progress bar, and print the headline of the report."""
-    from emoscope.training import cross_fit, train
+    from emoscope.training import cross_validate, train
     from emoscope.training.config import TRAINED
 
     config = read_config(args, TRAINED)
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         if args.folds is None:
             report = train(config, splits, args.output, **options)
         else:
-            report = cross_fit(config, splits, args.output, args.folds, **options)
+            report = cross_validate(config, splits, args.output, args.folds, **options)
     if report is not None:
         rows = report["dataset"]["split"]
         print(headline(args.output, report, rows if args.folds is None else f"{rows}, each row unseen by its model"))

@@ -24,7 +24,7 @@ class Checkpoint:
         model: the module, in evaluation mode.
         labels: its outputs.
         tokenizer: path of its `tokenizer.json`, in any folder.
-        text_form: a name in `text.FORMS`.
+        normalizer: a name in `text.NORMALIZERS`.
         max_length: longest input in tokens.
         temperature: the logits are divided by it.
     """
@@ -32,7 +32,7 @@ class Checkpoint:
     model: CompactModel
     labels: Labels
     tokenizer: Path
-    text_form: str
+    normalizer: str
     max_length: int
     temperature: float
 
@@ -50,7 +50,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         "embedding_size": shape.dimension,
         "hidden_size": shape.hidden,
         "max_length": checkpoint.max_length,
-        "text_form": checkpoint.text_form,
+        "normalizer": checkpoint.normalizer,
         "temperature": checkpoint.temperature,
     }
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
@@ -84,7 +84,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         model.eval(),
         labels,
         folder / "tokenizer.json",
-        config["text_form"],
+        config.get("normalizer", config.get("text_form")),  # the key of emoscope 0.1
         config["max_length"],
         config["temperature"],
     )

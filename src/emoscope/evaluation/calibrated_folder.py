@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from emoscope.calibration import tempered
 from emoscope.errors import ModelError
 from emoscope.evaluation.calibration import Calibration
 from emoscope.evaluation.calibration_card import section, with_section
 from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, require_free, write_manifest
+from emoscope.probabilities import temperature_scaled
 
 
 def check_target(folder: ModelFolder, output: Path | None, *, own: bool) -> None:
@@ -58,13 +58,13 @@ def write_calibrated(folder: ModelFolder, calibration: Calibration, output: Path
 
 def _write(path: Path, folder: ModelFolder, calibration: Calibration) -> None:
     values = asdict(folder.manifest)
-    clearness, record = calibration.clearness, _record(calibration.report, folder.manifest.calibration)
+    neutral, record = calibration.neutral, _record(calibration.report, folder.manifest.calibration)
     values |= {
         "temperature": calibration.temperature,
-        "label_sets": {str(percent): row for percent, row in calibration.label_sets.thresholds.items()},
-        "clearness": clearness and asdict(clearness),
+        "prediction_sets": {str(percent): row for percent, row in calibration.prediction_sets.thresholds.items()},
+        "neutral": neutral and asdict(neutral),
         "calibration": record,
-        "self_test": _self_test(folder, calibration.temperature / folder.manifest.temperature),
+        "verification": _verification(folder, calibration.temperature / folder.manifest.temperature),
     }
     write_manifest(path, **{key: value for key, value in values.items() if key not in ("files", "format")})
     card = path / "README.md"
@@ -86,13 +86,13 @@ def _rounded(value: Any) -> Any:
     return round(value, 6) if isinstance(value, float) else value
 
 
-def _self_test(folder: ModelFolder, ratio: float) -> dict[str, Any] | None:
+def _verification(folder: ModelFolder, ratio: float) -> dict[str, Any] | None:
     """The reference probabilities at the new temperature."""
-    test = folder.manifest.self_test
+    test = folder.manifest.verification
     if test is None or ratio == 1:
         return test if test is None else dict(test)
     try:
-        rows = tempered(np.array(test["probabilities"], np.float64), ratio).astype(float).round(7)
+        rows = temperature_scaled(np.array(test["probabilities"], np.float64), ratio).astype(float).round(7)
         return {**test, "probabilities": rows.tolist(), "tolerance": test["tolerance"] * max(1.0, 1.0 / ratio)}
     except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder.path / MANIFEST}: self_test cannot be read ({error}); export again") from error
+        raise ModelError(f"{folder.path / MANIFEST}: verification cannot be read ({error}); export again") from error

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.calibration import LEAST, fit_temperature, tempered
-from emoscope.clearness import Clearness, fit_clearness
 from emoscope.errors import DataError, ModelError
 from emoscope.evaluation.certainty import abstention, aurc, auroc, on_halves, risk_coverage
 from emoscope.evaluation.metrics import expected_calibration_error, log_loss, reliability
 from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns
-from emoscope.label_sets import LabelSets, fit_label_sets
 from emoscope.labels import Labels
+from emoscope.neutral import Neutral, fit_neutral
+from emoscope.prediction_sets import PredictionSets, fit_prediction_sets
+from emoscope.probabilities import LEAST, fit_temperature, temperature_scaled
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
@@ -40,17 +40,17 @@ class Calibration:
 
     Attributes:
         temperature: the logits are to be divided by it.
-        label_sets: thresholds for sets of labels.
-        clearness: what tells texts without a clear emotion, at this temperature; None if it is not known.
+        prediction_sets: thresholds for sets of labels.
+        neutral: what tells texts without a clear emotion, at this temperature; None if it is not known.
         report: plain JSON. `model`; `dataset`; `rows` of each label; `temperature`, `loss` and `ece`, each `before` and
-            `after`; `accuracy`; `aurc`; `abstention`, from `certainty.abstention`; `label_sets`, by coverage in percent
-            what `certainty.on_halves` gives, its labels named; `clearness`, null or the two sets of texts, and of the
-            second one AUROC and shares of unclear texts; `curves`, what plots need besides.
+            `after`; `accuracy`; `aurc`; `abstention`, from `certainty.abstention`; `prediction_sets`, by coverage in
+            percent what `certainty.on_halves` gives, its labels named; `clearness`, null or the two sets of
+            texts, and of the second one AUROC and shares of unclear texts; `curves`, what plots need besides.
     """
 
     temperature: float
-    label_sets: LabelSets
-    clearness: Clearness | None
+    prediction_sets: PredictionSets
+    neutral: Neutral | None
     report: dict[str, Any]
 
 
@@ -61,7 +61,7 @@ def calibrate(
     model_name: str,
     temperature: float,
     keep_temperature: bool = False,
-    clearness: Clearness | None = None,
+    neutral: Neutral | None = None,
     clear_from: Mapping[str, Examples] | None = None,
 ) -> Calibration:
     """Fit on held-out rows.
@@ -72,7 +72,7 @@ def calibrate(
         model_name: what the report calls the classifier.
         temperature: that it has.
         keep_temperature: fit the rest alone. It stays too where every row is right: the sharpest has the least loss.
-        clearness: that it has, if any; it stays, brought to the new temperature, unless `clear_from` is given.
+        neutral: that it has, if any; it stays, brought to the new temperature, unless `clear_from` is given.
         clear_from: splits of texts labelled as KINDS has it. Of several, "train" (or the first) is fitted on, and
             another measured on.
 
@@ -87,23 +87,23 @@ def calibrate(
     before = _scored(classifier, examples)
     fixed = keep_temperature or bool((before.argmax(axis=1) == truth).all())
     ratio = 1.0 if fixed else fit_temperature(np.log(np.maximum(before, LEAST)), truth)
-    after = tempered(before, ratio) if ratio != 1 else before
-    label_sets = fit_label_sets(after, truth, classifier.labels)
+    after = temperature_scaled(before, ratio) if ratio != 1 else before
+    prediction_sets = fit_prediction_sets(after, truth, classifier.labels)
     clear = distances = None
     if clear_from:
-        clearness, clear, distances = _clearness(classifier, clear_from)
-        clear["rows_unclear"] = float((~clearness.clear(before)).mean())
+        neutral, clear, distances = _clearness(classifier, clear_from)
+        clear["rows_unclear"] = float((~neutral.clear(before)).mean())
     report = {
         "model": model_name,
         "dataset": describe_dataset(examples),
         "rows": dict(zip(classifier.labels, np.bincount(truth, minlength=len(columns)).tolist(), strict=True)),
         "temperature": {"before": temperature, "after": temperature * ratio},
         **_certainty(before, after, truth),
-        "label_sets": {str(percent): _measured(classifier.labels, after, truth, percent) for percent in COVERAGES},
+        "prediction_sets": {str(percent): _measured(classifier.labels, after, truth, percent) for percent in COVERAGES},
         "clearness": clear,
         "curves": _curves(before, after, truth) | {"distances": distances},
     }
-    return Calibration(temperature * ratio, label_sets, clearness and clearness.at_temperature(ratio), report)
+    return Calibration(temperature * ratio, prediction_sets, neutral and neutral.at_temperature(ratio), report)
 
 
 def check_one_label(classifier: EmotionClassifier) -> None:
@@ -146,13 +146,13 @@ def _measured(labels: tuple[str, ...], rows: NDArray[Any], truth: NDArray[np.int
 
 def _clearness(
     classifier: EmotionClassifier, splits: Mapping[str, Examples]
-) -> tuple[Clearness, dict[str, Any], dict[str, Any]]:
+) -> tuple[Neutral, dict[str, Any], dict[str, Any]]:
     """Fitted on one split, measured on another if there is one; the record, and a histogram of the distances."""
     names = sorted(splits, key=lambda name: name != "train")
     fitted_on, measured_on = splits[names[0]], splits[names[min(1, len(names) - 1)]]
-    clearness = fit_clearness(*_kinds(classifier, fitted_on))
+    fitted = fit_neutral(*_kinds(classifier, fitted_on))
     neutral, emotional = _kinds(classifier, measured_on)
-    distances = {name: clearness.distances(rows) for name, rows in (("neutral", neutral), ("emotional", emotional))}
+    distances = {name: fitted.distances(rows) for name, rows in (("neutral", neutral), ("emotional", emotional))}
     record = {
         "fitted_on": _described(fitted_on),
         "measured_on": _described(measured_on),
@@ -160,10 +160,10 @@ def _clearness(
             "distance": auroc(distances["emotional"], distances["neutral"]),
             "highest_probability": auroc(emotional.max(axis=1), neutral.max(axis=1)),
         },
-        "neutral_unclear": float((distances["neutral"] < clearness.threshold).mean()),
-        "emotional_unclear": float((distances["emotional"] < clearness.threshold).mean()),
+        "neutral_unclear": float((distances["neutral"] < fitted.threshold).mean()),
+        "emotional_unclear": float((distances["emotional"] < fitted.threshold).mean()),
     }
-    return clearness, record, _histogram(distances) | {"threshold": clearness.threshold}
+    return fitted, record, _histogram(distances) | {"threshold": fitted.threshold}
 
 
 def _kinds(classifier: EmotionClassifier, examples: Examples) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -16,9 +16,9 @@ FITTED = """\
 By `emoscope calibrate`, after training, on {rows:,} rows of `{name}`{split} (SHA-256 of the rows
 `{fingerprint}`). {temperature}
 
-`labels_at(0.9)` is the set of labels that holds the truth in 90 % of cases, each label's rows counted by themselves; it
-is empty where the text is typical of no label at that level. Fitted on a half of these rows and measured on the other,
-{halves} times, mean and standard deviation:
+`prediction_set(0.9)` is the set of labels that holds the truth in 90 % of cases, each label's rows counted separately;
+it is empty where the text is typical of no label at that level. Fitted on half of these rows and measured on the other
+half, {halves} times, mean and standard deviation:
 
 | coverage asked | found | labels a set | empty sets | sets of several | coverage by label |
 |---|---|---|---|---|---|
@@ -65,8 +65,8 @@ def section(record: dict[str, Any]) -> str:
         title=TITLE,
         **_named(dataset),
         temperature="The temperature stayed as it was." if same else _fitted_temperature(record),
-        halves=next(iter(record["label_sets"].values()))["halves"],
-        sets="\n".join(_set_row(percent, quality) for percent, quality in record["label_sets"].items()),
+        halves=next(iter(record["prediction_sets"].values()))["halves"],
+        sets="\n".join(_set_row(percent, quality) for percent, quality in record["prediction_sets"].items()),
         abstention="\n".join(map(_abstention_row, record["abstention"])),
         aurc=record["aurc"],
     )

@@ -25,7 +25,7 @@ def plot_calibration(report: dict[str, Any], folder: str | Path) -> list[Path]:
         folder: made where it is missing; files of the same names are replaced.
 
     Returns:
-        The files: reliability.png, risk_coverage.png, label_sets.png, and clearness.png where it was fitted.
+        The files: reliability.png, risk_coverage.png, prediction_sets.png, and clearness.png where it was fitted.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -36,7 +36,7 @@ def plot_calibration(report: dict[str, Any], folder: str | Path) -> list[Path]:
     drawings: dict[str, Callable[[dict[str, Any]], Figure]] = {
         "reliability.png": _reliability,
         "risk_coverage.png": _risk_coverage,
-        "label_sets.png": _label_sets,
+        "prediction_sets.png": _prediction_sets,
     }
     if report["clearness"]:
         drawings["clearness.png"] = _clearness
@@ -112,14 +112,14 @@ def _first(report: dict[str, Any]) -> float:
     return max(0.0, fewest - 0.1)
 
 
-def _label_sets(report: dict[str, Any]) -> Figure:
+def _prediction_sets(report: dict[str, Any]) -> Figure:
     """Coverage of each label against the one asked, and how many labels sets have."""
-    percents = list(report["label_sets"])
+    percents = list(report["prediction_sets"])
     figure = _figure(10.6, 4.8)
     axes, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
     names = list(report["rows"])
     for column, percent in enumerate(percents):
-        spreads = report["label_sets"][percent]["labels"]
+        spreads = report["prediction_sets"][percent]["labels"]
         known = [place for place, name in enumerate(names) if spreads[name]["mean"] is not None]
         mean, deviation = ([spreads[names[place]][key] for place in known] for key in ("mean", "standard_deviation"))
         colour = (BLUE, ORANGE, GREEN, GREY)[column % 4]
@@ -129,7 +129,7 @@ def _label_sets(report: dict[str, Any]) -> Figure:
     axes.set_xticks(range(len(names)), [f"{name}\n{report['rows'][name]:,} rows" for name in names])
     axes.set(ylabel="coverage on the other half", ylim=(None, 1.02))
     axes.legend(frameon=False, fontsize=9, ncols=4, loc="lower center", bbox_to_anchor=(0.5, -0.26))
-    halves = report["label_sets"][percents[0]]["halves"]
+    halves = report["prediction_sets"][percents[0]]["halves"]
     _title(
         axes, "sets of labels", f"fitted on one half of {report['dataset']['rows']:,} rows, {halves} times; bars: 1 sd"
     )
@@ -141,7 +141,7 @@ def _sizes(axes: Axes, report: dict[str, Any]) -> None:
     """Shares of sets without a label, with one, with several."""
     shares = {
         percent: (quality["empty"]["mean"], quality["several"]["mean"])
-        for percent, quality in report["label_sets"].items()
+        for percent, quality in report["prediction_sets"].items()
     }
     for place, (empty, several) in enumerate(shares.values()):
         for start, width, colour in (

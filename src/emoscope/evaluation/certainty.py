@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.label_sets import thresholds_of
+from emoscope.prediction_sets import thresholds_of
 
 LIMITS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 """Least probabilities of an answer that reports show."""

@@ -8,7 +8,7 @@ Words are those of the plain form of a text: "WEIRD." is "weird".
 
 A word's label distribution is p = (counts + PRIOR * base) / (rows + PRIOR), with `counts` the rows
 with the word by label and `base` the label shares of the data; its strength is KL(p || base), in nats. The
-keyword of a text is its strongest word. A keyword that decides at least LEAST_ROWS rows, with less than
+keyword of a text is its strongest word. A keyword that decides at least MIN_ROWS rows, with less than
 MAJORITY of them under one label, is ambiguous.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PRIOR = 2.0
 """Rows that the label shares of the data count for in a word's label distribution."""
 
-LEAST_ROWS = 15
+MIN_ROWS = 15
 """Rows that a keyword must decide before it can be called ambiguous; rows that a word must stand in not to be rare."""
 
 MAJORITY = 0.7
@@ -85,7 +85,7 @@ class Keywords:
     def name_labels(self, texts: Sequence[str]) -> NDArray[np.int64]:
         """Label ids by one word a text, int64 (texts,): the plainest of shortcuts.
 
-        The strongest word of those that stand in at least LEAST_ROWS rows of the data names the label that most of
+        The strongest word of those that stand in at least MIN_ROWS rows of the data names the label that most of
         these rows have. A text without such a word gets the most frequent label.
         """
         strength = {word: self._strength[word] for word in self._majority if word}
@@ -121,7 +121,7 @@ def fit_keywords(examples: Examples) -> Keywords:
     base = np.bincount(examples.label_ids, minlength=len(labels)) / len(examples)
     words, counts = _word_counts(examples)
     strength = dict(zip(words, _strengths(counts, base), strict=True))
-    majority = {words[i]: int(counts[i].argmax()) for i in np.flatnonzero(counts.sum(1) >= LEAST_ROWS)}
+    majority = {words[i]: int(counts[i].argmax()) for i in np.flatnonzero(counts.sum(1) >= MIN_ROWS)}
     decided: dict[str, NDArray[np.float64]] = {}
     for text, label_id in zip(examples.texts, examples.label_ids.tolist(), strict=True):
         decided.setdefault(_strongest(text, strength), np.zeros(len(labels)))[label_id] += 1
@@ -162,6 +162,6 @@ def _ambiguous(decided: dict[str, NDArray[np.float64]], labels: tuple[str, ...])
     found: dict[str, AmbiguousKeyword] = {}
     for word, counts in sorted(decided.items(), key=lambda item: (-item[1].sum(), item[0])):
         rows, share = int(counts.sum()), float(counts.max() / counts.sum())
-        if word and rows >= LEAST_ROWS and share < MAJORITY:
+        if word and rows >= MIN_ROWS and share < MAJORITY:
             found[word] = AmbiguousKeyword(rows, labels[int(counts.argmax())], share)
     return found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SMALL = 30
 """A slice of fewer rows is shown, but not tested: its interval says all there is to say."""
-MOST_VALUES = 20
+MAX_VALUES = 20
 """Values of a column that get a slice of their own, the most frequent ones; more different numbers become quarters."""
 QUARTERS = 4
 LENGTHS = ((5, "up to 5 words"), (10, "6 to 10 words"), (20, "11 to 20 words"), (40, "21 to 40 words"))
@@ -59,11 +59,11 @@ def slice_texts(texts: Sequence[str], keywords: Keywords | None = None) -> dict[
 def slice_values(values: Sequence[Any]) -> list[str]:
     """Slices by the values of a column: each of the most frequent, or quarters of many different numbers."""
     numbers = _numbers(values)
-    if numbers is not None and len(np.unique(numbers[~np.isnan(numbers)])) > MOST_VALUES:
+    if numbers is not None and len(np.unique(numbers[~np.isnan(numbers)])) > MAX_VALUES:
         return _quarters(numbers)
     names = ["(none)" if value is None or value == "" else str(value) for value in values]
     kinds, counts = np.unique(names, return_counts=True)
-    kept = set(kinds[np.argsort(-counts, kind="stable")[:MOST_VALUES]])
+    kept = set(kinds[np.argsort(-counts, kind="stable")[:MAX_VALUES]])
     return [name if name in kept else "(other)" for name in names]
 
 

@@ -28,14 +28,14 @@ from emoscope.export.reference_texts import TEXTS
 from emoscope.model_folder import GRAPHS, ModelFolder, drafted, require_free, write_manifest
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.runtime import OnnxModel, Runtime
-from emoscope.self_test import SelfTest, margins
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.tokenization import TokenBatch, Tokenizer
+from emoscope.verification import SelfTest, margins
 
 GRAPH, INTEGER_GRAPH = GRAPHS
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
-CALIBRATED = ("label_sets", "clearness", "calibration")
+CALIBRATED = ("prediction_sets", "clearness", "calibration")
 """What `emoscope calibrate` fits to a model's probabilities as they are: it holds for the same arithmetic alone."""
 CALIBRATION_TEXTS = 512
 """Texts that the rounding of weights is fitted to, at most."""
@@ -102,11 +102,11 @@ def export(
         parity = {name: asdict(values) for name, values in record.items()}
         write_manifest(
             draft,
-            text_form=folder.manifest.text_form,
+            normalizer=folder.manifest.normalizer,
             max_length=folder.manifest.max_length,
             temperature=folder.manifest.temperature,
             parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
-            self_test=_self_test(candidates, draft, scorer),
+            verification=_verification(candidates, draft, scorer),
             parameters=parameters,
             ambiguous_keywords=folder.manifest.ambiguous_keywords,
             **{name: getattr(folder.manifest, name) for name in CALIBRATED if is_float},
@@ -119,8 +119,10 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
     require_free(output)
     if not folder.has_weights:
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
-    if folder.manifest.text_form not in FORMS:
-        raise ModelError(f"{folder.path} has text form {folder.manifest.text_form!r}; allowed: {', '.join(FORMS)}")
+    if folder.manifest.normalizer not in NORMALIZERS:
+        raise ModelError(
+            f"{folder.path} has the normalizer {folder.manifest.normalizer!r}; allowed: {', '.join(NORMALIZERS)}"
+        )
     if quantize and _is_compact(folder):
         raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
     names, others = folder.labels.names, examples.labels.names
@@ -154,10 +156,10 @@ class _Scorer:
     def __init__(self, folder: ModelFolder, tokenizer: Path) -> None:
         self.folder = folder
         self.tokenizer = Tokenizer.from_file(tokenizer, max_length=folder.manifest.max_length)
-        self.text_form = FORMS[folder.manifest.text_form]
+        self.normalizer = NORMALIZERS[folder.manifest.normalizer]
 
     def tokens(self, texts: Sequence[str]) -> TokenBatch:
-        return self.tokenizer.encode([self.text_form(text) for text in texts])
+        return self.tokenizer.encode([self.normalizer(text) for text in texts])
 
     def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
         """*Shape:* float32 (texts, labels)."""
@@ -166,7 +168,7 @@ class _Scorer:
             names,
             self.tokenizer,
             runtime,
-            text_form=self.text_form,
+            normalizer=self.normalizer,
             temperature=temperature,
             thresholds=self.folder.thresholds,
         ).predict_proba(texts)
@@ -177,7 +179,7 @@ def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
     path, max_length = scorer.folder.path, scorer.folder.manifest.max_length
     library = read_fast_tokenizer(path)
     theirs = Tokenizer(library.backend_tokenizer, max_length=max_length)
-    for text in map(scorer.text_form, (*SPELLINGS, *texts)):
+    for text in map(scorer.normalizer, (*SPELLINGS, *texts)):
         if not np.array_equal(scorer.tokenizer.encode([text]).ids, theirs.encode([text]).ids):
             known = {name: library.init_kwargs.get(name) for name in SPELLING_SETTINGS}
             settings = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
@@ -235,7 +237,7 @@ def _gated(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Example
     return record
 
 
-def _self_test(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:
+def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:
     """The reference texts whose label no other machine could change without failing; None if there are none."""
     candidate = next(each for each in candidates.values() if draft in each.path.parents)
     runtimes = (OnnxModel(candidate.path), candidate.reference)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
-from emoscope.self_test import decided
+from emoscope.verification import decided
 
 Thresholds = tuple[float, ...] | None
 

@@ -17,8 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from emoscope.export.activations import observed
 from emoscope.export.integer_graph import Scheme, integer_graph, is_product
-from emoscope.export.observation import observed
 from emoscope.export.rounding import rounded, smoothing
 from emoscope.tokenization import TokenBatch
 

@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
-from emoscope.scoring.faults import BROKEN, broken_data
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.arrow_errors import BROKEN, broken_data
+from emoscope.scoring.projection import Wanted
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.sources import Source
-from emoscope.scoring.wanted import Wanted
 
-MOST_ROWS = 16_384
+MAX_ROWS = 16_384
 """Rows decoded at once."""
 
-MOST_BYTES = 4 << 20
+MAX_BYTES = 4 << 20
 """About as many bytes are decoded at once, if the rows are that long."""
 
 _MAGIC = b"ARROW1\0\0"
@@ -65,8 +65,8 @@ class ParquetReader:
     def _group(self, group: int) -> Iterator[pa.Table]:
         metadata = self._file.metadata.row_group(group)
         end, reason = self._done + metadata.num_rows, "the file has fewer rows than its footer tells"
-        rows = MOST_BYTES * metadata.num_rows // max(1, metadata.total_byte_size)
-        size = max(1, min(MOST_ROWS, rows))
+        rows = MAX_BYTES * metadata.num_rows // max(1, metadata.total_byte_size)
+        size = max(1, min(MAX_ROWS, rows))
         try:
             for batch in self._file.iter_batches(size, row_groups=[group], use_threads=False):
                 before, self._done = self._done, min(end, self._done + batch.num_rows)
@@ -117,8 +117,8 @@ class ArrowReader:
         try:
             for batch in self._batches:
                 batch.validate()
-                for start in range(0, batch.num_rows, MOST_ROWS):
-                    rows = batch.slice(start, MOST_ROWS)
+                for start in range(0, batch.num_rows, MAX_ROWS):
+                    rows = batch.slice(start, MAX_ROWS)
                     yield sound_rows(rows, self._source.name, done + start, self._rejects)
                 done += batch.num_rows
             if self._framed and not self._opened.file.read().endswith(_MAGIC.rstrip(b"\0")):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError, ModelError
 from emoscope.scoring.long_texts import LONG
-from emoscope.scoring.wanted import RAW, Wanted
+from emoscope.scoring.projection import RAW, Wanted
 from emoscope.sentences import sentences
 
 EMOTION, SCORE = "emotion", "emotion_score"

@@ -14,9 +14,9 @@ import pyarrow as pa
 from emoscope.errors import DataError
 from emoscope.line_records import csv_problem, csv_records
 from emoscope.scoring.lines import LONGEST_ROW, Block, flaw
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.projection import RAW, Wanted
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.sources import Source
-from emoscope.scoring.wanted import RAW, Wanted
 
 
 class CsvParser:

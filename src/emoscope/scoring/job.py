@@ -14,18 +14,18 @@ import pyarrow as pa
 import emoscope
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError
-from emoscope.scoring.checkpoint import WorkFolder
+from emoscope.scoring.arrow_errors import broken_data
 from emoscope.scoring.core import Scorer, Scoring
-from emoscope.scoring.faults import broken_data
-from emoscope.scoring.overview import Overview
 from emoscope.scoring.pipeline import MapParts, OnProgress, no_progress, one_after_the_other, score_all
+from emoscope.scoring.projection import Wanted
 from emoscope.scoring.reading import Reading
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.report_page import Facts, report_page
+from emoscope.scoring.resume import WorkFolder
 from emoscope.scoring.sources import Format, Source, Stream, find_sources
+from emoscope.scoring.summary import Overview
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times
-from emoscope.scoring.wanted import Wanted
 from emoscope.scoring.writing import Output, open_writer
 
 _TABLE, _REJECTED, _REPORT = "table", "rejected", "report"  # what a run writes into its folder

@@ -13,11 +13,11 @@ from typing import Any
 import pyarrow as pa
 
 from emoscope.line_records import json_record, open_object
-from emoscope.scoring.faults import broken_data
+from emoscope.scoring.arrow_errors import broken_data
 from emoscope.scoring.lines import Block, flaw
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.projection import RAW, Wanted
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.sources import Source
-from emoscope.scoring.wanted import RAW, Wanted
 
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),

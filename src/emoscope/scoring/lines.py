@@ -12,8 +12,8 @@ from itertools import chain
 from typing import Any, Protocol
 
 from emoscope.errors import DataError
-from emoscope.scoring.faults import broken_data
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.arrow_errors import broken_data
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.sources import Opened, Source
 
 BLOCK = 1 << 20

@@ -10,14 +10,14 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from emoscope.errors import DataError
+from emoscope.scoring.arrow_errors import BROKEN, broken_data
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
 from emoscope.scoring.csv_rows import CsvParser
-from emoscope.scoring.faults import BROKEN, broken_data
 from emoscope.scoring.jsonl_rows import JsonlParser, schema_of
 from emoscope.scoring.lines import LineReader, read_blocks
-from emoscope.scoring.rejects import Rejects
+from emoscope.scoring.projection import Wanted, shown
+from emoscope.scoring.rejected import Rejects
 from emoscope.scoring.sources import Source
-from emoscope.scoring.wanted import Wanted, shown
 
 
 class Reader(Protocol):

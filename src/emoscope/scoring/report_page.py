@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from emoscope.html_page import html_page
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
-from emoscope.scoring.overview import BINS, Example, Overview
+from emoscope.scoring.summary import BINS, Example, Overview
 from emoscope.scoring.times import Course
 
-MOST_COLOURS = 8
+MAX_COLOURS = 8
 """Labels with a colour of their own; of more, the most frequent, and one colour for all others."""
 
-_OTHERS = MOST_COLOURS
+_OTHERS = MAX_COLOURS
 _TICKS = 5
 
 STYLE = (
@@ -39,7 +39,7 @@ td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
 td.text { width: 100%; }
 @media (max-width: 40rem) { .wide { display: none; } }
 """
-    + "".join(f".s{i} {{ fill: var(--s{i}); background: var(--s{i}); }}\n" for i in range(MOST_COLOURS + 1))
+    + "".join(f".s{i} {{ fill: var(--s{i}); background: var(--s{i}); }}\n" for i in range(MAX_COLOURS + 1))
     + charts.STYLE
 )
 
@@ -94,9 +94,9 @@ def _body(facts: Facts, overview: Overview) -> Iterator[str]:
 
 def _colours(rows: NDArray[np.int64]) -> list[int]:
     """Number of the colour of each label."""
-    if len(rows) <= MOST_COLOURS:
+    if len(rows) <= MAX_COLOURS:
         return list(range(len(rows)))
-    frequent = np.argsort(-rows, kind="stable")[:MOST_COLOURS].tolist()
+    frequent = np.argsort(-rows, kind="stable")[:MAX_COLOURS].tolist()
     return [frequent.index(label) if label in frequent else _OTHERS for label in range(len(rows))]
 
 

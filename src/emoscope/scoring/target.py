@@ -11,7 +11,7 @@ from typing import Any
 from pyarrow import fs
 
 from emoscope.errors import DataError
-from emoscope.scoring.checkpoint import put_in_place, write_whole
+from emoscope.scoring.resume import put_in_place, write_whole
 from emoscope.scoring.sources import Format, Source, locate
 
 

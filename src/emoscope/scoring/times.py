@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DataError
 
-MOST_PERIODS = 4096
+MAX_PERIODS = 4096
 """Periods counted apart at most; with more, the next coarser ones are counted."""
 
-MOST_SHOWN = 96
+MAX_SHOWN = 96
 """Periods of a `Course` at most."""
 
 _STEPS = ("m", "h", "D", "M", "Y")  # units of numpy in which periods are counted, from fine to coarse
@@ -117,7 +117,7 @@ class LabelsOverTime:
         periods, place = np.unique(self._numbers(times[known]), return_inverse=True)
         counts = np.bincount(place * self._labels + labels[known], minlength=len(periods) * self._labels)
         self._add(periods, counts.reshape(-1, self._labels))
-        while len(self._rows) > MOST_PERIODS and self._level < len(_STEPS) - 1:
+        while len(self._rows) > MAX_PERIODS and self._level < len(_STEPS) - 1:
             times, rows = self._counted()
             self._level, self._rows = self._level + 1, {}
             self._add(self._numbers(times), rows)
@@ -186,7 +186,7 @@ def _in_minutes(times: pa.ChunkedArray) -> NDArray[Any]:
 def _unit(times: NDArray[Any], level: int) -> Unit:
     """The shortest unit, of those that a level has counted, in which times in order span few periods."""
     units = [unit for unit in _UNITS if _STEPS.index(unit.step) >= level]
-    few = (unit for unit in units if np.ptp(unit.of(times[[0, -1]])) < MOST_SHOWN)
+    few = (unit for unit in units if np.ptp(unit.of(times[[0, -1]])) < MAX_SHOWN)
     return next(few, units[-1])
 
 

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emoscope.errors import DataError, first_line
-from emoscope.scoring.cells import csv_cells, json_cells
+from emoscope.scoring.cell_text import csv_cells, json_cells
+from emoscope.scoring.projection import RAW
 from emoscope.scoring.sources import Format
-from emoscope.scoring.wanted import RAW
 
 
 class Writer(Protocol):

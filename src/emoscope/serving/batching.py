@@ -30,7 +30,7 @@ INLINE_SECONDS = 0.004
 REQUEST_SECONDS = 60e-6
 """What reading and answering a request takes beside the model, about."""
 ORDINARY_TEXTS = 32
-LEAST_LATENCY = 0.025
+MIN_LATENCY = 0.025
 """Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
 BURST = 4
 """Times the target latency that may wait for a moment: after a stall of the machine, or when all come at once."""
@@ -162,7 +162,7 @@ class Batcher:
         self._cached = next(iter(scores))
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
-        self.target_latency = target_latency or LEAST_LATENCY
+        self.target_latency = target_latency or MIN_LATENCY
         self.thread_seconds = 0.0
         self._chooses_latency = target_latency is None
         self._observer = observer or Observer()
@@ -204,7 +204,7 @@ class Batcher:
             seconds.append(perf_counter() - start)
         self._rate(tokens, min(seconds))
         if self._chooses_latency:
-            self.target_latency = max(LEAST_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
+            self.target_latency = max(MIN_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
 
     async def score(
         self,

@@ -11,7 +11,7 @@ Row = tuple[tuple[float, ...], int, tuple[str, ...] | None, bool | None]
 Plain tuples, because the garbage collector stops looking at these: a full cache costs it nothing.
 """
 
-MOST_ENTRIES = 200_000
+MAX_ENTRIES = 200_000
 ENTRY_BYTES = 400
 """Of a row of a few labels and the book-keeping of the entry, about; a further label is some bytes more."""
 LABEL_BYTES = 32
@@ -50,7 +50,7 @@ class ScoreCache:
         if text not in self._rows:
             self.bytes += size
         self._rows[text] = row
-        while self.bytes > self._max_bytes or len(self._rows) > MOST_ENTRIES:
+        while self.bytes > self._max_bytes or len(self._rows) > MAX_ENTRIES:
             oldest, _ = self._rows.popitem(last=False)
             self.bytes -= self._size(oldest)
 

@@ -18,17 +18,17 @@ from urllib.parse import unquote
 
 import httptools
 
+from emoscope.serving.cycle import Exchange, whole_answer
 from emoscope.serving.dialects import OWN
 from emoscope.serving.errors import RequestError
-from emoscope.serving.exchange import Exchange, whole_answer
 from emoscope.serving.logs import LOGGER
 from emoscope.serving.messages import Response, next_id
 
 logger = logging.getLogger(LOGGER)
 
-MOST_HEADERS = 100
-MOST_HEAD_BYTES = 32 * 1024
-MOST_DISCARDED_BYTES = 1024 * 1024
+MAX_HEADERS = 100
+MAX_HEAD_BYTES = 32 * 1024
+MAX_DISCARDED_BYTES = 1024 * 1024
 """Of a body whose request is answered already; a client that sends on is cut off."""
 LINGER_SECONDS = 2.0
 """After an answer that closes: so long what still comes is thrown away, else the client might not get to read it."""
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
     def _kept(self, size: int) -> None:
         """Bound what the parser keeps: it tells of a header, or of a trailer, when it is whole."""
         self._silent_bytes += size
-        if self._silent_bytes > MOST_HEAD_BYTES:
+        if self._silent_bytes > MAX_HEAD_BYTES:
             self._head_is_too_large = True
             self._refuse_head(None)
 
@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
 
     def _measure(self, size: int) -> None:
         self._head_bytes += size
-        if self._head_bytes > MOST_HEAD_BYTES or len(self._headers) > MOST_HEADERS:
+        if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
             self._head_is_too_large = True
             raise ValueError("the head is too large")
 
@@ -316,7 +316,7 @@ class Connection(asyncio.Protocol):
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > MOST_DISCARDED_BYTES:
+        if self._discarded > MAX_DISCARDED_BYTES:
             self.transport.close()
 
     def _close_after_answers(self) -> None:
@@ -333,7 +333,7 @@ class Connection(asyncio.Protocol):
             logger.error("a connection failed", exc_info=ours)
             self._refuse("internal", "the server failed; its log has the reason")
         elif self._head_is_too_large:
-            allowed = f"{MOST_HEADERS} headers and {MOST_HEAD_BYTES:,} bytes are allowed"
+            allowed = f"{MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes are allowed"
             self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
         else:
             self._refuse("invalid_http", f"this is no HTTP/1.1 request: {error}")

@@ -148,7 +148,7 @@ async def info(service: Service, request: Request) -> Response:
                 "explained_texts": settings.max_explained,
                 "explained_tokens": settings.max_explained_tokens,
                 "waiting_tokens": service.batcher.max_waiting_tokens,
-                "requests_in_flight": service.most_in_flight,
+                "requests_in_flight": service.max_in_flight,
                 "timeout_seconds": settings.timeout,
                 "target_latency_seconds": service.batcher.target_latency,
             },

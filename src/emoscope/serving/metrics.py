@@ -66,7 +66,7 @@ class Metrics(Observer):
         self.tokens = Counter("emoscope_tokens", "Tokens of texts that the model read.", registry=registry)
         self.padding = Counter("emoscope_padding_tokens", "Padding that the model read beside.", registry=registry)
         self.waiting_tokens = self._gauge("emoscope_waiting_tokens", "Tokens that wait for the model.")
-        self.most_waiting_tokens = self._gauge(
+        self.max_waiting_tokens = self._gauge(
             "emoscope_waiting_tokens_limit", "Tokens that may wait; what comes then is refused."
         )
         self.cache_bytes = self._gauge("emoscope_cache_bytes", "Memory of the cache, about.")

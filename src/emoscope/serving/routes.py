@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from emoscope.serving import clients, handlers
+from emoscope.serving import compat, handlers
 from emoscope.serving.dialects import HUGGING_FACE, OPENAI, OWN, TEI, Dialect
 from emoscope.serving.messages import Request, Response
 from emoscope.serving.score import score
@@ -46,12 +46,12 @@ ROUTES: Mapping[str, Mapping[str, Route]] = MappingProxyType(
     {
         "/": {
             "GET": Route(handlers.page, "/", open=True),
-            "POST": _scoring("/", clients.hugging_face, HUGGING_FACE),
+            "POST": _scoring("/", compat.hugging_face, HUGGING_FACE),
         },
-        MODELS: {"POST": _scoring("/models/{model}", clients.hugging_face, HUGGING_FACE)},
-        "/predict": {"POST": _scoring("/predict", clients.tei, TEI)},
-        "/classify": {"POST": _scoring("/classify", clients.infinity, OPENAI)},
-        "/v1/classify": {"POST": _scoring("/v1/classify", clients.vllm, OPENAI)},
+        MODELS: {"POST": _scoring("/models/{model}", compat.hugging_face, HUGGING_FACE)},
+        "/predict": {"POST": _scoring("/predict", compat.tei, TEI)},
+        "/classify": {"POST": _scoring("/classify", compat.infinity, OPENAI)},
+        "/v1/classify": {"POST": _scoring("/v1/classify", compat.vllm, OPENAI)},
         "/v1/predict": {"POST": _scoring("/v1/predict", handlers.predict)},
         "/v1/explain": {"POST": _scoring("/v1/explain", handlers.explain)},
         "/v1/sentences": {"POST": _scoring("/v1/sentences", handlers.by_sentence)},

@@ -17,7 +17,7 @@ ROWS = 256
 """Scored at once."""
 MEMORY_BYTES = 1024 * 1024
 """Of the answer that the client has not taken yet; what is more goes to a temporary file."""
-MOST_STREAMS = 16
+MAX_STREAMS = 16
 """At once; each has one part of its rows in the queue at a time."""
 MEDIA_TYPES = {
     "text/csv": "csv",
@@ -33,9 +33,9 @@ ANSWERS = {"csv": b"text/csv; charset=utf-8", "jsonl": b"application/x-ndjson"}
 async def score(service: Service, request: Request) -> Response:
     """Rows in, the same rows with emotions out."""
     kind, table = _table(service, request)
-    if service.streams >= MOST_STREAMS:
+    if service.streams >= MAX_STREAMS:
         raise RequestError(
-            "overloaded", f"{MOST_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
+            "overloaded", f"{MAX_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
         )
     answer = _spooled(service, _parts(service, request, table))
     await anext(answer)

@@ -36,7 +36,7 @@ from emoscope.serving.settings import Settings
 
 PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
 """What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
-LEAST_IN_FLIGHT = 4
+MIN_IN_FLIGHT = 4
 """Requests that are taken at once, however slow the model is."""
 MEAN_OVER = 20
 """Times the target latency over which the mean of what is in flight is taken."""
@@ -97,7 +97,7 @@ class Service:
         """Probabilities, and what a calibrated model knows of them besides."""
         classifier: Any = self.classifier
         probabilities = classifier.predict_proba(texts)
-        sets = classifier.label_sets(probabilities) if hasattr(classifier, "label_sets") else None
+        sets = classifier.prediction_sets(probabilities) if hasattr(classifier, "prediction_sets") else None
         clear = classifier.clear(texts, probabilities) if hasattr(classifier, "clear") else None
         return _rows(
             probabilities,
@@ -131,9 +131,9 @@ class Service:
         self._read = getattr(self.classifier, "tokens_read", (0, 0))
 
     @property
-    def most_in_flight(self) -> int:
+    def max_in_flight(self) -> int:
         """Requests that are answered within the target latency; by Little's law, that times the throughput."""
-        return max(LEAST_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
+        return max(MIN_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
 
     def has_time(self, in_flight: int) -> bool:
         """Whether one more request would be answered in time.
@@ -149,7 +149,7 @@ class Service:
         share = (now - self._asked_at) / (MEAN_OVER * self.batcher.target_latency)
         self._mean_in_flight += min(1.0, share) * (self._in_flight - self._mean_in_flight)
         self._in_flight, self._asked_at = in_flight, now
-        most = self.most_in_flight
+        most = self.max_in_flight
         return in_flight < (BURST * most if self._mean_in_flight < most else most)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -178,7 +178,7 @@ class Service:
         """Bring up to date what is not counted but read."""
         metrics, batcher = self.metrics, self.batcher
         metrics.waiting_tokens.set(batcher.waiting_tokens)
-        metrics.most_waiting_tokens.set(batcher.max_waiting_tokens)
+        metrics.max_waiting_tokens.set(batcher.max_waiting_tokens)
         metrics.cache_bytes.set(self.cache.bytes)
         metrics.draining.set(self.draining)
         if hasattr(self.classifier, "tokens_read"):

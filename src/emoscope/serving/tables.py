@@ -18,7 +18,7 @@ from emoscope.serving.cache import Row
 
 LONGEST = 512 * 1024
 """Bytes of a row."""
-MOST_COLUMNS = 2_000
+MAX_COLUMNS = 2_000
 """Of a table; a row that cannot be read is answered with as many empty cells."""
 
 EMOTION, SCORE, ERROR = "emotion", "emotion_score", "emotion_error"
@@ -125,8 +125,8 @@ class CsvTable:
     def _read_header(self, fields: list[str], raw: str, problem: str | None) -> None:
         if problem or not fields or _broken(raw):
             raise TableError(f"the first line cannot be read ({problem or _broken(raw) or 'it is blank'})")
-        if len(fields) > MOST_COLUMNS:
-            raise TableError(f"the first line has {len(fields):,} columns, at most {MOST_COLUMNS:,} are allowed")
+        if len(fields) > MAX_COLUMNS:
+            raise TableError(f"the first line has {len(fields):,} columns, at most {MAX_COLUMNS:,} are allowed")
         if fields.count(self._text_column) != 1:
             found = "more than one column" if self._text_column in fields else "no column"
             raise TableError(f"{found} {self._text_column!r}; the columns are: {', '.join(map(repr, fields)):.300}")

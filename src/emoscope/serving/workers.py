@@ -25,7 +25,7 @@ logger = logging.getLogger(LOGGER)
 
 EARLY_SECONDS = 5.0
 """A worker that ends by itself sooner than this has not got as far as serving, more likely than not."""
-MOST_EARLY = 3
+MAX_EARLY = 3
 """So many of them in a row, and all ends."""
 
 
@@ -71,7 +71,7 @@ class Workers:
             while self._workers:
                 time.sleep(0.1)
                 self._look_after(environment, folder)
-        return 1 if self._early >= MOST_EARLY else 0
+        return 1 if self._early >= MAX_EARLY else 0
 
     def _start(self, environment: dict[str, str]) -> None:
         """Start a worker; one that a signal came too early for is told of it."""
@@ -91,7 +91,7 @@ class Workers:
             fields = {"worker": worker.process.pid, "exit_status": worker.process.returncode}
             logger.error("a worker ended", extra={FIELDS: fields})
             self._early = self._early + 1 if time.monotonic() - worker.since < EARLY_SECONDS else 0
-            if self._early >= MOST_EARLY:
+            if self._early >= MAX_EARLY:
                 self._end(signal.SIGTERM, None)
             else:
                 self._start(environment)

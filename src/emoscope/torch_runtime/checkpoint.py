@@ -15,7 +15,7 @@ from emoscope.compact import CompactModel, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
-from emoscope.torch_runtime.families import pack
+from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.model import DTYPES, EmbeddedModule, TorchModel, count_parameters, existing_device
 from emoscope.torch_runtime.stream import PackedModel
 

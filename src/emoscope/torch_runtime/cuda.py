@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from emoscope.errors import ModelError
+from emoscope.torch_runtime.architectures import near, probe
 from emoscope.torch_runtime.attention import in_stream, varlen
-from emoscope.torch_runtime.families import near, probe
 from emoscope.torch_runtime.packed import TORCH, Operations, PackedEncoder
 
 TOLERANCE = 0.1

@@ -10,12 +10,12 @@ from typing import Any
 
 from emoscope.errors import require_extra
 
-__all__ = ["CrossFitted", "Progress", "cross_fit", "distill", "train"]
+__all__ = ["CrossFitted", "Progress", "cross_validate", "distill", "train"]
 
 _ROOMS = {
     "CrossFitted": "crossfit",
     "Progress": "progress",
-    "cross_fit": "crossfit",
+    "cross_validate": "crossfit",
     "distill": "distillation",
     "train": "trainer",
 }

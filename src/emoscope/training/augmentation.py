@@ -14,7 +14,7 @@ import numpy as np
 
 from emoscope.errors import RecipeError
 from emoscope.training.config import Distillation
-from emoscope.training.neighbours import nearest_words
+from emoscope.training.word_swap import nearest_words
 
 MASK = "[MASK]"
 """What a masked word becomes: a special token of BERT's tokenizers, the word "mask" to a model of plain text."""

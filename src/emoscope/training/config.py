@@ -64,7 +64,7 @@ class EncoderConfig:
     warmup: float = key(0.0, "share of the steps until the highest learning rate", 0.0, 0.99)
     weight_decay: float = key(0.01, "AdamW's decay of the matrices", 0.0)
     max_length: int = key(512, "longest input in tokens; longer training texts are cut", 3)
-    text_form: str = key("raw", "form of the texts: raw as they are, plain or marked lower-case words")
+    normalizer: str = key("raw", "form of the texts: raw as they are, plain or marked lower-case words")
     patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never", 0)
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 

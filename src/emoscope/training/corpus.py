@@ -96,7 +96,7 @@ class Corpus:
         return sum(text != source for text, source in zip(self.texts, self.sources, strict=True))
 
     def in_form(self, form: Callable[[str], str]) -> Corpus:
-        """The same with every text in a form of `text.FORMS`."""
+        """The same with every text in a form of `text.NORMALIZERS`."""
         return replace(self, texts=[*map(form, self.texts)], sources=[*map(form, self.sources)])
 
     @property

@@ -34,13 +34,13 @@ from transformers import (
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer_utils import PredictionOutput
 
-from emoscope.calibration import probabilities, tune_thresholds
 from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError, first_line, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
+from emoscope.probabilities import probabilities, tune_thresholds
 from emoscope.quiet import quiet_transformers
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 from emoscope.training.config import EncoderConfig
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run import CHECKPOINTS, is_main_process
@@ -76,7 +76,7 @@ def fine_tune(run: EncoderRun, splits: Mapping[str, Examples]) -> None:
 
     Raises:
         ModelError: no such encoder.
-        RecipeError: `text_form` does not exist.
+        RecipeError: `normalizer` does not exist.
     """
     tokenizer, model = _with_new_head(run.config, splits["train"])
     train = splits["train"]
@@ -123,14 +123,14 @@ def fit_encoder(
         _extend_config(run.folder, thresholds=_thresholds(scored))
 
 
-def check_text_form(config: EncoderConfig) -> None:
+def check_normalizer(config: EncoderConfig) -> None:
     """Refuse a form of text that does not exist.
 
     Raises:
         RecipeError: there is no such form.
     """
-    if config.text_form not in FORMS:
-        raise RecipeError(f"unknown text_form {config.text_form!r}; allowed: {', '.join(FORMS)}")
+    if config.normalizer not in NORMALIZERS:
+        raise RecipeError(f"unknown normalizer {config.normalizer!r}; allowed: {', '.join(NORMALIZERS)}")
 
 
 def find_checkpoint(name_or_path: str) -> Path:
@@ -169,7 +169,7 @@ def read_encoder(source: Path, **settings: Any) -> tuple[PreTrainedTokenizerBase
 
 def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """The encoder's tokenizer, and the encoder with a new head drawn from the seed."""
-    check_text_form(config)
+    check_normalizer(config)
     source = find_checkpoint(config.model)
     torch.manual_seed(config.seed)
     tokenizer, model, _ = read_encoder(
@@ -247,7 +247,7 @@ class Tokens(Dataset[dict[str, Any]]):
         config: EncoderConfig,
     ) -> None:
         """Tokenize the texts, in the form and to the length of the recipe."""
-        formed = [FORMS[config.text_form](text) for text in texts]
+        formed = [NORMALIZERS[config.normalizer](text) for text in texts]
         self._columns = {**tokenizer(formed, truncation=True, max_length=config.max_length), **targets}
         self._rows = len(formed)
 
@@ -292,7 +292,7 @@ def _save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, config: EncoderC
     trainer.save_model(str(folder))
     tokenizer.save_pretrained(folder)
     (folder / "training_args.bin").unlink(missing_ok=True)
-    _extend_config(folder, text_form=config.text_form, max_length=config.max_length)
+    _extend_config(folder, normalizer=config.normalizer, max_length=config.max_length)
     (folder / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from emoscope.data import Examples
 from emoscope.labels import Labels
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder import EncoderRun, Tokens, check_text_form, find_checkpoint, fit_encoder
+from emoscope.training.encoder import EncoderRun, Tokens, check_normalizer, find_checkpoint, fit_encoder
 from emoscope.training.layers import layer_teacher, shallow_copy
 from emoscope.training.objective import Objective
 
@@ -45,9 +45,9 @@ class Pair:
         Raises:
             LabelError: the teacher has other labels.
             ModelError: it cannot be read, or no student can be made of it.
-            RecipeError: more layers than it has, or no such `text_form`.
+            RecipeError: more layers than it has, or no such `normalizer`.
         """
-        check_text_form(config)
+        check_normalizer(config)
         source = find_checkpoint(config.model)
         tokenizer, teacher = layer_teacher(source, labels)
         return cls(source, tokenizer, teacher, shallow_copy(teacher, config.layers))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError
-from emoscope.text import FORMS
+from emoscope.text import NORMALIZERS
 
 FORMAT = 1
 FOLDS_FILE = "folds.json"
@@ -84,7 +84,7 @@ def assign_folds(texts: Sequence[str], folds: int, seed: int) -> NDArray[np.int6
     Raises:
         RecipeError: too few or too many folds.
     """
-    plain = [FORMS["plain"](text) for text in texts]
+    plain = [NORMALIZERS["plain"](text) for text in texts]
     different = list(dict.fromkeys(plain))
     if not 2 <= folds <= len(different):
         raise RecipeError(f"the number of folds must be from 2 to {len(different)}, the different texts; got {folds}")

@@ -27,7 +27,7 @@ ANNOUNCERS = frozenset({"feel", "feels", "feeling", "feelings", "felt"})
 """Words that announce the deciding one."""
 
 EPOCHS, BATCH, LEARNING_RATE = 12, 256, 0.02
-LEAST_STEPS = 600
+MIN_STEPS = 600
 """Few rows are read in more epochs, so that saliences have the steps to rise."""
 RARE = -4.0
 """Logit of a word's salience that counts as none: before fitting, a word decides with a chance of 2 %."""
@@ -120,7 +120,7 @@ def fit_reader(examples: Examples, seed: int) -> KeywordReader:
     words, places = reader.encode(examples.texts)
     order = torch.Generator().manual_seed(seed)
     per_epoch = math.ceil(len(label_ids) / BATCH)
-    epochs = max(EPOCHS, math.ceil(LEAST_STEPS / per_epoch))
+    epochs = max(EPOCHS, math.ceil(MIN_STEPS / per_epoch))
     optimizer = torch.optim.Adam(reader.parameters(), lr=LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=epochs * per_epoch, pct_start=0.2

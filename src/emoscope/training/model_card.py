@@ -87,7 +87,7 @@ COMPACT = """\
 A compact student of [emoscope](https://github.com/emoscope/emoscope): word-piece vectors of {dimension} dimensions,
 first the principal components of those of `{vectors}`; one bidirectional GRU of {hidden} units a direction; largest
 and attention-weighted states; one linear layer. {parameters} parameters. Text is brought to lower-case words first,
-after a "!" where it had capitals, punctuation or emoji (`text_form` in `config.json`). The figures below are of the
+after a "!" where it had capitals, punctuation or emoji (`normalizer` in `config.json`). The figures below are of the
 model as trained, in float32; what an exported graph changes is in its `emoscope.json` under `parity`."""
 
 ENCODER_STUDENT = """\

@@ -12,19 +12,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from emoscope.calibration import fit_temperature
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
 from emoscope.data import Examples
-from emoscope.text import FORMS
+from emoscope.probabilities import fit_temperature
+from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.training.config import CompactConfig, CompactStudentConfig
 from emoscope.training.corpus import Corpus
+from emoscope.training.embeddings import find_encoder, principal_vectors
 from emoscope.training.fitting import Rows, fit
 from emoscope.training.keyword_reader import fit_reader, splice
 from emoscope.training.objective import geometric_mean, soften
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run import CHECKPOINTS
-from emoscope.training.vectors import find_encoder, principal_vectors
 
 TEXT_FORM = "marked"
 
@@ -85,7 +85,7 @@ def train_student(
     tokenizer_file = folder / "tokenizer.json"
     tokenizer_file.write_text(start.tokenizer, encoding="utf-8")
     tokenizer = Tokenizer.from_file(tokenizer_file, max_length=config.max_length)
-    corpus = corpus.in_form(FORMS[TEXT_FORM])
+    corpus = corpus.in_form(NORMALIZERS[TEXT_FORM])
     order = torch.randperm(corpus.train_rows, generator=torch.Generator().manual_seed(config.seed)).numpy()
     held_out, rest = corpus.held_out(config.calibration_share, order)
 

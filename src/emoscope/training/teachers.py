@@ -17,7 +17,7 @@ from emoscope.classifier import Classifier, EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.model_folder import DECISIVE_FILES, GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
-from emoscope.training.crossfit import HELD_OUT_FILE, CrossFitted
+from emoscope.training.cross_validation import HELD_OUT_FILE, CrossFitted
 from emoscope.training.folds import FOLDS_FILE
 from emoscope.training.run import FOLD
 

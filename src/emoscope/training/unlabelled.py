@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.errors import DataError
-from emoscope.tables import find_tables, short
+from emoscope.labelled_data import find_tables, short
 
 FORMATS = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
 

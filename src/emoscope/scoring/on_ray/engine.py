@@ -33,7 +33,7 @@ R = TypeVar("R")
 PATIENCE = 600.0
 """Seconds without any worker after which the job gives up: a cluster that grows on demand takes some minutes."""
 
-MOST_LOSSES = 5
+MAX_LOSSES = 5
 """Workers that one call may lose before its texts, or the model, are taken for the cause."""
 
 
@@ -166,7 +166,7 @@ class ClusterClassifier:
             EmoscopeError: what the model raises, or no worker is left to ask.
         """
         loss: RayError | None = None
-        for _ in range(MOST_LOSSES):
+        for _ in range(MAX_LOSSES):
             worker = self._take()
             try:
                 scores: NDArray[np.float32] = ray.get(worker.predict_proba.remote(texts))
@@ -189,7 +189,7 @@ class ClusterClassifier:
     def _bring_up(self) -> None:
         """Start a worker, wherever there is room and be it later, and offer it when it has loaded the model."""
         loss: RayError | None = None
-        for _ in range(MOST_LOSSES):
+        for _ in range(MAX_LOSSES):
             try:
                 worker = self._new_actor()
                 self._check(ray.get(worker.load.remote(self._workers)))
@@ -263,6 +263,6 @@ def _failure(error: Exception) -> EmoscopeError:
 
 def _exhausted(what: str, loss: RayError | None) -> ModelError:
     return ModelError(
-        f"{MOST_LOSSES} workers in a row were lost over {what} ({first_line(loss)}); "
+        f"{MAX_LOSSES} workers in a row were lost over {what} ({first_line(loss)}); "
         "if memory was short, give fewer --part-rows"
     )

@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 
 const COLOURED = new Set(["sadness", "joy", "love", "anger", "fear", "surprise"]);
-const MOST_NAMED = 3;
+const MAX_NAMED = 3;
 const NEAR = 0.5;
 const LIKELY = 0.5;
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
@@ -44,7 +44,7 @@ export function verdict(labels, scores, set, clear) {
   if (clear === false) return result("no clear emotion", [], `The nearest is ${label}, with ${percent(score)}.`);
   const isNear = ({ name, score: own }) => own > score * NEAR || set?.includes(name);
   const names = ranked.filter(isNear).map(({ name }) => name);
-  if (names.length > MOST_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);
+  if (names.length > MAX_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);
   if (names.length > 1) return result(either.format(names), names, `No answer stands out: ${label} leads.`);
   if (score < LIKELY) return result(`perhaps ${label}`, names, "More likely than any other, and yet not likely.");
   return result(label, names, "", true);

@@ -4,8 +4,8 @@ import { call, untilDone } from "./client.js";
 import { linesOf, reader } from "./records.js";
 
 const FIRST_BATCH = 32;
-const MOST_TEXTS = 256;
-const MOST_CHARACTERS = 100_000;
+const MAX_TEXTS = 256;
+const MAX_CHARACTERS = 100_000;
 const QUICK = 200;
 const SLOW = 1000;
 const REFUSED = new Set([400, 413, 422]);
@@ -20,9 +20,9 @@ export class Scoring {
    * @param {object} layout of `guess`, with the encoding and whether a byte order mark begins the file
    * @param {{signal: AbortSignal, onWait: function, mostTexts: number}} options
    */
-  constructor(file, layout, { signal, onWait, mostTexts = MOST_TEXTS }) {
+  constructor(file, layout, { signal, onWait, mostTexts = MAX_TEXTS }) {
     Object.assign(this, { file, layout, signal, onWait });
-    this.most = Math.max(1, Math.min(mostTexts, MOST_TEXTS));
+    this.most = Math.max(1, Math.min(mostTexts, MAX_TEXTS));
     this.size = Math.min(FIRST_BATCH, this.most);
     Object.assign(this, { bytes: 0, rows: 0, scored: 0, blank: 0, doubtful: 0, labels: [], rejected: [] });
     this.counts = new Map();
@@ -42,7 +42,7 @@ export class Scoring {
       for (const row of rows.push(lines, isLast)) {
         this.waiting.push(row);
         this.characters += row.text?.length ?? 0;
-        if (this.waiting.length >= this.size || this.characters >= MOST_CHARACTERS) await this.flush(rows);
+        if (this.waiting.length >= this.size || this.characters >= MAX_CHARACTERS) await this.flush(rows);
       }
       await this.flush(rows);
       this.bytes = bytes;

@@ -3,13 +3,13 @@
 import { element } from "./dom.js";
 import { colour } from "./emotions.js";
 
-const LEAST_SHARE = 0.08;
-const MOST_LISTED = 6;
+const MIN_SHARE = 0.08;
+const MAX_LISTED = 6;
 
 /** An explanation as shaded text, the strongest words as a list, and a note on a word that decides like a coin. */
 export function shaded(explanation, labels) {
   const { label, words } = explanation;
-  const strongest = [...words].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, MOST_LISTED);
+  const strongest = [...words].sort((a, b) => Math.abs(b.weight) - Math.abs(a.weight)).slice(0, MAX_LISTED);
   const text = element("p", { class: "shaded", dir: "auto" }, ...pieces(explanation));
   const list = element("ul", { class: "weights" }, ...strongest.filter(counts).map(weighed));
   const note = explanation.ambiguous && element("p", { class: "note" }, coinFlip(explanation.ambiguous));
@@ -28,7 +28,7 @@ function* pieces({ text, words }) {
     yield points.slice(done, start).join("");
     const word = points.slice(start, end).join("");
     const share = weight / largest;
-    yield Math.abs(share) < LEAST_SHARE ? word : mark(word, share, weight);
+    yield Math.abs(share) < MIN_SHARE ? word : mark(word, share, weight);
     done = end;
   }
   yield points.slice(done).join("");

@@ -31,7 +31,7 @@ ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class LabelSets:
+class PredictionSets:
     """The least probability with which each label is in the set, for each coverage.
 
     Attributes:
@@ -68,7 +68,9 @@ class LabelSets:
         return sets
 
 
-def fit_label_sets(probabilities: NDArray[Any], label_ids: NDArray[np.int64], labels: tuple[str, ...]) -> LabelSets:
+def fit_prediction_sets(
+    probabilities: NDArray[Any], label_ids: NDArray[np.int64], labels: tuple[str, ...]
+) -> PredictionSets:
     """Thresholds from rows that the model was not fitted on.
 
     Of n rows of a label, sorted by their probability of it, the threshold is that of the j-th lowest with
@@ -85,11 +87,11 @@ def fit_label_sets(probabilities: NDArray[Any], label_ids: NDArray[np.int64], la
     """
     if missing := [name for label, name in enumerate(labels) if label not in label_ids]:
         raise DataError(f"no row has the label {', '.join(missing)}; label sets need held-out rows of every label")
-    return LabelSets({percent: thresholds_of(probabilities, label_ids, percent) for percent in PERCENTS})
+    return PredictionSets({percent: thresholds_of(probabilities, label_ids, percent) for percent in PERCENTS})
 
 
 def thresholds_of(probabilities: NDArray[Any], label_ids: NDArray[np.int64], percent: int) -> tuple[float, ...]:
-    """Thresholds of one coverage, as `fit_label_sets` has them; 0 of a label without rows."""
+    """Thresholds of one coverage, as `fit_prediction_sets` has them; 0 of a label without rows."""
     own = (probabilities[label_ids == label, label] for label in range(probabilities.shape[1]))
     return tuple(_threshold(np.sort(scores.astype(np.float64)), percent) for scores in own)
 
@@ -101,19 +103,19 @@ def _threshold(scores: NDArray[np.float64], percent: int) -> float:
 
 
 def _rank(rows: int, percent: int) -> int:
-    """The j of `fit_label_sets`."""
+    """The j of `fit_prediction_sets`."""
     return (rows + 1) * (100 - percent) // 100
 
 
 def rows_needed(percent: int) -> int:
-    """Fewest held-out rows with which a label can be left out of a set: those that make the j of `fit_label_sets` 1."""
+    """Fewest held-out rows with which a label can be left out of a set: those that make its j 1."""
     return math.ceil(100 / (100 - percent)) - 1
 
 
 def coverage_spread(rows: int, percent: int) -> float:
     """Standard deviation of the coverage of a label that its held-out rows leave open.
 
-    Over draws of n held-out rows the coverage has the distribution Beta(n + 1 - j, j), with j as in `fit_label_sets`
+    Over draws of n held-out rows the coverage has the distribution Beta(n + 1 - j, j), with j as when fitted
     (Vovk 2012, proposition 2a); 0 where j is 0, as the label is then always in.
     """
     out = _rank(rows, percent)

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.calibration import LEAST
+from emoscope.probabilities import LEAST
 
 
 @dataclass(frozen=True)
-class Clearness:
+class Neutral:
     """The point that neutral texts lie about, and how far from it clear texts begin.
 
     Attributes:
@@ -43,12 +43,12 @@ class Clearness:
         clear: NDArray[np.bool_] = self.distances(probabilities) >= self.threshold
         return clear
 
-    def at_temperature(self, ratio: float) -> Clearness:
+    def at_temperature(self, ratio: float) -> Neutral:
         """The same of logits that are divided by `ratio` besides: distances shrink alike."""
-        return Clearness(tuple(value / ratio for value in self.centre), self.threshold / ratio)
+        return Neutral(tuple(value / ratio for value in self.centre), self.threshold / ratio)
 
 
-def fit_clearness(neutral: NDArray[Any], emotional: NDArray[Any]) -> Clearness:
+def fit_neutral(neutral: NDArray[Any], emotional: NDArray[Any]) -> Neutral:
     """Centre of neutral texts, and the threshold that tells emotional ones from them best.
 
     That is the one with the largest sum of the shares that it gets right of either kind (Youden, "Index for Rating
@@ -59,11 +59,11 @@ def fit_clearness(neutral: NDArray[Any], emotional: NDArray[Any]) -> Clearness:
         emotional: (rows, labels) of texts with one, one row at least.
     """
     centre = centred_logs(neutral).mean(axis=0)
-    draft = Clearness(tuple(centre.tolist()), 0.0)
+    draft = Neutral(tuple(centre.tolist()), 0.0)
     far, near = np.sort(draft.distances(emotional)), np.sort(draft.distances(neutral))
     candidates = np.concatenate((far, near))
     right = 1.0 - np.searchsorted(far, candidates) / len(far) + np.searchsorted(near, candidates) / len(near)
-    return Clearness(draft.centre, float(candidates[right.argmax()]))
+    return Neutral(draft.centre, float(candidates[right.argmax()]))
 
 
 def centred_logs(probabilities: NDArray[Any]) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("emoscope.serving")
 
-MOST_BUFFERED_BYTES = 64 * 1024
+MAX_BUFFERED_BYTES = 64 * 1024
 """Of a body that the application has not taken yet; from there on nothing more is read from the client."""
 
 WITHOUT_BODY = (204, 304)
@@ -86,7 +86,7 @@ class Exchange:
         self._body.append(body)
         self.received += len(body)
         self._buffered += len(body)
-        if self._buffered > MOST_BUFFERED_BYTES:
+        if self._buffered > MAX_BUFFERED_BYTES:
             self._connection.pause_reading()
         self._wake()
 

@@ -33,10 +33,10 @@ def probabilities(
     return result
 
 
-def tempered(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
+def temperature_scaled(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
     """Probabilities, of logits divided by `ratio` besides: (rows, labels), rows that sum to 1.
 
-    Exact for a text of one window; of a longer one, whose probabilities are a mean, it is that mean that is tempered.
+    Exact for a text of one window; of a longer one, whose probabilities are a mean, it is that mean that is scaled.
     """
     return probabilities(np.log(np.maximum(rows, LEAST)).astype(np.float32), ratio)
 

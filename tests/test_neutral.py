@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from emoscope import EmotionClassifier
-from emoscope.calibration import probabilities, tempered
-from emoscope.clearness import Clearness, centred_logs, fit_clearness
+from emoscope.neutral import Neutral, centred_logs, fit_neutral
+from emoscope.probabilities import probabilities, temperature_scaled
 
 LOGITS = hnp.arrays(np.float32, (4, 5), elements=st.floats(-8, 8, width=32))
 
@@ -30,15 +30,15 @@ def test_the_distance_is_euclidean_in_logits_whatever_is_added_to_a_row(logits):
     centre = (1.0, 0.0, -0.5, -0.5, 0.0)
     expected = [np.linalg.norm(row - row.mean() - centre) for row in logits.astype(np.float64)]
     shifted = softmax(logits + np.float32(3))
-    np.testing.assert_allclose(Clearness(centre, 0.0).distances(shifted), expected, atol=1e-4)
+    np.testing.assert_allclose(Neutral(centre, 0.0).distances(shifted), expected, atol=1e-4)
 
 
 @given(LOGITS, st.floats(0.5, 2))
 def test_another_temperature_changes_no_answer(logits, ratio):
     rows = softmax(logits)
-    before = Clearness((0.5, 0.0, 0.0, 0.0, -0.5), 3.0)
+    before = Neutral((0.5, 0.0, 0.0, 0.0, -0.5), 3.0)
     after = before.at_temperature(ratio)
-    distances = after.distances(tempered(rows, ratio)) * ratio
+    distances = after.distances(temperature_scaled(rows, ratio)) * ratio
     np.testing.assert_allclose(distances, before.distances(rows), rtol=1e-3, atol=1e-3)
     assert after.threshold * ratio == pytest.approx(before.threshold)
 
@@ -47,7 +47,7 @@ def test_another_temperature_changes_no_answer(logits, ratio):
 @given(hnp.arrays(np.float32, (9, 3), elements=st.floats(-3, 3, width=32)), st.integers(1, 8))
 def test_the_threshold_is_the_best_of_all(logits, neutral):
     rows = softmax(logits)
-    fitted = fit_clearness(rows[:neutral], rows[neutral:])
+    fitted = fit_neutral(rows[:neutral], rows[neutral:])
     near, far = fitted.distances(rows[:neutral]), fitted.distances(rows[neutral:])
 
     def right(threshold):
@@ -60,7 +60,7 @@ def test_texts_that_can_be_told_apart_are():
     rng = np.random.default_rng(0)
     neutral = softmax(rng.normal(size=(200, 6)) * 0.2)
     emotional = softmax(rng.normal(size=(300, 6)) * 0.2 + 8 * np.eye(6)[rng.integers(6, size=300)])
-    fitted = fit_clearness(neutral, emotional)
+    fitted = fit_neutral(neutral, emotional)
     assert not fitted.clear(neutral).any()
     assert fitted.clear(emotional).all()
     doubt = softmax([[6, 6, 0, 0, 0, 0]])
@@ -68,7 +68,7 @@ def test_texts_that_can_be_told_apart_are():
 
 
 def test_probabilities_of_zero_have_a_distance():
-    assert np.isfinite(Clearness((0.0, 0.0), 1.0).distances(np.array([[1.0, 0.0]], np.float32))).all()
+    assert np.isfinite(Neutral((0.0, 0.0), 1.0).distances(np.array([[1.0, 0.0]], np.float32))).all()
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +101,13 @@ def test_arrays_say_what_predictions_say(bundled):
     rows, predictions = bundled.predict_proba(texts), bundled.predict(texts)
     assert bundled.clear(texts, rows).tolist() == [prediction.clear for prediction in predictions]
     for coverage in (0.5, 0.9, 0.945, 0.99):
-        sets = bundled.label_sets(rows, coverage)
+        sets = bundled.prediction_sets(rows, coverage)
         names = [tuple(np.array(bundled.labels)[row].tolist()) for row in sets]
-        assert names == [prediction.labels_at(coverage) for prediction in predictions]
-    assert {len(prediction.labels_at(0.97)) for prediction in predictions} >= {1, 2}
+        assert names == [prediction.prediction_set(coverage) for prediction in predictions]
+    assert {len(prediction.prediction_set(0.97)) for prediction in predictions} >= {1, 2}
 
 
 def test_no_texts_have_no_answers(bundled):
     rows = bundled.predict_proba([])
     assert bundled.clear([], rows).shape == (0,)
-    assert bundled.label_sets(rows).shape == (0, 6)
+    assert bundled.prediction_sets(rows).shape == (0, 6)

@@ -10,7 +10,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from emoscope.errors import ModelError
-from emoscope.training.vectors import word_embeddings
+from emoscope.training.embeddings import word_embeddings
 
 NEAREST = 8
 """Neighbours that a word has."""

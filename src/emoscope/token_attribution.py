@@ -23,7 +23,7 @@ INTEGRATED_GRADIENTS = "integrated-gradients"
 BASELINES = ("[MASK]", "<mask>", "[PAD]", "<pad>")
 """Tokens that may stand for no word, the first that a tokenizer has."""
 
-WeighTokens = Callable[[NDArray[np.int32], int], tuple[NDArray[np.float64], float]]
+AttributeTokens = Callable[[NDArray[np.int32], int], tuple[NDArray[np.float64], float]]
 """Token ids of a row and the index of a label, to what each token adds to the label's probability, float64 (tokens,),
 and how far their sum is from what all of them add."""
 
@@ -34,7 +34,7 @@ def explain_by_tokens(
     classifier: Classifier,
     texts: Sequence[str],
     encode: Encode,
-    weigh: WeighTokens,
+    weigh: AttributeTokens,
     ambiguous_keywords: Mapping[str, Mapping[str, float]],
 ) -> list[Explanation]:
     """Weigh every word of each text by its tokens.
@@ -53,7 +53,7 @@ def explain_by_tokens(
     for text, row in zip(texts, classifier.predict_proba(texts), strict=True):
         label = int(row.argmax())
         words = Words(text)
-        in_form = encode.text_form(text)
+        in_form = encode.normalizer(text)
         tokens, error = _token_weights(encode, in_form, label, weigh)
         weights = _shares(_places(words, in_form), encode.tokenizer.spans(in_form)) @ tokens
         explanations.append(
@@ -64,13 +64,15 @@ def explain_by_tokens(
                 INTEGRATED_GRADIENTS,
                 words.weighted(weights.tolist()),
                 ambiguous_word(words, np.abs(weights), ambiguous_keywords),
-                completeness_error=error,
+                convergence_delta=error,
             )
         )
     return explanations
 
 
-def _token_weights(encode: Encode, in_form: str, label: int, weigh: WeighTokens) -> tuple[NDArray[np.float64], float]:
+def _token_weights(
+    encode: Encode, in_form: str, label: int, weigh: AttributeTokens
+) -> tuple[NDArray[np.float64], float]:
     """What the text's own tokens add, of all its windows, and the error of their sum."""
     batch = encode.tokenizer.encode([in_form])
     before, after = encode.tokenizer.specials

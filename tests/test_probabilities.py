@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.metrics import f1_score
 
-from emoscope.calibration import fit_temperature, probabilities, tune_thresholds
+from emoscope.probabilities import fit_temperature, probabilities, tune_thresholds
 
 LOGITS = hnp.arrays(np.float32, (5, 6), elements=st.floats(-60, 60, width=32))
 

@@ -37,7 +37,7 @@ class CrossFitted:
     """
 
     def __init__(self, folder: Path, *, device: str = "cpu") -> None:
-        """Open a folder that `cross_fit` wrote; the models are loaded when the first text needs them.
+        """Open a folder that `cross_validate` wrote; the models are loaded when the first text needs them.
 
         Raises:
             ModelError: the folder is not whole.
@@ -78,7 +78,7 @@ class CrossFitted:
         return {digest: row for row, digest in enumerate(self._folds.text_digests)}
 
 
-def cross_fit(
+def cross_validate(
     config: AnyConfig,
     splits: Mapping[str, Examples],
     output: Path,

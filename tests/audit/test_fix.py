@@ -15,7 +15,7 @@ for module in ("sklearn", "cleanlab", "datasketch"):
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emoscope.audit import audit, plan_repair, write_repair
+from emoscope.audit import audit, plan_fix, write_repair
 from emoscope.cli import main
 from emoscope.data import Examples, load_splits
 from emoscope.errors import DataError
@@ -39,7 +39,7 @@ def examples(pairs: list[tuple[str, int]], split: str) -> Examples:
 def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]], test: list[tuple[str, int]]) -> None:
     train, test = [*train, ("stays in train", 0)], [*test, ("stays in test", 1)]
     splits = {"train": examples(train, "train"), "test": examples(test, "test")}
-    changes = {(change.row.split, change.row.number): change.new_text for change in plan_repair(splits)}
+    changes = {(change.row.split, change.row.number): change.new_text for change in plan_fix(splits)}
     mended = {}
     for split, pairs in (("train", train), ("test", test)):
         texts = [(changes.get((split, n), text), i) for n, (text, i) in enumerate(pairs, 1)]
@@ -49,12 +49,12 @@ def test_after_the_repair_nothing_certain_is_wrong(train: list[tuple[str, int]],
     mended_splits = {split: examples(pairs, split) for split, pairs in mended.items()}
     found = audit(mended_splits)
     assert {problem.kind for problem in found.problems if problem.certain} <= {"missing label"}
-    assert plan_repair(mended_splits) == []
+    assert plan_fix(mended_splits) == []
 
 
 def test_which_rows_go_and_why() -> None:
     train = [("twice", 0), ("twice", 0), ("torn", 0), ("torn", 1), ("most", 0), ("most", 1), ("most", 1), ("leak", 0)]
-    changes = plan_repair({"train": examples(train, "train"), "test": examples([("leak", 1)], "test")})
+    changes = plan_fix({"train": examples(train, "train"), "test": examples([("leak", 1)], "test")})
     assert [(change.row.split, change.row.number, change.reason) for change in changes] == [
         ("train", 2, "repeats row 1"),
         ("train", 3, "the same text has the labels calm, cross, none of them most often"),
@@ -75,7 +75,7 @@ def test_which_rows_go_and_why() -> None:
     ],
 )
 def test_entities_are_decoded_however_often_they_were_escaped(text: str, mended: str) -> None:
-    assert [change.new_text for change in plan_repair({"all": examples([(text, 0)], "all")})] == [mended] * (
+    assert [change.new_text for change in plan_fix({"all": examples([(text, 0)], "all")})] == [mended] * (
         text != mended
     )
 
@@ -114,7 +114,7 @@ def write(file: Path, header: bool = True) -> None:
 def test_the_copy_has_the_format_and_the_other_columns(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"rows{suffix}"
     write(file)
-    write_repair(file, tmp_path / "out", plan_repair(load_splits(file, labels=LABELS)))
+    write_repair(file, tmp_path / "out", plan_fix(load_splits(file, labels=LABELS)))
     copy = tmp_path / "out" / file.name
     mended = load_splits(copy, labels=LABELS)["all"]
     assert mended.texts == [text for text, _, _ in MENDED]
@@ -134,7 +134,7 @@ def test_the_copy_has_the_format_and_the_other_columns(tmp_path: Path, suffix: s
 def test_a_table_without_a_header(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     write(file, header=False)
-    changes = plan_repair(load_splits(file, labels=LABELS, text_column=0, label_column=1))
+    changes = plan_fix(load_splits(file, labels=LABELS, text_column=0, label_column=1))
     write_repair(file, tmp_path / "out", changes, text_column=0, label_column=1)
     with (tmp_path / "out" / "rows.csv").open(newline="") as copy:
         assert [tuple(row) for row in csv.reader(copy)] == MENDED
@@ -155,7 +155,7 @@ def test_rows_of_a_table_that_stay_are_as_they_were_and_the_copy_can_be_read(
     lines = [row.replace(",", "\t" if suffix == ".tsv" else ",") for row in rows]
     file = tmp_path / f"rows{suffix}"
     file.write_bytes(end.join(lines).encode())
-    write_repair(file, tmp_path / "out", plan_repair(load_splits(file, labels=LABELS)))
+    write_repair(file, tmp_path / "out", plan_fix(load_splits(file, labels=LABELS)))
     lines = [lines[0], lines[1].replace("hello  there", "hello there"), *lines[2:4]]
     assert (tmp_path / "out" / file.name).read_bytes() == "".join(f"{line}{end}" for line in lines).encode()
     assert load_splits(tmp_path / "out" / file.name, labels=LABELS)["all"].texts == ["hello there", '"foo" bar', "once"]

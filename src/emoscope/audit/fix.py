@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from emoscope.audit.entries import Entry, Row, all_rows, group
 from emoscope.audit.form import ENTITY
-from emoscope.data import Examples, RefusedRow
+from emoscope.data import Examples, RejectedRow
 from emoscope.errors import DataError
 
 ROUNDS = 10
@@ -33,7 +33,7 @@ class Change:
     reason: str
 
 
-def plan_repair(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = ()) -> list[Change]:
+def plan_fix(splits: Mapping[str, Examples], refused: Sequence[RejectedRow] = ()) -> list[Change]:
     """Every row to change, in the order of the rows; the others stay as they are. Labels are never changed.
 
     HTML entities are decoded and surplus white space goes; a text that is blank then is dropped. A text that stands
@@ -43,7 +43,7 @@ def plan_repair(splits: Mapping[str, Examples], refused: Sequence[RefusedRow] = 
 
     Args:
         splits: the rows that can be used.
-        refused: those that cannot, from `sift_splits`; they are dropped.
+        refused: those that cannot, from `load_valid_splits`; they are dropped.
 
     Raises:
         DataError: a split would have no row left, which no command could read.

@@ -9,7 +9,7 @@ from scoring_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
 from emoscope.scoring import Scorer, Scoring
-from emoscope.scoring.overview import BINS, EXAMPLES, Overview
+from emoscope.scoring.summary import BINS, EXAMPLES, Overview
 
 some_texts = st.lists(st.none() | st.just(" ") | st.integers(0, 120).map(str), max_size=120)
 

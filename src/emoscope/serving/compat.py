@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from emoscope.calibration import probabilities
+from emoscope.probabilities import probabilities
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service

@@ -13,7 +13,14 @@ from hypothesis.extra import numpy as hnp
 from scipy.stats import beta
 
 from emoscope.errors import DataError
-from emoscope.label_sets import PERCENTS, LabelSets, coverage_spread, fit_label_sets, rows_needed, thresholds_of
+from emoscope.prediction_sets import (
+    PERCENTS,
+    PredictionSets,
+    coverage_spread,
+    fit_prediction_sets,
+    rows_needed,
+    thresholds_of,
+)
 
 NAMES = ("a", "b", "c")
 
@@ -40,7 +47,7 @@ def test_sets_are_those_of_the_textbook(seed, rows):
     rng = np.random.default_rng(seed)
     probabilities, label_ids = drawn(rng, rows)
     label_ids[:3] = (0, 1, 2)
-    fitted = fit_label_sets(probabilities, label_ids, NAMES)
+    fitted = fit_prediction_sets(probabilities, label_ids, NAMES)
     far = np.abs(probabilities[:, None] - probabilities[None]).min(
         initial=1, where=~np.eye(rows, dtype=bool)[..., None]
     )
@@ -71,14 +78,14 @@ def test_the_promise_is_kept_for_each_label_in_the_mean_over_fits(percent):
 
 def test_more_coverage_never_takes_a_label_out():
     probabilities, label_ids = drawn(np.random.default_rng(1), 500)
-    fitted = fit_label_sets(probabilities, label_ids, NAMES)
+    fitted = fit_prediction_sets(probabilities, label_ids, NAMES)
     rows = np.array([fitted.at(percent / 100) for percent in PERCENTS])
     assert (np.diff(rows, axis=0) <= 0).all()
 
 
 def test_a_label_with_too_few_rows_is_in_every_set():
     probabilities = np.array([[0.9, 0.1]] * 9 + [[0.2, 0.8]] * 200, np.float32)
-    fitted = fit_label_sets(probabilities, np.array([0] * 9 + [1] * 200), ("rare", "common"))
+    fitted = fit_prediction_sets(probabilities, np.array([0] * 9 + [1] * 200), ("rare", "common"))
     assert fitted.at(0.9)[0] > 0 == fitted.at(0.91)[0]
     assert fitted.sets(np.array([[0.0, 1.0]]), 0.91).tolist() == [[True, True]]
 
@@ -92,7 +99,7 @@ def test_rows_needed_are_just_enough_to_leave_a_label_out(percent):
 
 
 def test_a_set_may_be_empty():
-    fitted = LabelSets({90: (0.8, 0.7)})
+    fitted = PredictionSets({90: (0.8, 0.7)})
     assert fitted.sets(np.array([[0.6, 0.4], [0.9, 0.1], [0.3, 0.7]], np.float32), 0.9).tolist() == [
         [False, False],
         [True, False],
@@ -101,7 +108,7 @@ def test_a_set_may_be_empty():
 
 
 def test_between_two_coverages_the_higher_counts():
-    fitted = LabelSets({50: (0.9,), 90: (0.5,), 95: (0.3,)})
+    fitted = PredictionSets({50: (0.9,), 90: (0.5,), 95: (0.3,)})
     assert [fitted.at(coverage) for coverage in (0.5, 0.501, 0.9, 0.29 + 0.61, 0.91, 0.95)] == [
         *((0.9,), (0.5,), (0.5,), (0.5,), (0.3,), (0.3,))
     ]
@@ -110,12 +117,12 @@ def test_between_two_coverages_the_higher_counts():
 @pytest.mark.parametrize("coverage", [0.4, 0.499, 0.951, 1.0, 90, -1, float("nan"), float("inf")])
 def test_other_coverages_are_refused_with_those_allowed(coverage):
     with pytest.raises(ValueError, match=r"coverage must be from 0\.5 to 0\.95, got"):
-        LabelSets({50: (0.9,), 95: (0.3,)}).at(coverage)
+        PredictionSets({50: (0.9,), 95: (0.3,)}).at(coverage)
 
 
 def test_a_label_without_rows_is_named():
     with pytest.raises(DataError, match="no row has the label b, c;"):
-        fit_label_sets(np.full((4, 3), 1 / 3), np.zeros(4, np.int64), NAMES)
+        fit_prediction_sets(np.full((4, 3), 1 / 3), np.zeros(4, np.int64), NAMES)
 
 
 @given(hnp.arrays(np.float32, 30, elements=st.floats(0, 1, width=32)), st.sampled_from(PERCENTS))

@@ -51,7 +51,7 @@ class SelfTestResult:
         return self.equal_labels == 1 and self.largest_difference <= self.tolerance
 
 
-def self_test(name_or_path: str | Path | None = None) -> SelfTestResult:
+def verification(name_or_path: str | Path | None = None) -> SelfTestResult:
     """Score the reference texts of a model folder on this CPU.
 
     Args:
@@ -61,18 +61,18 @@ def self_test(name_or_path: str | Path | None = None) -> SelfTestResult:
         ModelError: no such model, or one without reference texts.
     """
     folder = open_folder(resolve(name_or_path, one_of=(GRAPHS,)))
-    if not folder.graph or folder.manifest.self_test is None:
+    if not folder.graph or folder.manifest.verification is None:
         raise ModelError(
             f"{folder.path} has no reference texts to test itself with; export its checkpoint again: emoscope export"
         )
     classifier = EmotionClassifier.from_pretrained(folder.path)
     try:
-        record = SelfTest(**folder.manifest.self_test)
+        record = SelfTest(**folder.manifest.verification)
         tolerance = float(record.tolerance)
         expected = np.array(record.probabilities, np.float32).reshape(len(record.texts), len(classifier.labels))
         rows = classifier.predict_proba(record.texts)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{folder.path / MANIFEST}: self_test cannot be read ({error}); export again") from error
+        raise ModelError(f"{folder.path / MANIFEST}: verification cannot be read ({error}); export again") from error
     equal = decided(rows, classifier.thresholds) == decided(expected, classifier.thresholds)
     return SelfTestResult(len(rows), float(equal.mean()), float(np.abs(rows - expected).max()), tolerance)
 
