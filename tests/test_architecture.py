@@ -93,7 +93,7 @@ def _imports(node: ast.AST, package: str, when: str) -> Iterator[Import]:
 def arrow_is_allowed(module: str, imported: Import) -> bool:
     here, there = room(module), room(imported.name)
     if here == "cli":
-        light = re.fullmatch(r"emoscope|emoscope\.(__version__|(errors|cli)(\..+)?)", imported.name)
+        light = re.fullmatch(r"emoscope|emoscope\.(__version__|(errors|terminal|cli)(\..+)?)", imported.name)
         return imported.when != "module" or light is not None
     if there == "cli":
         return here == "__main__"

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emoscope.cli import _parser
+from emoscope.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 92
@@ -40,7 +40,7 @@ def commands() -> str:
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
     """The parser of each command, by its name."""
-    (action,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    (action,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     return action.choices
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.markup import escaped
+from emoscope.html_page import escaped
 from emoscope.text import normalize
 
 if TYPE_CHECKING:

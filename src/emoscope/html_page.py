@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-
-from emoscope.markup import escaped
+from html import escape
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
@@ -29,6 +29,14 @@ td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; wh
 td.short { white-space: nowrap; }
 """.strip()
 """Colours, type, cards and tables."""
+
+
+_NOT_FOR_HTML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def escaped(text: str) -> str:
+    """The text as HTML shows it, with U+FFFD for what HTML cannot hold: control characters and lone surrogates."""
+    return escape(_NOT_FOR_HTML.sub("\ufffd", text))
 
 
 def html_page(title: str, body: Iterable[str], style: str = "") -> str:

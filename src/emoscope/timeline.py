@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.markup import escaped
+from emoscope.html_page import escaped
 from emoscope.prediction import Prediction
 from emoscope.sentences import Sentence, sentences
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from emoscope.cli import _parser, main
+from emoscope.cli import build_parser, main
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60
@@ -199,7 +199,7 @@ def _check_flags(arguments: list[str]) -> None:
     said = io.StringIO()
     with mock.patch.object(sys, "stderr", said), mock.patch.object(sys, "stdout", said):
         try:
-            _parser().parse_args(arguments)
+            build_parser().parse_args(arguments)
         except SystemExit as error:
             if error.code:
                 raise CommandError(f"emoscope {' '.join(arguments)}: {said.getvalue().splitlines()[-1]}") from error

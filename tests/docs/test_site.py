@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from emoscope.cli import _parser
+from emoscope.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
 NOT_FOR_USERS = {"cli", "compact", "torch_runtime"}
@@ -73,7 +73,7 @@ def test_a_page_loads_nothing_from_elsewhere(site: Path, pages: dict[str, str]) 
 
 def test_the_commands_are_those_of_the_parser(pages: dict[str, str]) -> None:
     html = pages["reference/commands/index.html"]
-    (commands,) = (action for action in _parser()._actions if isinstance(action, argparse._SubParsersAction))
+    (commands,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     parts = dict(re.findall(r'<h2 id="emoscope-(\w+)">(.*?)(?=<h2 |</article>)', html, re.DOTALL))
     assert list(parts) == list(commands.choices)
     for name, parser in commands.choices.items():

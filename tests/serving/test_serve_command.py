@@ -31,12 +31,12 @@ def test_a_new_key_opens_a_server_with_its_line(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "status", "words"),
     [
-        (["--workers", "0"], 2, "must be 1 at least, got 0"),
-        (["--timeout", "-1"], 2, "must be 0.001 at least"),
-        (["--target-latency", "inf"], 2, "got inf"),
-        (["--port", "x"], 2, "invalid int value"),
-        (["--port", "65536"], 2, "must be from 0 to 65535, got 65536"),
-        (["--port", "-1"], 2, "must be from 0 to 65535, got -1"),
+        (["--workers", "0"], 2, "must be a whole number of at least 1, got '0'"),
+        (["--timeout", "-1"], 2, "must be a number of at least 0.001"),
+        (["--target-latency", "inf"], 2, "got 'inf'"),
+        (["--port", "x"], 2, "must be a whole number from 0 to 65535, got 'x'"),
+        (["--port", "65536"], 2, "must be a whole number from 0 to 65535, got '65536'"),
+        (["--port", "-1"], 2, "must be a whole number from 0 to 65535, got '-1'"),
         (["--api-keys", "/nowhere/keys"], 1, "no API keys can be read from /nowhere/keys"),
         (["--port", "0", "--model", "/nowhere/model"], 1, "no model at '/nowhere/model'"),
         (["--port", "0", "--model", "/nowhere/model", "--workers", "2"], 1, "no model at '/nowhere/model'"),

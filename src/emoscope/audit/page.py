@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from emoscope.audit.examination import Audit
 from emoscope.audit.sections import Cells, Section, sections
 from emoscope.audit.terminal import is_figure
-from emoscope.html_page import html_page
-from emoscope.markup import escaped
+from emoscope.html_page import escaped, html_page
 
 MAX_ROWS = 500
 """Rows shown of a table."""

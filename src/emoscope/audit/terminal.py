@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from emoscope.audit.examination import Audit
 from emoscope.audit.sections import Cells, Section, sections
-from emoscope.markup import printable
+from emoscope.terminal import printable, shortened
 
 WIDTH = 110
 """Columns of the terminal."""
@@ -38,10 +38,10 @@ def _table(section: Section) -> Iterator[str]:
     is_list = section.header[-1] == "text"
     shown = section.rows[:EXAMPLES] if is_list else section.rows
     yield section.title + (f" ({len(section.rows):,})" if is_list else "")
-    cells = [tuple(_cut(cell, WIDEST_CELL) for cell in row[:-1]) + row[-1:] for row in (section.header, *shown)]
+    cells = [tuple(shortened(cell, WIDEST_CELL) for cell in row[:-1]) + row[-1:] for row in (section.header, *shown)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells if any(section.header) else cells[1:]:
-        yield _cut("  ".join(_aligned(row, widths)).rstrip(), WIDTH)
+        yield shortened("  ".join(_aligned(row, widths)).rstrip(), WIDTH)
     if len(shown) < len(section.rows):
         yield f"... and {len(section.rows) - len(shown):,} more, see --json or --report"
     yield from wrap(section.note, WIDTH)
@@ -55,7 +55,3 @@ def _aligned(row: Cells, widths: list[int]) -> Iterator[str]:
 def is_figure(cell: str) -> bool:
     """Whether a cell is a number or a share, which stands at the right of its column."""
     return cell.rstrip("%").replace(",", "").replace(".", "", 1).isdecimal()
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

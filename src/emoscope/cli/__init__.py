@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 fine, 1 the job failed, 2 wrong use, 130 interrupted.
     """
     _print_any_text()
-    args = _parser().parse_args(argv)
+    args = build_parser().parse_args(argv)
     try:
         status: int = args.run(args)
         sys.stdout.flush()
@@ -54,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the program, with a subparser for each command."""
     parser = argparse.ArgumentParser(
         prog="emoscope",
         description="Which emotion an English text expresses: sadness, joy, love, anger, fear or surprise.",

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_data_arguments, given_labels, load_valid_splits
+from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_whole
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     add_data_arguments(parser, default_labels="those found in the data")
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
-    parser.add_argument("--model", metavar="M", help="judges the labels: 'bundled', a model folder, or a Hub id")
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    add_model_arguments(parser, default=None, help="judges the labels: 'bundled', a model folder, or a Hub id")
     parser.add_argument("--json", action="store_true", help="print everything found as JSON, no tables")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page there that needs no network")
     parser.add_argument("--strict", action="store_true", help="exit code 1 if something is wrong for certain")
@@ -60,9 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RejectedRow]) -> Audit:
     from emoscope.audit import audit
-    from emoscope.classifier import EmotionClassifier
 
-    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device) if args.model else None
+    classifier = load_classifier(args) if args.model else None
     return audit(splits, refused=refused, classifier=classifier, classifier_name=args.model or "")
 
 

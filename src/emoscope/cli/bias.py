@@ -12,31 +12,22 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
-from pathlib import Path
 
-from emoscope.cli.output import write_whole
+from emoscope.cli.model_options import add_model_arguments, load_classifier
+from emoscope.cli.output import add_report_arguments, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
-    parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
+    add_model_arguments(parser)
+    add_report_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Check, write, print."""
-    from emoscope.classifier import EmotionClassifier
     from emoscope.evaluation import bias_text, check_bias
 
-    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
-    report = check_bias(classifier, model_name=args.model)
-    text = json.dumps(report, indent=2, allow_nan=False)
-    if args.report:
-        write_whole(args.report, text + "\n")
+    report = check_bias(load_classifier(args), model_name=args.model)
+    text = write_report(args, report)
     print(text if args.json else bias_text(report))
     return 0

@@ -20,13 +20,12 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
-from emoscope.cli.output import write_whole
+from emoscope.cli.output import add_report_arguments, write_report
 
 if TYPE_CHECKING:
     from emoscope.evaluation.calibration import Calibration
@@ -44,8 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-temperature", action="store_true", help="leave the probabilities as they are")
     parser.add_argument("--output", type=Path, metavar="OUT", help="write a copy; of 'bundled' and a Hub id it must be")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
-    parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
+    add_report_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,9 +59,7 @@ def run(args: argparse.Namespace) -> int:
     check_target(folder, args.output, own=args.model != "bundled" and Path(args.model).is_dir())
     calibration = _calibrate(args, folder)
     written = write_calibrated(folder, calibration, args.output)
-    text = json.dumps(calibration.report, indent=2, allow_nan=False)
-    if args.report:
-        write_whole(args.report, text + "\n")
+    text = write_report(args, calibration.report)
     if args.plots:
         plot_calibration(calibration.report, args.plots)
     print(text if args.json else "\n".join([*_tables(calibration.report), "", f"written: {written}"]))

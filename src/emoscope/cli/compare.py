@@ -13,12 +13,12 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
-from emoscope.cli.output import write_whole
+from emoscope.cli.numbers import number
+from emoscope.cli.output import add_report_arguments, write_report
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,13 +32,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("models", nargs="+", metavar="M", help="'bundled', a model folder, a checkpoint or a Hub id")
     add_data_arguments(parser, default_labels="the models'")
     add_split_argument(parser)
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole comparison there")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw accuracy against speed (extra: plot)")
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="print the whole comparison as JSON")
-    shape.add_argument("--markdown", action="store_true", help="print GitHub tables")
-    parser.add_argument("--rounds", type=_positive, default=3, metavar="N", help="timings of each model; default: 3")
-    parser.add_argument("--speed-texts", type=_positive, default=512, metavar="N", help="texts timed; default: 512")
+    add_report_arguments(parser, "comparison").add_argument(
+        "--markdown", action="store_true", help="print GitHub tables"
+    )
+    parser.add_argument(
+        "--rounds", type=number(int, 1), default=3, metavar="N", help="timings of each model; default: 3"
+    )
+    parser.add_argument(
+        "--speed-texts", type=number(int, 1), default=512, metavar="N", help="texts timed; default: 512"
+    )
     parser.add_argument("--no-memory", action="store_true", help="load no model a second time to measure its memory")
 
 
@@ -50,9 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         require_extra("plot")
     comparison = _compare(args)
-    text = json.dumps(comparison, indent=2, allow_nan=False)
-    if args.report:
-        write_whole(args.report, text + "\n")
+    text = write_report(args, comparison)
     if args.plot:
         plot_comparison(comparison, args.plot)
     if not args.json:
@@ -87,9 +88,3 @@ def _examples(args: argparse.Namespace, classifier: Classifier) -> Examples:
             raise
         splits = read_splits(args, None)
     return choose_split(splits, args)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 1, got {text!r}")
-    return int(text)

@@ -23,13 +23,14 @@ examples:
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
-from emoscope.cli.output import write_whole
+from emoscope.cli.model_options import add_model_arguments, load_classifier
+from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.terminal import shortened
 
 if TYPE_CHECKING:
     from emoscope.data import Examples
@@ -58,10 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    add_model_arguments(parser)
     parser.add_argument("--slices", action="store_true", help="break the report down")
     parser.add_argument(
         "--slice-column",
@@ -70,9 +68,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="C",
         help="and by this column; may be given several times",
     )
-    parser.add_argument("--report", type=Path, metavar="FILE.json", help="write the whole report there")
+    add_report_arguments(parser)
     parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
-    parser.add_argument("--json", action="store_true", help="print the whole report as JSON, no table")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,9 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plots:
         require_extra("plot")
     report = _evaluate(args)
-    text = json.dumps(report, indent=2, allow_nan=False)
-    if args.report:
-        write_whole(args.report, text + "\n")
+    text = write_report(args, report)
     if args.plots:
         plot_report(report, args.plots)
     print(text if args.json else "\n".join(_tables(report)))
@@ -93,11 +88,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> Report:
-    from emoscope.classifier import EmotionClassifier
     from emoscope.evaluation import evaluate, fit_keywords
     from emoscope.evaluation.report import check_multi_label
 
-    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
+    classifier = load_classifier(args)
     check_multi_label(classifier, args.multi_label)
     splits = read_splits(args, labels_for(args, classifier))
     examples = choose_split(splits, args)
@@ -152,7 +146,7 @@ def _labels(report: Report) -> Iterator[str]:
     for name, row in (report["per_label"] | averages).items():
         scores = "".join(f"{row[metric]:>10.4f}" for metric in ("precision", "recall", "f1"))
         threshold = f"{thresholds[name]:>11.4f}" if name in thresholds else ""
-        yield f"{_cut(name, 19):<20}{scores}{row['support']:>10,}{threshold}"
+        yield f"{shortened(name, 19):<20}{scores}{row['support']:>10,}{threshold}"
 
 
 def _confusion(report: Report) -> Iterator[str]:
@@ -160,7 +154,7 @@ def _confusion(report: Report) -> Iterator[str]:
     if 20 + 10 * len(labels) > WIDTH:
         yield f"confusion matrix: {len(labels)} labels are too wide here; see --report or --plots"
         return
-    yield _row("true \\ predicted", [_cut(name, 9) for name in labels])
+    yield _row("true \\ predicted", [shortened(name, 9) for name in labels])
     for name, counts in zip(labels, matrix, strict=True):
         yield _row(name, [f"{count:,}" for count in counts])
 
@@ -185,10 +179,10 @@ def _slice_table(report: Report) -> Iterator[str]:
     for row in report["slices"]:
         if row["by"] != by:
             by = row["by"]
-            yield _cut(by, WIDTH)
+            yield shortened(by, WIDTH)
         between = f"{row['low']:.4f} to {row['high']:.4f}"
         against = "few rows" if row["p"] is None else f"{row['difference']:+.4f}  p {_p(row['p_holm'])}"
-        yield f"  {_cut(row['slice'], 19):<20}{row['rows']:>7,}{row['accuracy']:>10.4f}   {between}  {against}"
+        yield f"  {shortened(row['slice'], 19):<20}{row['rows']:>7,}{row['accuracy']:>10.4f}   {between}  {against}"
     yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm)"
 
 
@@ -210,8 +204,4 @@ def _megabytes(count: int | None) -> str:
 
 
 def _row(name: str, cells: Sequence[Any]) -> str:
-    return f"{_cut(name, 19):<20}" + "".join(f"{cell:>10}" for cell in cells)
-
-
-def _cut(name: str, width: int) -> str:
-    return name if len(name) <= width else f"{name[: width - 1]}…"
+    return f"{shortened(name, 19):<20}" + "".join(f"{cell:>10}" for cell in cells)

@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import page, write_whole
+from emoscope.terminal import printable, styled
 
 if TYPE_CHECKING:
     from emoscope.explanation import Explanation
@@ -37,16 +38,13 @@ LONGEST = 40
 """Characters that are listed of a word, or of a run of words in a long text."""
 STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
 """From which share of the largest weight a word has which ANSI style, beside its colour."""
-FOR, AGAINST = 32, 31
+FOR, AGAINST = "32", "31"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="a text")
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    add_model_arguments(parser)
     parser.add_argument(
         "--method", default="loo", choices=("loo", "shapley", "integrated-gradients"), help="default: loo"
     )
@@ -56,11 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain, and print or write."""
-    from emoscope.classifier import EmotionClassifier
-
-    explanations = EmotionClassifier.from_pretrained(args.model, device=args.device).explain(
-        args.texts, method=args.method
-    )
+    explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
         write_whole(args.html, page("emoscope explain", (each._repr_html_() for each in explanations)))
         if not args.json:
@@ -77,12 +71,10 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its strongest words and what is ambiguous."""
-    from emoscope.markup import printable
-
     strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [
-        "".join(_styled(printable(piece), share) for piece, share in explanation.pieces()),
+        "".join(_shaded_piece(printable(piece), share) for piece, share in explanation.pieces()),
         f"  {explanation.label} {explanation.score:.1%}",
         *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
         *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
@@ -95,8 +87,6 @@ def _shaded(explanation: Explanation) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _styled(piece: str, share: float) -> str:
+def _shaded_piece(piece: str, share: float) -> str:
     style = next((style for least, style in STYLES if abs(share) >= least), None)
-    if style is None or "NO_COLOR" in os.environ:
-        return piece
-    return f"\x1b[{style};{FOR if share > 0 else AGAINST}m{piece}\x1b[0m"
+    return piece if style is None else styled(piece, style, FOR if share > 0 else AGAINST)

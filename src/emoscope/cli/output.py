@@ -1,9 +1,12 @@
-"""What commands write: whole files, pages."""
+"""What commands write: reports, whole files, pages."""
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -19,6 +22,30 @@ mark {{ border-radius: 0.2em }}
 {content}
 </html>
 """
+
+
+def add_report_arguments(parser: argparse.ArgumentParser, name: str = "report") -> argparse._MutuallyExclusiveGroup:
+    """Add --report and --json, in the words of a command that calls its report `name`.
+
+    Returns:
+        The group of --json, for other formats of what is printed.
+    """
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help=f"write the whole {name} to this file")
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--json", action="store_true", help=f"print the whole {name} as JSON instead of tables")
+    return formats
+
+
+def write_report(args: argparse.Namespace, report: Any) -> str:
+    """Write a report to the file that --report names, if there is one.
+
+    Returns:
+        The report as JSON, as --json prints it.
+    """
+    text = json.dumps(report, indent=2, allow_nan=False)
+    if args.report:
+        write_whole(args.report, text + "\n")
+    return text
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -24,12 +24,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from emoscope.cli.model_options import add_model_arguments, load_classifier
+from emoscope.cli.numbers import number
 from emoscope.errors import DataError
+from emoscope.terminal import label_colour, printable, shortened, styled
 
 if TYPE_CHECKING:
     import io
@@ -37,9 +39,10 @@ if TYPE_CHECKING:
     from emoscope.prediction import Prediction
 
 BAR_WIDTH = 30
+LONGEST_TEXT = 100
+"""Characters of a text above its bars."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 READ_SIZE = 1 << 20
-COLOURS = {"sadness": 34, "joy": 33, "love": 35, "anger": 31, "fear": 36, "surprise": 32}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,14 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="a text; with none, lines of standard input")
     what.add_argument("--self-test", action="store_true", help="check an exported model folder on this CPU")
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument(
-        "--device", default="cpu", metavar="D", help="'cpu' (default), or 'cuda' for a checkpoint on a GPU"
-    )
+    add_model_arguments(parser)
     parser.add_argument("--coverage", type=_coverage, metavar="C", help="show the set of labels at C, from 0.5 to 0.99")
-    parser.add_argument("--abstain", type=_probability, metavar="P", help="no answer from a probability below P")
+    parser.add_argument("--abstain", type=number(float, 0, 1), metavar="P", help="no answer from a probability below P")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     shape.add_argument("--table", action="store_true", help="the table, in a pipe too")
@@ -62,15 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    if args.verification:
+    if args.self_test:
         return _verification(args.model)
-    from emoscope.classifier import EmotionClassifier
-
     as_table = args.table or (sys.stdout.isatty() and not args.json)
     show = _table if as_table else _json
     if not args.texts and sys.stdin.isatty():
         print("Type a text a line; Ctrl-D ends.", file=sys.stderr)
-    classifier = EmotionClassifier.from_pretrained(args.model, device=args.device)
+    classifier = load_classifier(args)
     for texts in [args.texts] if args.texts else _arriving_lines():
         for text, prediction in zip(texts, classifier.predict(texts), strict=True):
             sys.stdout.write(show(text, prediction, args))
@@ -130,24 +126,7 @@ def _coverage(text: str) -> float:
     """A share, up to the whole percent that `PredictionSets.at` takes for it."""
     from emoscope.prediction_sets import ROUNDING
 
-    value = _number(text)
-    if not 0.5 <= value <= 0.99:
-        raise argparse.ArgumentTypeError(f"must be a number from 0.5 to 0.99, got {text!r}")
-    return math.ceil(100 * value - ROUNDING) / 100
-
-
-def _probability(text: str) -> float:
-    value = _number(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
+    return math.ceil(100 * number(float, 0.5, 0.99)(text) - ROUNDING) / 100
 
 
 def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
@@ -171,7 +150,7 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     width = max(map(len, prediction.scores))
     lines = [_row(name, score, width, name == prediction.label) for name, score in prediction.scores.items()]
-    return "\n".join([_one_line(text), *lines, *_certainty(prediction, args)]) + "\n\n"
+    return "\n".join([shortened(printable(text), LONGEST_TEXT), *lines, *_certainty(prediction, args)]) + "\n\n"
 
 
 def _certainty(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
@@ -189,12 +168,4 @@ def _row(name: str, score: float, width: int, top: bool) -> str:
     whole, eighths = divmod(round(score * BAR_WIDTH * 8), 8)
     bar = EIGHTHS[-1] * whole + (EIGHTHS[eighths] if eighths else "")
     line = f"  {name:<{width}}  {score:6.2%}  {bar}".rstrip()
-    if "NO_COLOR" in os.environ or not sys.stdout.isatty():
-        return line
-    style = f"1;{COLOURS.get(name, 39)}" if top else f"{COLOURS.get(name, 39)}"
-    return f"\x1b[{style}m{line}\x1b[0m"
-
-
-def _one_line(text: str) -> str:
-    shown = "".join(char if char.isprintable() else "�" for char in text)
-    return shown if len(shown) <= 100 else shown[:99] + "…"
+    return styled(line, *(["1"] if top else []), label_colour(name))

@@ -31,6 +31,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.progress_bar import RowsBar
 
 if TYPE_CHECKING:
@@ -90,10 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """Which model, and where it runs."""
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    add_model_arguments(parser)
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),

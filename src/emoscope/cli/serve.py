@@ -25,9 +25,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from emoscope.cli.model_options import add_model_arguments
+from emoscope.cli.numbers import number
 
 if TYPE_CHECKING:
     from socket import socket
@@ -40,16 +42,13 @@ MIB = 1024 * 1024
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    whole, number = _within(int, 1), _within(float, 0.001)
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    count, positive = number(int, 1), number(float, 0.001)
+    add_model_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=_within(int, 0, 65535), default=8000, metavar="P", help="default: 8000; 0 for any that is free"
+        "--port", type=number(int, 0, 65535), default=8000, metavar="P", help="default: 8000; 0 for any that is free"
     )
-    parser.add_argument("--workers", type=whole, default=1, metavar="N", help="processes (default: 1)")
+    parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (default: 1)")
     safety = parser.add_argument_group("who may ask")
     safety.add_argument("--api-keys", type=Path, metavar="FILE", help="file with the hashes of API keys")
     safety.add_argument("--new-key", action="store_true", help="print a key and its line for the file, and end")
@@ -57,44 +56,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cors-origin", action="append", default=[], metavar="O", help="origin whose pages may ask, '*' for any; again"
     )
     limits = parser.add_argument_group("limits")
-    limits.add_argument("--max-texts", type=whole, metavar="N", help="of a request (default: 1024)")
-    limits.add_argument("--max-characters", type=whole, metavar="N", help="of a text (default: 100000)")
-    limits.add_argument("--max-body-mb", type=number, metavar="MB", help="of a request but /v1/score (default: 4)")
-    limits.add_argument("--max-connections", type=whole, metavar="N", help="open at once, a worker (default: 10000)")
+    limits.add_argument("--max-texts", type=count, metavar="N", help="of a request (default: 1024)")
+    limits.add_argument("--max-characters", type=count, metavar="N", help="of a text (default: 100000)")
+    limits.add_argument("--max-body-mb", type=positive, metavar="MB", help="of a request but /v1/score (default: 4)")
+    limits.add_argument("--max-connections", type=count, metavar="N", help="open at once, a worker (default: 10000)")
     limits.add_argument(
         "--target-latency",
-        type=number,
+        type=positive,
         metavar="S",
         help="seconds; what would not be answered within them is refused with 429 (default: 0.025, or what 32 "
         "ordinary texts take a slower model)",
     )
-    limits.add_argument("--timeout", type=number, metavar="S", help="seconds a request may take (default: 10)")
-    limits.add_argument("--max-batch-tokens", type=whole, metavar="N", help="of a batch (default: 4096)")
-    limits.add_argument("--cache-mb", type=_within(float, 0), metavar="MB", help="of scores, a worker (default: 64)")
+    limits.add_argument("--timeout", type=positive, metavar="S", help="seconds a request may take (default: 10)")
+    limits.add_argument("--max-batch-tokens", type=count, metavar="N", help="of a batch (default: 4096)")
+    limits.add_argument("--cache-mb", type=number(float, 0), metavar="MB", help="of scores, a worker (default: 64)")
     logs = parser.add_argument_group("logs and end")
     logs.add_argument("--access-log", action="store_true", help="a line a request")
     logs.add_argument("--log-texts", action="store_true", help="the same, with the texts")
     logs.add_argument(
         "--grace",
-        type=_within(float, 0),
+        type=number(float, 0),
         default=1.0,
         metavar="S",
         help="seconds from SIGTERM on in which new requests are still told to go elsewhere (default: 1)",
     )
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and who started it
-
-
-def _within(kind: Callable[[str], float], least: float, most: float | None = None) -> Callable[[str], float]:
-    allowed = f"{least:g} at least" if most is None else f"from {least:g} to {most:g}"
-
-    def parse(text: str) -> float:
-        value = kind(text)
-        if not least <= value < float("inf") or (most is not None and value > most):
-            raise argparse.ArgumentTypeError(f"must be {allowed}, got {text}")
-        return value
-
-    parse.__name__ = kind.__name__
-    return parse
 
 
 def run(args: argparse.Namespace) -> int:

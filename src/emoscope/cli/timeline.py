@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import page, write_whole
-from emoscope.cli.predict import COLOURS, decode
+from emoscope.cli.predict import decode
+from emoscope.terminal import label_colour, printable, shortened, styled, terminal_width
 
 if TYPE_CHECKING:
     from emoscope.timeline import Timeline
@@ -37,10 +37,7 @@ BAR_WIDTH = 8
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; with none, all of standard input is one")
-    parser.add_argument(
-        "--model", default="bundled", metavar="M", help="'bundled' (default), a model folder, a checkpoint, or a Hub id"
-    )
-    parser.add_argument("--device", default="cpu", metavar="D", help="of a checkpoint: cpu (default), cuda, cuda:1")
+    add_model_arguments(parser)
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
     shape.add_argument("--table", action="store_true", help="the blocks and sentences, in a pipe too")
@@ -49,12 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow, and print or write."""
-    from emoscope.classifier import EmotionClassifier
-
     if not args.texts and sys.stdin.isatty():
         print("Type a text; Ctrl-D ends.", file=sys.stderr)
     texts = args.texts or ["\n".join(decode(sys.stdin.buffer.read().split(b"\n"), 0))]
-    timelines = EmotionClassifier.from_pretrained(args.model, device=args.device).timeline(texts)
+    timelines = load_classifier(args).timeline(texts)
     if args.html:
         write_whole(args.html, page("emoscope timeline", (each._repr_html_() for each in timelines)))
         if not (args.json or args.table):
@@ -67,32 +62,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(timeline: Timeline) -> Iterator[str]:
     """The whole text's label, a line of blocks a label, and the sentences."""
-    from emoscope.markup import printable
-
-    width = shutil.get_terminal_size((100, 24)).columns
+    width = terminal_width()
     whole, count = timeline.prediction, len(timeline.sentences)
     yield f"{whole.label} {whole.score:.1%} over {count:,} {'sentence' if count == 1 else 'sentences'}"
     names = max(map(len, whole.scores))
     columns = timeline.columns(max(width - names - 10, 1))
     for (name, score), heights in zip(whole.scores.items(), columns.T, strict=True):
-        yield f"  {name:<{names}} {score:6.1%} {_styled(''.join(map(_block, heights)), name)}".rstrip()
+        yield f"  {name:<{names}} {score:6.1%} {styled(''.join(map(_block, heights)), label_colour(name))}".rstrip()
     digits = len(str(count))
     for number, each in enumerate(timeline.sentences, start=1):
         label, score = each.prediction.label, each.prediction.score
         said = f"{'█' * round(score * BAR_WIDTH):<{BAR_WIDTH}} {label:<{names}} {score:6.1%}"
         room = max(width - digits - len(said) - 5, 20)
-        yield f"  {number:>{digits}} {_styled(said, label)} {_cut(printable(each.text), room)}"
+        yield f"  {number:>{digits}} {styled(said, label_colour(label))} {shortened(printable(each.text), room)}"
 
 
 def _block(height: float) -> str:
     return BLOCKS[round(height * (len(BLOCKS) - 1))]
-
-
-def _styled(piece: str, label: str) -> str:
-    if "NO_COLOR" in os.environ or not sys.stdout.isatty():
-        return piece
-    return f"\x1b[{COLOURS.get(label, 39)}m{piece}\x1b[0m"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from emoscope.terminal import shortened
+
 if TYPE_CHECKING:
     from emoscope.evaluation.comparison import Comparison
 
@@ -199,7 +201,7 @@ def _text(table: Table) -> Iterator[str]:
     names = table.header.index("model") if "model" in table.header else 0
     columns = [list(column) for column in zip(table.header, *table.rows, strict=True)]
     others = sum(2 + max(map(len, column)) for column in columns) - max(map(len, columns[names]))
-    columns[names] = [_cut(cell, max(WIDTH - others, SHORTEST_NAME)) for cell in columns[names]]
+    columns[names] = [shortened(cell, max(WIDTH - others, SHORTEST_NAME), keep_end=True) for cell in columns[names]]
     widths = [max(map(len, column)) for column in columns]
     yield table.title
     for row in zip(*columns, strict=True):
@@ -209,11 +211,6 @@ def _text(table: Table) -> Iterator[str]:
 
 def _aligned(cell: str, header: str, width: int) -> str:
     return cell.ljust(width) if header in TEXT_COLUMNS else cell.rjust(width)
-
-
-def _cut(cell: str, width: int) -> str:
-    """A model's name that is too long keeps its end, which tells paths apart."""
-    return cell if len(cell) <= width else f"…{cell[1 - width :]}"
 
 
 def _markdown(table: Table) -> Iterator[str]:
