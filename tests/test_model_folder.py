@@ -1,7 +1,6 @@
 import json
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -10,9 +9,7 @@ from emoscope.errors import ChecksumError, MissingExtraError, ModelError
 from emoscope.model_folder import (
     BUNDLED,
     MANIFEST,
-    drafted,
     open_folder,
-    require_free,
     resolve,
     write_manifest,
 )
@@ -228,38 +225,3 @@ def test_settings_of_text_generation_are_not_ours(folder):
     (folder / "config.json").write_text(json.dumps(config))
     manifest = open_folder(folder).manifest
     assert (manifest.max_length, manifest.temperature) == (512, 1.0)
-
-
-@pytest.mark.parametrize("there", [True, False], ids=["to an empty folder", "to nothing"])
-def test_a_link_is_written_through(tmp_path, there):
-    link, target = tmp_path / "link", tmp_path / "target"
-    link.symlink_to(target)
-    if there:
-        target.mkdir()
-    require_free(link)
-    with drafted(link) as draft:
-        draft.mkdir()
-        (draft / "file").touch()
-    assert link.is_symlink() and (target / "file").is_file()
-    assert {path.name for path in tmp_path.iterdir()} == {"link", "target"}
-
-
-def test_what_fails_leaves_the_folders_that_were_there_and_no_others(tmp_path):
-    (tmp_path / "old").mkdir()
-    with pytest.raises(ModelError), drafted(tmp_path / "old" / "new" / "newer" / "model") as draft:
-        draft.mkdir()
-        raise ModelError
-    assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
-
-
-def test_the_current_directory_and_a_mount_point_are_refused(tmp_path, monkeypatch):
-    for name in ("here", "mount", "free"):
-        (tmp_path / name).mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    monkeypatch.setattr(Path, "is_mount", lambda path: path == tmp_path / "mount")
-    (tmp_path / "link").symlink_to(tmp_path / "mount")
-    for output in (Path(), tmp_path / "here", tmp_path / "mount", tmp_path / "link"):
-        with pytest.raises(ModelError, match="current directory or a mount point"):
-            require_free(output)
-    require_free(tmp_path / "free")
-    require_free(tmp_path / "no" / "such")

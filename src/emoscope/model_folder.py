@@ -10,15 +10,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from emoscope.checksums import sha256, sha256_of_files
 from emoscope.errors import ChecksumError, ModelError
+from emoscope.files import write_atomically
 from emoscope.hub import download
 from emoscope.labels import Labels
 from emoscope.neutral import Neutral
@@ -259,51 +258,8 @@ def _are_shares(keywords: Any) -> bool:
 def write_manifest(path: Path, **values: Any) -> None:
     """Write `emoscope.json` with the checksum of every other file of the folder but the card, which people edit."""
     names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    files = {name: sha256(path / name) for name in names if name not in (MANIFEST, f"{MANIFEST}.partial", "README.md")}
-    partial = path / f"{MANIFEST}.partial"
-    partial.write_text(json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
-    partial.replace(path / MANIFEST)
-
-
-def is_in_use(output: Path) -> bool:
-    """Whether something is there that is no empty folder."""
-    return output.exists() and (not output.is_dir() or any(output.iterdir()))
-
-
-def require_free(output: Path) -> None:
-    """Refuse a folder that `drafted` could not put another in the place of.
-
-    Raises:
-        ModelError: it is in use, the current directory, or a mount point.
-    """
-    if is_in_use(output):
-        raise ModelError(f"{output} exists and is not empty; give another folder or remove it")
-    place = output.resolve()
-    if place == Path.cwd() or place.is_mount():
-        raise ModelError(f"{output} is the current directory or a mount point; give a folder in it")
-
-
-@contextmanager
-def drafted(output: Path) -> Iterator[Path]:
-    """A path beside the output for a folder, which takes the output's place if nothing fails; else nothing is left.
-
-    Args:
-        output: not there, or an empty folder, as `require_free` has it; or a link to such.
-    """
-    output = output.resolve()
-    absent = [folder for folder in output.parents if not folder.exists()]
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=output.parent, prefix=f".{output.name}-") as temporary:
-            draft = Path(temporary) / "model"
-            yield draft
-            if output.exists():
-                output.rmdir()
-            draft.rename(output)
-    finally:
-        for folder in absent:
-            with suppress(OSError):  # it holds something
-                folder.rmdir()
+    files = {name: sha256(path / name) for name in names if name != "README.md" and not name.startswith(MANIFEST)}
+    write_atomically(path / MANIFEST, json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
 
 
 def resolve(

@@ -163,7 +163,7 @@ def test_rows_of_a_table_that_stay_are_as_they_were_and_the_copy_can_be_read(
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     write(tmp_path / "rows.csv")
-    with pytest.raises(DataError, match="exists; name a new"):
+    with pytest.raises(DataError, match="exists and is not empty; give another folder"):
         write_repair(tmp_path / "rows.csv", tmp_path, [])
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from emoscope.audit.fix import Change
 from emoscope.errors import DataError, require_extra
+from emoscope.files import require_free, staged_folder
 from emoscope.labelled_data import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 from emoscope.line_records import csv_records
-from emoscope.model_folder import drafted, is_in_use
 
 LOG_FILE = "changes.jsonl"
 
@@ -53,11 +53,10 @@ def write_repair(
         OSError: the copy cannot be written; nothing is left behind then.
     """
     out = Path(out).resolve()
-    if is_in_use(out):
-        raise DataError(f"{out} exists; name a new or an empty folder for the mended copy")
+    require_free(out, DataError)
     columns = (str(text_column), str(label_column))
     writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)
-    with drafted(out) as draft:
+    with staged_folder(out) as draft:
         draft.mkdir()
         for split, write in writers.items():
             write(draft, {change.row.number: change.new_text for change in changes if change.row.split == split})

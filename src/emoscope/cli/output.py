@@ -49,20 +49,17 @@ def write_report(args: argparse.Namespace, report: Any) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file in one step: it is there whole, or as it was before.
+    """Write a file in one step, in a folder that is made if it is missing.
 
     Raises:
         OSError: the file cannot be written.
     """
+    from emoscope.files import write_atomically
+
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, text)
 
 
 def page(title: str, parts: Iterable[str]) -> str:

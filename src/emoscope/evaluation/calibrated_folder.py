@@ -13,7 +13,8 @@ import numpy as np
 from emoscope.errors import ModelError
 from emoscope.evaluation.calibration import Calibration
 from emoscope.evaluation.calibration_card import section, with_section
-from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, drafted, require_free, write_manifest
+from emoscope.files import require_free, staged_folder
+from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, write_manifest
 from emoscope.probabilities import temperature_scaled
 
 
@@ -33,7 +34,7 @@ def check_target(folder: ModelFolder, output: Path | None, *, own: bool) -> None
             f"{folder.path} belongs to the package or to the Hub's cache; name a folder for a copy: --output"
         )
     if output:
-        require_free(output)
+        require_free(output, ModelError)
 
 
 def write_calibrated(folder: ModelFolder, calibration: Calibration, output: Path | None = None) -> Path:
@@ -50,9 +51,9 @@ def write_calibrated(folder: ModelFolder, calibration: Calibration, output: Path
     if output is None:
         _write(folder.path, folder, calibration)
         return folder.path
-    with drafted(output) as draft:
-        shutil.copytree(folder.path, draft)
-        _write(draft, folder, calibration)
+    with staged_folder(output) as staged:
+        shutil.copytree(folder.path, staged)
+        _write(staged, folder, calibration)
     return output
 
 

@@ -25,7 +25,8 @@ from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, com
 from emoscope.export.quantization import quantized
 from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
-from emoscope.model_folder import GRAPHS, ModelFolder, drafted, require_free, write_manifest
+from emoscope.files import require_free, staged_folder
+from emoscope.model_folder import GRAPHS, ModelFolder, write_manifest
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.runtime import OnnxModel, Runtime
 from emoscope.text import NORMALIZERS
@@ -83,7 +84,7 @@ def export(
             have other labels, or the gate is shut.
     """
     _check(folder, output, examples, quantize)
-    with drafted(output) as draft:
+    with staged_folder(output) as draft:
         (draft / "onnx").mkdir(parents=True)
         _copy_files(folder, draft)
         scorer = _Scorer(folder, draft / "tokenizer.json")
@@ -116,7 +117,7 @@ def export(
 
 def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
     """Refuse what is wrong before anything takes time."""
-    require_free(output)
+    require_free(output, ModelError)
     if not folder.has_weights:
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
     if folder.manifest.normalizer not in NORMALIZERS:

@@ -8,12 +8,10 @@ everything again, but takes from here what the model said: so it ends with the s
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError
+from emoscope.files import UNFINISHED, staged_file, sync, write_atomically
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
@@ -84,7 +83,7 @@ class WorkFolder:
                 f"{self.path} keeps a run that cannot go on: {difference}; "
                 "give what it began with, or begin again with --overwrite"
             )
-        for file in (*self.path.glob("*.output"), *self.path.glob("*.new")):
+        for file in (*self.path.glob("*.output"), *self.path.glob(f"*{UNFINISHED}")):
             if file not in self.output.values():
                 file.unlink(missing_ok=True)
         self.resumed = self._taken = True
@@ -105,7 +104,7 @@ class WorkFolder:
             output: its files in this folder, by what they are.
         """
         for file in output.values():
-            _sync(file)
+            sync(file)
         self.result, self.output = result, output
         self._write_manifest()
 
@@ -131,7 +130,7 @@ class WorkFolder:
         Raises:
             DataError: the folder is something else.
         """
-        if not self.path.exists() or all(file.suffix == ".new" for file in self.path.iterdir()):
+        if not self.path.exists() or all(file.suffix == UNFINISHED for file in self.path.iterdir()):
             return False
         if self._manifest() is None:
             raise DataError(f"{self.path} is no folder of an unfinished run of this version; move it away")
@@ -147,7 +146,7 @@ class WorkFolder:
     def _write_manifest(self) -> None:
         files = {role: file.name for role, file in self.output.items()}
         content = json.dumps({**self._run, "result": self.result, "output": files}, indent=1)
-        write_whole(self.path / _MANIFEST, content.encode())
+        write_atomically(self.path / _MANIFEST, content, durable=True)
 
 
 class _Remembering:
@@ -164,16 +163,9 @@ class _Remembering:
         if kept is not None:
             return kept
         scores = self._classifier.predict_proba(texts)
-        content = io.BytesIO()
-        np.save(content, scores, allow_pickle=False)
-        write_whole(file, content.getbuffer())
+        with staged_file(file, durable=True) as new, new.open("wb") as content:
+            np.save(content, scores, allow_pickle=False)
         return scores
-
-
-def put_in_place(file: Path, target: Path) -> None:
-    """Give a file its final name, for good."""
-    file.replace(target)
-    _sync(target.parent)
 
 
 def _load(file: Path) -> NDArray[np.float32] | None:
@@ -204,26 +196,3 @@ def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     if changed := [name for name in new if name != "scoring" and old.get(name) != new[name]]:
         return f"{changed[0]} was {old.get(changed[0])!r}, now it is {new[changed[0]]!r}"
     return None
-
-
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file for good and in one step: it is there whole, or as it was before."""
-    new = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}.new")
-    try:
-        new.write_bytes(content)
-        _sync(new)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -11,7 +11,7 @@ from typing import Any
 from pyarrow import fs
 
 from emoscope.errors import DataError
-from emoscope.scoring.resume import put_in_place, write_whole
+from emoscope.files import sync, write_atomically
 from emoscope.scoring.sources import Format, Source, locate
 
 
@@ -80,7 +80,8 @@ class Target:
         if not file.exists():
             return  # it is there since before a crash
         if self._is_local:
-            put_in_place(file, Path(self.path))
+            file.replace(self.path)
+            sync(Path(self.path).parent)
         else:
             with file.open("rb") as content, self._stored() as stored:
                 shutil.copyfileobj(content, stored, 1 << 20)
@@ -89,7 +90,7 @@ class Target:
         """Write a small file there, whole."""
         if self._is_local:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-            write_whole(Path(self.path), content)
+            write_atomically(Path(self.path), content, durable=True)
         else:
             with self._stored() as stored:
                 stored.write(content)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from emoscope.files import staged_file
+
 
 class EpochFile:
     """Model, optimizer, schedule and random states, with the number of epochs done."""
@@ -35,13 +37,12 @@ class EpochFile:
         self._order = order
 
     def save(self, epochs: int) -> None:
-        """Write the state in one step: the file is there whole, or as it was before."""
+        """Write the state in one step, so that an interrupted save leaves the previous one as it was."""
         state = {name: part.state_dict() for name, part in self._parts.items()}
         random = {"order": self._order.get_state(), "random": torch.get_rng_state()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        new = self._path.with_suffix(".new")
-        torch.save({"epochs": epochs, **state, **random}, new)
-        new.replace(self._path)
+        with staged_file(self._path) as new:
+            torch.save({"epochs": epochs, **state, **random}, new)
 
     def restore(self) -> int:
         """Bring everything to the state of the file; returns its epochs done, 0 where there is no whole file."""

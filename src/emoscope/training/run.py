@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from emoscope.errors import EmoscopeError, RecipeError
-from emoscope.model_folder import is_in_use
+from emoscope.files import move_folder, require_free, write_atomically
 
 RUN_FILE = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -51,17 +51,14 @@ def run_folder(output: Path, identity: Mapping[str, str], resume: bool) -> Itera
 
 def publish(folder: Path, output: Path) -> None:
     """Move a run's folder into its place, without what it needed only to continue."""
-    if output.exists():
-        output.rmdir()
-    folder.rename(output)
+    move_folder(folder, output)
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
     (output / RUN_FILE).unlink()
 
 
 def _begin(output: Path, folder: Path, identity: Mapping[str, str], resume: bool) -> None:
     """Make the run's folder, or check that the one there is of the same run."""
-    if is_in_use(output):
-        raise RecipeError(f"{output} exists and is not empty; give another --output or remove it")
+    require_free(output, RecipeError)
     file = folder / RUN_FILE
     if resume and file.is_file():
         begun = json.loads(file.read_text(encoding="utf-8"))
@@ -77,7 +74,7 @@ def _begin(output: Path, folder: Path, identity: Mapping[str, str], resume: bool
     if folder.exists() and any(folder.iterdir()):
         raise RecipeError(f"{folder} is in the way, and holds no run of emoscope; move it away")
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(identity, indent=1) + "\n", encoding="utf-8")
+    write_atomically(file, json.dumps(identity, indent=1) + "\n")
 
 
 def _holds_work(folder: Path) -> bool:

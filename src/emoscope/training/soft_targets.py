@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.files import staged_file
 from emoscope.training.objective import soften
 from emoscope.training.progress import OnProgress, Progress
 from emoscope.training.teachers import Teacher
@@ -59,7 +60,9 @@ def scores(
         chunk = texts[start : start + CHUNK]
         file = folder / f"{_key(teacher, chunk)}.npy"
         if not file.is_file():
-            _write(file, teacher.probabilities(load(), chunk))
+            probabilities = teacher.probabilities(load(), chunk)
+            with staged_file(file) as new, new.open("wb") as content:
+                np.save(content, probabilities)
         chunks.append(np.load(file))
         on_chunk(start + len(chunk))
     return np.concatenate(chunks)
@@ -76,10 +79,3 @@ def texts_digest(texts: Sequence[str]) -> str:
 
 def _key(teacher: Teacher, texts: Sequence[str]) -> str:
     return hashlib.sha256(f"{teacher.checksum} {texts_digest(texts)}".encode()).hexdigest()
-
-
-def _write(file: Path, probabilities: NDArray[np.float32]) -> None:
-    """Write in one step: the file is there whole, or not."""
-    new = file.with_suffix(".new.npy")
-    np.save(new, probabilities)
-    new.replace(file)
