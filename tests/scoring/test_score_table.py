@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import fsspec
-import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import HashClassifier, score, texts, write_parquet
@@ -15,7 +14,6 @@ from scoring_fakes import HashClassifier, score, texts, write_parquet
 import emoscope
 from emoscope.errors import DataError
 from emoscope.scoring import Job, Scoring, Stream, score_table
-from emoscope.scoring import resume as scoring_resume
 
 ROWS = 30
 PARTS = 5  # of 7 rows
@@ -188,7 +186,7 @@ def test_a_run_killed_before_it_began_is_no_run(source, tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypatch, kept):
-    output, original = tmp_path / "out.csv", scoring_resume.Path.unlink
+    output, original = tmp_path / "out.csv", Path.unlink
     left = iter(range(kept))
 
     def unlink(path, **options):
@@ -197,7 +195,7 @@ def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypat
         original(path, **options)
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(scoring_resume.Path, "unlink", unlink)
+        patch.setattr(Path, "unlink", unlink)
         score(source, output)
     content = output.read_bytes() if output.exists() else None
     score(source, output, resume=True)
@@ -209,7 +207,7 @@ def test_a_run_killed_while_it_cleans_up_is_finished(source, tmp_path, monkeypat
 def test_a_crash_after_the_last_row_only_puts_the_output_in_place(source, tmp_path, monkeypatch, step):
     (tmp_path / "in.csv").write_text("text\na\nb,c\n")
     output = tmp_path / "out.jsonl"
-    owner = "emoscope.scoring.target.Target" if step == "receive" else "emoscope.scoring.scoring_resume.WorkFolder"
+    owner = "emoscope.scoring.target.Target" if step == "receive" else "emoscope.scoring.resume.WorkFolder"
     with monkeypatch.context() as patch, pytest.raises(Stopped):
         patch.setattr(f"{owner}.{step}", stop)
         score(tmp_path / "in.csv", output)
@@ -254,7 +252,7 @@ def test_a_disk_that_fails_to_keep_something(source, tmp_path, monkeypatch, call
         fsync(handle)
 
     with monkeypatch.context() as patch, pytest.raises(DataError, match="No space left on device"):
-        patch.setattr(scoring_resume.os, "fsync", failing)
+        patch.setattr(os, "fsync", failing)
         score(source, output)
     score(source, output, resume=True)
     score(source, tmp_path / "whole.csv")
@@ -390,11 +388,3 @@ def test_the_model_is_asked_in_the_calling_thread(source, tmp_path):
 
     score(source, tmp_path / "out.csv", classifier=Noting())
     assert set(threads) == {threading.current_thread()}
-
-
-def test_kept_probabilities_are_those_of_the_texts_in_their_order(tmp_path):
-    classifier = HashClassifier()
-    remembering = scoring_resume.WorkFolder(tmp_path, {}).remembering(classifier)
-    for asked in (["a", "b"], ["b", "a"], ["ab", ""], ["", "ab"], ["a", "b"]):
-        np.testing.assert_array_equal(remembering.predict_proba(asked), classifier.predict_proba(asked))
-    assert len(list(tmp_path.glob("*.npy"))) == 4

@@ -7,7 +7,6 @@ everything again, but takes from here what the model said: so it ends with the s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,11 +18,11 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import Classifier
 from emoscope.errors import DataError
-from emoscope.files import UNFINISHED, staged_file, sync, write_atomically
+from emoscope.files import UNFINISHED, sync, write_atomically
+from emoscope.score_store import ScoreStore
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
-_SLAB = 4096  # texts brought together at once
 
 
 class WorkFolder:
@@ -44,6 +43,7 @@ class WorkFolder:
             run: what decides the scores, as JSON: {"model": ..., "scoring": {...}, "inputs": {name: ...}, ...}.
         """
         self.path = path
+        self._store = ScoreStore(path)
         self._run = {"format": _FORMAT, **json.loads(json.dumps(run))}
         self.result: dict[str, Any] | None = None
         self.output: dict[str, Path] = {}
@@ -53,7 +53,7 @@ class WorkFolder:
     @property
     def parts(self) -> int:
         """Number of parts kept."""
-        return sum(1 for _ in self.path.glob("*.npy"))
+        return len(self._store)
 
     def start(self) -> None:
         """Begin afresh: whatever is there goes.
@@ -94,7 +94,7 @@ class WorkFolder:
 
     def remembering(self, classifier: Classifier) -> Classifier:
         """The classifier, but texts whose probabilities are kept here are not scored again."""
-        return _Remembering(classifier, self.path)
+        return _Remembering(classifier, self._store)
 
     def finish(self, result: dict[str, Any], output: dict[str, Path]) -> None:
         """Record for good that the run is done.
@@ -152,37 +152,13 @@ class WorkFolder:
 class _Remembering:
     """A classifier that keeps what it says."""
 
-    def __init__(self, classifier: Classifier, folder: Path) -> None:
-        self._classifier, self._folder = classifier, folder
+    def __init__(self, classifier: Classifier, store: ScoreStore) -> None:
+        self._classifier, self._store = classifier, store
         self.labels = classifier.labels
         self.multi_label = getattr(classifier, "multi_label", False)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        file = self._folder / f"{_digest(texts)}.npy"
-        kept = _load(file)
-        if kept is not None:
-            return kept
-        scores = self._classifier.predict_proba(texts)
-        with staged_file(file, durable=True) as new, new.open("wb") as content:
-            np.save(content, scores, allow_pickle=False)
-        return scores
-
-
-def _load(file: Path) -> NDArray[np.float32] | None:
-    """Probabilities kept in a file; None if it is not there or not whole."""
-    try:
-        kept: NDArray[np.float32] = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return kept
-
-
-def _digest(texts: Sequence[str]) -> str:
-    """SHA-256 over the lengths of the texts and the texts, in hex."""
-    digest = hashlib.sha256(np.fromiter(map(len, texts), np.int64, len(texts)).tobytes())
-    for start in range(0, len(texts), _SLAB):
-        digest.update("".join(texts[start : start + _SLAB]).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
+        return self._store.scores(texts, self._classifier.predict_proba)
 
 
 def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from emoscope.classifier import Classifier
 from emoscope.data import Examples
 from emoscope.errors import RecipeError
 from emoscope.evaluation import Report
+from emoscope.score_store import texts_digest
 from emoscope.training.augmentation import augmented_copies, check_augmentation
 from emoscope.training.config import (
     DISTILLED,
@@ -26,7 +27,7 @@ from emoscope.training.encoder import EncoderRun
 from emoscope.training.encoder_student import Pair, train_encoder_student
 from emoscope.training.progress import OnProgress, no_progress
 from emoscope.training.run import CHECKPOINTS, run_folder
-from emoscope.training.soft_targets import soft_targets, texts_digest
+from emoscope.training.soft_targets import soft_targets
 from emoscope.training.student import Start, Teach, train_student
 from emoscope.training.teachers import find_teachers
 from emoscope.training.trainer import check_for_compact, check_splits, finish, read_further, run_identity

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.files import staged_file
+from emoscope.score_store import ScoreStore
 from emoscope.training.objective import soften
 from emoscope.training.progress import OnProgress, Progress
 from emoscope.training.teachers import Teacher
@@ -54,28 +53,11 @@ def scores(
 ) -> NDArray[np.float32]:
     """A teacher's probabilities, float32 (texts, labels); it is loaded when the first chunk is not in the folder."""
     load = cache(teacher.load)
+    store = ScoreStore(folder, teacher.checksum)
     chunks = []
     on_chunk(0)
     for start in range(0, len(texts), CHUNK):
         chunk = texts[start : start + CHUNK]
-        file = folder / f"{_key(teacher, chunk)}.npy"
-        if not file.is_file():
-            probabilities = teacher.probabilities(load(), chunk)
-            with staged_file(file) as new, new.open("wb") as content:
-                np.save(content, probabilities)
-        chunks.append(np.load(file))
+        chunks.append(store.scores(chunk, lambda texts: teacher.probabilities(load(), texts)))
         on_chunk(start + len(chunk))
     return np.concatenate(chunks)
-
-
-def texts_digest(texts: Sequence[str]) -> str:
-    """SHA-256 over texts in order, each in UTF-8 after its length in bytes; in hex."""
-    digest = hashlib.sha256()
-    for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        digest.update(len(content).to_bytes(8, "little") + content)
-    return digest.hexdigest()
-
-
-def _key(teacher: Teacher, texts: Sequence[str]) -> str:
-    return hashlib.sha256(f"{teacher.checksum} {texts_digest(texts)}".encode()).hexdigest()
