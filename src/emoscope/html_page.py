@@ -1,4 +1,7 @@
-"""The frame of an HTML page that needs nothing else: no script, no font, no network; light and dark."""
+"""The frame that every HTML page and report shares: one style, light, dark and printable; no script, font or network.
+
+It also holds what fragments for notebooks share with pages: escaping, and the colours of labels. It knows no report.
+"""
 
 from __future__ import annotations
 
@@ -6,30 +9,50 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-STYLE = """
-:root { color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
-  --bar: #cfe0fb; --wrong: #b3261e; --wrong-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c; }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e8ee; --muted: #9aa5b4; --line: #313945; --back: #14181e;
-  --card: #1c222a; --bar: #2a4468; --wrong: #ff9c94; --wrong-back: #43211f; --hint: #f2c666; --hint-back: #3c3016;
-  --fine: #7fd6a0; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; background: var(--back); color: var(--text);
-  font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: 0; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 0; }
-p { color: var(--muted); margin: .3rem 0 0; }
-section, details { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin-top: 1rem;
-  padding: .9rem 1.1rem; overflow-x: auto; }
-summary { cursor: pointer; } summary h2 { display: inline; }
-table { border-collapse: collapse; margin-top: .6rem; width: 100%; }
-th { text-align: left; color: var(--muted); font-weight: 600; }
-th, td { padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td { overflow-wrap: anywhere; }
-td.figure, th.figure { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.short { white-space: nowrap; }
+LIGHT = ("#3f6fc4", "#b58300", "#cf4d8a", "#c43d2f", "#7a55b0", "#1f8a7d", "#8a5a38", "#5c8a2f")
+DARK = ("#6f9bea", "#e0b03c", "#ec7fb2", "#ef7468", "#ab8be0", "#4cc0b0", "#c08f6a", "#94c25f")
+"""Colours of labels in index order, sadness first; a ninth label has the first colour again."""
+
+
+def _variables(colours: Iterable[str]) -> str:
+    return " ".join(f"--label-{index}: {colour};" for index, colour in enumerate(colours))
+
+
+STYLE = f"""
+:root {{ color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
+  --bar: #cfe0fb; --wrong: #b3261e; --wrong-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c;
+  {_variables(LIGHT)} }}
+@media screen and (prefers-color-scheme: dark) {{ :root {{ --text: #e4e8ee; --muted: #9aa5b4; --line: #313945;
+  --back: #14181e; --card: #1c222a; --bar: #2a4468; --wrong: #ff9c94; --wrong-back: #43211f; --hint: #f2c666;
+  --hint-back: #3c3016; --fine: #7fd6a0;
+  {_variables(DARK)} }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; background: var(--back); color: var(--text);
+  font: 15px/1.5 system-ui, sans-serif; }}
+h1 {{ font-size: 1.6rem; margin: 0; overflow-wrap: anywhere; }}
+h2 {{ font-size: 1.05rem; margin: 0; }}
+p {{ margin: .3rem 0 0; }}
+.note {{ color: var(--muted); }}
+section, details {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin-top: 1rem;
+  padding: .9rem 1.1rem; overflow-x: auto; }}
+summary {{ cursor: pointer; }} summary h2 {{ display: inline; }}
+table {{ border-collapse: collapse; margin-top: .6rem; width: 100%; }}
+th {{ text-align: left; color: var(--muted); font-weight: 600; }}
+th, td {{ padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }}
+td {{ overflow-wrap: anywhere; }}
+td.figure, th.figure {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
+td.short {{ white-space: nowrap; }}
+mark {{ border-radius: .2em; }}
+@media print {{ :root {{ color-scheme: light; --back: #fff; }} body {{ max-width: none; padding: 0; }}
+  * {{ print-color-adjust: exact; }}
+  details::details-content {{ content-visibility: visible; }}
+  section, details {{ overflow: visible; }} tr, svg {{ break-inside: avoid; }} h2, h3 {{ break-after: avoid; }} }}
 """.strip()
 """Colours, type, cards and tables."""
 
+FRAGMENTS_STYLE = """
+section p { font-size: 1.1rem; line-height: 1.7; white-space: pre-wrap; overflow-wrap: anywhere; }
+""".lstrip()
 
 _NOT_FOR_HTML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -39,13 +62,24 @@ def escaped(text: str) -> str:
     return escape(_NOT_FOR_HTML.sub("\ufffd", text))
 
 
+def label_colour(index: int) -> str:
+    """CSS colour of the label at an index: the page's, and in a notebook one that suits light and dark themes."""
+    index %= len(LIGHT)
+    return f"var(--label-{index}, {LIGHT[index]})"
+
+
+def note(html: str) -> str:
+    """A remark in muted type."""
+    return f'<p class="note">{html}</p>'
+
+
 def html_page(title: str, body: Iterable[str], style: str = "") -> str:
-    """The whole page, UTF-8.
+    """A whole page, in UTF-8.
 
     Args:
-        title: in plain text, of the window and above the page.
-        body: what follows, in HTML.
-        style: what it needs beyond STYLE, in CSS.
+        title: plain text, for the window and the heading of the page.
+        body: what follows the heading, in HTML.
+        style: CSS that it needs beyond STYLE.
     """
     lines = [
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escaped(title)}</title>',
@@ -55,3 +89,8 @@ def html_page(title: str, body: Iterable[str], style: str = "") -> str:
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(lines)
+
+
+def fragments_page(title: str, fragments: Iterable[str]) -> str:
+    """A whole page of HTML fragments that notebooks show too, each on a card."""
+    return html_page(title, (f"<section>{fragment}</section>" for fragment in fragments), FRAGMENTS_STYLE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import TYPE_CHECKING
 
 from emoscope.errors import ModelError
+from emoscope.html_page import escaped, label_colour
 
 if TYPE_CHECKING:
     from emoscope.prediction_sets import PredictionSets
@@ -75,17 +75,19 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Bars, for notebooks."""
-        rows = "".join(_html_bar(name, score, name == self.label) for name, score in self.scores.items())
+        rows = "".join(
+            _html_bar(index, name, score, name == self.label) for index, (name, score) in enumerate(self.scores.items())
+        )
         unclear = (
             '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.clear is False else ""
         )
         return f'<table style="border-collapse:collapse">{rows}{unclear}</table>'
 
 
-def _html_bar(name: str, score: float, top: bool) -> str:
+def _html_bar(index: int, name: str, score: float, top: bool) -> str:
     weight = "bold" if top else "normal"
-    bar = f'<div style="background:#4878cf;height:0.8em;width:{12 * score:.2f}em"></div>'
-    cells = (escape(name), f'<div style="width:12em;background:#8883">{bar}</div>', f"{score:.4f}")
+    bar = f'<div style="background:{label_colour(index)};height:0.8em;width:{12 * score:.2f}em"></div>'
+    cells = (escaped(name), f'<div style="width:12em;background:#8883">{bar}</div>', f"{score:.4f}")
     return (
         f'<tr style="font-weight:{weight}">' + "".join(f'<td style="text-align:left">{c}</td>' for c in cells) + "</tr>"
     )

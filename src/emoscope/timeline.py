@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.html_page import escaped
+from emoscope.html_page import escaped, label_colour
 from emoscope.prediction import Prediction
 from emoscope.sentences import Sentence, sentences
 
@@ -26,8 +26,6 @@ CERTAINTY = 2.0
 EVIDENCE = 0.7
 """Power of the number of sentences by which their mean is sharpened: 0 leaves it, 1 would take them as independent."""
 MIN_CERTAINTY = 1e-3
-COLOURS = ("#4878cf", "#c28a00", "#d65f9e", "#c44e52", "#2a9d8f", "#8172b3")
-"""Of the labels in index order, on pages; a seventh label has the first again."""
 MAX_BARS = 400
 MIN_HEIGHT = 0.02
 """Probability below which a bar has no part for a label."""
@@ -87,7 +85,7 @@ class Timeline:
     def _repr_html_(self) -> str:
         """Stacked bars, one a sentence, over the text in the colours of its labels, for notebooks."""
         whole = self.prediction
-        colours = [COLOURS[index % len(COLOURS)] for index in range(len(whole.scores))]
+        colours = [label_colour(index) for index in range(len(whole.scores))]
         of_label = dict(zip(whole.scores, colours, strict=True))
         legend = " ".join(f'<span style="{_line(c)}">{escaped(name)}</span>' for name, c in of_label.items())
         return (
@@ -216,7 +214,8 @@ def _marked(line: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
     done = 0
     for each in line.sentences:
         label, score = each.prediction.label, each.prediction.score
-        style = f"background:{colours[label]}{round(80 * score):02x};color:inherit;{_line(colours[label])}"
+        tint = f"color-mix(in srgb, {colours[label]} {31 * score:.0f}%, transparent)"
+        style = f"background:{tint};color:inherit;{_line(colours[label])}"
         yield escaped(line.text[done : each.start])
         yield f'<mark style="{style}" title="{escaped(label)} {score:.1%}">{escaped(each.text)}</mark>'
         done = each.end

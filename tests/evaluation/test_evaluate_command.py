@@ -13,7 +13,7 @@ import pytest
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.cli import evaluate
-from emoscope.cli.output import write_whole
+from emoscope.cli.output import write_output
 from emoscope.errors import DataError, MissingExtraError, ModelError
 from emoscope.labels import EMOTIONS, Labels
 
@@ -265,5 +265,5 @@ def test_goemotions_as_it_is_published(
 
 def test_a_folder_as_the_report_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
-        write_whole(tmp_path, "{}")
+        write_output(tmp_path, "{}")
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from emoscope.audit.examination import Audit
 from emoscope.audit.sections import Cells, Section, sections
 from emoscope.audit.terminal import is_figure
-from emoscope.html_page import escaped, html_page
+from emoscope.html_page import escaped, html_page, note
 
 MAX_ROWS = 500
 """Rows shown of a table."""
@@ -29,7 +29,7 @@ def audit_page(audit: Audit) -> str:
 def _body(audit: Audit) -> Iterator[str]:
     rows = sum(split.rows for split in audit.splits.values())
     splits = ", ".join(f"{split} {summary.rows:,}" for split, summary in audit.splits.items())
-    yield f"<p>{rows:,} rows ({escaped(splits)}), {len(audit.labels)} labels</p>"
+    yield note(f"{rows:,} rows ({escaped(splits)}), {len(audit.labels)} labels")
     yield from _problems(audit)
     for section in sections(audit):
         yield from _section(section)
@@ -51,7 +51,7 @@ def _section(section: Section) -> Iterator[str]:
     heading = f"<h2>{escaped(section.title)}{count}</h2>"
     yield f"<details><summary>{heading}</summary>" if is_list else f"<section>{heading}"
     if section.note:
-        yield f"<p>{escaped(section.note)}</p>"
+        yield note(escaped(section.note))
     yield "<table>"
     if any(section.header):
         heads = zip(section.header, section.rows[-1], strict=True)
@@ -59,7 +59,7 @@ def _section(section: Section) -> Iterator[str]:
     yield from (f"<tr>{_cells(row)}</tr>" for row in section.rows[:MAX_ROWS])
     yield "</table>"
     if len(section.rows) > MAX_ROWS:
-        yield f"<p>The first {MAX_ROWS:,}; --json has all.</p>"
+        yield note(f"The first {MAX_ROWS:,}; --json has all.")
     yield "</details>" if is_list else "</section>"
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_data_arguments, given_labels, load_valid_splits
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import write_whole
+from emoscope.cli.output import write_output
 
 if TYPE_CHECKING:
     from emoscope.audit import Audit
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         _fix(args, splits, refused)
     found = _audit(args, splits, refused)
     if args.report:
-        write_whole(args.report, audit_page(found))
+        write_output(args.report, audit_page(found))
     print(json.dumps(found.to_json(), indent=2, allow_nan=False) if args.json else audit_text(found))
     return int(args.strict and any(problem.certain for problem in found.problems))
 

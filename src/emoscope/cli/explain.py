@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import page, write_whole
+from emoscope.cli.output import write_output
 from emoscope.terminal import printable, styled
 
 if TYPE_CHECKING:
@@ -54,9 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain, and print or write."""
+    from emoscope.html_page import fragments_page
+
     explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
-        write_whole(args.html, page("emoscope explain", (each._repr_html_() for each in explanations)))
+        write_output(args.html, fragments_page("emoscope explain", (each._repr_html_() for each in explanations)))
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json

@@ -1,27 +1,11 @@
-"""What commands write: reports, whole files, pages."""
+"""What commands write: reports and other files."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.6 system-ui, sans-serif; max-width: 45rem; margin: 2rem auto; padding: 0 1rem }}
-p {{ white-space: pre-wrap; overflow-wrap: anywhere }}
-mark {{ border-radius: 0.2em }}
-</style>
-{content}
-</html>
-"""
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, name: str = "report") -> argparse._MutuallyExclusiveGroup:
@@ -44,11 +28,11 @@ def write_report(args: argparse.Namespace, report: Any) -> str:
     """
     text = json.dumps(report, indent=2, allow_nan=False)
     if args.report:
-        write_whole(args.report, text + "\n")
+        write_output(args.report, text + "\n")
     return text
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_output(path: Path, text: str) -> None:
     """Write a file in one step, in a folder that is made if it is missing.
 
     Raises:
@@ -60,8 +44,3 @@ def write_whole(path: Path, text: str) -> None:
         raise IsADirectoryError(f"{path} is a folder; name a file")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, text)
-
-
-def page(title: str, parts: Iterable[str]) -> str:
-    """A whole HTML page that needs no network, light and dark, of what objects show in notebooks."""
-    return PAGE.format(title=title, content="\n".join(parts))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import page, write_whole
+from emoscope.cli.output import write_output
 from emoscope.cli.predict import decode
 from emoscope.terminal import label_colour, printable, shortened, styled, terminal_width
 
@@ -46,12 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow, and print or write."""
+    from emoscope.html_page import fragments_page
+
     if not args.texts and sys.stdin.isatty():
         print("Type a text; Ctrl-D ends.", file=sys.stderr)
     texts = args.texts or ["\n".join(decode(sys.stdin.buffer.read().split(b"\n"), 0))]
     timelines = load_classifier(args).timeline(texts)
     if args.html:
-        write_whole(args.html, page("emoscope timeline", (each._repr_html_() for each in timelines)))
+        write_output(args.html, fragments_page("emoscope timeline", (each._repr_html_() for each in timelines)))
         if not (args.json or args.table):
             return 0
     as_table = args.table or (sys.stdout.isatty() and not args.json)

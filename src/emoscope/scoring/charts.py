@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 from numpy.typing import NDArray
+
+from emoscope.html_page import escaped
 
 STYLE = """
 svg { display: block; width: 100%; overflow: visible; }
@@ -50,19 +51,19 @@ def stacked(columns: Columns) -> Iterator[str]:
     """The chart, line by line."""
     bottom = _LEVEL + columns.height
     height = bottom + (_AXIS if columns.ticks else 0)
-    yield f'<svg role="img" aria-label="{escape(columns.name)}" height="{height}">'
-    yield f'<text y="{_LEVEL - 5}">{escape(columns.level)}</text>'
+    yield f'<svg role="img" aria-label="{escaped(columns.name)}" height="{height}">'
+    yield f'<text y="{_LEVEL - 5}">{escaped(columns.level)}</text>'
     for y in (_LEVEL, _LEVEL + columns.height // 2, bottom):
         yield f'<line x1="0" x2="100%" y1="{y}" y2="{y}"/>'
     step = 100 / max(1, len(columns.stacks))
     for i, (stack, title) in enumerate(zip(columns.stacks, columns.titles, strict=True)):
         x = f'x="{(i + (1 - _FILLED) / 2) * step:.2f}%" width="{_FILLED * step:.2f}%"'
         bars = "".join(_bars(columns, stack, x))
-        yield f"<g><title>{escape(title)}</title>{bars}</g>"
+        yield f"<g><title>{escaped(title)}</title>{bars}</g>"
     for i, (at, text) in enumerate(columns.ticks):
         anchor = "start" if at < 4 else "end" if at > 96 else "middle"
         kind = ' class="even"' if i % 2 else ""
-        yield f'<text{kind} x="{at:.2f}%" y="{bottom + 15}" text-anchor="{anchor}">{escape(text)}</text>'
+        yield f'<text{kind} x="{at:.2f}%" y="{bottom + 15}" text-anchor="{anchor}">{escaped(text)}</text>'
     yield "</svg>"
 
 

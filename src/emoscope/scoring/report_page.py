@@ -7,39 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.html_page import html_page
+from emoscope.html_page import LIGHT, escaped, html_page, label_colour, note
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
 from emoscope.scoring.summary import BINS, Example, Overview
 from emoscope.scoring.times import Course
 
-MAX_COLOURS = 8
+MAX_COLOURS = len(LIGHT)
 """Labels with a colour of their own; of more, the most frequent, and one colour for all others."""
 
 _OTHERS = MAX_COLOURS
 _TICKS = 5
+_COLOURS = (*map(label_colour, range(MAX_COLOURS)), "var(--muted)")
 
 STYLE = (
     """
-:root { --s0: #3f6fc4; --s1: #b58300; --s2: #cf4d8a; --s3: #c43d2f; --s4: #7a55b0; --s5: #1f8a7d; --s6: #8a5a38;
-  --s7: #5c8a2f; --s8: #8a93a0; }
-@media (prefers-color-scheme: dark) { :root { --s0: #6f9bea; --s1: #e0b03c; --s2: #ec7fb2; --s3: #ef7468;
-  --s4: #ab8be0; --s5: #4cc0b0; --s6: #c08f6a; --s7: #94c25f; --s8: #7c8796; } }
 section section, section details, details section { border: 0; padding: 0; }
 h3 { font-size: .95rem; margin: 1rem 0 0; }
-.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; color: var(--text); }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
 .chart { margin-top: .8rem; }
 td.text { width: 100%; }
 @media (max-width: 40rem) { .wide { display: none; } }
 """
-    + "".join(f".s{i} {{ fill: var(--s{i}); background: var(--s{i}); }}\n" for i in range(MAX_COLOURS + 1))
+    + "".join(f".s{i} {{ fill: {colour}; background: {colour}; }}\n" for i, colour in enumerate(_COLOURS))
     + charts.STYLE
 )
 
@@ -75,7 +71,7 @@ def _body(facts: Facts, overview: Overview) -> Iterator[str]:
     counts = [f"{facts.rows_in:,} rows read", f"{overview.rows:,} written"]
     counts += [f"{overview.rows - scored:,} of them without text"] if overview.rows > scored else []
     counts += [f"{facts.rejected:,} rejected"] if facts.rejected else []
-    yield f"<p>{', '.join(counts)}. Text: column {escape(repr(facts.text_column))}. {escape(facts.made_with)}.</p>"
+    yield note(f"{', '.join(counts)}. Text: column {escaped(repr(facts.text_column))}. {escaped(facts.made_with)}.")
     if not scored:
         yield "<section><p>No row has a text: there is nothing to show.</p></section>"
         return
@@ -86,7 +82,7 @@ def _body(facts: Facts, overview: Overview) -> Iterator[str]:
         yield from _card("Over time", _over_time(facts.time_column, overview, colours))
     for label, name in enumerate(overview.labels):
         if rows := overview.label_rows[name]:
-            yield f"<details open><summary><h2>{_key(colours[label])}{escape(name)} ({rows:,})</h2></summary>"
+            yield f"<details open><summary><h2>{_key(colours[label])}{escaped(name)} ({rows:,})</h2></summary>"
             yield from _examples("Most confident", overview.confident[label])
             yield from _examples("Most doubtful", overview.doubtful[label])
             yield "</details>"
@@ -113,7 +109,7 @@ def _key(colour: int) -> str:
 def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     scored = overview.confidence.sum()
     most = overview.confidence.sum(axis=1).max()
-    yield "<p>How often each label has the highest probability, and how sure of it the model is.</p>"
+    yield note("How often each label has the highest probability, and how sure of it the model is.")
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
@@ -123,7 +119,7 @@ def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
             f"{part.sum() / rows:.1%}" if rows else "" for part in (bins[BINS * 9 // 10 :], bins[: BINS // 2])
         )
         yield (
-            f'<tr><td class="short">{_key(colour)}{escape(name)}</td>'
+            f'<tr><td class="short">{_key(colour)}{escaped(name)}</td>'
             f'<td class="bar"><svg aria-hidden="true" height="14">{bar}</svg></td>'
             f'<td class="figure">{rows / scored:.2%}</td><td class="figure">{rows:,}</td>'
             f'<td class="figure wide">{sure}</td><td class="figure wide">{unsure}</td></tr>'
@@ -132,7 +128,7 @@ def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
 
 
 def _confidence(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
-    yield "<p>Rows by the probability of their label, in steps of 5 %.</p>"
+    yield note("Rows by the probability of their label, in steps of 5 %.")
     stacks, names = _series(overview.confidence.T, overview.labels, colours)
     sums = stacks.sum(axis=1)
     titles = [
@@ -149,9 +145,9 @@ def _over_time(column: str, overview: Overview, colours: Sequence[int]) -> Itera
     times = overview.over_time
     course = times and times.course()
     if not times or not course:
-        yield f"<p>No row has a time that can be read in the column {escape(repr(column))}.</p>"
+        yield note(f"No row has a time that can be read in the column {escaped(repr(column))}.")
         return
-    yield f"<p>Shares by {course.unit}, from the column {escape(repr(column))}{_left_out(course, times.without)}.</p>"
+    yield note(f"Shares by {course.unit}, from the column {escaped(repr(column))}{_left_out(course, times.without)}.")
     counts, names = _series(course.rows, overview.labels, colours)
     sums = counts.sum(axis=1)
     shares = counts / np.maximum(sums, 1)[:, None]
@@ -183,7 +179,7 @@ def _time_ticks(course: Course) -> list[tuple[float, str]]:
 
 
 def _time_table(course: Course, shares: NDArray[np.float64], names: Sequence[tuple[int, str]]) -> Iterator[str]:
-    heads = "".join(f'<th class="figure">{escape(name)}</th>' for _, name in names)
+    heads = "".join(f'<th class="figure">{escaped(name)}</th>' for _, name in names)
     yield f'<details><summary>The same in figures</summary><table><tr><th>{course.unit}</th>{heads}<th class="figure">'
     yield "rows</th></tr>"
     for start, row, rows in zip(course.starts, shares, course.rows.sum(axis=1).tolist(), strict=True):
@@ -224,16 +220,16 @@ def _chart(
 
 
 def _legend(names: Sequence[tuple[int, str]]) -> Iterator[str]:
-    yield f'<p class="legend">{"".join(f"<span>{_key(colour)}{escape(name)}</span>" for colour, name in names)}</p>'
+    yield f'<p class="legend">{"".join(f"<span>{_key(colour)}{escaped(name)}</span>" for colour, name in names)}</p>'
 
 
 def _examples(title: str, examples: Sequence[Example]) -> Iterator[str]:
     yield f"<h3>{title}</h3><table>"
     yield '<tr><th class="figure">score</th><th class="wide">then</th><th class="figure">row</th><th>text</th></tr>'
     for example in examples:
-        then = "" if example.second is None else f"{escape(example.second)} {example.second_score:.1%}"
+        then = "" if example.second is None else f"{escaped(example.second)} {example.second_score:.1%}"
         yield (
             f'<tr><td class="figure">{example.score:.1%}</td><td class="short wide">{then}</td>'
-            f'<td class="figure">{example.row:,}</td><td class="text" dir="auto">{escape(example.text)}</td></tr>'
+            f'<td class="figure">{example.row:,}</td><td class="text" dir="auto">{escaped(example.text)}</td></tr>'
         )
     yield "</table>"
