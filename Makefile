@@ -47,7 +47,7 @@ bundled: $(VENV)/.encoder
 	$(BIN)/emoscope export runs/emoscope-compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
 	$(BIN)/python recipes/neutral_texts.py $(GOEMOTIONS) runs/neutral_texts
-	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature --clear-from runs/neutral_texts
+	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature --neutral-data runs/neutral_texts
 	cp -r runs/model/. src/emoscope/bundled/
 
 tables: $(VENV)/.base

@@ -21,14 +21,15 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import record
 from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.calibration.coverage import set_quality
+from emoscope.calibration.fit import conformal_thresholds, fit_neutral, fit_temperature
+from emoscope.calibration.selective import THRESHOLDS, aurc
 from emoscope.data import Examples, load_splits
-from emoscope.evaluation.certainty import LIMITS, aurc, auroc, set_quality
-from emoscope.evaluation.metrics import expected_calibration_error, log_loss
+from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder, resolve
-from emoscope.neutral import centred_logs, fit_neutral
-from emoscope.prediction_sets import thresholds_of
-from emoscope.probabilities import LEAST, fit_temperature, temperature_scaled
+from emoscope.neutral import centred_logs
+from emoscope.probabilities import LEAST, temperature_scaled
 from emoscope.runtime import OnnxModel
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
@@ -81,8 +82,8 @@ def _arguments() -> argparse.Namespace:
 def _sets(rows: Rows, truth: Ids, args: argparse.Namespace) -> dict[str, Any]:
     """Kinds of sets at several coverages: on tenths, and on halves."""
     kinds: dict[str, tuple[Thresholds, int, bool]] = {
-        **{f"class-conditional, {percent} %": (thresholds_of, percent, False) for percent in (80, 90, 95, 97)},
-        "class-conditional, 90 %, empty sets given the top label": (thresholds_of, 90, True),
+        **{f"class-conditional, {percent} %": (conformal_thresholds, percent, False) for percent in (80, 90, 95, 97)},
+        "class-conditional, 90 %, empty sets given the top label": (conformal_thresholds, 90, True),
         "one threshold for all labels, 90 %": (_marginal, 90, False),
     }
     results = {}
@@ -120,7 +121,7 @@ def _given(rows: Rows, thresholds: tuple[float, ...], completed: bool) -> NDArra
 
 def _marginal(rows: Rows, truth: Ids, percent: int) -> tuple[float, ...]:
     own = rows[np.arange(len(truth)), truth][:, None]
-    return thresholds_of(own, np.zeros(len(truth), np.int64), percent) * rows.shape[1]
+    return conformal_thresholds(own, np.zeros(len(truth), np.int64), percent) * rows.shape[1]
 
 
 def _spread(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -230,7 +231,7 @@ def _abstention(rows: Rows, truth: Ids) -> dict[str, Any]:
         "no order": np.zeros(len(rows)),
     }
     at = {}
-    for limit in LIMITS:
+    for limit in THRESHOLDS:
         answered = rows.max(axis=1) >= limit
         at[str(limit)] = {"answered": float(answered.mean()), "accuracy": float(correct[answered].mean())}
     return {"aurc": {name: aurc(score, correct) for name, score in scores.items()}, "answers_from": at}

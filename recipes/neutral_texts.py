@@ -1,4 +1,4 @@
-"""Writes texts without and with emotion, for `emoscope calibrate --clear-from`.
+"""Writes texts without and with emotion, for `emoscope calibrate --neutral-data`.
 
 Run: python recipes/neutral_texts.py GOEMOTIONS OUT
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from emoscope import EmotionClassifier
-from emoscope.neutral import Neutral, centred_logs, fit_neutral
+from emoscope.neutral import Neutral, centred_logs
 from emoscope.probabilities import probabilities, temperature_scaled
 
 LOGITS = hnp.arrays(np.float32, (4, 5), elements=st.floats(-8, 8, width=32))
@@ -41,30 +41,6 @@ def test_another_temperature_changes_no_answer(logits, ratio):
     distances = after.distances(temperature_scaled(rows, ratio)) * ratio
     np.testing.assert_allclose(distances, before.distances(rows), rtol=1e-3, atol=1e-3)
     assert after.threshold * ratio == pytest.approx(before.threshold)
-
-
-@settings(max_examples=50, deadline=None)
-@given(hnp.arrays(np.float32, (9, 3), elements=st.floats(-3, 3, width=32)), st.integers(1, 8))
-def test_the_threshold_is_the_best_of_all(logits, neutral):
-    rows = softmax(logits)
-    fitted = fit_neutral(rows[:neutral], rows[neutral:])
-    near, far = fitted.distances(rows[:neutral]), fitted.distances(rows[neutral:])
-
-    def right(threshold):
-        return (near < threshold).mean() + (far >= threshold).mean()
-
-    assert right(fitted.threshold) == pytest.approx(max(right(threshold) for threshold in [*near, *far]))
-
-
-def test_texts_that_can_be_told_apart_are():
-    rng = np.random.default_rng(0)
-    neutral = softmax(rng.normal(size=(200, 6)) * 0.2)
-    emotional = softmax(rng.normal(size=(300, 6)) * 0.2 + 8 * np.eye(6)[rng.integers(6, size=300)])
-    fitted = fit_neutral(neutral, emotional)
-    assert not fitted.clear(neutral).any()
-    assert fitted.clear(emotional).all()
-    doubt = softmax([[6, 6, 0, 0, 0, 0]])
-    assert fitted.clear(doubt).all(), "doubt between two emotions is not the absence of one"
 
 
 def test_probabilities_of_zero_have_a_distance():

@@ -48,24 +48,6 @@ class Neutral:
         return Neutral(tuple(value / ratio for value in self.centre), self.threshold / ratio)
 
 
-def fit_neutral(neutral: NDArray[Any], emotional: NDArray[Any]) -> Neutral:
-    """Centre of neutral texts, and the threshold that tells emotional ones from them best.
-
-    That is the one with the largest sum of the shares that it gets right of either kind (Youden, "Index for Rating
-    Diagnostic Tests", Cancer 3, 1950): it does not depend on how many texts of either kind there are.
-
-    Args:
-        neutral: probabilities (rows, labels) of texts without emotion, one row at least.
-        emotional: (rows, labels) of texts with one, one row at least.
-    """
-    centre = centred_logs(neutral).mean(axis=0)
-    draft = Neutral(tuple(centre.tolist()), 0.0)
-    far, near = np.sort(draft.distances(emotional)), np.sort(draft.distances(neutral))
-    candidates = np.concatenate((far, near))
-    right = 1.0 - np.searchsorted(far, candidates) / len(far) + np.searchsorted(near, candidates) / len(near)
-    return Neutral(draft.centre, float(candidates[right.argmax()]))
-
-
 def centred_logs(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     """Logarithms of each row less their mean: the logits over the temperature, but for a constant of the row."""
     logs = np.log(np.maximum(probabilities.astype(np.float64), LEAST))

@@ -47,6 +47,17 @@ def test_confusion_matrix_equals_scikit_learns(
     np.testing.assert_array_equal(metrics.confusion_matrix(truth, predicted, labels), expected)
 
 
+COARSE = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9]), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(COARSE, COARSE)
+def test_auroc_equals_scikit_learns(positive: list[float], negative: list[float]) -> None:
+    truth = [1] * len(positive) + [0] * len(negative)
+    expected = sklearn_metrics.roc_auc_score(truth, positive + negative)
+    assert metrics.auroc(np.array(positive), np.array(negative)) == pytest.approx(expected)
+
+
 @given(pairs())
 @settings(deadline=None)
 def test_averages_equal_scikit_learns(case: tuple[NDArray[np.int64], NDArray[np.int64], int]) -> None:

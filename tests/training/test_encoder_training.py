@@ -20,8 +20,8 @@ from huggingface_hub import ModelCard
 
 import tiny
 from emoscope import EmotionClassifier
+from emoscope.calibration import tune_thresholds
 from emoscope.errors import ModelError, RecipeError
-from emoscope.probabilities import tune_thresholds
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
 from hub.repositories import FAMILIES

@@ -1,20 +1,21 @@
-"""Make a model's certainty mean something: temperature, sets of labels, "no clear emotion".
+"""Calibrate a model on labelled rows: temperature, prediction sets, neutral texts.
 
-On labelled rows that MODEL was not trained on it fits the temperature (probabilities that are right as often as they
-say), and for every coverage from 50 to 99 % the sets of labels that hold the truth in so many cases, whatever the truth
-is. It says how well: sets are fitted on one half of the rows and measured on the other, many times.
+The rows of --data must not have been used to train MODEL. Fitted are the temperature, so that probabilities are right
+as often as they say, and for every coverage from 50 to 99 % the prediction sets: the labels that contain the true one
+in that share of cases, for every true label alike. The report says how well: prediction sets are fitted on one half of
+the rows and measured on the other, many times.
 
-With --clear-from it also learns to tell texts that show no clear emotion: D has texts labelled neutral and emotional.
-Of a folder of splits, train is fitted on and validation measured on.
+With --neutral-data the model also learns to detect texts without a clear emotion. D holds texts labelled neutral and
+emotional; from a folder of splits, train is used to fit and validation to measure.
 
-Only emoscope.json and the card change, in the model folder or, with --output, in a copy of it. Calibrate what you ship:
-the exported folder, not the checkpoint that it was made of.
+Only emoscope.json and the model card change, in the model folder or, with --output, in a copy of it. Calibrate what you
+ship: the exported folder, not the checkpoint it was made from.
 
 examples:
   emoscope calibrate runs/model --data DIR
   emoscope calibrate bundled --data my_rows.csv --output runs/mine --plots plots
   emoscope calibrate owner/name --data DIR --split validation --output runs/mine
-  emoscope calibrate runs/model --data DIR --clear-from runs/neutral_texts
+  emoscope calibrate runs/model --data DIR --neutral-data runs/neutral_texts
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from emoscope.cli.data_options import add_data_arguments, add_split_argument, ch
 from emoscope.cli.output import add_report_arguments, write_report
 
 if TYPE_CHECKING:
-    from emoscope.evaluation.calibration import Calibration
+    from emoscope.calibration import CalibrationResult
     from emoscope.model_folder import ModelFolder
 
 
@@ -38,42 +39,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)
     parser.add_argument(
-        "--clear-from", metavar="D", help="texts labelled neutral and emotional: file, or folder of splits"
+        "--neutral-data", metavar="D", help="texts labelled neutral and emotional: a file or a folder of splits"
     )
-    parser.add_argument("--keep-temperature", action="store_true", help="leave the probabilities as they are")
-    parser.add_argument("--output", type=Path, metavar="OUT", help="write a copy; of 'bundled' and a Hub id it must be")
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
+    parser.add_argument("--clear-from", dest="neutral_data", help=argparse.SUPPRESS)  # its name in 0.1
+    parser.add_argument("--keep-temperature", action="store_true", help="do not fit the temperature")
+    parser.add_argument(
+        "--output", type=Path, metavar="OUT", help="write a copy; required for 'bundled' and for a Hub id"
+    )
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report into this folder (extra: plot)")
     add_report_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Calibrate, write, print."""
+    from emoscope.calibration import plot_calibration, write_calibrated
+    from emoscope.calibration.folder import require_writable
+    from emoscope.calibration.old_keys import with_old_keys
     from emoscope.errors import require_extra
-    from emoscope.evaluation import plot_calibration, write_calibrated
-    from emoscope.evaluation.calibrated_folder import check_target
     from emoscope.model_folder import GRAPHS, WEIGHTS, open_folder, resolve
 
     if args.plots:
         require_extra("plot")
     folder = open_folder(resolve(args.model, one_of=(GRAPHS, *WEIGHTS)))
-    check_target(folder, args.output, own=args.model != "bundled" and Path(args.model).is_dir())
-    calibration = _calibrate(args, folder)
-    written = write_calibrated(folder, calibration, args.output)
-    text = write_report(args, calibration.report)
+    named_by_path = args.model != "bundled" and Path(args.model).is_dir()
+    require_writable(folder, args.output, named_by_path=named_by_path)
+    result = _calibrate(args, folder)
+    written = write_calibrated(folder, result, args.output)
+    text = write_report(args, with_old_keys(result.report))
     if args.plots:
-        plot_calibration(calibration.report, args.plots)
-    print(text if args.json else "\n".join([*_tables(calibration.report), "", f"written: {written}"]))
+        plot_calibration(result.report, args.plots)
+    print(text if args.json else "\n".join([*_tables(result.report), "", f"written: {written}"]))
     return 0
 
 
-def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> Calibration:
+def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> CalibrationResult:
+    from emoscope.calibration import calibrate
+    from emoscope.calibration.report import NEUTRAL_LABELS, require_single_label
     from emoscope.classifier import EmotionClassifier
     from emoscope.data import load_splits
-    from emoscope.evaluation import calibrate
-    from emoscope.evaluation.calibration import KINDS, check_one_label
 
     classifier = EmotionClassifier.from_pretrained(folder.path)
-    check_one_label(classifier)
+    require_single_label(classifier)
     examples = choose_split(read_splits(args, labels_for(args, classifier)), args)
     return calibrate(
         classifier,
@@ -82,7 +88,7 @@ def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> Calibration:
         temperature=folder.manifest.temperature,
         keep_temperature=args.keep_temperature,
         neutral=folder.neutral,
-        clear_from=load_splits(args.clear_from, labels=KINDS) if args.clear_from else None,
+        neutral_data=load_splits(args.neutral_data, labels=NEUTRAL_LABELS) if args.neutral_data else None,
     )
 
 
@@ -90,77 +96,75 @@ def _tables(report: dict[str, Any]) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows, accuracy {report['accuracy']:.4f}"
-    for lines in (_probabilities, _prediction_sets, _coverages, _abstention, _clearness):
+    for lines in (_probabilities, _prediction_sets, _label_coverage, _selective_prediction, _neutral):
+        yield ""
         yield from lines(report)
 
 
 def _probabilities(report: dict[str, Any]) -> Iterator[str]:
-    yield ""
     yield f"{'probabilities':<20}{'before':>10}{'after':>10}"
     for key, title in (("temperature", "temperature"), ("loss", "log loss"), ("ece", "calibration error")):
         yield f"{title:<20}{report[key]['before']:>10.4f}{report[key]['after']:>10.4f}"
     if report["accuracy"] == 1:
-        yield "the temperature stays: the model is right on every row, from which none can be fitted"
+        yield "the temperature was kept: the model is right on every row, so none can be fitted"
 
 
 def _prediction_sets(report: dict[str, Any]) -> Iterator[str]:
-    halves = next(iter(report["prediction_sets"].values()))["halves"]
-    yield ""
-    yield f"sets of labels, fitted on one half of the rows and measured on the other, {halves} times"
-    yield f"{'coverage asked':<20}{'found':>16}{'labels a set':>14}{'none':>8}{'several':>9}{'one, right':>12}"
-    for percent, quality in report["prediction_sets"].items():
-        size, empty, several, right = (quality[key]["mean"] for key in ("size", "empty", "several", "one_right"))
-        shares = f"{size:>14.2f}{empty:>8.1%}{several:>9.1%}{_share(right):>12}"
+    sets = report["prediction_sets"]
+    repeats = next(iter(sets.values()))["repeats"]
+    yield f"prediction sets, fitted on one half of the rows and measured on the other, {repeats} times"
+    yield f"{'coverage':<20}{'measured':>16}{'labels':>9}{'empty':>9}{'several':>9}{'one label: right':>19}"
+    for percent, quality in sets.items():
+        size, empty, multiple, right = (
+            quality[key]["mean"] for key in ("size", "empty", "multiple", "singleton_accuracy")
+        )
+        shares = f"{size:>9.2f}{empty:>9.1%}{multiple:>9.1%}{_share(right):>19}"
         yield f"{percent + ' %':<20}{_spread(quality['coverage']):>16}{shares}"
 
 
-def _coverages(report: dict[str, Any]) -> Iterator[str]:
-    """Coverage by label."""
-    yield ""
+def _label_coverage(report: dict[str, Any]) -> Iterator[str]:
+    """Measured coverage by label, and what is known of the prediction sets that are written."""
     sets = report["prediction_sets"]
-    yield f"{'label':<20}{'rows':>6}" + "".join(f"{percent + ' % asked':>16}" for percent in sets)
+    yield f"{'coverage by label':<20}{'rows':>6}" + "".join(f"{percent + ' %':>16}" for percent in sets)
     for name, rows in report["rows"].items():
-        found = "".join(f"{_spread(quality['labels'][name]):>16}" for quality in sets.values())
-        yield f"{name[:19]:<20}{rows:>6,}{found}"
-    yield from _written(report["rows"], [int(percent) for percent in sets])
+        measured = "".join(f"{_spread(quality['label_coverage'][name]):>16}" for quality in sets.values())
+        yield f"{name[:19]:<20}{rows:>6,}{measured}"
+    yield from _fitted_on_all_rows(report["rows"], [int(percent) for percent in sets])
 
 
-def _written(rows: dict[str, int], percents: list[int]) -> Iterator[str]:
-    """What is known of the sets that are written."""
-    from emoscope.prediction_sets import coverage_spread, rows_needed
+def _fitted_on_all_rows(rows: dict[str, int], percents: list[int]) -> Iterator[str]:
+    """Notes on the prediction sets that are written."""
+    from emoscope.calibration.coverage import coverage_spread, rows_needed
 
-    yield "the sets written are fitted on all rows, not on half: where rows are few they hold, as a rule, fewer labels"
+    yield "the prediction sets written are fitted on all rows, not on half; with few rows they are usually smaller"
     enough = {label: count for label, count in rows.items() if count >= rows_needed(90)}
     if enough:
         label, fewest = min(enough.items(), key=lambda item: item[1])
-        yield f"at 90 % those of {label} leave its coverage open by ± {coverage_spread(fewest, 90):.3f}"
+        yield f"true coverage of {label} at 90 %: uncertain by ± {coverage_spread(fewest, 90):.3f} with {fewest:,} rows"
     for label, count in rows.items():
         short = [f"{percent} % (needs {rows_needed(percent)})" for percent in percents if count < rows_needed(percent)]
         if short:
             yield f"{label[:19]} ({count}): too few rows to be left out of any set at {', '.join(short)}"
 
 
-def _abstention(report: dict[str, Any]) -> Iterator[str]:
-    yield ""
-    yield f"{'answers from':<20}{'rows answered':>16}{'right':>10}"
-    for point in report["abstention"]:
-        yield f"{point['at_least']:<20g}{point['answered']:>16.1%}{_share(point['accuracy']):>10}"
+def _selective_prediction(report: dict[str, Any]) -> Iterator[str]:
+    yield f"{'answers at or above':<20}{'rows answered':>16}{'accuracy':>10}"
+    for point in report["selective_prediction"]:
+        yield f"{point['threshold']:<20g}{point['coverage']:>16.1%}{_share(point['accuracy']):>10}"
     yield f"area under the risk-coverage curve: {report['aurc']:.5f}"
 
 
-def _clearness(report: dict[str, Any]) -> Iterator[str]:
-    found = report["clearness"]
-    yield ""
-    if found is None:
-        yield "no clear emotion: not fitted; give texts labelled neutral and emotional with --clear-from"
+def _neutral(report: dict[str, Any]) -> Iterator[str]:
+    neutral = report["neutral"]
+    if neutral is None:
+        yield "no clear emotion: not fitted; give texts labelled neutral and emotional with --neutral-data"
         return
-    measured = found["measured_on"]
-    same = " (the rows fitted on)" if measured == found["fitted_on"] else ""
-    yield f"no clear emotion: {measured['neutral']:,} neutral and {measured['emotional']:,} emotional texts{same}"
-    highest = found["auroc"]["highest_probability"]
-    yield f"{'AUROC':<20}{found['auroc']['distance']:>10.4f}    highest probability: {highest:.4f}"
-    for kind, title in (("neutral", "neutral texts"), ("emotional", "emotional texts"), ("rows", "rows of --data")):
-        yield f"{title:<20}{found[f'{kind}_unclear']:>10.2%}    said to show none"
+    measured_on, auroc = neutral["measured_on"], neutral["auroc"]
+    same = " (the texts fitted on)" if measured_on == neutral["fitted_on"] else ""
+    yield f"no clear emotion: {measured_on['neutral']:,} neutral and {measured_on['emotional']:,} emotional texts{same}"
+    yield f"{'AUROC':<20}{auroc['distance']:>10.4f}    highest probability: {auroc['max_probability']:.4f}"
+    for kind, title in (("neutral", "neutral texts"), ("emotional", "emotional texts"), ("data", "rows of --data")):
+        yield f"{title:<20}{neutral['predicted_neutral'][kind]:>10.2%}    predicted to show none"
 
 
 def _spread(spread: dict[str, float | None]) -> str:

@@ -34,7 +34,7 @@ from emoscope.terminal import shortened
 
 if TYPE_CHECKING:
     from emoscope.data import Examples
-    from emoscope.evaluation import Keywords, Report
+    from emoscope.evaluation import EvaluationReport, Keywords
 
 WIDTH = 80
 METRICS = {
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _evaluate(args: argparse.Namespace) -> Report:
+def _evaluate(args: argparse.Namespace) -> EvaluationReport:
     from emoscope.evaluation import evaluate, fit_keywords
     from emoscope.evaluation.report import check_multi_label
 
@@ -115,7 +115,7 @@ def _slices(args: argparse.Namespace, examples: Examples, keywords: Keywords | N
     return slices | {f"column {name}" if name in slices else name: values for name, values in columns.items()}
 
 
-def _tables(report: Report) -> Iterator[str]:
+def _tables(report: EvaluationReport) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows"
@@ -126,7 +126,7 @@ def _tables(report: Report) -> Iterator[str]:
         yield from lines(report)
 
 
-def _headline(report: Report) -> Iterator[str]:
+def _headline(report: EvaluationReport) -> Iterator[str]:
     yield f"{'metric':<20}{'value':>8}    95 % interval"
     for metric, title in (MULTI_LABEL_METRICS if report["thresholds"] else METRICS).items():
         interval = report["intervals"].get(metric)
@@ -134,7 +134,7 @@ def _headline(report: Report) -> Iterator[str]:
         yield f"{title:<20}{report[metric]:>8.4f}{between}"
 
 
-def _labels(report: Report) -> Iterator[str]:
+def _labels(report: EvaluationReport) -> Iterator[str]:
     thresholds = report["thresholds"] or {}
     averages = {
         kind: {name: report[f"{name}_{kind}"] for name in ("precision", "recall", "f1")}
@@ -149,7 +149,7 @@ def _labels(report: Report) -> Iterator[str]:
         yield f"{shortened(name, 19):<20}{scores}{row['support']:>10,}{threshold}"
 
 
-def _confusion(report: Report) -> Iterator[str]:
+def _confusion(report: EvaluationReport) -> Iterator[str]:
     labels, matrix = report["confusion"]["labels"], report["confusion"]["matrix"]
     if 20 + 10 * len(labels) > WIDTH:
         yield f"confusion matrix: {len(labels)} labels are too wide here; see --report or --plots"
@@ -159,7 +159,7 @@ def _confusion(report: Report) -> Iterator[str]:
         yield _row(name, [f"{count:,}" for count in counts])
 
 
-def _keywords(report: Report) -> Iterator[str]:
+def _keywords(report: EvaluationReport) -> Iterator[str]:
     ambiguity = report["ambiguity"]
     if ambiguity is None:
         yield "ambiguous keywords: not sought, the data has no train split"
@@ -173,7 +173,7 @@ def _keywords(report: Report) -> Iterator[str]:
     yield f"{words} such words leave an accuracy of about {ceiling:.3f} to any classifier"
 
 
-def _slice_table(report: Report) -> Iterator[str]:
+def _slice_table(report: EvaluationReport) -> Iterator[str]:
     yield f"{'slice':<22}{'rows':>7}{'accuracy':>10}   95 % interval     to the rest"
     by = ""
     for row in report["slices"]:
@@ -191,7 +191,7 @@ def _p(value: float) -> str:
     return shown + (" *" if value < 0.05 else "")
 
 
-def _cost(report: Report) -> Iterator[str]:
+def _cost(report: EvaluationReport) -> Iterator[str]:
     rate, seconds = report["samples_per_second"], report["runtime_seconds"]
     yield f"{'speed':<20}{rate:,.0f} texts/s: {report['dataset']['rows']:,} texts in {seconds:.3f} s"
     for device in ("cpu", "gpu"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emoscope.evaluation import Report
+    from emoscope.evaluation import EvaluationReport
     from emoscope.training.config import AnyConfig
 
 
@@ -65,7 +65,7 @@ def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) 
     return configure((read_recipe(args.recipe) if args.recipe else {}) | flags, kinds)
 
 
-def headline(output: Path, report: Report, rows: str) -> str:
+def headline(output: Path, report: EvaluationReport, rows: str) -> str:
     """One line with the figures of a report."""
     return (
         f"{output}: accuracy {report['accuracy']:.4f}, macro F1 {report['f1_macro']:.4f}, "

@@ -6,9 +6,6 @@ Works on the base install; the plots need the extra `plot`.
 from __future__ import annotations
 
 from emoscope.evaluation.bias import BiasReport, bias_text, check_bias
-from emoscope.evaluation.calibrated_folder import write_calibrated
-from emoscope.evaluation.calibration import Calibration, calibrate
-from emoscope.evaluation.calibration_plots import plot_calibration
 from emoscope.evaluation.comparison import Comparison, compare, load_classifiers
 from emoscope.evaluation.comparison_plot import plot_comparison
 from emoscope.evaluation.comparison_table import comparison_markdown, comparison_text
@@ -18,6 +15,7 @@ from emoscope.evaluation.keywords import AmbiguousKeyword, Keywords, fit_keyword
 from emoscope.evaluation.metrics import (
     LabelMetrics,
     ReliabilityBin,
+    auroc,
     averages,
     confusion_matrix,
     expected_calibration_error,
@@ -27,7 +25,7 @@ from emoscope.evaluation.metrics import (
 )
 from emoscope.evaluation.plots import plot_report
 from emoscope.evaluation.published import PUBLISHED, PublishedResult
-from emoscope.evaluation.report import Report, evaluate
+from emoscope.evaluation.report import EvaluationReport, evaluate
 from emoscope.evaluation.significance import (
     Difference,
     McNemar,
@@ -44,9 +42,9 @@ __all__ = [
     "PUBLISHED",
     "AmbiguousKeyword",
     "BiasReport",
-    "Calibration",
     "Comparison",
     "Difference",
+    "EvaluationReport",
     "Footprint",
     "Interval",
     "Keywords",
@@ -55,12 +53,11 @@ __all__ = [
     "Measurement",
     "PublishedResult",
     "ReliabilityBin",
-    "Report",
     "SampleSize",
+    "auroc",
     "averages",
     "bias_text",
     "bootstrap_intervals",
-    "calibrate",
     "check_bias",
     "compare",
     "comparison_markdown",
@@ -78,12 +75,10 @@ __all__ = [
     "measure_slices",
     "paired_bootstrap",
     "per_label",
-    "plot_calibration",
     "plot_comparison",
     "plot_report",
     "reliability",
     "sample_size",
     "slice_texts",
     "slice_values",
-    "write_calibrated",
 ]

@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import require_extra
-from emoscope.evaluation.plots import BLUE, DPI, GREEN, GREY, ORANGE
+from emoscope.evaluation.drawing import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PINK,
+    RED,
+    SKY,
+    add_grid,
+    add_title,
+    new_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -16,42 +28,38 @@ if TYPE_CHECKING:
 
     from emoscope.evaluation.comparison import Comparison
 
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", "#D55E00", "#56B4E9")
+COLOURS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
 MARKERS = "osD^vP"
-LONGEST_NAME = 48
+MAX_NAME = 48
+"""Characters of a model's name in the legend; a longer one keeps its end."""
 MEASURED = "measured here"
-PUBLISHED = "published: validation split, the card's GPU"
+PUBLISHED = "published: validation split, the model card's GPU"
 
 
 def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
-    """Draw accuracy, with its interval, against samples per second on a logarithmic axis, as PNG.
+    """Draw accuracy with its interval against texts per second (logarithmic) as a PNG file.
 
-    What was measured is filled; the model card's own figures are hollow, and labelled as what they are.
+    Measured models have filled markers; the figures published in the model card have hollow ones.
 
     Args:
         comparison: from `compare`, or the same read back from JSON.
-        file: replaced if it is there; its folder is made.
+        file: overwritten if it exists; its folder is created.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
     require_extra("plot")
-    from matplotlib.figure import Figure
-
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure = Figure(figsize=(8.6, 5.2 + 0.2 * len(comparison["models"])), layout="constrained")
+    figure = new_figure(8.6, 5.2 + 0.2 * len(comparison["models"]))
     axes = figure.subplots()
     axes.set_xscale("log")
-    measured = [
-        _measured(axes, row, colour, marker)
-        for row, (colour, marker) in zip(comparison["models"], _styles(), strict=False)
-    ]
+    measured = [_draw_measured(axes, row, *style) for row, style in zip(comparison["models"], _styles(), strict=False)]
     published = [
-        _reference(axes, row, marker)
+        _draw_published(axes, row, marker)
         for row, marker in zip(comparison["published"]["models"], cycle(MARKERS), strict=False)
     ]
-    _dress(axes, comparison)
+    _finish(axes, comparison)
     style: dict[str, Any] = {"alignment": "left", "frameon": False, "fontsize": 9}
     figure.legend(handles=measured, loc="outside lower left", title=MEASURED, **style)
     figure.legend(handles=published, loc="outside lower right", title=PUBLISHED, **style)
@@ -60,47 +68,39 @@ def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
 
 
 def _styles() -> Iterator[tuple[str, str]]:
-    """Colour and marker of one model after another; all pairs differ for 30 models."""
+    """Colour and marker of one model after another; no two of the first 30 are equal."""
     for turn in cycle(range(len(MARKERS))):
         for index, colour in enumerate(COLOURS):
             yield colour, MARKERS[(index + turn) % len(MARKERS)]
 
 
-def _measured(axes: Axes, row: Mapping[str, Any], colour: str, marker: str) -> Artist:
+def _draw_measured(axes: Axes, row: Mapping[str, Any], colour: str, marker: str) -> Artist:
     speed, interval = row["samples_per_second"], row["intervals"]["accuracy"]
+    style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 8, "linestyle": "none"}
     axes.errorbar(
         speed["median"],
         row["accuracy"],
-        xerr=_arms(speed["median"], speed),
-        yerr=_arms(row["accuracy"], interval),
-        color=colour,
-        marker=marker,
-        linestyle="none",
-        markersize=8,
+        xerr=_error_bar(speed["median"], speed),
+        yerr=_error_bar(row["accuracy"], interval),
         capsize=3,
+        **style,
     )
-    (point,) = axes.plot([], [], marker, color=colour, markersize=8, label=_short(row["model"]))
+    (point,) = axes.plot([], [], label=_short(row["model"]), **style)
     return point
 
 
-def _arms(value: float, interval: Mapping[str, float]) -> list[list[float]]:
+def _error_bar(value: float, interval: Mapping[str, float]) -> list[list[float]]:
     return [[max(0.0, value - interval["low"])], [max(0.0, interval["high"] - value)]]
 
 
-def _reference(axes: Axes, row: Mapping[str, Any], marker: str) -> Artist:
-    (point,) = axes.plot(
-        row["samples_per_second"],
-        row["accuracy"],
-        marker,
-        color=GREY,
-        markerfacecolor="none",
-        markersize=8,
-        label=_short(row["model"]),
-    )
+def _draw_published(axes: Axes, row: Mapping[str, Any], marker: str) -> Artist:
+    at = (row["samples_per_second"], row["accuracy"])
+    (point,) = axes.plot(*at, marker, color=GREY, markerfacecolor="none", markersize=8, label=_short(row["model"]))
     return point
 
 
-def _dress(axes: Axes, comparison: Comparison) -> None:
+def _finish(axes: Axes, comparison: Comparison) -> None:
+    """Axes, grid and title."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     dataset, settings = comparison["dataset"], comparison["settings"]
@@ -111,20 +111,14 @@ def _dress(axes: Axes, comparison: Comparison) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter("{x:.1%}")
     axes.margins(0.12)
-    axes.grid(color="#E4E4E4")
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.set_title("accuracy against speed", loc="left", fontsize=13, fontweight="bold", pad=24)
-    axes.annotate(
+    add_grid(axes, "both")
+    add_title(
+        axes,
+        "Accuracy against speed",
         f"filled: measured on {dataset['name']}{split}, {dataset['rows']:,} rows, {settings['level']:.0%} interval; "
         "hollow: published, other hardware",
-        (0, 1),
-        xytext=(0, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        color=GREY,
     )
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"…{name[1 - LONGEST_NAME :]}"
+    return name if len(name) <= MAX_NAME else f"…{name[1 - MAX_NAME :]}"

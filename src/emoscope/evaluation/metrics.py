@@ -239,6 +239,20 @@ def expected_calibration_error(probabilities: NDArray[Any], truth: NDArray[Any],
     return sum(group.rows * abs(group.accuracy - group.confidence) for group in groups) / truth.size
 
 
+def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float:
+    """Area under the ROC curve: the chance that a positive row has a higher score than a negative one, ties half.
+
+    Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", Radiology 143, 1982.
+
+    Args:
+        positive: scores (rows,), at least one.
+        negative: scores (rows,), at least one.
+    """
+    ordered = np.sort(negative)
+    below, up_to = (np.searchsorted(ordered, positive, side) for side in ("left", "right"))
+    return float((below + up_to).mean() / 2 / len(negative))
+
+
 def _counts(confusion: Confusion) -> Counts:
     return confusion if isinstance(confusion, Counts) else confusion_counts(confusion)
 

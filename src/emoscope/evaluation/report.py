@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from emoscope.data import Examples
     from emoscope.evaluation.keywords import Keywords
 
-Report = dict[str, Any]
+EvaluationReport = dict[str, Any]
 """What `evaluate` returns. These keys, shares in [0, 1]:
 
 - `model`; `dataset` {name, split, rows, fingerprint}
@@ -60,7 +60,7 @@ def evaluate(
     keywords: Keywords | None = None,
     thresholds: Sequence[float] | None = None,
     slices: Slices | None = None,
-) -> Report:
+) -> EvaluationReport:
     """Score labelled rows once and report quality, calibration, speed and memory of that pass.
 
     Args:

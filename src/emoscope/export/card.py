@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from emoscope.evaluation.calibration_card import without_section
+from emoscope.calibration.card import without_section
 from emoscope.export.parity import Parity
 
 CARD = "README.md"

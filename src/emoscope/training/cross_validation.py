@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from emoscope.classifier import Classifier, EmotionClassifier
 from emoscope.data import Examples
 from emoscope.errors import ModelError
-from emoscope.evaluation import Report, evaluate
+from emoscope.evaluation import EvaluationReport, evaluate
 from emoscope.model_folder import open_folder
 from emoscope.training.config import AnyConfig
 from emoscope.training.folds import Folds, text_digest
@@ -87,7 +87,7 @@ def cross_validate(
     resume: bool = False,
     report_to: str = "none",
     progress: OnProgress = no_progress,
-) -> Report | None:
+) -> EvaluationReport | None:
     """Train a model for each fold of the train split, on the rows outside it.
 
     Writes the models into `fold-0`, `fold-1`, ... of the output, each a checkpoint folder of its own; beside them
@@ -137,7 +137,7 @@ def _named(fold: str, progress: OnProgress) -> OnProgress:
     return show
 
 
-def _finish(config: AnyConfig, train_rows: Examples, partition: Folds, folder: Path, output: Path) -> Report:
+def _finish(config: AnyConfig, train_rows: Examples, partition: Folds, folder: Path, output: Path) -> EvaluationReport:
     """Score each fold with the model that did not see it, report, and move everything into its place."""
     members = [
         EmotionClassifier.from_pretrained(folder / FOLD.format(fold), device=device_for(config))

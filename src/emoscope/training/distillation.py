@@ -11,7 +11,7 @@ from pathlib import Path
 from emoscope.classifier import Classifier
 from emoscope.data import Examples
 from emoscope.errors import RecipeError
-from emoscope.evaluation import Report
+from emoscope.evaluation import EvaluationReport
 from emoscope.score_store import texts_digest
 from emoscope.training.augmentation import augmented_copies, check_augmentation
 from emoscope.training.config import (
@@ -46,7 +46,7 @@ def distill(
     resume: bool = False,
     report_to: str = "none",
     progress: OnProgress = no_progress,
-) -> Report:
+) -> EvaluationReport:
     """Train a student of one or several teachers and write its checkpoint folder.
 
     Args:

@@ -34,11 +34,12 @@ from transformers import (
 from transformers.integrations.integration_utils import TensorBoardCallback
 from transformers.trainer_utils import PredictionOutput
 
+from emoscope.calibration import tune_thresholds
 from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError, first_line, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
-from emoscope.probabilities import probabilities, tune_thresholds
+from emoscope.probabilities import probabilities
 from emoscope.quiet import quiet_transformers
 from emoscope.text import NORMALIZERS
 from emoscope.training.config import EncoderConfig

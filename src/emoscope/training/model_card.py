@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from emoscope.data import Examples
-from emoscope.evaluation import Report
+from emoscope.evaluation import EvaluationReport
 from emoscope.evaluation.published import PUBLISHED
 from emoscope.training.config import AnyConfig, CompactConfig, Distillation, EncoderConfig, recipe_text
 from emoscope.training.corpus import Corpus
@@ -144,7 +144,9 @@ The threshold of each label was tuned on these rows too. Accuracy counts the tex
 Thresholds: {thresholds}."""
 
 
-def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters: int | None, corpus: Corpus) -> str:
+def model_card(
+    config: AnyConfig, train: Examples, report: EvaluationReport, *, parameters: int | None, corpus: Corpus
+) -> str:
     """Model card with YAML front matter.
 
     Args:
@@ -178,7 +180,7 @@ def model_card(config: AnyConfig, train: Examples, report: Report, *, parameters
     return f"---\n{_metadata(config, report).to_yaml()}\n---\n{body}"
 
 
-def _words(config: AnyConfig, report: Report, parameters: int | None) -> tuple[str, str]:
+def _words(config: AnyConfig, report: EvaluationReport, parameters: int | None) -> tuple[str, str]:
     """What the model is, and what its figures were chosen on."""
     values = vars(config) | {
         "parameters": "An unknown number of" if parameters is None else f"{parameters:,}",
@@ -212,7 +214,7 @@ def _training(config: AnyConfig, train: Examples, corpus: Corpus) -> str:
     )
 
 
-def _metadata(config: AnyConfig, report: Report) -> ModelCardData:
+def _metadata(config: AnyConfig, report: EvaluationReport) -> ModelCardData:
     dataset = report["dataset"]
     name = _hub_dataset(dataset)
     results = [
@@ -256,13 +258,13 @@ def _hub_id(model: str) -> str | None:
     return None if Path(model).exists() else model
 
 
-def _result(report: Report, metric: str) -> str:
+def _result(report: EvaluationReport, metric: str) -> str:
     interval = report["intervals"].get(metric)
     between = f"{interval['low']:.4f} to {interval['high']:.4f}" if interval else ""
     return f"| {METRICS[metric][0]} | {report[metric]:.4f} | {between} |"
 
 
-def _ambiguity(report: Report) -> str:
+def _ambiguity(report: EvaluationReport) -> str:
     ambiguity = report["ambiguity"]
     if ambiguity is None:
         return "Keywords that carry two labels about evenly were not sought."
@@ -276,7 +278,7 @@ def _ambiguity(report: Report) -> str:
     )
 
 
-def _comparison(report: Report) -> str:
+def _comparison(report: EvaluationReport) -> str:
     """The published models on the same rows; nothing for other data."""
     dataset = report["dataset"]
     if dataset["fingerprint"] != EMOTION_VALIDATION:

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emoscope.calibration import fit_temperature
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
 from emoscope.data import Examples
-from emoscope.probabilities import fit_temperature
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.training.config import CompactConfig, CompactStudentConfig

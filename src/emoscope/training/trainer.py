@@ -11,7 +11,7 @@ import torch
 from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples, load_examples
 from emoscope.errors import DataError, RecipeError
-from emoscope.evaluation import Report, evaluate, fit_keywords
+from emoscope.evaluation import EvaluationReport, evaluate, fit_keywords
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
 from emoscope.training.corpus import Corpus
 from emoscope.training.encoder import EncoderRun, fine_tune
@@ -29,7 +29,7 @@ def train(
     resume: bool = False,
     report_to: str = "none",
     progress: OnProgress = no_progress,
-) -> Report | None:
+) -> EvaluationReport | None:
     """Train what the recipe describes and write its checkpoint folder.
 
     Args:
@@ -128,7 +128,9 @@ def device_for(config: AnyConfig) -> str:
     return "cuda" if on_gpu else "cpu"
 
 
-def finish(config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus) -> Report:
+def finish(
+    config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus
+) -> EvaluationReport:
     """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place.
 
     Args:

@@ -1,4 +1,4 @@
-"""What is fitted on held-out rows, and what the report says of it."""
+"""Values fitted on held-out rows, and the report on them."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from emoscope.calibration import calibrate, fit_temperature
+from emoscope.calibration import report as calibration_report
+from emoscope.calibration.report import NEUTRAL_LABELS
 from emoscope.data import Examples
 from emoscope.errors import DataError, LabelError, ModelError
-from emoscope.evaluation import calibration as stage
-from emoscope.evaluation.calibration import KINDS, calibrate
 from emoscope.evaluation.metrics import log_loss
 from emoscope.labels import Labels
 from emoscope.neutral import Neutral
-from emoscope.probabilities import fit_temperature, probabilities, temperature_scaled
+from emoscope.probabilities import probabilities
 
 NAMES = ("calm", "tense", "numb")
 
 
 class Model:
-    """Knows the logits of every text by heart, and divides them by a temperature."""
+    """Returns stored logits of every text, divided by a temperature."""
 
     labels = NAMES
     multi_label = False
@@ -36,8 +37,8 @@ class Model:
 
 
 @pytest.fixture(autouse=True)
-def _few_halves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage, "HALVES", 10)
+def _few_repeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration_report, "REPEATS", 10)
 
 
 @pytest.fixture
@@ -55,15 +56,15 @@ def rows(known: dict[str, Any]) -> Examples:
 
 
 @pytest.fixture
-def kinds(known: dict[str, Any]) -> dict[str, Examples]:
+def neutral_data(known: dict[str, Any]) -> dict[str, Examples]:
     """The other 300: neutral where the logits are small; train and validation."""
     texts = list(known)[600:]
     label_ids = np.array([int(np.linalg.norm(known[text]) > 4.5) for text in texts])
-    both = Examples(texts, label_ids, KINDS, "kinds", "train")
+    both = Examples(texts, label_ids, NEUTRAL_LABELS, "kinds", "train")
     return {"validation": replace(both.subset(range(200, 300)), split="validation"), "train": both.subset(range(200))}
 
 
-def test_the_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Examples) -> None:
+def test_fitted_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Examples) -> None:
     logits = np.array([known[text] for text in rows.texts], np.float32)
     fitted = calibrate(Model(known, 0.7), rows, model_name="m", temperature=0.7)
     assert fitted.temperature == pytest.approx(fit_temperature(logits, rows.label_ids), rel=2e-4)
@@ -74,23 +75,16 @@ def test_the_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Exam
     assert loss["after"] < loss["before"] and fitted.report["ece"]["after"] < fitted.report["ece"]["before"]
 
 
-def test_tempered_probabilities_are_those_of_the_logits() -> None:
-    logits = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32) * 5
-    np.testing.assert_allclose(
-        temperature_scaled(probabilities(logits, 0.8), 1.5), probabilities(logits, 1.2), atol=1e-5
-    )
-
-
-def test_the_sets_hold_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
+def test_prediction_sets_cover_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
     fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0)
     new = Model(known, fitted.temperature).predict_proba(rows.texts)
-    holds = fitted.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
+    covered = fitted.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
     for label in range(3):
-        own = holds[rows.label_ids == label]
+        own = covered[rows.label_ids == label]
         assert 0.9 <= own.mean() <= 0.9 + 2 / len(own)
 
 
-def test_labels_in_another_order_change_nothing(known: dict[str, Any], rows: Examples) -> None:
+def test_the_order_of_the_labels_changes_nothing(known: dict[str, Any], rows: Examples) -> None:
     order = [2, 0, 1]
     other = replace(rows, label_ids=np.argsort(order)[rows.label_ids], labels=Labels(tuple(NAMES[i] for i in order)))
     first, second = (calibrate(Model(known), each, model_name="m", temperature=1.0) for each in (rows, other))
@@ -98,81 +92,89 @@ def test_labels_in_another_order_change_nothing(known: dict[str, Any], rows: Exa
     assert first.report == second.report
 
 
-def test_the_temperature_can_stay(known: dict[str, Any], rows: Examples) -> None:
+def test_the_temperature_can_be_kept(known: dict[str, Any], rows: Examples) -> None:
     fitted = calibrate(Model(known), rows, model_name="m", temperature=1.3, keep_temperature=True)
     assert fitted.temperature == 1.3
     assert fitted.report["loss"]["before"] == fitted.report["loss"]["after"]
 
 
-def test_the_temperature_stays_where_every_row_is_right(known: dict[str, Any], rows: Examples) -> None:
+def test_the_temperature_is_kept_if_every_row_is_right(known: dict[str, Any], rows: Examples) -> None:
     right = replace(rows, label_ids=np.array([known[text].argmax() for text in rows.texts]))
     fitted = calibrate(Model(known), right, model_name="m", temperature=1.3)
     assert (fitted.temperature, fitted.report["accuracy"]) == (1.3, 1.0)
 
 
-def test_clearness_is_fitted_on_train_and_measured_on_validation(
-    known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]
+def test_neutral_texts_are_fitted_on_train_and_measured_on_validation(
+    known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
 ) -> None:
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=kinds)
-    found = fitted.report["clearness"]
-    assert (found["fitted_on"]["split"], found["fitted_on"]["rows"]) == ("train", 200)
-    assert (found["measured_on"]["split"], found["measured_on"]["rows"]) == ("validation", 100)
+    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=neutral_data)
+    measured = fitted.report["neutral"]
+    assert (measured["fitted_on"]["split"], measured["fitted_on"]["rows"]) == ("train", 200)
+    assert (measured["measured_on"]["split"], measured["measured_on"]["rows"]) == ("validation", 100)
     assert fitted.neutral is not None
-    validation = kinds["validation"]
+    validation = neutral_data["validation"]
     scored = Model(known, fitted.temperature).predict_proba(validation.texts)
     clear, emotional = fitted.neutral.clear(scored), validation.label_ids == 1
     distance = roc_auc_score(emotional, fitted.neutral.distances(scored))
     highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
-    assert found["auroc"] == pytest.approx({"distance": distance, "highest_probability": highest}, abs=1e-3)
-    assert found["emotional_unclear"] == pytest.approx((~clear[emotional]).mean())
-    assert found["neutral_unclear"] == pytest.approx((~clear[~emotional]).mean())
-    own = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
-    assert found["rows_unclear"] == pytest.approx((~own).mean())
+    assert measured["auroc"] == pytest.approx({"distance": distance, "max_probability": highest}, abs=1e-3)
+    clear_rows = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    assert measured["predicted_neutral"] == pytest.approx(
+        {
+            "neutral": (~clear[~emotional]).mean(),
+            "emotional": (~clear[emotional]).mean(),
+            "data": (~clear_rows).mean(),
+        }
+    )
 
 
-def test_clearness_that_is_there_says_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
+def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
     before = Neutral((0.2, -0.1, -0.1), 3.0)
     fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral=before)
-    assert fitted.report["clearness"] is None and fitted.neutral is not None
+    assert fitted.report["neutral"] is None and fitted.neutral is not None
     expected = before.clear(Model(known).predict_proba(rows.texts))
     found = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
     np.testing.assert_array_equal(found, expected)
     assert 0.1 < expected.mean() < 0.9
 
 
-def test_the_report_is_json_without_nan(known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]) -> None:
-    report = calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=kinds).report
+def test_the_report_is_json_without_nan(
+    known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
+) -> None:
+    report = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=neutral_data).report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))
     assert report["prediction_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
 
 
-def test_one_kind_alone_is_refused(known: dict[str, Any], rows: Examples, kinds: dict[str, Examples]) -> None:
-    train = kinds["train"]
-    for kind, name in enumerate(KINDS.names):
+def test_neutral_data_of_one_label_is_an_error(
+    known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
+) -> None:
+    train = neutral_data["train"]
+    for kind, name in enumerate(NEUTRAL_LABELS.names):
         alone = {"all": train.subset(train.label_ids == kind)}
-        with pytest.raises(DataError, match=f"kinds has {name} texts alone"):
-            calibrate(Model(known), rows, model_name="m", temperature=1.0, clear_from=alone)
+        with pytest.raises(DataError, match=f"kinds has only {name} texts"):
+            calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=alone)
 
 
-def test_other_labels_are_refused(known: dict[str, Any], rows: Examples) -> None:
+def test_other_labels_are_an_error(known: dict[str, Any], rows: Examples) -> None:
     with pytest.raises(LabelError, match="the model's labels are calm, tense, numb, but the data's are"):
         calibrate(Model(known), replace(rows, labels=Labels(("a", "b", "c"))), model_name="m", temperature=1.0)
 
 
-def test_a_label_without_rows_is_refused(known: dict[str, Any], rows: Examples) -> None:
+def test_a_label_without_rows_is_an_error(known: dict[str, Any], rows: Examples) -> None:
     with pytest.raises(DataError, match="no row has the label numb"):
         calibrate(Model(known), rows.subset(rows.label_ids < 2), model_name="m", temperature=1.0)
 
 
-def test_a_multi_label_model_is_refused(known: dict[str, Any], rows: Examples) -> None:
+def test_a_multi_label_model_is_an_error(known: dict[str, Any], rows: Examples) -> None:
     model = Model(known)
     model.multi_label = True
-    with pytest.raises(ModelError, match="any number of labels"):
+    with pytest.raises(ModelError, match="the model is multi-label"):
         calibrate(model, rows, model_name="m", temperature=1.0)
 
 
-def test_what_are_no_probabilities_is_refused(known: dict[str, Any], rows: Examples) -> None:
+def test_values_that_are_not_probabilities_are_an_error(known: dict[str, Any], rows: Examples) -> None:
     model = Model(known)
     model.predict_proba = lambda texts: np.full((len(texts), 3), np.nan, np.float32)
     with pytest.raises(ModelError, match="not probabilities"):

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import asdict
 
 import pytest
 
 from emoscope import EmotionClassifier
+from emoscope.calibration.old_keys import with_current_keys
 from emoscope.cli import main
 from emoscope.errors import ModelError
-from emoscope.model_folder import BUNDLED, MANIFEST, open_folder
+from emoscope.model_folder import BUNDLED, MANIFEST, open_folder, read_manifest
 from emoscope.verification import verification
 from tiny import examples
 
@@ -35,8 +37,8 @@ def data(tmp_path):
 
 
 @pytest.fixture
-def kinds(tmp_path):
-    file = tmp_path / "kinds.csv"
+def neutral_data(tmp_path):
+    file = tmp_path / "neutral.csv"
     emotional = [f"{text},emotional\n" for text in examples("train").texts[::10]]
     neutral = [f'"{text}, {number}",neutral\n' for text in PLAIN for number in range(3)]
     file.write_text("text,label\n" + "".join(emotional + neutral))
@@ -60,12 +62,12 @@ def refused(capsys, *argv):
 
 
 def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
-    before = manifest(folder)
+    before = asdict(read_manifest(folder))
     status, out, _ = run(capsys, folder, "--data", data)
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"temperature", "prediction_sets", "clearness", "calibration", "verification"}
+    assert changed == {"temperature", "prediction_sets", "neutral", "calibration", "verification"}
     assert after["temperature"] > before["temperature"]
     assert after["calibration"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
@@ -86,18 +88,19 @@ def test_the_new_temperature_and_sets_are_used(folder, data, capsys):
     assert before.clear is after.clear is True
 
 
-def test_clearness_stays_with_its_record_unless_it_is_fitted_again(folder, data, kinds, capsys):
-    before = manifest(folder)
+@pytest.mark.parametrize("flag", ["--neutral-data", "--clear-from"])
+def test_neutral_texts_keep_their_record_unless_fitted_again(folder, data, neutral_data, capsys, flag):
+    before = read_manifest(folder)
     run(capsys, folder, "--data", data)
     after = manifest(folder)
-    assert after["calibration"]["clearness"] == before["calibration"]["clearness"]
-    ratio = after["temperature"] / before["temperature"]
-    assert after["clearness"]["threshold"] * ratio == pytest.approx(before["clearness"]["threshold"])
-    status, out, _ = run(capsys, folder, "--data", data, "--clear-from", kinds, "--keep-temperature")
+    assert after["calibration"]["neutral"] == with_current_keys(before.calibration)["neutral"]
+    ratio = after["temperature"] / before.temperature
+    assert after["neutral"]["threshold"] * ratio == pytest.approx(before.neutral["threshold"])
+    status, out, _ = run(capsys, folder, "--data", data, flag, neutral_data, "--keep-temperature")
     again = manifest(folder)
-    assert status == 0 and "12 neutral and 12 emotional texts (the rows fitted on)" in out
+    assert status == 0 and "12 neutral and 12 emotional texts (the texts fitted on)" in out
     assert again["temperature"] == after["temperature"]
-    assert again["calibration"]["clearness"]["fitted_on"]["neutral"] == 12
+    assert again["calibration"]["neutral"]["fitted_on"]["neutral"] == 12
     assert not EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].clear
 
 
@@ -106,9 +109,10 @@ def test_the_card_has_one_section_however_often(folder, data, capsys):
     once = (folder / "README.md").read_text()
     run(capsys, folder, "--data", data, "--keep-temperature")
     twice = (folder / "README.md").read_text()
-    assert once.count("## How sure") == twice.count("## How sure") == 1
-    assert "120 rows of `rows`" in once and "The temperature was fitted there too" in once
-    assert "The temperature stayed as it was" in twice
+    assert once.count("## Calibration") == twice.count("## Calibration") == 1
+    assert "## How sure" in (BUNDLED / "README.md").read_text() and "## How sure" not in once
+    assert "120 rows of `rows`" in once and "The temperature was fitted on them too" in once
+    assert "The temperature was kept" in twice
     original = (BUNDLED / "README.md").read_text()
     for title in ("## Results", "## Training", "## Licence"):
         start = original.index(title)
@@ -129,7 +133,7 @@ def test_a_folder_without_card_or_manifest_gets_a_manifest(folder, data, capsys)
 def test_a_card_of_others_gets_the_section_at_its_end(folder, data, capsys):
     (folder / "README.md").write_text("# Mine\n\nWords.")
     run(capsys, folder, "--data", data)
-    assert (folder / "README.md").read_text().startswith("# Mine\n\nWords.\n\n## How sure\n")
+    assert (folder / "README.md").read_text().startswith("# Mine\n\nWords.\n\n## Calibration\n")
 
 
 def test_the_installed_model_is_never_written(data, tmp_path, capsys):
@@ -154,7 +158,7 @@ def test_a_multi_label_model_is_refused(folder, data, capsys):
     config = json.loads((folder / "config.json").read_text()) | {"problem_type": "multi_label_classification"}
     (folder / "config.json").write_text(json.dumps(config))
     (folder / MANIFEST).unlink()
-    assert "any number of labels" in refused(capsys, folder, "--data", data)
+    assert "the model is multi-label" in refused(capsys, folder, "--data", data)
     (prediction,) = EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])
     assert prediction.clear is None and prediction.prediction_sets is None
 
@@ -177,27 +181,28 @@ def test_rows_that_do_not_do_leave_the_folder_as_it_was(folder, tmp_path, capsys
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("text,label\nthe bus,neutral\n", "has neutral texts alone"),
+        ("text,label\nthe bus,neutral\n", "has only neutral texts"),
         ("text,label\nthe bus,joy\n", "unknown label 'joy'; allowed: neutral, emotional"),
     ],
 )
 def test_texts_that_do_not_do_leave_the_folder_as_it_was(folder, data, tmp_path, capsys, content, words):
     before = manifest(folder)
-    (tmp_path / "kinds.csv").write_text(content)
-    assert words in refused(capsys, folder, "--data", data, "--clear-from", tmp_path / "kinds.csv")
+    (tmp_path / "neutral.csv").write_text(content)
+    assert words in refused(capsys, folder, "--data", data, "--neutral-data", tmp_path / "neutral.csv")
     assert manifest(folder) == before
 
 
-def test_json_report_and_plots(data, kinds, tmp_path, capsys):
+def test_json_report_and_plots(data, neutral_data, tmp_path, capsys):
     image = pytest.importorskip("matplotlib.image")
     plots, file = tmp_path / "plots", tmp_path / "report.json"
-    flags = ("--clear-from", kinds, "--output", tmp_path / "o", "--json", "--plots", plots, "--report", file)
+    flags = ("--neutral-data", neutral_data, "--output", tmp_path / "o", "--json", "--plots", plots, "--report", file)
     status, out, _ = run(capsys, "bundled", "--data", data, *flags)
     report = json.loads(out)
     assert status == 0 and json.loads(file.read_text()) == report
-    assert {"temperature", "prediction_sets", "abstention", "aurc", "clearness", "curves"} <= set(report)
+    assert {"temperature", "prediction_sets", "selective_prediction", "aurc", "neutral", "curves"} <= set(report)
+    assert {"label_sets", "abstention", "clearness"} <= set(report), "keys of 0.1"
     assert {path.name for path in plots.iterdir()} == {
-        *("reliability.png", "risk_coverage.png", "prediction_sets.png", "clearness.png")
+        *("reliability.png", "risk_coverage.png", "prediction_sets.png", "neutral.png")
     }
     for path in plots.iterdir():
         pixels = image.imread(path)
@@ -209,7 +214,7 @@ def test_the_table_says_what_was_found(data, tmp_path, capsys):
     _, out, _ = run(capsys, "bundled", "--data", data, "--output", tmp_path / "o")
     lines = out.splitlines()
     assert lines[0].startswith("bundled on rows: 120 rows, accuracy 0.")
-    for words in ("calibration error", "coverage asked", "90 % asked", "answers from", "--clear-from"):
+    for words in ("calibration error", "coverage by label", "90 %", "answers at or above", "--neutral-data"):
         assert any(words in line for line in lines)
     assert max(map(len, lines)) <= 120
 
@@ -227,7 +232,7 @@ def test_a_label_with_too_few_rows_to_be_left_out_is_named(tmp_path, capsys):
     _, out, _ = run(capsys, "bundled", "--data", tmp_path / "rows.txt", "--output", tmp_path / "o")
     lines = out.splitlines()
     few = "surprise (8): too few rows to be left out of any set at 90 % (needs 9), 95 % (needs 19), 97 % (needs 33)"
-    assert few in lines and "± 0.000" not in next(line for line in lines if "coverage open" in line)
+    assert few in lines and "± 0.000" not in next(line for line in lines if "uncertain by" in line)
     assert [line for line in lines if "too few" in line] == [few]
 
 
@@ -239,15 +244,15 @@ def test_a_label_with_too_few_rows_to_be_left_out_is_named(tmp_path, capsys):
         ("prediction_sets", {"90": ["x"] * 6}),
         ("prediction_sets", {}),
         ("prediction_sets", [1]),
-        ("clearness", {"centre": [0.0] * 5, "threshold": 1.0}),
-        ("clearness", {"centre": [0.0] * 6}),
-        ("clearness", {"centre": [0.0] * 6, "threshold": True}),
-        ("clearness", "far"),
+        ("neutral", {"centre": [0.0] * 5, "threshold": 1.0}),
+        ("neutral", {"centre": [0.0] * 6}),
+        ("neutral", {"centre": [0.0] * 6, "threshold": True}),
+        ("neutral", "far"),
     ],
 )
 def test_rubbish_in_the_manifest_is_an_error(folder, key, rubbish):
     (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {key: rubbish}))
-    with pytest.raises(ModelError, match=f"emoscope.json has {key} that cannot be read; run emoscope calibrate again"):
+    with pytest.raises(ModelError, match=f"{key}.* run emoscope calibrate again"):
         EmotionClassifier.from_pretrained(folder)
 
 

@@ -1,0 +1,52 @@
+"""Calibration reports of emoscope 0.1: their keys are read, and printed for one release beside today's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+PARTS = {"abstention": "selective_prediction", "label_sets": "prediction_sets", "clearness": "neutral"}
+"""Key of 0.1 -> key of today, of the report itself."""
+INNER = {
+    "at_least": "threshold",
+    "answered": "coverage",
+    "halves": "repeats",
+    "several": "multiple",
+    "one_right": "singleton_accuracy",
+    "labels": "label_coverage",
+    "highest_probability": "max_probability",
+}
+"""Key of 0.1 -> key of today, at any depth below."""
+KEYED_BY_LABEL = ("rows", "labels", "label_coverage")
+"""Keys of 0.1 and of today whose value has label names for keys."""
+SHARES = {"neutral_unclear": "neutral", "emotional_unclear": "emotional", "rows_unclear": "data"}
+"""Key of 0.1 in `clearness` -> key of today in `predicted_neutral`."""
+
+
+def with_current_keys(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A calibration report, or its record in `emoscope.json`, with today's keys, whichever version wrote it."""
+    current: dict[str, Any] = {PARTS.get(key, key): value for key, value in _rename(report, INNER).items()}
+    neutral = current.get("neutral")
+    if neutral and "predicted_neutral" not in neutral:
+        neutral["predicted_neutral"] = {new: neutral.pop(old) for old, new in SHARES.items() if old in neutral}
+    return current
+
+
+def with_old_keys(report: Mapping[str, Any]) -> dict[str, Any]:
+    """A calibration report of today that has its renamed parts under their keys of 0.1 too."""
+    inner = {new: old for old, new in INNER.items() if new != "coverage"}
+    old: dict[str, Any] = {key: _rename(report[new], inner) for key, new in PARTS.items()}
+    for point in old["abstention"]:
+        point["answered"] = point.pop("coverage")
+    if old["clearness"]:
+        shares = old["clearness"].pop("predicted_neutral")
+        old["clearness"] |= {key: shares[new] for key, new in SHARES.items()}
+    return {**report, **old}
+
+
+def _rename(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_rename(item, names) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    return {names.get(key, key): item if key in KEYED_BY_LABEL else _rename(item, names) for key, item in value.items()}

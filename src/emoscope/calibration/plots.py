@@ -1,0 +1,152 @@
+"""Plots of a calibration report: reliability, risk-coverage curve, prediction sets, neutral texts. Needs `plot`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emoscope.calibration.old_keys import with_current_keys
+from emoscope.evaluation.drawing import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    add_legend_below,
+    add_title,
+    draw_reliability,
+    new_figure,
+    save,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def plot_calibration(report: Mapping[str, Any], folder: str | Path) -> list[Path]:
+    """Draw a calibration report as PNG files.
+
+    Args:
+        report: the report of `calibrate`, or the same read back from JSON.
+        folder: created if it does not exist; files of the same names are overwritten.
+
+    Returns:
+        The files: reliability.png, risk_coverage.png, prediction_sets.png, and neutral.png if neutral texts were
+        fitted.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    drawings = {
+        "reliability.png": _reliability,
+        "risk_coverage.png": _risk_coverage,
+        "prediction_sets.png": _prediction_sets,
+    }
+    current = with_current_keys(report)
+    return save(drawings | ({"neutral.png": _neutral} if current["neutral"] else {}), current, folder)
+
+
+def _reliability(report: dict[str, Any]) -> Figure:
+    """Two diagrams side by side, or one if the temperature was kept."""
+    temperature = report["temperature"]
+    same = temperature["before"] == temperature["after"]
+    times = ["after"] if same else ["before", "after"]
+    figure = new_figure(6.0 if same else 9.6, 5.6)
+    panels = figure.subplots(2, len(times), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
+    for time, (axes, counts) in zip(times, panels.T, strict=True):
+        draw_reliability(axes, counts, report["curves"]["reliability"][time])
+        counts.set(xlabel="highest probability")
+        title = "Reliability" if same else f"{time.title()}: temperature {temperature[time]:.3f}"
+        add_title(axes, title, f"calibration error {report['ece'][time]:.4f}, loss {report['loss'][time]:.4f}")
+    panels[0, 0].set(ylabel="accuracy")
+    panels[1, 0].set(ylabel="rows")
+    add_legend_below(figure, panels[0, 0])
+    return figure
+
+
+def _risk_coverage(report: dict[str, Any]) -> Figure:
+    curve, points = report["curves"]["risk_coverage"], report["selective_prediction"]
+    figure = new_figure(6.8, 4.6)
+    axes = figure.subplots()
+    axes.plot(curve["coverage"], curve["risk"], color=BLUE, linewidth=2)
+    axes.axhline(1 - report["accuracy"], color=GREY, linestyle="--", linewidth=1)
+    shown = [point for point in points if point["accuracy"] is not None and 0 < point["coverage"] < 1]
+    for number, point in enumerate(shown):
+        place = (point["coverage"], 1 - point["accuracy"])
+        offset, side = ((7, -4), "left") if number % 2 else ((-6, 5), "right")
+        axes.plot(*place, "o", color=ORANGE)
+        axes.annotate(f"{point['threshold']:g}", place, xytext=offset, textcoords="offset points", fontsize=9, ha=side)
+    lowest = min(point["coverage"] for point in points)
+    axes.set(xlabel="coverage: share of rows answered", ylabel="risk: share of the answers that are wrong")
+    axes.set(xlim=(max(0.0, lowest - 0.1), 1.002), ylim=(0, None))
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.yaxis.set_major_formatter("{x:.1%}")
+    caption = "orange: answers at or above a probability; dashed: every row answered"
+    add_title(axes, f"Area under the risk-coverage curve {report['aurc']:.4f}", caption)
+    return figure
+
+
+def _prediction_sets(report: dict[str, Any]) -> Figure:
+    """Coverage of each label against the nominal one, and the sizes of the sets."""
+    percents, names = list(report["prediction_sets"]), list(report["rows"])
+    figure = new_figure(10.6, 4.8)
+    axes, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
+    for column, percent in enumerate(percents):
+        spreads = report["prediction_sets"][percent]["label_coverage"]
+        known = [position for position, name in enumerate(names) if spreads[name]["mean"] is not None]
+        mean, deviation = ([spreads[names[at]][key] for at in known] for key in ("mean", "standard_deviation"))
+        colour = (BLUE, ORANGE, GREEN, GREY)[column % 4]
+        positions = np.array(known) + 0.16 * (column - (len(percents) - 1) / 2)
+        axes.errorbar(positions, mean, deviation, fmt="o", color=colour, capsize=3, label=f"{percent} %")
+        axes.axhline(int(percent) / 100, color=colour, linestyle=":", linewidth=1)
+    axes.set_xticks(range(len(names)), [f"{name}\n{report['rows'][name]:,} rows" for name in names])
+    axes.set(ylabel="measured coverage", ylim=(None, 1.02))
+    axes.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    repeats = report["prediction_sets"][percents[0]]["repeats"]
+    add_title(
+        axes,
+        "Coverage of prediction sets",
+        f"dotted: nominal; fitted on one half of {report['dataset']['rows']:,} rows, measured on the other, "
+        f"{repeats} times; bars: 1 SD",
+    )
+    _sizes(sizes, report)
+    return figure
+
+
+def _sizes(axes: Axes, report: dict[str, Any]) -> None:
+    """Shares of sets with no label, with one, with several."""
+    sets = report["prediction_sets"]
+    for position, quality in enumerate(sets.values()):
+        empty, multiple = quality["empty"]["mean"], quality["multiple"]["mean"]
+        parts = {"no label": (empty, GREY), "one": (1 - empty - multiple, BLUE), "several": (multiple, ORANGE)}
+        start = 0.0
+        for name, (width, colour) in parts.items():
+            axes.barh(position, width, 0.6, start, color=colour, label=None if position else name)
+            start += width
+    axes.set_yticks(range(len(sets)), [f"{percent} %" for percent in sets])
+    axes.set(xlabel="share of the sets", xlim=(0, 1))
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
+    add_title(axes, "Labels per set", "by nominal coverage")
+
+
+def _neutral(report: dict[str, Any]) -> Figure:
+    auroc, distances = report["neutral"]["auroc"], report["curves"]["distances"]
+    edges = np.array(distances["edges"])
+    figure = new_figure(6.8, 4.6)
+    axes = figure.subplots()
+    for kind, colour in (("neutral", GREY), ("emotional", BLUE)):
+        shares = np.array(distances[kind]) / sum(distances[kind])
+        axes.stairs(shares, edges, fill=True, color=colour, alpha=0.45)
+        axes.stairs(shares, edges, color=colour, label=f"{sum(distances[kind]):,} {kind} texts")
+    axes.axvline(distances["threshold"], color="black", linewidth=1, label="threshold: neutral below")
+    axes.set(xlabel="distance from the mean of the neutral texts", ylabel="share of the texts", xlim=(0, edges[-1]))
+    axes.yaxis.set_major_formatter("{x:.0%}")
+    axes.legend(frameon=False, fontsize=9)
+    distance, probability = (f"{auroc[score]:.3f}" for score in ("distance", "max_probability"))
+    caption = f"AUROC of the distance {distance}, of the highest probability {probability}"
+    add_title(axes, "Neutral and emotional texts", caption)
+    return figure
