@@ -1,12 +1,12 @@
 """Full-size encoders on the CPU: strings in, probabilities out; ours and its peers side by side, in turns.
 
-The weights are random (speed does not depend on them); sizes are as published, and each family has a tokenizer of its
-own kind, trained on the texts given, so that a text has about as many tokens as with the published one. Every system
-scores texts of the same lengths, as many as it manages in --seconds. What fails is recorded as its error, and the rest
-goes on.
+The weights are random (speed does not depend on them); sizes are as published, and each architecture has a tokenizer of
+its own kind, trained on the given texts, so that a text has about as many tokens as with the published one. Every
+system scores texts of the same lengths, as many as it manages in --seconds. A system that fails is recorded with its
+error, and the others go on.
 
-Run: python benchmarks/cpu_encoders.py --data DIR [--family bert ...] [--infinity PYTHON]
-Dry run: python benchmarks/cpu_encoders.py --data DIR --family distilbert --texts 16 --rounds 1 --layers 1
+Run: python benchmarks/cpu_encoders.py --data DIR [--architecture bert ...] [--infinity PYTHON]
+Dry run: python benchmarks/cpu_encoders.py --data DIR --architecture distilbert --texts 16 --rounds 1 --layers 1
 
 PYTHON is the interpreter of a virtual environment with `pip install "infinity-emb[torch,optimum]"`, which needs
 transformers 4 and so cannot be installed beside ours.
@@ -42,7 +42,7 @@ import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.data import Examples, load_splits
 from emoscope.model_folder import open_folder
-from full_size import CONFIGS, FAMILIES
+from full_size import ARCHITECTURES, CONFIGS
 from gpu_encoders import _encoder, _flops, _rate
 
 Call = Callable[[Sequence[str]], Any]
@@ -73,17 +73,17 @@ def main() -> None:
     splits = load_splits(args.data)
     ceiling = _ceiling()
     print("matrix products, GFLOP/s:", {name: round(rate / 1e9, 1) for name, rate in ceiling.items()})
-    families = {}
-    for name in args.family:
+    architectures = {}
+    for name in args.architecture:
         with ExitStack() as stack:
             work = args.work or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            families[name] = _family(name, work / name, splits, args, max(ceiling.values()), stack)
+            architectures[name] = _architecture(name, work / name, splits, args, max(ceiling.values()), stack)
     results = {
         "seconds_a_call": args.seconds,
         "texts": args.texts,
         "layers": args.layers,
         "products": ceiling,
-        "families": families,
+        "architectures": architectures,
     }
     packages = ("emoscope", "onnxruntime", "torch", "transformers", "tokenizers", "numpy")
     print(record.write(args.name, results, packages=packages, seed=0, folder=args.output))
@@ -92,7 +92,7 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; validation is scored")
-    parser.add_argument("--family", nargs="+", default=list(CONFIGS), choices=CONFIGS)
+    parser.add_argument("--architecture", nargs="+", default=list(CONFIGS), choices=CONFIGS)
     parser.add_argument("--systems", nargs="+", default=[""], metavar="NAME", help="those that begin so; default: all")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a call; it sets how many texts each scores")
     parser.add_argument("--texts", type=int, help="of every call, instead")
@@ -105,10 +105,10 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-# -- one family
+# -- one architecture
 
 
-def _family(
+def _architecture(
     name: str, folder: Path, splits: dict[str, Examples], args: argparse.Namespace, ceiling: float, stack: ExitStack
 ) -> dict[str, Any]:
     validation = splits["validation"]
@@ -168,12 +168,12 @@ def _texts(call: Call, texts: Sequence[str], seconds: float) -> int:
     return max(FEWEST_TEXTS, min(len(texts), int(_rate(call, probe) * seconds)))
 
 
-def _turns(family: str, calls: dict[str, tuple[Call, list[str]]], rounds: int) -> dict[str, list[float]]:
+def _turns(architecture: str, calls: dict[str, tuple[Call, list[str]]], rounds: int) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {system: [] for system in calls}
     for _ in range(rounds):
         for system, (call, texts) in calls.items():
             rates[system].append(_rate(call, texts))
-            print(f"{family:<12} {system:<36} {rates[system][-1]:10.1f} texts/s", flush=True)
+            print(f"{architecture:<12} {system:<36} {rates[system][-1]:10.1f} texts/s", flush=True)
     return rates
 
 
@@ -222,13 +222,13 @@ def _seconds(step: Callable[[], Any]) -> float:
 
 
 def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | None = None) -> None:
-    """A checkpoint of a family at its published size: random weights, a tokenizer of its kind trained on the texts."""
+    """Save a checkpoint at the published size: random weights, and a tokenizer of its kind trained on the texts."""
     torch.manual_seed(0)
-    family = next(each for each in FAMILIES if each.name == name)
+    architecture = next(each for each in ARCHITECTURES if each.name == name)
     config = deepcopy(CONFIGS[name])
-    tokenizer = _tokenizer(family, texts, config.vocab_size)
+    tokenizer = _tokenizer(architecture, texts, config.vocab_size)
     for token in ("pad", "bos", "eos"):
-        setattr(config, f"{token}_token_id", tokenizer.token_to_id(family.tokens.get(f"{token}_token", "")))
+        setattr(config, f"{token}_token_id", tokenizer.token_to_id(architecture.tokens.get(f"{token}_token", "")))
     config.id2label = dict(enumerate(EMOTIONS))
     config.label2id = {label: i for i, label in enumerate(EMOTIONS)}
     if layers:
@@ -236,26 +236,26 @@ def save_random(name: str, folder: Path, texts: Sequence[str], layers: int | Non
     AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     inputs = ["input_ids", "attention_mask"]
     PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, model_max_length=512, model_input_names=inputs, **family.tokens
+        tokenizer_object=tokenizer, model_max_length=512, model_input_names=inputs, **architecture.tokens
     ).save_pretrained(folder)
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}  # a name that transformers 4 knows too
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
-def _tokenizer(family: Any, texts: Sequence[str], size: int) -> tokenizers.Tokenizer:
-    tokenizer = tokenizers.Tokenizer.from_str(family.vocabulary()[0].to_str())
+def _tokenizer(architecture: Any, texts: Sequence[str], size: int) -> tokenizers.Tokenizer:
+    tokenizer = tokenizers.Tokenizer.from_str(architecture.vocabulary()[0].to_str())
     special = ["pad_token", "unk_token", "cls_token", "sep_token", "mask_token"]
     trainer = tokenizer.model.get_trainer()
-    if family.name == "roberta":
+    if architecture.name == "roberta":
         special = ["cls_token", "pad_token", "sep_token", "unk_token", "mask_token"]
         trainer.initial_alphabet = pre_tokenizers.ByteLevel.alphabet()
-    if family.name == "albert":
-        trainer = UnigramTrainer(unk_token=family.tokens["unk_token"])
+    if architecture.name == "albert":
+        trainer = UnigramTrainer(unk_token=architecture.tokens["unk_token"])
     trainer.vocab_size, trainer.show_progress = size, False
-    trainer.special_tokens = [family.tokens[token] for token in special]
+    trainer.special_tokens = [architecture.tokens[token] for token in special]
     tokenizer.train_from_iterator(texts, trainer)
-    before, after = family.tokens["cls_token"], family.tokens["sep_token"]
+    before, after = architecture.tokens["cls_token"], architecture.tokens["sep_token"]
     ids = [(token, tokenizer.token_to_id(token)) for token in (before, after)]
     tokenizer.post_processor = TemplateProcessing(single=f"{before} $A {after}", special_tokens=ids)
     return tokenizer

@@ -1,4 +1,4 @@
-"""The four families at their published size: train, evaluate, compare, card. Random weights, a few rows.
+"""The four architectures at their published size: train, evaluate, compare, card. Random weights, a few rows.
 
 It shows that sizes, formats and memory are right, not how good the models are. The encoders are made here with the
 configurations as published; their vocabularies come from the tests' small Hub, padded to the published size.
@@ -27,7 +27,7 @@ from emoscope import EmotionClassifier
 from emoscope.evaluation.comparison import compare
 from emoscope.training import train
 from emoscope.training.config import EncoderConfig
-from hub.repositories import FAMILIES, build
+from hub.repositories import ARCHITECTURES, build
 
 ALBERT = {"embedding_size": 128, "hidden_size": 768, "num_attention_heads": 12, "intermediate_size": 3072}
 CONFIGS: dict[str, PreTrainedConfig] = {
@@ -47,40 +47,42 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         build(root / "hub")
-        results = {family.name: _family(root, family, splits) for family in FAMILIES}
+        results = {architecture.name: _architecture(root, architecture, splits) for architecture in ARCHITECTURES}
         trained = {name: EmotionClassifier.from_pretrained(root / "runs" / name) for name in results}
         comparison = compare(trained, splits["validation"], rounds=2)
     path = record.write(
         "full_size",
-        {"families": results, "comparison": comparison},
+        {"architectures": results, "comparison": comparison},
         packages=("emoscope", "torch", "transformers"),
         seed=42,
     )
     print(path)
 
 
-def _family(root: Path, family: Any, splits: Any) -> dict[str, Any]:
-    encoder = root / "hub" / "models" / family.encoder
+def _architecture(root: Path, architecture: Any, splits: Any) -> dict[str, Any]:
+    encoder = root / "hub" / "models" / architecture.encoder
     torch.manual_seed(0)
     settings = json.loads((encoder / "config.json").read_text())
-    config = CONFIGS[family.name]
+    config = CONFIGS[architecture.name]
     for token in ("pad_token_id", "bos_token_id", "eos_token_id"):
         setattr(config, token, settings.get(token))
     AutoModel.from_config(config).save_pretrained(encoder)
     start = time.perf_counter()
-    report = train(EncoderConfig(model=str(encoder), epochs=1, batch_size=16), splits, root / "runs" / family.name)
+    report = train(
+        EncoderConfig(model=str(encoder), epochs=1, batch_size=16), splits, root / "runs" / architecture.name
+    )
     seconds = time.perf_counter() - start
-    parameters = EmotionClassifier.from_pretrained(root / "runs" / family.name).parameters
-    card = ModelCard.load(root / "runs" / family.name / "README.md")
+    parameters = EmotionClassifier.from_pretrained(root / "runs" / architecture.name).parameters
+    card = ModelCard.load(root / "runs" / architecture.name / "README.md")
     result = {
         "parameters": parameters,
-        "published_millions": PUBLISHED_MILLIONS[family.name],
-        "equal": round(parameters / 1e6, 2) == PUBLISHED_MILLIONS[family.name],
+        "published_millions": PUBLISHED_MILLIONS[architecture.name],
+        "equal": round(parameters / 1e6, 2) == PUBLISHED_MILLIONS[architecture.name],
         "train_seconds": seconds,
         "samples_per_second": report["samples_per_second"],
         "card_metrics": len(card.data.eval_results),
     }
-    print(family.name, result)
+    print(architecture.name, result)
     return result
 
 

@@ -1,8 +1,9 @@
 """Full-size encoders on a GPU: strings in, probabilities out; ours, plain torch and the transformers pipeline in turns.
 
-The weights are random (speed does not depend on them) and every family reads the bundled word pieces, so that all have
-the same tokens to work on. A fine-tuned checkpoint, given with --checkpoint, makes the row on precision. What fails is
-recorded as its error, and the rest goes on. Writes a file a family, to $OUT where that is set.
+The weights are random (speed does not depend on them), and every architecture reads the bundled word pieces, so that
+all work on the same tokens. A fine-tuned checkpoint, given with --checkpoint, adds the figures on precision. A system
+that fails is recorded with its error, and the others go on. Writes one file for each architecture, into $OUT if it is
+set.
 Run: python benchmarks/gpu_encoders.py --data DIR [--checkpoint DIR]
 Dry run: python benchmarks/gpu_encoders.py --data DIR --device cpu --texts 200 --layers 2 --rounds 1 --no-compile
 """
@@ -66,12 +67,12 @@ def main() -> None:
     results["products"] = _products(args)
     if args.checkpoint:
         results["precision"] = _precision(args.checkpoint, pool[: min(PRECISION_TEXTS, args.texts)], args.device)
-    for family in args.families:
-        with tempfile.TemporaryDirectory(prefix=f"{family}-") as folder:
-            save_random(family, Path(folder), args.layers)
-            measured = _family(Path(folder), texts, args, results["products"]["square"])
+    for architecture in args.architectures:
+        with tempfile.TemporaryDirectory(prefix=f"{architecture}-") as folder:
+            save_random(architecture, Path(folder), args.layers)
+            measured = _architecture(Path(folder), texts, args, results["products"]["square"])
         path = record.write(
-            f"gpu_{family}",
+            f"gpu_{architecture}",
             results | measured,
             packages=("torch", "transformers", "tokenizers", "numpy"),
             seed=0,
@@ -85,32 +86,32 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--dtype", default="float16", choices=DTYPES)
-    parser.add_argument("--families", nargs="+", default=list(CONFIGS), choices=CONFIGS)
+    parser.add_argument("--architectures", nargs="+", default=list(CONFIGS), choices=CONFIGS)
     parser.add_argument("--texts", type=int, default=400_000)
     parser.add_argument("--layers", type=int, help="fewer than published, for a dry run")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--checkpoint", type=Path, help="a fine-tuned checkpoint of one of the families")
+    parser.add_argument("--checkpoint", type=Path, help="a fine-tuned checkpoint of one of the architectures")
     parser.add_argument("--compile", action=argparse.BooleanOptionalAction, default=True)
     return parser.parse_args()
 
 
-def save_random(family: str, folder: Path, layers: int | None) -> None:
-    """A checkpoint of a family at its published size, with random weights and the bundled word pieces."""
+def save_random(architecture: str, folder: Path, layers: int | None) -> None:
+    """A checkpoint of an architecture at its published size, with random weights and the bundled word pieces."""
     torch.manual_seed(0)
-    prefix, settings = CONFIGS[family]
+    prefix, settings = CONFIGS[architecture]
     labels = dict(enumerate(EMOTIONS))
     settings = settings | {"vocab_size": 30_522, "id2label": labels, "label2id": {v: k for k, v in labels.items()}}
     if layers:
-        settings["n_layers" if family == "distilbert" else "num_hidden_layers"] = layers
+        settings["n_layers" if architecture == "distilbert" else "num_hidden_layers"] = layers
     config = getattr(transformers, f"{prefix}Config")(**settings)
     getattr(transformers, f"{prefix}ForSequenceClassification")(config).save_pretrained(folder)
     (folder / "tokenizer.json").write_bytes(TOKENIZER.read_bytes())
 
 
-# -- one family
+# -- one architecture
 
 
-def _family(folder: Path, texts: list[str], args: argparse.Namespace, ceiling: float) -> dict[str, Any]:
+def _architecture(folder: Path, texts: list[str], args: argparse.Namespace, ceiling: float) -> dict[str, Any]:
     batch = Tokenizer.from_file(TOKENIZER, max_length=512).encode(texts[:ALONE_TEXTS])
     flops = _flops(_encoder(folder), batch.lengths)
     errors: dict[str, str] = {}

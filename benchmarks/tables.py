@@ -152,27 +152,27 @@ def _full_size() -> str:
     rows = [
         _row(
             name,
-            f"{family['parameters'] / 1e6:.2f}",
-            f"{family['published_millions']:.2f}",
-            f"{family['card_metrics']}",
+            f"{architecture['parameters'] / 1e6:.2f}",
+            f"{architecture['published_millions']:.2f}",
+            f"{architecture['card_metrics']}",
         )
-        for name, family in _result("full_size")["families"].items()
+        for name, architecture in _result("full_size")["architectures"].items()
     ]
-    return _table("| family | parameters, millions | published | metrics in its card |", rows)
+    return _table("| architecture | parameters, millions | published | metrics in its card |", rows)
 
 
 def _cpu_encoders() -> str:
     rows = []
-    families = {**_result("cpu_encoders")["families"], **_result("cpu_encoders_base")["families"]}
-    for family, result in families.items():
+    architectures = {**_result("cpu_encoders")["architectures"], **_result("cpu_encoders_base")["architectures"]}
+    for architecture, result in architectures.items():
         median, ratio = result["median"], result["ratio_to_best_pipeline"]
         for system, rate in sorted(median.items(), key=lambda item: -item[1]):
             share = result["share_of_bound"].get(system)
             cells = f"{rate:.1f}", f"{ratio[system]:.2f}", "" if share is None else f"{share:.0%}"
-            rows.append(_row(family, system, *cells))
+            rows.append(_row(architecture, system, *cells))
         best = f"{result['bound']:.1f}", f"{result['bound_to_best_pipeline']:.2f}", "100%"
-        rows.append(_row(family, "*the measured rate of matrix products*", *best))
-    return _table("| family | system | texts/s | of the best pipeline | of the bound |", rows)
+        rows.append(_row(architecture, "*the measured rate of matrix products*", *best))
+    return _table("| architecture | system | texts/s | of the best pipeline | of the bound |", rows)
 
 
 def _explanation() -> str:

@@ -1,4 +1,4 @@
-"""Tiny random classifiers of the four families, and what transformers says of rows of ids."""
+"""Tiny random classifiers of the four architectures, and what transformers says of rows of ids."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "roberta": ("Roberta", _SIZES | {"pad_token_id": 1, "max_position_embeddings": 514, "type_vocab_size": 1}),
     "albert": ("Albert", _SIZES | {"pad_token_id": 0, "embedding_size": 16}),
 }
-FAMILIES = tuple(_CONFIGS)
+ARCHITECTURES = tuple(_CONFIGS)
 
 
-def model(family: str, *, scale: float = 0.3, seed: int = 0, **changes: Any) -> nn.Module:
+def model(architecture: str, *, scale: float = 0.3, seed: int = 0, **changes: Any) -> nn.Module:
     """A classifier of six labels whose every parameter is random, so that labels differ and no part can be left out."""
-    prefix, settings = _CONFIGS[family]
+    prefix, settings = _CONFIGS[architecture]
     settings = {"vocab_size": VOCABULARY, "num_labels": 6} | settings | changes
     config = getattr(transformers, f"{prefix}Config")(**settings)
     classifier: nn.Module = getattr(transformers, f"{prefix}ForSequenceClassification")(config).eval()

@@ -166,7 +166,7 @@ def test_a_process_encodes_like_this_one(processes: EncodeProcesses, texts: list
 
 
 @pytest.mark.parametrize("vocabulary", [wordpiece, byte_level, unigram], ids=lambda kind: kind.__name__)
-def test_the_tokenizers_of_every_family_reach_a_process(vocabulary) -> None:
+def test_the_tokenizers_of_every_architecture_reach_a_process(vocabulary) -> None:
     tokenizer = Tokenizer(vocabulary()[0], max_length=40)
     expected = tokenizer.encode(TEXTS)
     assert_equal(EncodeProcesses(Encode(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)

@@ -18,10 +18,10 @@ pytest.importorskip("transformers")
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.model_folder import BUNDLED
 from hub.fixtures import RunWithHub
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 from hub.server import Hub
 
-FINE_TUNED = [family.fine_tuned for family in FAMILIES]
+FINE_TUNED = [architecture.fine_tuned for architecture in ARCHITECTURES]
 MODEL = FINE_TUNED[0]
 TEXT = "I love using transformers."
 PREDICT = ["-m", "emoscope", "predict", TEXT, "--model"]
@@ -199,7 +199,7 @@ def test_a_graph_is_preferred_and_shards_are_whole(hub: Hub, run_with_hub: RunWi
 
 
 def test_an_encoder_to_start_from_is_verified(hub: Hub, run_with_hub: RunWithHub) -> None:
-    encoder = FAMILIES[1].encoder
+    encoder = ARCHITECTURES[1].encoder
     find = [
         "-c",
         "import sys; from emoscope.model_folder import resolve\n"

@@ -1,4 +1,4 @@
-"""Tiny sequence classifiers of the four families that are sure of most texts, and their graphs, exported once."""
+"""Tiny sequence classifiers of the four architectures that are sure of most texts, and their graphs, exported once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from emoscope.model_folder import open_folder
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.tokenization import TokenBatch, Tokenizer
 from emoscope.verification import margins
-from hub.repositories import FAMILIES, build
+from hub.repositories import ARCHITECTURES, build
 from hub.sentences import EMOTIONS, sentences
 
 TEXTS = [*tiny.examples("train").texts, *(text for label in EMOTIONS for text in sentences(label)[::9])]
@@ -35,10 +35,10 @@ TEXTS = [*tiny.examples("train").texts, *(text for label in EMOTIONS for text in
 
 @pytest.fixture(scope="session")
 def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A checkpoint of each family, with matrices large enough for its labels to differ."""
+    """A checkpoint of each architecture, with matrices large enough for its labels to differ."""
     root = tmp_path_factory.mktemp("checkpoints")
     build(root)
-    folders = {family.name: root / "models" / family.fine_tuned for family in FAMILIES}
+    folders = {architecture.name: root / "models" / architecture.fine_tuned for architecture in ARCHITECTURES}
     for folder in folders.values():
         tensors = load_file(folder / "model.safetensors")
         larger = {name: 2 * tensor if tensor.ndim == 2 else tensor for name, tensor in tensors.items()}
@@ -61,7 +61,7 @@ def exported_before(graphs: dict[str, onnx.ModelProto], monkeypatch: pytest.Monk
 
 @pytest.fixture(scope="session")
 def batches(checkpoints: dict[str, Path]) -> dict[str, TokenBatch]:
-    """Token ids of some texts for each family."""
+    """Token ids of some texts for each architecture."""
     files = {name: folder / "tokenizer.json" for name, folder in checkpoints.items()}
     return {name: Tokenizer.from_file(file, max_length=512).encode(TEXTS) for name, file in files.items()}
 

@@ -1,4 +1,4 @@
-"""Exported folders of the four families: as users make, load and check them, and what goes wrong, in one line each."""
+"""Exported folders of the four architectures as users make, load and check them; failures are one line each."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from emoscope.export import export, exporter
 from emoscope.model_folder import BUNDLED, MANIFEST, Manifest, open_folder, read_manifest, write_manifest
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.verification import verification
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 CARD_SENTENCE = "I love using transformers. The best part is wide range of support and its easy to use"
 HARD_TEXTS = [CARD_SENTENCE, "", "so happy " * 700, "Café, naïve <pad> [SEP] and a tab\there", "i am sad"]
 
-every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
 pytestmark = pytest.mark.usefixtures("exported_before")
 
 
@@ -53,7 +53,7 @@ def one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return error
 
 
-@every_family
+@every_architecture
 def test_a_folder_in_float32_says_what_the_checkpoint_says(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path, name: str
 ) -> None:
@@ -71,7 +71,7 @@ def test_a_folder_in_float32_says_what_the_checkpoint_says(
     assert parity["fp32"]["texts"] == len(examples) and parity["fp32"]["equal_labels"] == 1
 
 
-@every_family
+@every_architecture
 def test_a_folder_in_integers_keeps_the_labels_in_any_order_and_alone(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path, name: str
 ) -> None:

@@ -1,4 +1,4 @@
-"""Graphs of the four families and of others, against transformers; the trimmed last layer."""
+"""Graphs of the four architectures and of others, against transformers; the trimmed last layer."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from emoscope.export.integer_graph import is_product
 from emoscope.export.trimming import trimmed
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.tokenization import TokenBatch
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 SIZES = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
 PADDED = [(1, 1, 0), (1, 9, 0), (3, 1, 0), (5, 22, 0), (5, 22, 7), (2, 300, 40)]
 """Rows, their length, and how many of its tokens are padding in some rows."""
 
-every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
 
 
 def feeds(model: Any, session: Any, rows: int, length: int, padding: int) -> dict[str, torch.Tensor]:
@@ -55,14 +55,14 @@ def assert_equal(graph: onnx.ModelProto, model: Any) -> None:
         np.testing.assert_allclose(logits, expected, atol=2e-5, rtol=1e-5)
 
 
-@every_family
+@every_architecture
 def test_a_graph_equals_transformers_with_and_without_padding(
     checkpoints: dict[str, Path], graphs: dict[str, onnx.ModelProto], name: str
 ) -> None:
     assert_equal(graphs[name], read_sequence_classifier(checkpoints[name]))
 
 
-@every_family
+@every_architecture
 def test_a_graph_is_standard_and_says_nothing_of_this_machine(graphs: dict[str, onnx.ModelProto], name: str) -> None:
     graph = graphs[name]
     onnx.checker.check_model(graph, full_check=True)
@@ -77,7 +77,7 @@ def test_a_graph_is_standard_and_says_nothing_of_this_machine(graphs: dict[str, 
     assert str(Path(transformers.__file__).parents[1]).encode() not in graph.SerializeToString()
 
 
-@every_family
+@every_architecture
 def test_onnx_runtime_keeps_norms_and_sums_apart(graphs: dict[str, onnx.ModelProto], name: str, tmp_path: Path) -> None:
     options = onnxruntime.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "loaded.onnx")
@@ -88,7 +88,7 @@ def test_onnx_runtime_keeps_norms_and_sums_apart(graphs: dict[str, onnx.ModelPro
     assert not operators & {"SkipLayerNormalization", "BiasGelu"}
 
 
-@every_family
+@every_architecture
 def test_the_last_layer_sees_one_position(
     graphs: dict[str, onnx.ModelProto], batches: dict[str, TokenBatch], name: str
 ) -> None:
@@ -104,7 +104,7 @@ def test_the_last_layer_sees_one_position(
     assert counts == sorted([batch.texts] * (4 + head) + [len(batch.ids)] * (6 + 2 + projection))
 
 
-@every_family
+@every_architecture
 @torch.inference_mode()
 def test_trimming_is_exact_and_leaves_the_model_as_it_was(checkpoints: dict[str, Path], name: str) -> None:
     model = read_sequence_classifier(checkpoints[name], attn_implementation="eager")

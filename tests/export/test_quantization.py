@@ -14,9 +14,9 @@ from emoscope.export.integer_graph import is_look_up, is_product
 from emoscope.export.quantization import quantized
 from emoscope.export.rounding import LARGEST_PAIR, LARGEST_WEIGHT, SHARE, rounded, smoothing
 from emoscope.tokenization import TokenBatch
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
-every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
 
 
 @pytest.fixture(scope="session")
@@ -107,7 +107,7 @@ def test_smoothing_shares_large_values_out(seed: int) -> None:
 # -- graphs
 
 
-@every_family
+@every_architecture
 def test_products_and_tables_are_integers_of_seven_and_eight_bits(
     graphs: dict[str, onnx.ModelProto], integer_graphs: dict[str, onnx.ModelProto], name: str
 ) -> None:
@@ -128,7 +128,7 @@ def test_products_and_tables_are_integers_of_seven_and_eight_bits(
     assert integers.dtype == np.int8 and np.abs(integers).max(axis=1).min() == 127
 
 
-@every_family
+@every_architecture
 def test_integers_stay_near_float32(
     graphs: dict[str, onnx.ModelProto],
     integer_graphs: dict[str, onnx.ModelProto],
@@ -140,7 +140,7 @@ def test_integers_stay_near_float32(
     assert np.sqrt(np.mean((logits - expected) ** 2)) < 0.1 * expected.std()
 
 
-@every_family
+@every_architecture
 def test_a_text_in_integers_does_not_depend_on_batch_order_or_padding(
     integer_graphs: dict[str, onnx.ModelProto], batches: dict[str, TokenBatch], name: str
 ) -> None:

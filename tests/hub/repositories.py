@@ -96,7 +96,7 @@ ALBERT_CONFIG = BERT_CONFIG | {
 
 
 @dataclass(frozen=True)
-class Family:
+class Architecture:
     """One of the four: its Hub ids, class prefix, tokenizer, and what its two JSON files say."""
 
     name: str
@@ -114,54 +114,54 @@ class Family:
         return self.encoder.partition("/")[2]
 
 
-def _family(name: str, encoder: str, prefix: str, *parts: Any) -> Family:
-    return Family(name, encoder, f"bhadresh-savani/{encoder.partition('/')[2]}-emotion", prefix, *parts)
+def _architecture(name: str, encoder: str, prefix: str, *parts: Any) -> Architecture:
+    return Architecture(name, encoder, f"bhadresh-savani/{encoder.partition('/')[2]}-emotion", prefix, *parts)
 
 
 _LOWER = {"do_lower_case": True}
-FAMILIES = (
-    _family("distilbert", "distilbert/distilbert-base-uncased", "DistilBert", wordpiece, BERT_TOKENS, _LOWER,
+ARCHITECTURES = (
+    _architecture("distilbert", "distilbert/distilbert-base-uncased", "DistilBert", wordpiece, BERT_TOKENS, _LOWER,
             DISTILBERT_CONFIG),
-    _family("bert", "google-bert/bert-base-uncased", "Bert", wordpiece, BERT_TOKENS, _LOWER, BERT_CONFIG),
-    _family("roberta", "FacebookAI/roberta-base", "Roberta", byte_level, ROBERTA_TOKENS,
+    _architecture("bert", "google-bert/bert-base-uncased", "Bert", wordpiece, BERT_TOKENS, _LOWER, BERT_CONFIG),
+    _architecture("roberta", "FacebookAI/roberta-base", "Roberta", byte_level, ROBERTA_TOKENS,
             {"add_prefix_space": False}, ROBERTA_CONFIG),
-    _family("albert", "albert/albert-base-v2", "Albert", unigram, ALBERT_TOKENS,
+    _architecture("albert", "albert/albert-base-v2", "Albert", unigram, ALBERT_TOKENS,
             _LOWER | {"remove_space": True, "keep_accents": False}, ALBERT_CONFIG),
 )  # fmt: skip
 
 
 def build(root: Path, seed: int = 0) -> None:
     """Write every repository below `root`: `models/OWNER/NAME` and `datasets/OWNER/NAME`."""
-    for index, family in enumerate(FAMILIES):
-        _model(root / "models" / family.encoder, family, classifier=False, seed=seed + 2 * index)
-        _model(root / "models" / family.fine_tuned, family, classifier=True, seed=seed + 2 * index + 1)
+    for index, architecture in enumerate(ARCHITECTURES):
+        _model(root / "models" / architecture.encoder, architecture, classifier=False, seed=seed + 2 * index)
+        _model(root / "models" / architecture.fine_tuned, architecture, classifier=True, seed=seed + 2 * index + 1)
     _dataset(root / "datasets" / DATASET, seed)
 
 
-def _model(folder: Path, family: Family, classifier: bool, seed: int) -> None:
+def _model(folder: Path, architecture: Architecture, classifier: bool, seed: int) -> None:
     folder.mkdir(parents=True)
-    tokenizer, files = family.vocabulary()
+    tokenizer, files = architecture.vocabulary()
     size = tokenizer.get_vocab_size()
-    state = STATES[family.name](size, classifier, seed)
+    state = STATES[architecture.name](size, classifier, seed)
     save_file(state, folder / "model.safetensors", {"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     for name, content in files.items():
         (folder / name).write_bytes(content)
-    _write_json(folder / "config.json", _config(family, classifier) | {"vocab_size": size})
-    _write_json(folder / "tokenizer_config.json", _tokenizer_config(family, classifier))
+    _write_json(folder / "config.json", _config(architecture, classifier) | {"vocab_size": size})
+    _write_json(folder / "tokenizer_config.json", _tokenizer_config(architecture, classifier))
     if classifier:
-        _write_json(folder / "special_tokens_map.json", family.tokens)
-    _write_text(folder / "README.md", _model_card(family, classifier))
+        _write_json(folder / "special_tokens_map.json", architecture.tokens)
+    _write_text(folder / "README.md", _model_card(architecture, classifier))
     _write_text(folder / ".gitattributes", GIT_ATTRIBUTES)
 
 
-def _config(family: Family, classifier: bool) -> dict[str, Any]:
+def _config(architecture: Architecture, classifier: bool) -> dict[str, Any]:
     head = "ForSequenceClassification" if classifier else "ForMaskedLM"
-    config = {"architectures": [family.prefix + head], "model_type": family.name, **family.config}
+    config = {"architectures": [architecture.prefix + head], "model_type": architecture.name, **architecture.config}
     if not classifier:
         return config
     labels = {
-        "_name_or_path": family.short_name,
+        "_name_or_path": architecture.short_name,
         "id2label": dict(enumerate(EMOTIONS)),
         "label2id": {label: index for index, label in enumerate(EMOTIONS)},
         "problem_type": "single_label_classification",
@@ -169,18 +169,18 @@ def _config(family: Family, classifier: bool) -> dict[str, Any]:
     return config | labels
 
 
-def _tokenizer_config(family: Family, classifier: bool) -> dict[str, Any]:
+def _tokenizer_config(architecture: Architecture, classifier: bool) -> dict[str, Any]:
     if not classifier:
-        return {**family.tokenizer_settings, "model_max_length": 512}
-    named = {"name_or_path": family.short_name, "tokenizer_class": f"{family.prefix}Tokenizer"}
-    return {**family.tokenizer_settings, **family.tokens, "model_max_length": 512, **named}
+        return {**architecture.tokenizer_settings, "model_max_length": 512}
+    named = {"name_or_path": architecture.short_name, "tokenizer_class": f"{architecture.prefix}Tokenizer"}
+    return {**architecture.tokenizer_settings, **architecture.tokens, "model_max_length": 512, **named}
 
 
-def _model_card(family: Family, classifier: bool) -> str:
+def _model_card(architecture: Architecture, classifier: bool) -> str:
     task = "text-classification" if classifier else "fill-mask"
     data = "emotion" if classifier else "bookcorpus"
     head = f"language:\n- en\nlicense: apache-2.0\ndatasets:\n- {data}\npipeline_tag: {task}\n"
-    return f"---\n{head}---\n\n# {family.fine_tuned if classifier else family.short_name}\n"
+    return f"---\n{head}---\n\n# {architecture.fine_tuned if classifier else architecture.short_name}\n"
 
 
 def _dataset(folder: Path, seed: int) -> None:

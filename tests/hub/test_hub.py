@@ -16,7 +16,7 @@ for module in ("pyarrow", "safetensors", "torch", "transformers", "datasets"):
     pytest.importorskip(module)
 
 from hub.fixtures import RunWithHub
-from hub.repositories import DATASET, FAMILIES, build
+from hub.repositories import ARCHITECTURES, DATASET, build
 from hub.sentences import EMOTIONS, splits
 from hub.server import Hub
 from hub.storage import Repository
@@ -61,7 +61,9 @@ def ask(hub: Hub) -> Callable[..., http.client.HTTPResponse]:
 
 def test_the_repositories_are_the_same_at_every_build(hub: Hub, tmp_path: Path) -> None:
     build(tmp_path)
-    ids = [("models", name) for family in FAMILIES for name in (family.encoder, family.fine_tuned)]
+    ids = [
+        ("models", name) for architecture in ARCHITECTURES for name in (architecture.encoder, architecture.fine_tuned)
+    ]
     for kind, name in [*ids, ("datasets", DATASET)]:
         assert Repository(tmp_path / kind / name, kind, name).commit == hub.repository(name, kind).commit
 
@@ -109,16 +111,16 @@ print(json.dumps(report))
 
 
 def test_the_eight_models_load_and_run_in_transformers(hub: Hub, run_with_hub: RunWithHub) -> None:
-    names = [(family.short_name, family.fine_tuned) for family in FAMILIES]
+    names = [(architecture.short_name, architecture.fine_tuned) for architecture in ARCHITECTURES]
     run = run_with_hub(["-c", MODELS, json.dumps([TEXT, names])])
     assert run.returncode == 0, run.stderr
     report = json.loads(run.stdout)
-    for family in FAMILIES:
-        encoder, fine_tuned = report[family.short_name], report[family.fine_tuned]
-        tokenizer = Tokenizer.from_file(str(hub.repository(family.fine_tuned).folder / "tokenizer.json"))
+    for architecture in ARCHITECTURES:
+        encoder, fine_tuned = report[architecture.short_name], report[architecture.fine_tuned]
+        tokenizer = Tokenizer.from_file(str(hub.repository(architecture.fine_tuned).folder / "tokenizer.json"))
         for model in (encoder, fine_tuned):
-            assert model["type"] == family.name and model["limit"] == 512
-            assert model["mask"] == family.tokens["mask_token"]
+            assert model["type"] == architecture.name and model["limit"] == 512
+            assert model["mask"] == architecture.tokens["mask_token"]
             assert model["ids"] == tokenizer.encode(TEXT).ids
             assert model["finite"]
         assert encoder["missing"] and all("classifier" in key for key in encoder["missing"])

@@ -1,4 +1,4 @@
-"""The tokenizers of the four families, trained on a few sentences, with the parts of the published ones.
+"""The tokenizers of the four architectures, trained on a few sentences, with the parts of the published ones.
 
 Each function returns the tokenizer and the published vocabulary files (name: content) beside tokenizer.json.
 """

@@ -1,4 +1,4 @@
-"""State dicts of the four families, tiny and random, under the names of the published checkpoints.
+"""State dicts of the four architectures, tiny and random, under the names of the published checkpoints.
 
 The names are those of the files on the Hub, not those that today's transformers would write: BERT's LayerNorm has
 `gamma` and `beta`, older checkpoints carry `position_ids`, tied output matrices are left out.

@@ -9,9 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A fine-tuned checkpoint of each family; do not write there."""
-    from hub.repositories import FAMILIES, build
+    """A fine-tuned checkpoint of each architecture; do not write there."""
+    from hub.repositories import ARCHITECTURES, build
 
     root = tmp_path_factory.mktemp("checkpoints")
     build(root)
-    return {family.name: root / "models" / family.fine_tuned for family in FAMILIES}
+    return {architecture.name: root / "models" / architecture.fine_tuned for architecture in ARCHITECTURES}

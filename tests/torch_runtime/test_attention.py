@@ -22,7 +22,7 @@ from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.attention import Attention, Rows, by_length, in_stream, varlen
 from emoscope.torch_runtime.packed import Operations
-from packed_models import FAMILIES, assert_equal_logits, batch, reference
+from packed_models import ARCHITECTURES, assert_equal_logits, batch, reference
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -128,9 +128,9 @@ def test_add_norm(kernels: Any, hidden: int, dtype: torch.dtype) -> None:
     torch.testing.assert_close(result.double(), expected, atol=1e-5 if dtype is torch.float32 else 1e-2, rtol=1e-3)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_an_encoder_with_the_kernels(kernels: Any, family: str) -> None:
-    model = packed_models.model(family, max_position_embeddings=16)
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_an_encoder_with_the_kernels(kernels: Any, architecture: str) -> None:
+    model = packed_models.model(architecture, max_position_embeddings=16)
     encoder = pack(model)
     operations = Operations("triton", in_stream, kernels.add_norm, static=True)
     stream = batch([3, 1, 12])

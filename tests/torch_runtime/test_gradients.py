@@ -1,4 +1,4 @@
-"""Integrated gradients, against the definition written out, on the four families and a compact student."""
+"""Integrated gradients, against the definition written out, on the four architectures and a compact student."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from emoscope.model_folder import BUNDLED
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import IntegratedGradients, gradients, read_module
 from emoscope.torch_runtime.model import EmbeddedModule
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 GRADIENTS = "integrated-gradients"
 TEXTS = ["I woke up stunned, and 42 zebras didn't care.", "i am sad", "", "?!", "so  happy\n😀 <b> \ud800"]
-every_family = pytest.mark.parametrize("name", [family.name for family in FAMILIES])
+every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
 
 
 class Lookup(EmbeddedModule):
@@ -87,8 +87,8 @@ def test_a_sum_that_is_off_takes_more_steps(monkeypatch: pytest.MonkeyPatch) -> 
     assert abs(fine) < 0.02 < abs(coarse)
 
 
-@every_family
-def test_the_tokens_of_each_family_are_weighed_by_the_definition(folders: dict[str, Path], name: str) -> None:
+@every_architecture
+def test_the_tokens_of_each_architecture_are_weighed_by_the_definition(folders: dict[str, Path], name: str) -> None:
     module = read_module(folders[name])
     tokenizer = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=128)
     mask = tokenizer.first_id(("[MASK]", "<mask>"))
@@ -102,7 +102,7 @@ def test_the_tokens_of_each_family_are_weighed_by_the_definition(folders: dict[s
     assert abs(error) <= gradients.TOLERANCE
 
 
-@every_family
+@every_architecture
 def test_weights_are_those_of_the_words(folders: dict[str, Path], name: str) -> None:
     classifier = EmotionClassifier.from_pretrained(folders[name])
     explanations = classifier.explain(TEXTS, method=GRADIENTS)

@@ -24,7 +24,7 @@ from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.cuda import candidates
-from packed_models import FAMILIES, batch, probabilities, reference
+from packed_models import ARCHITECTURES, batch, probabilities, reference
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -32,25 +32,25 @@ CANDIDATES = {operations.name: operations for operations in candidates()} if tor
 LENGTHS = [3, 1, 40, 1, 512, 7, 7, 22, 2, 300, 22, 64] * 3
 TEXTS = [f"{text} {i}" for i in range(40) for text in ("I woke up stunned", "i am sad", "", "so happy " * 30)]
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
 
-def on_cuda(family: str, **settings: object) -> PackedModel:
-    encoder = pack(packed_models.model(family, scale=0.15))
+def on_cuda(architecture: str, **settings: object) -> PackedModel:
+    encoder = pack(packed_models.model(architecture, scale=0.15))
     return PackedModel(encoder, parameters=1, device="cuda", **settings)
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize("name", ["triton", "varlen", "torch"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
-def test_captured_steps_equal_transformers(family: str, name: str, dtype: torch.dtype) -> None:
+def test_captured_steps_equal_transformers(architecture: str, name: str, dtype: torch.dtype) -> None:
     if name == "varlen" and dtype is torch.float32:
         pytest.skip("torch's varlen_attn takes half precision alone")
     rows = batch(LENGTHS)
-    model = on_cuda(family, operations=CANDIDATES[name], dtype=dtype, step_tokens=[704, 2816])
+    model = on_cuda(architecture, operations=CANDIDATES[name], dtype=dtype, step_tokens=[704, 2816])
     logits = model.logits(rows)
     np.testing.assert_array_equal(model.logits(rows), logits)
-    expected = reference(packed_models.model(family, scale=0.15), rows)
+    expected = reference(packed_models.model(architecture, scale=0.15), rows)
     if dtype is torch.float32:
         np.testing.assert_allclose(logits, expected, atol=1e-4)
     tolerance = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 4e-2}[dtype]
@@ -85,14 +85,14 @@ def test_a_second_gpu_in_the_same_process() -> None:
     np.testing.assert_array_equal(second.logits(rows), expected)
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
 def test_a_checkpoint_on_cuda(
-    folders: dict[str, Path], family: str, device: str, monkeypatch: pytest.MonkeyPatch
+    folders: dict[str, Path], architecture: str, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through processes too."""
-    expected = EmotionClassifier.from_pretrained(folders[family]).predict_proba(TEXTS)
-    classifier = EmotionClassifier.from_pretrained(folders[family], device=device)
+    expected = EmotionClassifier.from_pretrained(folders[architecture]).predict_proba(TEXTS)
+    classifier = EmotionClassifier.from_pretrained(folders[architecture], device=device)
     assert np.abs(classifier.predict_proba(TEXTS) - expected).max() < 1e-2
     monkeypatch.setattr(emoscope.classifier, "CHUNK", 50)
     monkeypatch.setattr(emoscope.classifier, "PROCESS_CHUNK", 30)

@@ -1,4 +1,4 @@
-"""The packed encoder against transformers: four families, their variants, any batch, any step."""
+"""The packed encoder against transformers: four architectures, their variants, any batch, any step."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel, TorchModel, architectures, read_model
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
-from packed_models import FAMILIES, assert_equal_logits, batch, probabilities, reference
+from packed_models import ARCHITECTURES, assert_equal_logits, batch, probabilities, reference
 
 FIXED = Operations("fixed", static=True)
 """On a CPU: everything that CUDA graphs need but the capture."""
 LENGTHS = [3, 1, 40, 1, 512, 7, 7, 22, 2, 300, 22, 64]
 
-every_family = pytest.mark.parametrize("family", FAMILIES)
+every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
 
 def packed(model: nn.Module) -> PackedEncoder:
@@ -46,35 +46,35 @@ def runtime(model: nn.Module, **settings: Any) -> PackedModel:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, nn.Module]:
-    return {family: packed_models.model(family) for family in FAMILIES}
+    return {architecture: packed_models.model(architecture) for architecture in ARCHITECTURES}
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize(
     "settings",
     [{}, {"step_tokens": [64]}, {"operations": FIXED}, {"operations": FIXED, "step_tokens": [128, 600]}],
     ids=["one step", "small steps", "fixed steps", "small fixed steps"],
 )
-def test_logits_equal_those_of_transformers(models: dict[str, nn.Module], family: str, settings: Any) -> None:
+def test_logits_equal_those_of_transformers(models: dict[str, nn.Module], architecture: str, settings: Any) -> None:
     rows = batch(LENGTHS)
-    logits = runtime(models[family], **settings).logits(rows)
+    logits = runtime(models[architecture], **settings).logits(rows)
     assert (logits.dtype, logits.shape) == (np.float32, (len(LENGTHS), 6))
-    assert_equal_logits(logits, reference(models[family], rows))
+    assert_equal_logits(logits, reference(models[architecture], rows))
     assert len(set(logits.argmax(axis=1))) > 1
 
 
 @settings(deadline=None, max_examples=25)
 @given(
     lengths=st.lists(st.integers(1, 30), min_size=1, max_size=12),
-    family=st.sampled_from(FAMILIES),
+    architecture=st.sampled_from(ARCHITECTURES),
     fixed=st.booleans(),
     seed=st.integers(0, 9),
     random=st.randoms(use_true_random=False),
 )
 def test_a_row_does_not_depend_on_its_batch(
-    models: dict[str, nn.Module], lengths: list[int], family: str, fixed: bool, seed: int, random: Any
+    models: dict[str, nn.Module], lengths: list[int], architecture: str, fixed: bool, seed: int, random: Any
 ) -> None:
-    model = runtime(models[family], step_tokens=[50, 600], operations=FIXED if fixed else None)
+    model = runtime(models[architecture], step_tokens=[50, 600], operations=FIXED if fixed else None)
     together = batch(lengths, seed=seed)
     order = list(range(len(lengths)))
     random.shuffle(order)
@@ -95,14 +95,14 @@ def alone_in_a_batch(rows: TokenBatch, row: int) -> TokenBatch:
     return TokenBatch(ids, np.array([0, len(ids)]), np.zeros(1, np.int64), 1)
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize("operations", [None, FIXED], ids=["any step", "fixed steps"])
 def test_short_rows_fill_the_rows_of_a_step_before_its_tokens(
-    models: dict[str, nn.Module], family: str, operations: Operations | None
+    models: dict[str, nn.Module], architecture: str, operations: Operations | None
 ) -> None:
     rows = batch([1] * 200 + [2] * 50)
-    logits = runtime(models[family], operations=operations, step_tokens=[600]).logits(rows)
-    assert_equal_logits(logits, reference(models[family], rows))
+    logits = runtime(models[architecture], operations=operations, step_tokens=[600]).logits(rows)
+    assert_equal_logits(logits, reference(models[architecture], rows))
 
 
 def test_a_batch_without_rows(models: dict[str, nn.Module]) -> None:
@@ -110,11 +110,11 @@ def test_a_batch_without_rows(models: dict[str, nn.Module]) -> None:
         assert runtime(models["bert"], operations=operations).logits(batch([])).shape == (0, 6)
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
-def test_half_precision_is_near_and_keeps_the_labels(family: str, dtype: torch.dtype) -> None:
+def test_half_precision_is_near_and_keeps_the_labels(architecture: str, dtype: torch.dtype) -> None:
     """Weights as large as those of a trained model, logits of several units."""
-    model = packed_models.model(family, scale=0.15)
+    model = packed_models.model(architecture, scale=0.15)
     rows = batch(np.random.default_rng(1).integers(1, 40, 300).tolist())
     exact = probabilities(reference(model, rows))
     half = probabilities(runtime(model, dtype=dtype, operations=FIXED).logits(rows))
@@ -185,9 +185,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("family", "changes"), VARIANTS, ids=str)
-def test_variants_of_a_configuration(family: str, changes: dict[str, Any]) -> None:
-    model = packed_models.model(family, **changes)
+@pytest.mark.parametrize(("architecture", "changes"), VARIANTS, ids=str)
+def test_variants_of_a_configuration(architecture: str, changes: dict[str, Any]) -> None:
+    model = packed_models.model(architecture, **changes)
     rows = batch([1, 9, 20, 24, 3])
     assert_equal_logits(runtime(model).logits(rows), reference(model, rows))
 
@@ -200,34 +200,34 @@ NOT_UNDERSTOOD: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("family", "changes"), NOT_UNDERSTOOD, ids=str)
-def test_what_is_not_understood_stays_with_transformers(family: str, changes: dict[str, Any]) -> None:
-    assert pack(packed_models.model(family, **changes)) is None
+@pytest.mark.parametrize(("architecture", "changes"), NOT_UNDERSTOOD, ids=str)
+def test_what_is_not_understood_stays_with_transformers(architecture: str, changes: dict[str, Any]) -> None:
+    assert pack(packed_models.model(architecture, **changes)) is None
 
 
-def test_a_model_outside_the_families_stays_with_transformers() -> None:
+def test_a_model_outside_the_architectures_stays_with_transformers() -> None:
     config = transformers.ElectraConfig(vocab_size=50, hidden_size=16, num_attention_heads=2, num_hidden_layers=1)
     assert pack(transformers.ElectraForSequenceClassification(config)) is None
     assert pack(nn.Linear(2, 2)) is None
 
 
-@every_family
+@every_architecture
 def test_a_packed_encoder_that_differs_is_refused(
-    models: dict[str, nn.Module], family: str, monkeypatch: pytest.MonkeyPatch
+    models: dict[str, nn.Module], architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(architectures.ACTIVATIONS, "gelu", torch.relu)
     monkeypatch.setitem(architectures.ACTIVATIONS, "gelu_new", torch.relu)
-    assert pack(models[family]) is None
+    assert pack(models[architecture]) is None
 
 
 # -- checkpoints
 
 
-@every_family
-def test_a_checkpoint_of_a_family_is_packed(folders: dict[str, Path], family: str) -> None:
-    model = read_model(folders[family])
+@every_architecture
+def test_a_checkpoint_of_an_architecture_is_packed(folders: dict[str, Path], architecture: str) -> None:
+    model = read_model(folders[architecture])
     assert isinstance(model, PackedModel)
-    original = transformers.AutoModelForSequenceClassification.from_pretrained(folders[family]).eval()
+    original = transformers.AutoModelForSequenceClassification.from_pretrained(folders[architecture]).eval()
     assert model.parameters == original.num_parameters()
     rows = batch(LENGTHS, vocabulary=150)
     assert_equal_logits(model.logits(rows), reference(original, rows))

@@ -1,4 +1,4 @@
-"""The four families and a compact student on torch, against transformers' own pipeline and tokenizers."""
+"""The four architectures and a compact student on torch, against transformers' own pipeline and tokenizers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import TorchModel, read_module, read_tokenizer
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
 TEXTS = [
@@ -40,12 +40,12 @@ TEXTS = [
     "so happy " * 700,
 ]
 SHORT = TEXTS[:-1]
-NAMES = [family.name for family in FAMILIES]
+NAMES = [architecture.name for architecture in ARCHITECTURES]
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 INPUTS = ["input_ids", "token_type_ids", "attention_mask"]
 
-every_family = pytest.mark.parametrize("name", NAMES)
+every_architecture = pytest.mark.parametrize("name", NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def scores(entries: list[dict[str, Any]]) -> dict[str, float]:
     return {entry["label"]: entry["score"] for entry in entries}
 
 
-@every_family
+@every_architecture
 def test_the_cards_snippet_equals_the_pipeline(
     folders: dict[str, Path], classifiers: dict[str, EmotionClassifier], name: str
 ) -> None:
@@ -82,7 +82,7 @@ def test_the_cards_snippet_equals_the_pipeline(
     assert set(scores(classifiers[name](TEXTS[-1])[0])) == set(EMOTIONS)
 
 
-@every_family
+@every_architecture
 def test_a_long_text_is_the_mean_of_its_windows(
     folders: dict[str, Path], classifiers: dict[str, EmotionClassifier], name: str
 ) -> None:
@@ -112,7 +112,7 @@ def test_a_row_does_not_depend_on_its_batch(
     np.testing.assert_allclose(together, alone[order], atol=1e-5)
 
 
-@every_family
+@every_architecture
 @pytest.mark.parametrize("device", DEVICES)
 def test_small_calls_and_every_device_give_the_same_logits(folders: dict[str, Path], name: str, device: str) -> None:
     batch = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=512).encode(TEXTS * 3)
@@ -122,13 +122,13 @@ def test_small_calls_and_every_device_give_the_same_logits(folders: dict[str, Pa
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
 
-@every_family
+@every_architecture
 def test_parameters_are_those_of_the_module(folders: dict[str, Path], name: str) -> None:
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folders[name])
     assert EmotionClassifier.from_pretrained(folders[name]).parameters == model.num_parameters()
 
 
-@every_family
+@every_architecture
 def test_the_longest_input_is_512_and_works(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     """RoBERTa has 514 positions and uses 512; without tokenizer_config.json too."""
     folder = copy(folders[name], tmp_path / "model")
@@ -140,7 +140,7 @@ def test_the_longest_input_is_512_and_works(folders: dict[str, Path], name: str,
     assert open_folder(copy(folder, tmp_path / "cut", max_length=40, normalizer="raw")).manifest.max_length == 40
 
 
-@every_family
+@every_architecture
 def test_a_repository_without_tokenizer_json(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     if name == "albert":
         pytest.importorskip("sentencepiece")
@@ -246,7 +246,7 @@ def test_types_of_special_tokens_are_refused_where_the_pipeline_passes_them(
         EmotionClassifier.from_pretrained(tmp_path)
 
 
-@every_family
+@every_architecture
 def test_token_types_that_are_all_0_may_be_named(folders: dict[str, Path], name: str, tmp_path: Path) -> None:
     folder = copy(folders[name], tmp_path / "model")
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_input_names": INPUTS}))

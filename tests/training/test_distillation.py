@@ -27,7 +27,7 @@ from emoscope.training.config import CompactConfig, CompactStudentConfig, config
 from emoscope.training.objective import soften
 from emoscope.training.soft_targets import soft_targets
 from emoscope.training.teachers import find_teachers
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 SMALL = {"dimension": 8, "hidden": 8, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
 WORDS = {word: EMOTIONS.index(emotion) for emotion, words in tiny.KEYWORDS.items() for word in words}
@@ -302,7 +302,7 @@ def test_a_teacher_with_other_labels_or_with_several(hub, config, splits, encode
     fewer = KeywordTeacher([*EMOTIONS[:5], "disgust"])
     refused(LabelError, "teacher keywords has the labels .*disgust, but the data's", config, splits, tmp_path / "run",
             classifiers={"keywords": fewer})  # fmt: skip
-    source = hub.repository(FAMILIES[0].fine_tuned).folder
+    source = hub.repository(ARCHITECTURES[0].fine_tuned).folder
     several = tmp_path / "several"
     several.mkdir()
     for file in source.iterdir():

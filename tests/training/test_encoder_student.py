@@ -22,7 +22,7 @@ from emoscope.training import distill
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.encoder_student import cosine_distance
 from emoscope.training.layers import LAYERS, layer_teacher, shallow_copy
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 DEPTH = 4
 TEXTS = ["i feel tender and thankful", "she said she felt uneasy"]
@@ -30,16 +30,16 @@ TEXTS = ["i feel tender and thankful", "she said she felt uneasy"]
 
 @pytest.fixture(scope="module")
 def teachers(hub, tmp_path_factory):
-    """A fine-tuned classifier of each family with four layers, and what is drawn at random in the Hub's with two."""
+    """A fine-tuned classifier of each architecture, with four layers where the Hub's have two."""
     root, folders = tmp_path_factory.mktemp("teachers"), {}
-    for seed, family in enumerate(FAMILIES):
-        source, folder = hub.repository(family.fine_tuned).folder, root / family.name
+    for seed, architecture in enumerate(ARCHITECTURES):
+        source, folder = hub.repository(architecture.fine_tuned).folder, root / architecture.name
         shutil.copytree(source, folder, ignore=shutil.ignore_patterns("model.safetensors"))
         config = AutoConfig.from_pretrained(source)
         config.num_hidden_layers, config.initializer_range = DEPTH, 0.2
         torch.manual_seed(seed)
         AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-        folders[family.name] = folder
+        folders[architecture.name] = folder
     return folders
 
 
@@ -66,16 +66,16 @@ def same(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
-every_family = pytest.mark.parametrize("family", [family.name for family in FAMILIES])
+every_architecture = pytest.mark.parametrize("architecture", [architecture.name for architecture in ARCHITECTURES])
 
 
-@every_family
-def test_the_student_is_every_second_layer_of_its_teacher(teachers, family):
-    _, teacher = layer_teacher(teachers[family], Labels())
+@every_architecture
+def test_the_student_is_every_second_layer_of_its_teacher(teachers, architecture):
+    _, teacher = layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 0)
     assert (student.config.num_hidden_layers, teacher.config.num_hidden_layers) == (2, DEPTH)
     whole, kept = layers_of(teacher), layers_of(student)
-    if family == "albert":
+    if architecture == "albert":
         assert same(student, teacher)
     else:
         assert (len(whole), len(kept)) == (DEPTH, 2)
@@ -83,14 +83,14 @@ def test_the_student_is_every_second_layer_of_its_teacher(teachers, family):
         assert same(kept[1], whole[2])
         assert not same(kept[1], whole[1])
     assert same(student.base_model.embeddings, teacher.base_model.embeddings)
-    head = "classifier" if family != "distilbert" else "pre_classifier"
+    head = "classifier" if architecture != "distilbert" else "pre_classifier"
     assert same(getattr(student, head), getattr(teacher, head))
 
 
-@every_family
-def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, family, tmp_path):
+@every_architecture
+def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, architecture, tmp_path):
     """Against a model that transformers reads from the student's files."""
-    tokenizer, teacher = layer_teacher(teachers[family], Labels())
+    tokenizer, teacher = layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 2).eval()
     student.save_pretrained(tmp_path)
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
@@ -118,11 +118,11 @@ def test_a_student_does_not_share_weights_with_its_teacher(teachers):
     assert all(torch.equal(weight, old) for weight, old in zip(teacher.parameters(), before, strict=True))
 
 
-@every_family
-def test_labels_in_another_order_change_no_score(teachers, family):
+@every_architecture
+def test_labels_in_another_order_change_no_score(teachers, architecture):
     scores = []
     for order in (EMOTIONS, EMOTIONS[::-1]):
-        tokenizer, model = layer_teacher(teachers[family], Labels(order))
+        tokenizer, model = layer_teacher(teachers[architecture], Labels(order))
         with torch.no_grad():
             logits = model(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
         assert tuple(model.config.id2label.values()) == order
@@ -192,9 +192,9 @@ def test_training_brings_the_student_nearer_to_its_teacher(config, splits, tmp_p
     assert distance(trained) < 0.7 * distance(shallow_copy(teacher, 0).eval())
 
 
-@every_family
-def test_every_family_can_be_distilled(teachers, family, splits, tmp_path):
-    folder = str(teachers[family])
+@every_architecture
+def test_every_architecture_can_be_distilled(teachers, architecture, splits, tmp_path):
+    folder = str(teachers[architecture])
     recipe = EncoderStudentConfig(model=folder, teachers=(folder, "bundled"), epochs=1, batch_size=32, max_length=32)
     report = distill(recipe, splits, tmp_path / "run")
     assert report["dataset"]["rows"] == 120
@@ -214,7 +214,7 @@ def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
     refused(RecipeError, "to have 5 layers, but its teacher has 4", replace(config, layers=5), splits, run)
     refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
     refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
-    unfinished = str(hub.repository(FAMILIES[1].encoder).folder)
+    unfinished = str(hub.repository(ARCHITECTURES[1].encoder).folder)
     refused(ModelError, "no whole classifier", replace(config, model=unfinished), splits, run)
     for key, value, error, match in (
         ("id2label", {str(i): f"LABEL_{i}" for i in range(6)}, LabelError, "has the labels LABEL_0"),
@@ -226,7 +226,7 @@ def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
         refused(error, match, replace(config, model=str(other)), splits, run)
 
 
-def test_a_family_that_no_student_is_made_of(config, splits, tmp_path, teachers):
+def test_an_architecture_that_no_student_is_made_of(config, splits, tmp_path, teachers):
     from transformers import ElectraConfig, ElectraForSequenceClassification
 
     other = shutil.copytree(teachers["bert"], tmp_path / "electra", ignore=shutil.ignore_patterns("config.json"))
@@ -241,6 +241,6 @@ def test_a_family_that_no_student_is_made_of(config, splits, tmp_path, teachers)
     )
     ElectraForSequenceClassification(settings).save_pretrained(other)
     refused(
-        ModelError, "family 'electra'; a student can be made of: bert", replace(config, model=str(other)), splits,
+        ModelError, "architecture 'electra'; a student can be made of: bert", replace(config, model=str(other)), splits,
         tmp_path / "run",
     )  # fmt: skip

@@ -24,7 +24,7 @@ from emoscope.calibration import tune_thresholds
 from emoscope.errors import ModelError, RecipeError
 from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 METRICS = ("accuracy", "f1_macro", "f1_weighted", "loss", "confusion")
 
@@ -36,7 +36,7 @@ def splits():
 
 @pytest.fixture(scope="module")
 def config(hub):
-    encoder = hub.repository(FAMILIES[0].encoder).folder
+    encoder = hub.repository(ARCHITECTURES[0].encoder).folder
     return EncoderConfig(model=str(encoder), epochs=4, batch_size=16, learning_rate=3e-3, max_length=32)
 
 
@@ -128,9 +128,11 @@ def test_progress_reaches_the_last_step_with_metrics(undisturbed):
     assert [step.done for step in steps] == sorted(step.done for step in steps)
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.encoder)
-def test_every_family_trains(hub, family, splits, tmp_path):
-    config = EncoderConfig(model=str(hub.repository(family.encoder).folder), epochs=1, batch_size=16, max_length=32)
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda architecture: architecture.encoder)
+def test_every_architecture_trains(hub, architecture, splits, tmp_path):
+    config = EncoderConfig(
+        model=str(hub.repository(architecture.encoder).folder), epochs=1, batch_size=16, max_length=32
+    )
     report = train(config, splits, tmp_path / "run")
     assert report["dataset"]["rows"] == 120
     assert EmotionClassifier.from_pretrained(tmp_path / "run").labels[5] == "surprise"

@@ -21,7 +21,7 @@ from emoscope.evaluation import evaluate
 from emoscope.training import CrossFitted, cross_validate
 from emoscope.training.config import CompactConfig, CompactStudentConfig, EncoderConfig
 from emoscope.training.folds import assign_folds
-from hub.repositories import FAMILIES
+from hub.repositories import ARCHITECTURES
 
 SMALL = {"dimension": 8, "hidden": 8, "epochs": 8, "batch_size": 16, "learning_rate": 2e-2, "max_length": 16}
 FOLDS = 3
@@ -164,7 +164,7 @@ def test_finished_folds_are_kept_and_the_result_is_the_same(config, splits, fitt
 
 
 def test_encoders_can_be_cross_fitted_too(hub, splits, tmp_path):
-    encoder = str(hub.repository(FAMILIES[0].encoder).folder)
+    encoder = str(hub.repository(ARCHITECTURES[0].encoder).folder)
     recipe = EncoderConfig(model=encoder, epochs=1, batch_size=32, learning_rate=3e-3, max_length=32)
     report = cross_validate(recipe, splits, tmp_path / "folds", 2)
     assert report["dataset"]["rows"] == 240

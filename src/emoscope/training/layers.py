@@ -17,7 +17,7 @@ from emoscope.labels import Labels
 from emoscope.training.encoder import read_encoder
 
 LAYERS = {"bert": "encoder.layer", "roberta": "encoder.layer", "distilbert": "transformer.layer", "albert": None}
-"""Where an encoder of each family keeps its layers; ALBERT repeats one."""
+"""Where an encoder of each architecture keeps its layers; ALBERT repeats one."""
 
 
 def layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
@@ -29,12 +29,12 @@ def layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenizerBase
 
     Raises:
         LabelError: the encoder has other labels.
-        ModelError: it cannot be read, is not fine-tuned, or is of a family that no student can be made of.
+        ModelError: it cannot be read, is not fine-tuned, or is of an architecture that no student can be made of.
     """
     tokenizer, model, missing = read_encoder(source)
     if model.config.model_type not in LAYERS:
         raise ModelError(
-            f"{source} is of the family {model.config.model_type!r}; a student can be made of: {', '.join(LAYERS)}"
+            f"{source} has the architecture {model.config.model_type!r}; a student can be made of: {', '.join(LAYERS)}"
         )
     if missing:
         raise ModelError(
@@ -51,7 +51,7 @@ def shallow_copy(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     """A copy with fewer layers: of n kept of N, layer i is the original's layer floor(i * N / n).
 
     Args:
-        model: of a family in LAYERS.
+        model: of an architecture in LAYERS.
         layers: how many to keep; 0 for half of them.
 
     Raises:
