@@ -1,4 +1,4 @@
-"""Which room may import which, what stays out of the base, how long functions and files may be."""
+"""Rules of the source code: which folder imports which, what the base leaves out, names, lengths."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ import pytest
 import emoscope
 
 PACKAGE = Path(emoscope.__file__).parent
+ROOT = Path(__file__).parents[1]
 FILES = sorted(PACKAGE.rglob("*.py"))
-STAGES = {"audit", "training", "export", "torch_runtime", "scoring", "serving"}
-SHARED = {"evaluation", "calibration", "compact"}
-FOLDERS = SHARED | {"cli"} | STAGES | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-BASE = {"root", "evaluation", "calibration", "cli", "__main__"}
+STAGES = ("audit", "training", "export", "scoring", "serving")
+ARROWS = {
+    "root": {"rows"},
+    "rows": {"root"},
+    "evaluation": {"root", "rows"},
+    "calibration": {"root", "rows", "evaluation"},
+    "compact": {"root"},
+    "torch_runtime": {"root", "compact"},
+    **{stage: {"root", "rows", "evaluation", "calibration", "compact", "torch_runtime"} for stage in STAGES},
+}
+"""The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
+FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
+BASE = {"root", "rows", "evaluation", "calibration", "cli", "__main__"}
 HEAVY = {
     "torch",
     "transformers",
@@ -33,9 +43,9 @@ HEAVY = {
     "fastapi",
 }
 NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
-LONGEST_FUNCTION, LONGEST_FILE = 60, 500
+MAX_FUNCTION_LINES, MAX_FILE_LINES = 60, 500
 IMPORT_NAMES = {"scikit_learn": "sklearn"}
-"""Of distributions that are not named as they are imported."""
+"""Import names of distributions that have another name."""
 
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
 
@@ -61,8 +71,8 @@ def package_name(file: Path) -> str:
     return ".".join(["emoscope", *file.relative_to(PACKAGE).parent.parts])
 
 
-def room(name: str) -> str:
-    """The folder that a module or a name in it belongs to; "root" for the flat modules."""
+def folder_of(name: str) -> str:
+    """The folder that a module or a name in it belongs to; "root" for the modules in no folder."""
     part = [*name.split("."), ""][1]
     return part if part in FOLDERS or part == "__main__" else "root"
 
@@ -90,18 +100,19 @@ def _imports(node: ast.AST, package: str, when: str) -> Iterator[Import]:
             yield from _imports(child, package, "function" if inside else when)
 
 
+def is_door(module: str, imported: Import) -> bool:
+    """Whether this is the import with which `EmotionClassifier.from_pretrained` reaches the torch runtime."""
+    return (module, folder_of(imported.name)) == ("emoscope.classifier", "torch_runtime") and imported.when != "module"
+
+
 def arrow_is_allowed(module: str, imported: Import) -> bool:
-    here, there = room(module), room(imported.name)
-    if here == "cli":
+    importing, target = folder_of(module), folder_of(imported.name)
+    if importing == "cli":
         light = re.fullmatch(r"emoscope|emoscope\.(__version__|(errors|terminal|cli)(\..+)?)", imported.name)
         return imported.when != "module" or light is not None
-    if there == "cli":
-        return here == "__main__"
-    if module == "emoscope.classifier" and there == "torch_runtime":
-        return imported.when != "module"
-    if (here, there) == ("calibration", "evaluation"):
-        return True
-    return there in {"root", here} or (there in SHARED and here in STAGES)
+    if target == "cli":
+        return importing == "__main__"
+    return target == importing or target in ARROWS.get(importing, ()) or is_door(module, imported)
 
 
 def wrong_arrows(module: str, source: str, package: str) -> list[str]:
@@ -110,7 +121,7 @@ def wrong_arrows(module: str, source: str, package: str) -> list[str]:
 
 
 def heavy_imports(module: str, source: str, package: str) -> list[str]:
-    if room(module) not in BASE:
+    if folder_of(module) not in BASE:
         return []
     eager = [imported for imported in imports(source, package) if imported.when == "module"]
     return [f"line {i.line}: {module} -> {i.name}" for i in eager if i.top in HEAVY]
@@ -186,11 +197,14 @@ def test_a_heavy_import_is_seen(source: str, seen: bool) -> None:
     assert heavy_imports("emoscope.training.trainer", source, "emoscope.training") == []
 
 
+# -- dependencies
+
+
 @pytest.fixture(scope="module")
 def declared() -> dict[str, set[str]]:
     """Import names that pyproject.toml declares: under "base", and under "any" with those of the extras."""
     tomllib = pytest.importorskip("tomllib")
-    file = Path(__file__).parents[1] / "pyproject.toml"
+    file = ROOT / "pyproject.toml"
     project: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))["project"]
 
     def names(requirements: list[str]) -> set[str]:
@@ -203,7 +217,7 @@ def declared() -> dict[str, set[str]]:
 
 @every_file
 def test_what_is_imported_is_declared(file: Path, declared: dict[str, set[str]]) -> None:
-    in_base = room(module_name(file)) in BASE
+    in_base = folder_of(module_name(file)) in BASE
     undeclared = [
         f"line {imported.line}: {imported.name}"
         for imported in imports(file.read_text("utf-8"), package_name(file))
@@ -230,6 +244,23 @@ def test_all_names_resolve(name: str) -> None:
     assert [missing for missing in module.__all__ if not hasattr(module, missing)] == []
 
 
+# -- names and lengths
+
+
+def identifiers(source: str) -> set[str]:
+    """Every name that the source gives or uses."""
+    named = {"name", "asname", "id", "attr", "arg"}
+    values = {getattr(node, field, None) for node in ast.walk(ast.parse(source)) for field in named}
+    return {value for value in values if isinstance(value, str)}
+
+
+def test_limits_are_called_max_and_min() -> None:
+    files = [*FILES, *(file for folder in ("tests", "benchmarks", "recipes") for file in (ROOT / folder).rglob("*.py"))]
+    other = re.compile(r"_*(MOST|LEAST|most|least)_")
+    names = {name for file in files for name in identifiers(file.read_text("utf-8")) if other.match(name)}
+    assert names - {"most_common"} == set()
+
+
 @every_file
 def test_functions_fit_a_screen_and_files_a_head(file: Path) -> None:
     source = file.read_text("utf-8")
@@ -237,5 +268,5 @@ def test_functions_fit_a_screen_and_files_a_head(file: Path) -> None:
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     lengths = {f"{node.name}, line {node.lineno}": (node.end_lineno or 0) - node.lineno + 1 for node in functions}
-    assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
-    assert len(source.splitlines()) <= LONGEST_FILE
+    assert {name: length for name, length in lengths.items() if length > MAX_FUNCTION_LINES} == {}
+    assert len(source.splitlines()) <= MAX_FILE_LINES
