@@ -51,7 +51,7 @@ def main() -> None:
         text_column="0",
         label_column="1",
     )
-    temperature = open_folder(resolve(args.model)).manifest.temperature
+    temperature = open_folder(resolve(args.model)).calibration.temperature
     results = {
         "model": args.model,
         "rows": len(truth),

@@ -30,7 +30,7 @@ import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.classifier import MAX_PROCESSES
 from emoscope.data import load_splits
-from emoscope.encoding import usable_cores
+from emoscope.encoding import Preprocessor, usable_cores
 from emoscope.model_folder import BUNDLED
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
@@ -179,9 +179,8 @@ def _emoscope(folder: Path, args: argparse.Namespace, *, processes: int | None =
     settings = {"dtype": None if args.device == "cpu" else DTYPES[args.dtype]} | settings
     classifier = EmotionClassifier(
         EMOTIONS,
-        Tokenizer.from_file(TOKENIZER, max_length=512),
+        Preprocessor(NORMALIZERS["raw"], Tokenizer.from_file(TOKENIZER, max_length=512)),
         PackedModel(_encoder(folder), parameters=0, device=args.device, **settings),
-        normalizer=NORMALIZERS["raw"],
         processes=processes,
     )
     return classifier.predict_proba

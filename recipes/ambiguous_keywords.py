@@ -7,14 +7,15 @@ Run: python recipes/ambiguous_keywords.py MODEL --data DIR
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from emoscope.data import load_splits
 from emoscope.evaluation.keywords import Keywords, fit_keywords
-from emoscope.model_folder import open_folder, write_manifest
+from emoscope.manifest import write_manifest
+from emoscope.model_folder import open_folder
 
 
 def main() -> None:
@@ -24,8 +25,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder with the training split")
     args = parser.parse_args()
     keywords = shares(fit_keywords(load_splits(args.data)["train"]))
-    manifest = asdict(open_folder(args.model).manifest) | {"ambiguous_keywords": keywords}
-    write_manifest(args.model, **{key: value for key, value in manifest.items() if key not in ("files", "format")})
+    write_manifest(args.model, replace(open_folder(args.model).manifest, ambiguous_keywords=keywords))
     print(f"{args.model}: {len(keywords)} words: {', '.join(keywords)}")
 
 

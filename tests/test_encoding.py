@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import emoscope.classifier
 from emoscope import EmotionClassifier
-from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
+from emoscope.encoding import Preprocessor, PreprocessorPool, in_order, usable_cores
 from emoscope.errors import EmoscopeError
 from emoscope.model_folder import BUNDLED
 from emoscope.text import NORMALIZERS, normalize
@@ -54,7 +54,7 @@ def assert_equal(batch: TokenBatch, expected: TokenBatch) -> None:
     assert batch.texts == expected.texts
 
 
-def pids(processes: EncodeProcesses) -> list[int]:
+def pids(processes: PreprocessorPool) -> list[int]:
     return [process._popen.pid for process in processes._started]
 
 
@@ -155,26 +155,26 @@ def test_as_many_cores_as_are_there_and_are_allowed(
 
 
 @pytest.fixture(scope="module")
-def processes() -> EncodeProcesses:
-    return EncodeProcesses(Encode(normalize, bundled()), 2)
+def processes() -> PreprocessorPool:
+    return PreprocessorPool(Preprocessor(normalize, bundled()), 2)
 
 
 @settings(deadline=None, max_examples=20)
 @given(texts=st.lists(st.sampled_from(TEXTS) | st.text(max_size=30), max_size=12))
-def test_a_process_encodes_like_this_one(processes: EncodeProcesses, texts: list[str]) -> None:
-    assert_equal(processes(texts), Encode(normalize, bundled())(texts))
+def test_a_process_encodes_like_this_one(processes: PreprocessorPool, texts: list[str]) -> None:
+    assert_equal(processes(texts), Preprocessor(normalize, bundled())(texts))
 
 
 @pytest.mark.parametrize("vocabulary", [wordpiece, byte_level, unigram], ids=lambda kind: kind.__name__)
 def test_the_tokenizers_of_every_architecture_reach_a_process(vocabulary) -> None:
     tokenizer = Tokenizer(vocabulary()[0], max_length=40)
     expected = tokenizer.encode(TEXTS)
-    assert_equal(EncodeProcesses(Encode(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)
+    assert_equal(PreprocessorPool(Preprocessor(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)
 
 
-def test_several_threads_keep_several_processes_busy_in_order(processes: EncodeProcesses) -> None:
+def test_several_threads_keep_several_processes_busy_in_order(processes: PreprocessorPool) -> None:
     chunks = [[f"{text} number {i}" for text in TEXTS] for i in range(12)]
-    encode = Encode(normalize, bundled())
+    encode = Preprocessor(normalize, bundled())
     batches = list(in_order(processes, chunks, threads=processes.count))
     for batch, chunk in zip(batches, chunks, strict=True):
         assert_equal(batch, encode(chunk))
@@ -182,7 +182,7 @@ def test_several_threads_keep_several_processes_busy_in_order(processes: EncodeP
 
 
 def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
-    processes = EncodeProcesses(Encode(hostile, bundled()), 1)
+    processes = PreprocessorPool(Preprocessor(hostile, bundled()), 1)
     assert processes(["happy"]).texts == 1
     with pytest.raises(ValueError, match="no form for bad"):
         processes(["happy", "bad"])
@@ -191,7 +191,7 @@ def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
 
 
 def test_a_process_that_ends_is_an_error_and_another_takes_its_place() -> None:
-    processes = EncodeProcesses(Encode(killed, bundled()), 1)
+    processes = PreprocessorPool(Preprocessor(killed, bundled()), 1)
     with pytest.raises(EmoscopeError, match="ended with exit status -9; if memory was short"):
         processes(["bad"])
     assert_equal(processes(["sad"]), bundled().encode(["sad"]))
@@ -199,7 +199,7 @@ def test_a_process_that_ends_is_an_error_and_another_takes_its_place() -> None:
 
 
 def test_no_process_outlives_its_object() -> None:
-    processes = EncodeProcesses(Encode(normalize, bundled()), 1)
+    processes = PreprocessorPool(Preprocessor(normalize, bundled()), 1)
     assert pids(processes) == []
     processes(["happy"])
     (pid,) = pids(processes)
@@ -211,7 +211,7 @@ def test_no_process_outlives_its_object() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_fork_does_not_write_into_the_pipes_of_its_parent(processes: EncodeProcesses) -> None:
+def test_a_fork_does_not_write_into_the_pipes_of_its_parent(processes: PreprocessorPool) -> None:
     expected = processes(TEXTS)
     child = os.fork()
     if not child:
@@ -227,12 +227,12 @@ def test_a_fork_does_not_write_into_the_pipes_of_its_parent(processes: EncodePro
 
 SCRIPT = """
 import os, signal, sys
-from emoscope.encoding import Encode, EncodeProcesses
+from emoscope.encoding import Preprocessor, PreprocessorPool
 from emoscope.model_folder import BUNDLED
 from emoscope.text import normalize
 from emoscope.tokenization import Tokenizer
 
-processes = EncodeProcesses(Encode(normalize, Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)), 1)
+processes = PreprocessorPool(Preprocessor(normalize, Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)), 1)
 print(len(processes(["happy"]).ids), processes._started[0]._popen.pid, flush=True)
 if "killed" in sys.argv:
     os.kill(os.getpid(), signal.SIGKILL)
@@ -271,9 +271,8 @@ def with_processes(classifier: EmotionClassifier) -> EmotionClassifier:
     """The same classifier, with two processes for what is long."""
     return EmotionClassifier(
         classifier.labels,
-        classifier._encode.tokenizer,
+        classifier._preprocessor,
         classifier._runtime,
-        normalizer=classifier._encode.normalizer,
-        temperature=classifier._temperature,
+        calibration=classifier.calibration,
         processes=2,
     )

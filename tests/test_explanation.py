@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.explanation import MAX_UNITS, METHODS, Words, explain
-from emoscope.model_folder import open_folder, read_manifest, write_manifest
+from emoscope.manifest import Manifest, read_manifest, write_manifest
+from emoscope.model_folder import open_folder
 from emoscope.text import normalize
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "ambiguous_keywords.py"
@@ -287,7 +288,7 @@ def test_a_model_folder_says_which_words_are_ambiguous(tmp_path, emotion_data, c
     for name in bundled.manifest.files:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes((bundled.path / name).read_bytes())
-    write_manifest(folder, normalizer="plain", parity={"as_trained": 1})
+    write_manifest(folder, Manifest(normalizer="plain", parity={"as_trained": 1}))
     subprocess.run([sys.executable, RECIPE, folder, "--data", emotion_data], check=True, capture_output=True)
     table = read_manifest(folder).ambiguous_keywords
     assert 20 <= len(table) <= 25 and {"sweet", "weird", "overwhelmed"} <= set(table)
@@ -302,6 +303,7 @@ def test_a_model_folder_says_which_words_are_ambiguous(tmp_path, emotion_data, c
 
 @pytest.mark.parametrize("wrong", [["sweet"], {"sweet": 0.5}, {"sweet": {"joy": 0.5}}, {"sweet": {"joy": 1, "a": "b"}}])
 def test_a_broken_table_is_refused(tmp_path, wrong):
-    write_manifest(tmp_path, ambiguous_keywords=wrong)
+    (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "a", "1": "b"}}))
+    write_manifest(tmp_path, Manifest(ambiguous_keywords=wrong))
     with pytest.raises(ModelError, match="ambiguous_keywords"):
         read_manifest(tmp_path)

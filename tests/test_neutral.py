@@ -60,22 +60,22 @@ def test_the_bundled_model_tells_plain_facts_from_feelings(bundled):
     ]
     feelings = ["i feel so happy today", "I'm furious with them!", "i am scared of the dark", "i miss her so much"]
     predictions = bundled.predict([*facts, *feelings])
-    assert [prediction.clear for prediction in predictions] == [False] * 3 + [True] * 4
+    assert [prediction.neutral for prediction in predictions] == [True] * 3 + [False] * 4
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u00a0\u2003"])
 def test_a_blank_text_shows_none_whatever_the_model_says(bundled, blank):
     (prediction,) = bundled.predict([blank])
-    assert prediction.clear is False
+    assert prediction.neutral is True
     certain = np.array([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]], np.float32)
-    assert bundled.clear([blank], certain).tolist() == [False]
-    assert bundled.clear(["joy"], certain).tolist() == [True]
+    assert bundled.neutral([blank], certain).tolist() == [True]
+    assert bundled.neutral(["joy"], certain).tolist() == [False]
 
 
 def test_arrays_say_what_predictions_say(bundled):
     texts = ["i feel so happy today", "i feel passionate", "the bus leaves at nine", "i feel weird", ""]
     rows, predictions = bundled.predict_proba(texts), bundled.predict(texts)
-    assert bundled.clear(texts, rows).tolist() == [prediction.clear for prediction in predictions]
+    assert bundled.neutral(texts, rows).tolist() == [prediction.neutral for prediction in predictions]
     for coverage in (0.5, 0.9, 0.945, 0.99):
         sets = bundled.prediction_sets(rows, coverage)
         names = [tuple(np.array(bundled.labels)[row].tolist()) for row in sets]
@@ -85,5 +85,5 @@ def test_arrays_say_what_predictions_say(bundled):
 
 def test_no_texts_have_no_answers(bundled):
     rows = bundled.predict_proba([])
-    assert bundled.clear([], rows).shape == (0,)
+    assert bundled.neutral([], rows).shape == (0,)
     assert bundled.prediction_sets(rows).shape == (0, 6)

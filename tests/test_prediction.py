@@ -54,5 +54,5 @@ def test_without_label_sets_the_error_says_where_they_come_from():
 
 
 def test_a_notebook_shows_that_there_is_no_clear_emotion():
-    shown = [Prediction.from_scores({"a": 1.0}, clear=clear)._repr_html_() for clear in (None, True, False)]
+    shown = [Prediction.from_scores({"a": 1.0}, neutral=neutral)._repr_html_() for neutral in (None, False, True)]
     assert ["no clear emotion" in html for html in shown] == [False, False, True]

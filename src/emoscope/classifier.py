@@ -1,24 +1,24 @@
-"""EmotionClassifier: texts to scores, composed of text form, tokenizer, runtime and temperature."""
+"""`EmotionClassifier`: texts to scores, composed of a preprocessor, a runtime and a calibration."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.encoding import Encode, EncodeProcesses, in_order, usable_cores
+from emoscope.calibrated import UNCALIBRATED, Calibration
+from emoscope.deprecation import warn_renamed
+from emoscope.encoding import Preprocessor, PreprocessorPool, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
-from emoscope.neutral import Neutral
 from emoscope.prediction import Prediction
-from emoscope.prediction_sets import PredictionSets
-from emoscope.probabilities import probabilities
-from emoscope.runtime import OnnxModel, Runtime
+from emoscope.protocols import Runtime, parameters_of, tokens_read_of
+from emoscope.runtime import OnnxModel
 from emoscope.text import NORMALIZERS
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import BASELINES, INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
@@ -34,78 +34,53 @@ MAX_PROCESSES = 8
 """Processes that feed a GPU; each takes some 100 MB."""
 
 
-class Classifier(Protocol):
-    """What evaluation, scoring and serving know of a model."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Label names in index order."""
-        ...
-
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Probabilities, float32 (len(texts), len(labels)); a row does not depend on the other texts."""
-        ...
-
-
 class EmotionClassifier:
     """Scores texts with a model folder or a checkpoint.
 
     Attributes:
         labels: label names in index order.
-        thresholds: of a multi-label model, the probability from which each label applies; else None.
+        calibration: temperature, thresholds, prediction sets and neutral region of the model.
         parameters: number of the model's parameters; None where an ONNX model folder does not record it.
-        ambiguous_keywords: words that the training data uses for several labels, and the shares of these; empty where
-            the model folder does not record them.
+        ambiguous_keywords: words that the training data uses for several labels, with the share of each label; empty
+            where the model folder does not record them.
 
     >>> from emoscope import EmotionClassifier
     >>> EmotionClassifier.from_pretrained().predict(["i feel so happy today"])[0].label
     'joy'
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         labels: tuple[str, ...],
-        tokenizer: Tokenizer,
+        preprocessor: Preprocessor,
         runtime: Runtime,
         *,
-        normalizer: Callable[[str], str],
-        temperature: float = 1.0,
-        thresholds: tuple[float, ...] | None = None,
-        parameters: int | None = None,
+        calibration: Calibration = UNCALIBRATED,
         processes: int = 0,
         ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
         attribute_tokens: Callable[[], AttributeTokens] | None = None,
-        prediction_sets: PredictionSets | None = None,
-        neutral: Neutral | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
 
         Args:
             labels: label names in index order.
-            tokenizer: texts in their form to token ids.
+            preprocessor: raw texts to token ids.
             runtime: token ids to logits.
-            normalizer: raw text to the form that the model was trained on.
-            temperature: the logits are divided by it.
-            thresholds: of a multi-label model, the probability from which each label applies; else None.
-            parameters: number of the model's parameters, if known.
-            processes: most processes that tokenise more than CHUNK texts, for a runtime that one core cannot feed
-                and that several threads may ask; 0 for a thread.
+            calibration: logits to probabilities and decisions.
+            processes: maximum number of processes that tokenize more than CHUNK texts, for a runtime that one core
+                cannot feed and that several threads may call; 0 for a thread.
             ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
-            attribute_tokens: loads what takes gradients, when it is first needed; None for a model without.
-            prediction_sets: of a calibrated model, what the sets of labels are made with.
-            neutral: of a calibrated model, what tells texts without a clear emotion.
+            attribute_tokens: returns the function that computes token attributions by gradients, loaded when it is
+                first needed; None for a model without gradients.
         """
         self.labels = labels
-        self.thresholds = thresholds
-        self.parameters = parameters
+        self.calibration = calibration
+        self.parameters = parameters_of(runtime)
         self.ambiguous_keywords = ambiguous_keywords or {}
-        self._encode = Encode(normalizer, tokenizer)
-        self._processes = EncodeProcesses(self._encode, processes) if processes else None
+        self._preprocessor = preprocessor
+        self._processes = PreprocessorPool(preprocessor, processes) if processes else None
         self._runtime = runtime
-        self._temperature = temperature
         self._attribute_tokens = attribute_tokens
-        self._prediction_sets = prediction_sets
-        self._clearness = neutral
 
     @classmethod
     def from_pretrained(
@@ -144,31 +119,30 @@ class EmotionClassifier:
             raise ModelError(
                 f"{folder.path} has the normalizer {manifest.normalizer!r}; allowed: {', '.join(NORMALIZERS)}"
             )
-        runtime, parameters = _runtime(folder, device, dtype, threads)
         return cls(
             folder.labels.names,
-            _tokenizer(folder),
-            runtime,
-            normalizer=NORMALIZERS[manifest.normalizer],
-            temperature=manifest.temperature,
-            thresholds=folder.thresholds,
-            parameters=parameters,
+            Preprocessor(NORMALIZERS[manifest.normalizer], _tokenizer(folder)),
+            _runtime(folder, device, dtype, threads),
+            calibration=folder.calibration,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=manifest.ambiguous_keywords,
             attribute_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
-            prediction_sets=folder.prediction_sets,
-            neutral=folder.neutral,
         )
 
     @property
     def multi_label(self) -> bool:
-        """Whether each label has a probability of its own (sigmoid), not one distribution (softmax)."""
-        return self.thresholds is not None
+        """Whether each label has a probability of its own (sigmoid) rather than one distribution (softmax)."""
+        return self.calibration.multi_label
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """For a multi-label model, the probability from which each label applies, in index order; else None."""
+        return self.calibration.thresholds
 
     @property
     def tokens_read(self) -> tuple[int, int]:
-        """Tokens that an ONNX graph was given so far, and padding beside them; (0, 0) of another runtime."""
-        return getattr(self._runtime, "tokens_read", (0, 0))
+        """Tokens that an ONNX graph has processed so far, and padding tokens added; (0, 0) for any other runtime."""
+        return tokens_read_of(self._runtime)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text.
@@ -178,16 +152,17 @@ class EmotionClassifier:
         """
         texts = _check(texts)
         rows = self.predict_proba(texts)
-        clear = self.clear(texts, rows)
-        each = [None] * len(texts) if clear is None else clear.tolist()
+        neutral = self.neutral(texts, rows)
         return [
             Prediction.from_scores(
                 dict(zip(self.labels, row, strict=True)),
                 self.thresholds,
-                clear=is_clear,
-                prediction_sets=self._prediction_sets,
+                neutral=is_neutral,
+                prediction_sets=self.calibration.prediction_sets,
             )
-            for row, is_clear in zip(rows.tolist(), each, strict=True)
+            for row, is_neutral in zip(
+                rows.tolist(), [None] * len(texts) if neutral is None else neutral.tolist(), strict=True
+            )
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -227,7 +202,7 @@ class EmotionClassifier:
         Raises:
             TypeError: `texts` is one str, or holds something that is not a str.
         """
-        batch = self._encode(_check(texts))
+        batch = self._preprocessor(_check(texts))
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
@@ -239,26 +214,39 @@ class EmotionClassifier:
             coverage: from 0.5 to 0.99.
 
         Returns:
-            bool (texts, labels), a row perhaps all false; None where the model has no label sets.
+            bool (texts, labels), where a row may be all false; None if the model was not calibrated.
 
         Raises:
             ValueError: the coverage is out of range.
         """
-        return None if self._prediction_sets is None else self._prediction_sets.sets(probabilities, coverage)
+        sets = self.calibration.prediction_sets
+        return None if sets is None else sets.sets(probabilities, coverage)
 
-    def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each text shows an emotion clearly; a blank one does not.
+    def neutral(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each text shows no emotion clearly; a blank text shows none.
 
         Args:
             texts: the texts.
-            probabilities: (texts, labels), what `predict_proba` gave for them.
+            probabilities: (texts, labels), what `predict_proba` returned for them.
 
         Returns:
-            bool (texts,); None where the model cannot tell.
+            bool (texts,); None if the model was not fitted on neutral texts.
         """
-        if self._clearness is None:
+        region = self.calibration.neutral
+        if region is None:
             return None
-        return self._clearness.clear(probabilities) & np.array([bool(text.strip()) for text in texts], np.bool_)
+        return region.is_neutral(probabilities) | np.array([not text.strip() for text in texts], np.bool_)
+
+    def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """`prediction_sets`; deprecated."""
+        warn_renamed("EmotionClassifier.label_sets", "EmotionClassifier.prediction_sets")
+        return self.prediction_sets(probabilities, coverage)
+
+    def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """The negation of `neutral`; deprecated."""
+        warn_renamed("EmotionClassifier.clear", "the negation of EmotionClassifier.neutral")
+        neutral = self.neutral(texts, probabilities)
+        return None if neutral is None else ~neutral
 
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
         """How much each word moved the label of its text; see `emoscope.explanation.explain`.
@@ -282,7 +270,7 @@ class EmotionClassifier:
                     "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
                     "alone; give the checkpoint, or use method 'loo' or 'shapley'"
                 )
-            return explain_by_tokens(self, texts, self._encode, self._attribute_tokens(), self.ambiguous_keywords)
+            return explain_by_tokens(self, texts, self._preprocessor, self._attribute_tokens(), self.ambiguous_keywords)
         return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
 
     def timeline(self, texts: Sequence[str]) -> list[Timeline]:
@@ -320,15 +308,14 @@ class EmotionClassifier:
             return in_order(score, in_order(self._processes, chunks, threads=self._processes.count), threads=2)
         chunks = _chunks(texts, FIRST_CHUNK, CHUNK)
         if len(texts) <= FIRST_CHUNK:
-            return map(score, map(self._encode, chunks))
-        return map(score, in_order(self._encode, chunks, threads=1))
+            return map(score, map(self._preprocessor, chunks))
+        return map(score, in_order(self._preprocessor, chunks, threads=1))
 
     def _logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         return _of_texts(self._window_logits(batch), batch)
 
     def _probabilities(self, batch: TokenBatch) -> NDArray[np.float32]:
-        logits = self._window_logits(batch)
-        return _of_texts(probabilities(logits, self._temperature, multi_label=self.multi_label), batch)
+        return _of_texts(self.calibration.probabilities(self._window_logits(batch)), batch)
 
     def _window_logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         logits = self._runtime.logits(batch)
@@ -351,12 +338,12 @@ def _of_texts(rows: NDArray[np.float32], batch: TokenBatch) -> NDArray[np.float3
     return mean.astype(np.float32)
 
 
-def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int | None) -> tuple[Runtime, int | None]:
-    """What turns token ids into logits on this device, and its number of parameters."""
+def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int | None) -> Runtime:
+    """What turns token ids into logits on this device."""
     if folder.graph and device == "cpu":
         if dtype:
             raise ModelError(f"the precision of {folder.graph} is its own, got dtype {dtype!r}; leave it out")
-        return OnnxModel(folder.graph, threads=threads), folder.manifest.parameters
+        return OnnxModel(folder.graph, threads=threads, parameters=folder.manifest.parameters)
     if not folder.has_weights:
         raise ModelError(
             f"{folder.path} has an ONNX graph but no weights, and that runs on device 'cpu', got {device!r}; "
@@ -364,15 +351,14 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
         )
     from emoscope.torch_runtime import read_model
 
-    model = read_model(folder.path, device=device, dtype=dtype)
-    return model, model.parameters
+    return read_model(folder.path, device=device, dtype=dtype)
 
 
 def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
     """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
     from emoscope.torch_runtime import IntegratedGradients
 
-    tokenizer, manifest = _tokenizer(folder), folder.manifest
+    tokenizer, calibration = _tokenizer(folder), folder.calibration
     baseline = tokenizer.first_id(BASELINES)
     if baseline is None:
         raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} to stand for no word")
@@ -380,8 +366,8 @@ def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
         folder.path,
         baseline=baseline,
         specials=tokenizer.specials,
-        temperature=manifest.temperature,
-        multi_label=folder.multi_label,
+        temperature=calibration.temperature,
+        multi_label=calibration.multi_label,
         device=device,
     )
 

@@ -36,8 +36,8 @@ serve()
 
 
 @dataclass(frozen=True)
-class Encode:
-    """Raw texts to token ids.
+class Preprocessor:
+    """Turns raw texts into token ids.
 
     Attributes:
         normalizer: raw text to the form that the model was trained on.
@@ -79,8 +79,8 @@ def in_order(
             raise
 
 
-class EncodeProcesses:
-    """`Encode` in other processes; a call takes a free one and waits for it, so several threads keep several busy.
+class PreprocessorPool:
+    """A `Preprocessor` in several processes; a call takes a free one and waits for it, so threads keep several busy.
 
     Each is started when first needed, and ends with this object or this process, however that ends. Texts and ids
     pass through pipes: 30 MB a second of them at 250,000 texts a second.
@@ -89,15 +89,15 @@ class EncodeProcesses:
     `if __name__ == "__main__"` would start itself over and over.
     """
 
-    def __init__(self, encode: Encode, count: int) -> None:
+    def __init__(self, preprocessor: Preprocessor, count: int) -> None:
         """Nothing is started yet.
 
         Args:
-            encode: can be pickled; its text form is a function of a module.
+            preprocessor: can be pickled; its normalizer is a function of a module.
             count: most processes.
         """
         self.count = count
-        self._encode = pickle.dumps(encode)
+        self._preprocessor = pickle.dumps(preprocessor)
         self._owner = os.getpid()
         self._started: list[_Process] = []
         self._idle: SimpleQueue[_Process | None] = SimpleQueue()
@@ -106,7 +106,7 @@ class EncodeProcesses:
         weakref.finalize(self, _end, self._started)
 
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
-        """Token ids of the texts; what `Encode` raises in the process is raised here.
+        """Token ids of the texts; what `Preprocessor` raises in the process is raised here.
 
         Raises:
             EmoscopeError: the process ended, or this one is a fork of the one that made this object.
@@ -131,7 +131,7 @@ class EncodeProcesses:
         return answer
 
     def _start(self) -> _Process:
-        process = _Process(self._encode)
+        process = _Process(self._preprocessor)
         self._started.append(process)
         return process
 
@@ -139,13 +139,13 @@ class EncodeProcesses:
 class _Process:
     """One process, this end of its pipes."""
 
-    def __init__(self, encode: bytes) -> None:
+    def __init__(self, preprocessor: bytes) -> None:
         command = [sys.executable, "-c", _PROGRAM]
         self._popen = Popen(command, stdin=PIPE, stdout=PIPE, env=os.environ | _ONE_THREAD)
         assert self._popen.stdin and self._popen.stdout
         self._questions: IO[bytes] = self._popen.stdin
         self._answers: IO[bytes] = self._popen.stdout
-        self._questions.write(pickle.dumps(sys.path) + encode)
+        self._questions.write(pickle.dumps(sys.path) + preprocessor)
 
     def ask(self, texts: list[str]) -> TokenBatch | Exception:
         try:
@@ -177,19 +177,19 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
-    encode: Encode = pickle.load(questions)
+    preprocessor: Preprocessor = pickle.load(questions)
     while True:
         try:
             texts = pickle.load(questions)
         except EOFError:
             return
-        answers.write(_answer(encode, texts))
+        answers.write(_answer(preprocessor, texts))
         answers.flush()
 
 
-def _answer(encode: Encode, texts: list[str]) -> bytes:
+def _answer(preprocessor: Preprocessor, texts: list[str]) -> bytes:
     try:
-        return pickle.dumps(encode(texts))
+        return pickle.dumps(preprocessor(texts))
     except Exception as error:
         return pickle.dumps(error)
 

@@ -12,16 +12,14 @@ from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.deprecation import warn_renamed
 from emoscope.html_page import escaped
+from emoscope.protocols import Classifier, Keywords
 from emoscope.text import normalize
-
-if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
 
 MAX_UNITS = 256
 """Words that are taken out one by one; in a longer text, so many runs of words."""
@@ -112,6 +110,12 @@ class Explanation:
     ambiguous: AmbiguousWord | None = None
     convergence_delta: float | None = None
 
+    @property
+    def completeness_error(self) -> float | None:
+        """`convergence_delta`; deprecated."""
+        warn_renamed("Explanation.completeness_error", "Explanation.convergence_delta")
+        return self.convergence_delta
+
     def strongest(self, count: int) -> list[WordAttribution]:
         """The words that moved the label most, for or against it, the strongest first."""
         return sorted(self.words, key=lambda word: -abs(word.weight))[:count]
@@ -139,7 +143,7 @@ def explain(
     *,
     method: str = "loo",
     seed: int = 0,
-    ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
+    ambiguous_keywords: Keywords | None = None,
 ) -> list[Explanation]:
     """Weigh every word of each text by what becomes of the probabilities without it.
 
@@ -293,9 +297,7 @@ def _batches(variants: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def ambiguous_word(
-    words: Words, moved: NDArray[np.float64], shares: Mapping[str, Mapping[str, float]]
-) -> AmbiguousWord | None:
+def ambiguous_word(words: Words, moved: NDArray[np.float64], shares: Keywords) -> AmbiguousWord | None:
     """The word that moved most probability between labels, float64 (words,), if it decides and is in the table."""
     if moved.max(initial=0) < MIN_MOVED:
         return None

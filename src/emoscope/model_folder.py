@@ -7,32 +7,22 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emoscope.checksums import sha256, sha256_of_files
-from emoscope.errors import ChecksumError, ModelError
-from emoscope.files import write_atomically
+from emoscope.calibrated import Calibration
+from emoscope.checksums import sha256_of_files
+from emoscope.errors import ModelError
 from emoscope.hub import download
 from emoscope.labels import Labels
-from emoscope.neutral import Neutral
-from emoscope.prediction_sets import PredictionSets
+from emoscope.manifest import MANIFEST, Manifest, read_json, read_manifest
 
 BUNDLED = Path(__file__).parent / "bundled"
-FORMAT = 2
-OLD_KEYS = {
-    "text_form": "normalizer",
-    "label_sets": "prediction_sets",
-    "clearness": "neutral",
-    "self_test": "verification",
-}
-"""Keys of format 1 (emoscope 0.1) that have another name now."""
-MANIFEST = "emoscope.json"
+BUNDLED_IN_0_1 = "e9945ffa1d6a48cb49e849adaac2aea946ec043ac00448d9e952a97bbca5a8eb"
+"""`model_checksum` of the bundled model in emoscope 0.1: the same model with a manifest of format 1."""
 GRAPHS = ("onnx/model.onnx", "onnx/model_quantized.onnx")
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
@@ -48,44 +38,8 @@ LIGHT_FILES = (
 )
 DECISIVE_FILES = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
 """Files that decide what a model says, as patterns."""
-LONGEST_INPUT = 512
-POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
-"""Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """`emoscope.json`: what a model folder says of itself beyond `config.json`.
-
-    Attributes:
-        files: SHA-256 in hex of each file, by path inside the folder.
-        normalizer: the form of text the model was trained on, a name in `text.NORMALIZERS`.
-        max_length: longest input in tokens, special tokens included.
-        temperature: the logits are divided by it.
-        parity: how far the graph is from the torch model it was exported from.
-        verification: texts and what torch said of them, as `verification.SelfTest` has them; None for a folder without.
-        parameters: number of the model's parameters, if known.
-        ambiguous_keywords: words that the training data uses for two labels, and the shares of these, the larger first.
-        prediction_sets: coverage in percent -> least probability of each label in a set; None if not fitted.
-        neutral: `centre` and `threshold` of `neutral.Neutral`; None if not fitted.
-        calibration: what `emoscope calibrate` fitted, on which rows, and how well.
-        format: version of this layout.
-    """
-
-    files: Mapping[str, str] = field(default_factory=dict)
-    normalizer: str = "raw"
-    max_length: int = 512
-    temperature: float = 1.0
-    parity: Mapping[str, Any] = field(default_factory=dict)
-    verification: Mapping[str, Any] | None = None
-    parameters: int | None = None
-    ambiguous_keywords: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    prediction_sets: Mapping[str, Sequence[float]] | None = None
-    neutral: Mapping[str, Any] | None = None
-    calibration: Mapping[str, Any] = field(default_factory=dict)
-    format: int = FORMAT
 
 
 @dataclass(frozen=True)
@@ -102,60 +56,9 @@ class ModelFolder:
         return Labels.from_config(self.config)
 
     @property
-    def multi_label(self) -> bool:
-        """Whether each label has a probability of its own (sigmoid), as a label alone has, not one distribution."""
-        return len(self.labels) == 1 or self.config.get("problem_type") == "multi_label_classification"
-
-    @property
-    def thresholds(self) -> tuple[float, ...] | None:
-        """Probability from which each label of a multi-label model applies, 0.5 unless `config.json` has its own.
-
-        Raises:
-            ModelError: `config.json` has no number for each label there.
-        """
-        if not self.multi_label:
-            return None
-        labels = len(self.labels)
-        values = self.config.get("thresholds", [0.5] * labels)
-        if isinstance(values, list) and len(values) == labels and all(isinstance(v, int | float) for v in values):
-            return tuple(map(float, values))
-        raise ModelError(f"{self.path / 'config.json'}: thresholds must be a list of {labels} numbers, got {values!r}")
-
-    @property
-    def prediction_sets(self) -> PredictionSets | None:
-        """What sets of labels are made with, if it was fitted.
-
-        Raises:
-            ModelError: `emoscope.json` has something else there.
-        """
-        values = self.manifest.prediction_sets
-        if values is None or self.multi_label:
-            return None
-        rows = list(values.values()) if isinstance(values, Mapping) else []
-        if not rows or not all(map(str.isdecimal, values)) or not all(map(self._one_each, rows)):
-            raise ModelError(
-                f"{self.path / MANIFEST} has prediction_sets that cannot be read; run emoscope calibrate again"
-            )
-        return PredictionSets({int(percent): tuple(map(float, row)) for percent, row in values.items()})
-
-    @property
-    def neutral(self) -> Neutral | None:
-        """What tells texts without a clear emotion, if it was fitted.
-
-        Raises:
-            ModelError: `emoscope.json` has something else there.
-        """
-        values = self.manifest.neutral
-        if values is None or self.multi_label:
-            return None
-        known = values if isinstance(values, Mapping) else {}
-        if not self._one_each(known.get("centre")) or not _is_number(known.get("threshold")):
-            raise ModelError(f"{self.path / MANIFEST} has an unreadable value of neutral; run emoscope calibrate again")
-        return Neutral(tuple(map(float, known["centre"])), float(known["threshold"]))
-
-    def _one_each(self, values: Any) -> bool:
-        """Whether there is a number for each label."""
-        return isinstance(values, list) and len(values) == len(self.labels) and all(map(_is_number, values))
+    def calibration(self) -> Calibration:
+        """Temperature, thresholds, prediction sets and neutral region of the model."""
+        return self.manifest.calibration
 
     @property
     def graph(self) -> Path | None:
@@ -177,7 +80,7 @@ class ModelFolder:
     def names_token_types(self) -> bool:
         """Whether `tokenizer_config.json` has token types among the model's inputs; `transformers` passes them then."""
         file = self.path / "tokenizer_config.json"
-        return file.is_file() and "token_type_ids" in (_read_json(file).get("model_input_names") or ())
+        return file.is_file() and "token_type_ids" in (read_json(file).get("model_input_names") or ())
 
 
 def open_folder(path: Path) -> ModelFolder:
@@ -192,8 +95,7 @@ def open_folder(path: Path) -> ModelFolder:
     if not holds(path, TOKENIZERS):
         raise ModelError(f"{path} is not a model folder: tokenizer.json is missing")
     manifest = read_manifest(path)
-    _verify(path, manifest)
-    folder = ModelFolder(path, _read_json(path / "config.json"), manifest)
+    folder = ModelFolder(path, read_json(path / "config.json"), manifest)
     if folder.config.get("problem_type") == "regression":
         raise ModelError(
             f"{path / 'config.json'} has problem_type 'regression', but emoscope gives probabilities of labels; "
@@ -205,61 +107,6 @@ def open_folder(path: Path) -> ModelFolder:
             "give a folder that emoscope export or emoscope train wrote"
         )
     return folder
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The folder's `emoscope.json`; without one, what a checkpoint's `config.json` has of its keys, or the defaults."""
-    if not (path / MANIFEST).is_file():
-        return _manifest_of(path, _read_json(path / "config.json"))
-    values = _read_json(path / MANIFEST)
-    if values.get("format") not in (1, FORMAT):
-        raise ModelError(
-            f"{path / MANIFEST} has format {values.get('format')!r}, but this emoscope reads 1 and {FORMAT}; "
-            "upgrade emoscope"
-        )
-    if values["format"] == 1:
-        values = {OLD_KEYS.get(key, key): value for key, value in values.items()} | {"format": FORMAT}
-    unknown = set(values) - set(Manifest.__dataclass_fields__)
-    if unknown:
-        raise ModelError(f"{path / MANIFEST} has unknown keys {sorted(unknown)}")
-    manifest = Manifest(**values)
-    _check_manifest(path / MANIFEST, manifest)
-    return manifest
-
-
-def _check_manifest(file: Path, manifest: Manifest) -> None:
-    """Refuse values that no manifest written by emoscope has."""
-    right = {
-        "files": isinstance(manifest.files, Mapping),
-        "normalizer": isinstance(manifest.normalizer, str),
-        "max_length": isinstance(manifest.max_length, int) and manifest.max_length > 0,
-        "temperature": isinstance(manifest.temperature, int | float) and 0 < manifest.temperature < math.inf,
-        "verification": manifest.verification is None or isinstance(manifest.verification, Mapping),
-        "calibration": isinstance(manifest.calibration, Mapping),
-        "ambiguous_keywords": _are_shares(manifest.ambiguous_keywords),
-    }
-    for name, is_right in right.items():
-        if not is_right:
-            raise ModelError(f"{file} has {name} {getattr(manifest, name)!r}; install or download the model again")
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _are_shares(keywords: Any) -> bool:
-    """Whether each word has two labels with their shares."""
-    return isinstance(keywords, Mapping) and all(
-        isinstance(shares, Mapping) and len(shares) == 2 and all(isinstance(s, int | float) for s in shares.values())
-        for shares in keywords.values()
-    )
-
-
-def write_manifest(path: Path, **values: Any) -> None:
-    """Write `emoscope.json` with the checksum of every other file of the folder but the card, which people edit."""
-    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
-    files = {name: sha256(path / name) for name in names if name != "README.md" and not name.startswith(MANIFEST)}
-    write_atomically(path / MANIFEST, json.dumps(asdict(Manifest(files=files, **values)), indent=2) + "\n")
 
 
 def resolve(
@@ -302,46 +149,6 @@ def model_checksum(path: Path) -> str:
     return sha256_of_files(path, DECISIVE_FILES)
 
 
-def _verify(path: Path, manifest: Manifest) -> None:
-    for name, expected in manifest.files.items():
-        file = path / name
-        if not file.is_file():
-            raise ChecksumError(f"{file} is missing, though {MANIFEST} lists it; install or download the model again")
-        found = sha256(file)
-        if found != expected:
-            raise ChecksumError(
-                f"{file} is damaged: its SHA-256 is {found}, {MANIFEST} has {expected}; "
-                "install or download the model again"
-            )
-
-
-def _manifest_of(path: Path, config: Mapping[str, Any]) -> Manifest:
-    config = {OLD_KEYS.get(key, key): value for key, value in config.items()}
-    own = "normalizer" in config  # else temperature and max_length are settings of text generation
-    try:
-        temperature = float(config.get("temperature") or 1) if own else 1.0
-        max_length = _max_length(path, config, own)
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
-    return Manifest(normalizer=str(config.get("normalizer", "raw")), max_length=max_length, temperature=temperature)
-
-
-def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:
-    """The shortest of what config, tokenizer and position embeddings allow."""
-    limits = [(config.get("max_length") if own else None) or LONGEST_INPUT]
-    if (path / "tokenizer_config.json").is_file():
-        limits.append(_read_json(path / "tokenizer_config.json").get("model_max_length") or LONGEST_INPUT)
-    if positions := config.get("max_position_embeddings"):
-        after_padding = config.get("model_type") in POSITIONS_AFTER_PADDING
-        limits.append(positions - (config.get("pad_token_id", 1) + 1 if after_padding else 0))
-    return int(min(limits))
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from error
-    if not isinstance(values, dict):
-        raise ModelError(f"{path} must hold a JSON object, got {type(values).__name__}")
-    return values
+def current_checksum(recorded: str) -> str:
+    """A recorded `model_checksum`, perhaps amid other text, as this release computes it for the same model."""
+    return recorded.replace(BUNDLED_IN_0_1, model_checksum(BUNDLED)) if BUNDLED_IN_0_1 in recorded else recorded

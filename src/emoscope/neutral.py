@@ -38,10 +38,10 @@ class Neutral:
         distances: NDArray[np.float64] = np.linalg.norm(centred_logs(probabilities) - self.centre, axis=1)
         return distances
 
-    def clear(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether each row is far enough from the centre, bool (rows,); the argument is that of `distances`."""
-        clear: NDArray[np.bool_] = self.distances(probabilities) >= self.threshold
-        return clear
+    def is_neutral(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether each row is nearer to the centre than the threshold, bool (rows,); arguments as of `distances`."""
+        neutral: NDArray[np.bool_] = self.distances(probabilities) < self.threshold
+        return neutral
 
     def at_temperature(self, ratio: float) -> Neutral:
         """The same of logits that are divided by `ratio` besides: distances shrink alike."""

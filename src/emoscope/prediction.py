@@ -1,4 +1,4 @@
-"""What the classifier says of one text."""
+"""`Prediction`: the scores of one text, and the decisions that follow from them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
 from emoscope.html_page import escaped, label_colour
 
@@ -22,15 +23,15 @@ class Prediction:
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
         thresholds: of a multi-label model, the probability from which each label applies, in index order; else None.
-        clear: whether the text shows an emotion clearly; None where the model does not know.
-        prediction_sets: of a calibrated model, what `prediction_set` reads; else None.
+        neutral: whether the text shows no emotion clearly; None where the model cannot tell.
+        prediction_sets: thresholds for `prediction_set`; None for a model that was not calibrated.
     """
 
     label: str
     score: float
     scores: dict[str, float]
     thresholds: tuple[float, ...] | None = None
-    clear: bool | None = None
+    neutral: bool | None = None
     prediction_sets: PredictionSets | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -39,13 +40,13 @@ class Prediction:
         scores: dict[str, float],
         thresholds: Sequence[float] | None = None,
         *,
-        clear: bool | None = None,
+        neutral: bool | None = None,
         prediction_sets: PredictionSets | None = None,
     ) -> Prediction:
         """Build from the probability of every label, and a multi-label model's thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
         own = None if thresholds is None else tuple(thresholds)
-        return cls(label, scores[label], scores, own, clear, prediction_sets)
+        return cls(label, scores[label], scores, own, neutral, prediction_sets)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -65,23 +66,32 @@ class Prediction:
             coverage: from 0.5 to 0.99, in whole percent; between two of them the higher counts.
 
         Raises:
-            ModelError: the model has no label sets.
+            ModelError: the model has no prediction sets.
             ValueError: the coverage is out of range.
         """
         if self.prediction_sets is None:
-            raise ModelError("the model has no label sets; emoscope calibrate fits them on held-out labelled rows")
+            raise ModelError("the model has no prediction sets; emoscope calibrate fits them on held-out labelled rows")
         pairs = zip(self.scores.items(), self.prediction_sets.at(coverage), strict=True)
         return tuple(name for (name, score), least in pairs if score >= least)
+
+    @property
+    def clear(self) -> bool | None:
+        """The negation of `neutral`; deprecated."""
+        warn_renamed("Prediction.clear", "not Prediction.neutral")
+        return None if self.neutral is None else not self.neutral
+
+    def labels_at(self, coverage: float) -> tuple[str, ...]:
+        """`prediction_set`; deprecated."""
+        warn_renamed("Prediction.labels_at", "Prediction.prediction_set")
+        return self.prediction_set(coverage)
 
     def _repr_html_(self) -> str:
         """Bars, for notebooks."""
         rows = "".join(
             _html_bar(index, name, score, name == self.label) for index, (name, score) in enumerate(self.scores.items())
         )
-        unclear = (
-            '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.clear is False else ""
-        )
-        return f'<table style="border-collapse:collapse">{rows}{unclear}</table>'
+        note = '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.neutral else ""
+        return f'<table style="border-collapse:collapse">{rows}{note}</table>'
 
 
 def _html_bar(index: int, name: str, score: float, top: bool) -> str:

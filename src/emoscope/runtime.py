@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -50,14 +50,6 @@ _FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
 }
 
 
-class Runtime(Protocol):
-    """Turns token ids into logits; `OnnxModel` is one."""
-
-    def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """Logits (rows, labels) of every row of the batch."""
-        ...
-
-
 class OnnxModel:
     """A graph with inputs `input_ids` (and `attention_mask`, `token_type_ids`) and output `logits`.
 
@@ -66,18 +58,27 @@ class OnnxModel:
     side, one thread each, the largest first: that fills the cores better than several threads inside one product.
     """
 
-    def __init__(self, path: Path, *, threads: int | None = None, grouping: Grouping | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        grouping: Grouping | None = None,
+        parameters: int | None = None,
+    ) -> None:
         """Load the graph.
 
         Args:
             path: the `.onnx` file.
             threads: groups that run at once; None for one a usable core.
             grouping: how rows go to the graph; None for what suits it.
+            parameters: number of the model's parameters, if known.
 
         Raises:
             ModelError: ONNX Runtime cannot load the file, or it asks for other inputs.
         """
         self.threads = threads or usable_cores()
+        self.parameters = parameters
         self._session = _load(path)
         self._inputs = [node.name for node in self._session.get_inputs()]
         unknown = [name for name in self._inputs if name not in _FEEDS]

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.html_page import escaped, label_colour
 from emoscope.prediction import Prediction
+from emoscope.protocols import Classifier, is_multi_label, thresholds_of
 from emoscope.sentences import Sentence, sentences
-
-if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
 
 CERTAINTY = 2.0
 """Power of a sentence's certainty that is its weight."""
@@ -133,7 +131,7 @@ def _scored(classifier: Classifier, texts: Sequence[str]) -> _Scored:
     places: dict[str, int] = {}
     index = [places.setdefault(piece, len(places)) for piece in chain.from_iterable(read)]
     rows = classifier.predict_proba(list(places))[index]
-    whole = combine(rows, np.maximum(counts, 1), multi_label=getattr(classifier, "multi_label", False))
+    whole = combine(rows, np.maximum(counts, 1), multi_label=is_multi_label(classifier))
     return _Scored(parts, rows[np.repeat(counts > 0, np.maximum(counts, 1))], whole)
 
 
@@ -184,7 +182,7 @@ def combine(
 
 
 def _predictions(classifier: Classifier, rows: NDArray[np.float32]) -> list[Prediction]:
-    thresholds = getattr(classifier, "thresholds", None)
+    thresholds = thresholds_of(classifier)
     labels = classifier.labels
     return [Prediction.from_scores(dict(zip(labels, row, strict=True)), thresholds) for row in rows.tolist()]
 

@@ -5,18 +5,15 @@ Knows tokenizer and text form, and whatever weighs tokens as a function; no torc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.encoding import Encode
+from emoscope.encoding import Preprocessor
 from emoscope.explanation import Explanation, Words, ambiguous_word
+from emoscope.protocols import Classifier, Keywords
 from emoscope.text import normalize
-
-if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
 
 INTEGRATED_GRADIENTS = "integrated-gradients"
 """The method's name."""
@@ -33,9 +30,9 @@ Span = tuple[int, int]
 def explain_by_tokens(
     classifier: Classifier,
     texts: Sequence[str],
-    encode: Encode,
+    preprocessor: Preprocessor,
     weigh: AttributeTokens,
-    ambiguous_keywords: Mapping[str, Mapping[str, float]],
+    ambiguous_keywords: Keywords,
 ) -> list[Explanation]:
     """Weigh every word of each text by its tokens.
 
@@ -45,7 +42,7 @@ def explain_by_tokens(
     Args:
         classifier: gives the probabilities.
         texts: any number of texts of any length.
-        encode: the classifier's.
+        preprocessor: the classifier's.
         weigh: what a token adds.
         ambiguous_keywords: as for `explain`.
     """
@@ -53,9 +50,9 @@ def explain_by_tokens(
     for text, row in zip(texts, classifier.predict_proba(texts), strict=True):
         label = int(row.argmax())
         words = Words(text)
-        in_form = encode.normalizer(text)
-        tokens, error = _token_weights(encode, in_form, label, weigh)
-        weights = _shares(_places(words, in_form), encode.tokenizer.spans(in_form)) @ tokens
+        in_form = preprocessor.normalizer(text)
+        tokens, error = _token_weights(preprocessor, in_form, label, weigh)
+        weights = _shares(_places(words, in_form), preprocessor.tokenizer.spans(in_form)) @ tokens
         explanations.append(
             Explanation(
                 text,
@@ -71,11 +68,11 @@ def explain_by_tokens(
 
 
 def _token_weights(
-    encode: Encode, in_form: str, label: int, weigh: AttributeTokens
+    preprocessor: Preprocessor, in_form: str, label: int, weigh: AttributeTokens
 ) -> tuple[NDArray[np.float64], float]:
     """What the text's own tokens add, of all its windows, and the error of their sum."""
-    batch = encode.tokenizer.encode([in_form])
-    before, after = encode.tokenizer.specials
+    batch = preprocessor.tokenizer.encode([in_form])
+    before, after = preprocessor.tokenizer.specials
     weights, error = [np.empty(0)], 0.0
     for start, stop in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
         share = (stop - start) / batch.ids.size

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.errors import ModelError
-from emoscope.model_folder import GRAPHS, MANIFEST, open_folder, resolve
+from emoscope.manifest import MANIFEST
+from emoscope.model_folder import GRAPHS, open_folder, resolve
 
 
 @dataclass(frozen=True)

@@ -114,16 +114,16 @@ def test_neutral_texts_are_fitted_on_train_and_measured_on_validation(
     assert fitted.neutral is not None
     validation = neutral_data["validation"]
     scored = Model(known, fitted.temperature).predict_proba(validation.texts)
-    clear, emotional = fitted.neutral.clear(scored), validation.label_ids == 1
+    neutral, emotional = fitted.neutral.is_neutral(scored), validation.label_ids == 1
     distance = roc_auc_score(emotional, fitted.neutral.distances(scored))
     highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
     assert measured["auroc"] == pytest.approx({"distance": distance, "max_probability": highest}, abs=1e-3)
-    clear_rows = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    neutral_rows = fitted.neutral.is_neutral(Model(known, fitted.temperature).predict_proba(rows.texts))
     assert measured["predicted_neutral"] == pytest.approx(
         {
-            "neutral": (~clear[~emotional]).mean(),
-            "emotional": (~clear[emotional]).mean(),
-            "data": (~clear_rows).mean(),
+            "neutral": neutral[~emotional].mean(),
+            "emotional": neutral[emotional].mean(),
+            "data": neutral_rows.mean(),
         }
     )
 
@@ -132,8 +132,8 @@ def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any
     before = Neutral((0.2, -0.1, -0.1), 3.0)
     fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral=before)
     assert fitted.report["neutral"] is None and fitted.neutral is not None
-    expected = before.clear(Model(known).predict_proba(rows.texts))
-    found = fitted.neutral.clear(Model(known, fitted.temperature).predict_proba(rows.texts))
+    expected = before.is_neutral(Model(known).predict_proba(rows.texts))
+    found = fitted.neutral.is_neutral(Model(known, fitted.temperature).predict_proba(rows.texts))
     np.testing.assert_array_equal(found, expected)
     assert 0.1 < expected.mean() < 0.9
 

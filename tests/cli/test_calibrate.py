@@ -13,7 +13,8 @@ from emoscope import EmotionClassifier
 from emoscope.calibration.old_keys import with_current_keys
 from emoscope.cli import main
 from emoscope.errors import ModelError
-from emoscope.model_folder import BUNDLED, MANIFEST, open_folder, read_manifest
+from emoscope.manifest import MANIFEST, read_manifest
+from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.verification import verification
 from tiny import examples
 
@@ -67,9 +68,9 @@ def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"temperature", "prediction_sets", "neutral", "calibration", "verification"}
+    assert changed == {"temperature", "prediction_sets", "neutral", "calibration_report", "verification"}
     assert after["temperature"] > before["temperature"]
-    assert after["calibration"]["dataset"]["rows"] == 120
+    assert after["calibration_report"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
     assert verification(folder).passed
     assert {file.name for file in folder.iterdir()} == {file.name for file in BUNDLED.iterdir()}
@@ -85,7 +86,7 @@ def test_the_new_temperature_and_sets_are_used(folder, data, capsys):
         for (name, score), least in zip(after.scores.items(), manifest(folder)["prediction_sets"]["90"], strict=True)
         if score >= least
     )
-    assert before.clear is after.clear is True
+    assert before.neutral is after.neutral is False
 
 
 @pytest.mark.parametrize("flag", ["--neutral-data", "--clear-from"])
@@ -93,15 +94,15 @@ def test_neutral_texts_keep_their_record_unless_fitted_again(folder, data, neutr
     before = read_manifest(folder)
     run(capsys, folder, "--data", data)
     after = manifest(folder)
-    assert after["calibration"]["neutral"] == with_current_keys(before.calibration)["neutral"]
-    ratio = after["temperature"] / before.temperature
-    assert after["neutral"]["threshold"] * ratio == pytest.approx(before.neutral["threshold"])
+    assert after["calibration_report"]["neutral"] == with_current_keys(before.calibration_report)["neutral"]
+    ratio = after["temperature"] / before.calibration.temperature
+    assert after["neutral"]["threshold"] * ratio == pytest.approx(before.calibration.neutral.threshold)
     status, out, _ = run(capsys, folder, "--data", data, flag, neutral_data, "--keep-temperature")
     again = manifest(folder)
     assert status == 0 and "12 neutral and 12 emotional texts (the texts fitted on)" in out
     assert again["temperature"] == after["temperature"]
-    assert again["calibration"]["neutral"]["fitted_on"]["neutral"] == 12
-    assert not EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].clear
+    assert again["calibration_report"]["neutral"]["fitted_on"]["neutral"] == 12
+    assert EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].neutral
 
 
 def test_the_card_has_one_section_however_often(folder, data, capsys):
@@ -122,7 +123,7 @@ def test_the_card_has_one_section_however_often(folder, data, capsys):
 def test_a_folder_without_card_or_manifest_gets_a_manifest(folder, data, capsys):
     (folder / "README.md").unlink()
     (folder / MANIFEST).unlink()
-    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].clear is None
+    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].neutral is None
     status, _, error = run(capsys, folder, "--data", data)
     assert (status, error) == (0, "")
     assert set(manifest(folder)["files"]) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
@@ -143,7 +144,7 @@ def test_the_installed_model_is_never_written(data, tmp_path, capsys):
     status, out, _ = run(capsys, "bundled", "--data", data, "--output", tmp_path / "new" / "mine")
     assert status == 0 and f"written: {tmp_path / 'new' / 'mine'}" in out
     assert (BUNDLED / MANIFEST).read_bytes() == before
-    assert manifest(tmp_path / "new" / "mine")["calibration"]["dataset"]["rows"] == 120
+    assert manifest(tmp_path / "new" / "mine")["calibration_report"]["dataset"]["rows"] == 120
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["mine"]
 
 
@@ -160,7 +161,7 @@ def test_a_multi_label_model_is_refused(folder, data, capsys):
     (folder / MANIFEST).unlink()
     assert "the model is multi-label" in refused(capsys, folder, "--data", data)
     (prediction,) = EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])
-    assert prediction.clear is None and prediction.prediction_sets is None
+    assert prediction.neutral is None and prediction.prediction_sets is None
 
 
 @pytest.mark.parametrize(
@@ -252,7 +253,7 @@ def test_a_label_with_too_few_rows_to_be_left_out_is_named(tmp_path, capsys):
 )
 def test_rubbish_in_the_manifest_is_an_error(folder, key, rubbish):
     (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {key: rubbish}))
-    with pytest.raises(ModelError, match=f"{key}.* run emoscope calibrate again"):
+    with pytest.raises(ModelError, match=f"wrong value in config.json or emoscope.json: {key}.* must"):
         EmotionClassifier.from_pretrained(folder)
 
 

@@ -73,10 +73,10 @@ def sure_of() -> Callable[[Path], Examples]:
     def examples(folder: Path, margin: float = 0.1) -> Examples:
         opened = open_folder(folder)
         rows = EmotionClassifier.from_pretrained(folder).predict_proba(TEXTS)
-        clear = np.flatnonzero(margins(rows, opened.thresholds) > margin)
+        clear = np.flatnonzero(margins(rows, opened.calibration.thresholds) > margin)
         assert len(clear) > 20, "the model is sure of hardly any text"
         chosen = rows[clear]
-        label_ids: Any = chosen >= 0.5 if opened.multi_label else chosen.argmax(axis=1)
+        label_ids: Any = chosen >= 0.5 if opened.calibration.multi_label else chosen.argmax(axis=1)
         return Examples([TEXTS[i] for i in clear], label_ids, Labels(opened.labels.names), "sure", None)
 
     return examples

@@ -12,8 +12,10 @@ import torch
 
 import tiny
 from emoscope import EmotionClassifier
+from emoscope.calibrated import Calibration
 from emoscope.cli import main
 from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad
+from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
 from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
@@ -109,10 +111,9 @@ def test_exported_folder_predicts_like_the_checkpoint(checkpoint, tmp_path):
     source = load_checkpoint(checkpoint)
     reference = EmotionClassifier(
         source.labels.names,
-        Tokenizer.from_file(source.tokenizer, max_length=source.max_length),
+        Preprocessor(str, Tokenizer.from_file(source.tokenizer, max_length=source.max_length)),
         CompactRuntime(with_int8_vectors(source.model)),
-        normalizer=lambda text: text,
-        temperature=source.temperature,
+        calibration=Calibration(source.temperature),
     )
     np.testing.assert_allclose(classifier.predict_proba(texts), reference.predict_proba(texts), atol=1e-4)
     assert verification(tmp_path / "model").passed

@@ -14,11 +14,15 @@ import pytest
 from transformers import AutoTokenizer
 
 from emoscope import EmotionClassifier
+from emoscope.calibrated import Calibration
 from emoscope.cli import main
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
-from emoscope.model_folder import BUNDLED, MANIFEST, Manifest, open_folder, read_manifest, write_manifest
+from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
+from emoscope.model_folder import BUNDLED, open_folder
+from emoscope.neutral import Neutral
+from emoscope.prediction_sets import PredictionSets
 from emoscope.pretrained import read_sequence_classifier
 from emoscope.verification import verification
 from hub.repositories import ARCHITECTURES
@@ -151,22 +155,20 @@ def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
     capsys: pytest.CaptureFixture[str],
     quantize: bool,
 ) -> None:
-    fitted = {
-        "prediction_sets": {"90": [0.1] * 6},
-        "clearness": {"centre": [0.0] * 6, "threshold": 0.5},
-        "calibration": {"aurc": 0.1},
-    }
+    fitted = Calibration(
+        0.5, prediction_sets=PredictionSets({90: (0.1,) * 6}), neutral=Neutral(centre=(0.0,) * 6, threshold=0.5)
+    )
     keywords = {"weird": {"fear": 0.6, "surprise": 0.4}}
     folder, output = variant(checkpoints["bert"]), tmp_path / "model"
     (folder / "README.md").write_text("# Mine\n\n## How sure\n\nSo sure.\n\n## Training\n\nLong.\n", encoding="utf-8")
-    write_manifest(folder, temperature=0.5, ambiguous_keywords=keywords, **fitted)
+    write_manifest(folder, Manifest(calibration=fitted, calibration_report={"aurc": 0.1}, ambiguous_keywords=keywords))
     data = write(sure_of(folder, margin=0.4), tmp_path / "data")
     assert main(["export", str(folder), str(output), "--data", data, *["--quantize"] * quantize]) == 0
     assert ("do not hold for integers; run emoscope calibrate" in capsys.readouterr().out) is quantize
-    manifest, nothing = read_manifest(output), Manifest()
-    assert (manifest.temperature, manifest.ambiguous_keywords) == (0.5, keywords)
-    expected = {name: getattr(nothing, name) for name in fitted} if quantize else fitted
-    assert {name: getattr(manifest, name) for name in fitted} == expected
+    manifest = read_manifest(output)
+    assert manifest.ambiguous_keywords == keywords
+    assert manifest.calibration == (Calibration(0.5) if quantize else fitted)
+    assert manifest.calibration_report == ({} if quantize else {"aurc": 0.1})
     card = (output / "README.md").read_text("utf-8")
     assert ("So sure." in card) is not quantize and "## Training\n\nLong.\n\n## The ONNX graph\n" in card
 

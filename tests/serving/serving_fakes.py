@@ -32,7 +32,7 @@ class HashClassifier:
 
 
 class CalibratedClassifier(HashClassifier):
-    """Knows logits, tokens, sets of labels and clear texts as well."""
+    """Knows logits, tokens, prediction sets and neutral texts as well."""
 
     def predict_logits(self, texts):
         return np.log(self.predict_proba(texts)) * 2 + 1
@@ -43,8 +43,8 @@ class CalibratedClassifier(HashClassifier):
     def prediction_sets(self, rows, coverage=0.9):
         return rows >= 0.2
 
-    def clear(self, texts, rows):
-        return rows.max(axis=1) > 0.4
+    def neutral(self, texts, rows):
+        return rows.max(axis=1) <= 0.4
 
 
 class HeldClassifier(HashClassifier):

@@ -64,5 +64,5 @@ def test_the_bundled_model_says_what_the_library_says(serve):
     for i, prediction in enumerate(model.predict(texts)):
         assert body["label"][i] == prediction.label
         assert np.allclose(body["scores"][i], list(prediction.scores.values()), atol=1e-6)
-        assert body["clear"][i] == prediction.clear
+        assert body["clear"][i] == (not prediction.neutral)
         assert tuple(body["sets"][i]) == prediction.prediction_set(0.9)

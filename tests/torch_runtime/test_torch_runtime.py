@@ -21,7 +21,9 @@ import transformers
 from tokenizers.processors import TemplateProcessing
 
 from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.calibrated import Calibration
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, CompactShape, save_checkpoint
+from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED, open_folder
@@ -205,7 +207,7 @@ def test_multi_label_has_a_sigmoid_and_thresholds(
         assert prediction.labels == tuple(np.array(EMOTIONS)[row >= thresholds])
     for wrong in ([0.5], "0.5", [None] * 6):
         with pytest.raises(ModelError, match="thresholds must be a list of 6 numbers"):
-            open_folder(copy(folder, tmp_path / f"{wrong}", thresholds=wrong)).thresholds  # noqa: B018
+            open_folder(copy(folder, tmp_path / f"{wrong}", thresholds=wrong))
 
 
 def test_a_label_alone_equals_the_pipeline(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -276,10 +278,9 @@ def test_a_compact_checkpoint_equals_its_own_runtime(compact: Path, device: str)
     assert classifier.parameters == sum(parameter.numel() for parameter in model.parameters())
     expected = EmotionClassifier(
         Labels().names,
-        Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64),
+        Preprocessor(NORMALIZERS["plain"], Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)),
         CompactRuntime(model),
-        normalizer=NORMALIZERS["plain"],
-        temperature=1.5,
+        calibration=Calibration(1.5),
     )
     np.testing.assert_allclose(classifier.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5)
 

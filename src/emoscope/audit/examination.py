@@ -15,10 +15,10 @@ from emoscope.audit.form import REMAINS, SplitSummary, summarize
 from emoscope.audit.label_errors import LabelErrors, find_label_errors
 from emoscope.audit.near_duplicates import NearDuplicate, find_near_duplicates
 from emoscope.audit.shortcut import Shortcut, find_shortcut
-from emoscope.classifier import Classifier
 from emoscope.data import Examples, RejectedRow
 from emoscope.errors import DataError
 from emoscope.evaluation.keywords import fit_keywords
+from emoscope.protocols import Classifier
 
 IMBALANCE = 5.0
 """A most frequent label with this many times the rows of the rarest is worth a hint."""

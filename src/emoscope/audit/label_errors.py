@@ -12,9 +12,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from emoscope.audit.entries import Row, deal_folds
-from emoscope.classifier import Classifier
 from emoscope.data import Examples
 from emoscope.errors import LabelError
+from emoscope.protocols import Classifier
 from emoscope.text import normalize
 
 FOLDS = 5

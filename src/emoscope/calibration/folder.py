@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ from emoscope.calibration.old_keys import with_current_keys
 from emoscope.calibration.report import CalibrationResult
 from emoscope.errors import ModelError
 from emoscope.files import require_free, staged_folder
-from emoscope.model_folder import BUNDLED, MANIFEST, ModelFolder, write_manifest
+from emoscope.manifest import MANIFEST, write_manifest
+from emoscope.model_folder import BUNDLED, ModelFolder
 from emoscope.probabilities import temperature_scaled
 
 
@@ -59,16 +60,16 @@ def write_calibrated(folder: ModelFolder, result: CalibrationResult, output: Pat
 
 
 def _write(path: Path, folder: ModelFolder, result: CalibrationResult) -> None:
-    values = asdict(folder.manifest)
-    record = _record(result.report, folder.manifest.calibration)
-    values |= {
-        "temperature": result.temperature,
-        "prediction_sets": {str(percent): row for percent, row in result.prediction_sets.thresholds.items()},
-        "neutral": result.neutral and asdict(result.neutral),
-        "calibration": record,
-        "verification": _verification(folder, result.temperature / folder.manifest.temperature),
-    }
-    write_manifest(path, **{key: value for key, value in values.items() if key not in ("files", "format")})
+    manifest = folder.manifest
+    fitted = replace(
+        manifest.calibration,
+        temperature=result.temperature,
+        prediction_sets=result.prediction_sets,
+        neutral=result.neutral,
+    )
+    record = _record(result.report, manifest.calibration_report)
+    verification = _verification(folder, fitted.temperature / manifest.calibration.temperature)
+    write_manifest(path, replace(manifest, calibration=fitted, calibration_report=record, verification=verification))
     card = path / "README.md"
     if card.is_file():
         card.write_text(with_section(card.read_text(encoding="utf-8"), section(record)), encoding="utf-8")

@@ -22,9 +22,9 @@ from emoscope.cli.output import add_report_arguments, write_report
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
     from emoscope.data import Examples
     from emoscope.evaluation import Comparison
+    from emoscope.protocols import Classifier
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

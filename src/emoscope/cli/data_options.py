@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
     from emoscope.data import Examples, RejectedRow
     from emoscope.labels import Labels
+    from emoscope.protocols import Classifier
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) -> None:

@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export and print the parity record."""
     from emoscope.export import export
-    from emoscope.model_folder import WEIGHTS, open_folder, read_manifest, resolve
+    from emoscope.model_folder import WEIGHTS, open_folder, resolve
 
     folder = open_folder(resolve(args.checkpoint, one_of=WEIGHTS))
-    args.multi_label = folder.multi_label
+    args.multi_label = folder.calibration.multi_label
     splits = read_splits(args, given_labels(args) or _labels(folder))
     examples = choose_split(splits, args)
     calibration = splits.get("train", examples).texts
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
             f"probabilities within {parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on "
             f"{parity.texts:,} texts"
         )
-    if folder.manifest.prediction_sets and not read_manifest(args.output).prediction_sets:
+    if folder.calibration.prediction_sets and not open_folder(args.output).calibration.prediction_sets:
         print(f"{args.output}: the checkpoint's sets of labels do not hold for integers; run emoscope calibrate")
     return 0
 

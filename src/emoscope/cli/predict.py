@@ -138,8 +138,8 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     }
     if prediction.thresholds is not None:
         row["labels"] = list(prediction.labels)
-    if prediction.clear is not None:
-        row["clear"] = prediction.clear
+    if prediction.neutral is not None:
+        row |= {"neutral": prediction.neutral, "clear": not prediction.neutral}
     if args.coverage is not None:
         row["set"] = list(prediction.prediction_set(args.coverage))
     if args.abstain is not None:
@@ -160,7 +160,7 @@ def _certainty(prediction: Prediction, args: argparse.Namespace) -> Iterator[str
         yield f"  {args.coverage:.0%}: {names or 'typical of none'}"
     if args.abstain is not None and prediction.score < args.abstain:
         yield f"  no answer: no probability is {args.abstain:g} or more"
-    if prediction.clear is False:
+    if prediction.neutral:
         yield "  no clear emotion"
 
 

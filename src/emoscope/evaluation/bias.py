@@ -24,7 +24,7 @@ from emoscope.evaluation.intervals import LEVEL
 from emoscope.evaluation.significance import holm
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
+    from emoscope.protocols import Classifier
 
 MATERIAL = Path(__file__).parent / "bias.json"
 BASELINE = "English"

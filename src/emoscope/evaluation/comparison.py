@@ -20,9 +20,10 @@ from emoscope.evaluation.published import published
 from emoscope.evaluation.report import describe_dataset
 from emoscope.evaluation.significance import ALPHA, POWER, holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.timing import WARM_UP_TEXTS
+from emoscope.protocols import Classifier, parameters_of
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier, EmotionClassifier
+    from emoscope.classifier import EmotionClassifier
     from emoscope.data import Examples
 
 Comparison = dict[str, Any]
@@ -87,7 +88,7 @@ def compare(
             "model": name,
             **_quality(scored[name], examples, seed),
             "samples_per_second": speeds[name],
-            "parameters": getattr(classifier, "parameters", None),
+            "parameters": parameters_of(classifier),
             **asdict((footprints or {}).get(name, Footprint())),
         }
         for name, classifier in classifiers.items()

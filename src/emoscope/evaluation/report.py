@@ -23,9 +23,9 @@ from emoscope.evaluation.metrics import (
 )
 from emoscope.evaluation.slices import Slices, measure_slices
 from emoscope.evaluation.timing import Measurement, measure
+from emoscope.protocols import Classifier, is_multi_label
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
     from emoscope.data import Examples
     from emoscope.evaluation.keywords import Keywords
 
@@ -121,7 +121,7 @@ def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
     Raises:
         ModelError: the classifier gives any number of labels and the data has one a row, or the reverse.
     """
-    if getattr(classifier, "multi_label", multi_label) == multi_label:
+    if is_multi_label(classifier, default=multi_label) == multi_label:
         return
     if multi_label:
         raise ModelError(

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from emoscope.classifier import Classifier
+    from emoscope.protocols import Classifier
 
 WARM_UP_TEXTS = 32
 SAMPLE_SECONDS = 0.002

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from emoscope.calibrated import Calibration
 from emoscope.classifier import EmotionClassifier
 from emoscope.compact import CompactRuntime, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
+from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.evaluation.report import describe_dataset
 from emoscope.export.card import drop_calibration, write_card
@@ -26,9 +28,11 @@ from emoscope.export.quantization import quantized
 from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
 from emoscope.files import require_free, staged_folder
-from emoscope.model_folder import GRAPHS, ModelFolder, write_manifest
+from emoscope.manifest import write_manifest
+from emoscope.model_folder import GRAPHS, ModelFolder
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
-from emoscope.runtime import OnnxModel, Runtime
+from emoscope.protocols import Runtime
+from emoscope.runtime import OnnxModel
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import TokenBatch, Tokenizer
 from emoscope.verification import SelfTest, margins
@@ -36,8 +40,6 @@ from emoscope.verification import SelfTest, margins
 GRAPH, INTEGER_GRAPH = GRAPHS
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
-CALIBRATED = ("prediction_sets", "clearness", "calibration")
-"""What `emoscope calibrate` fits to a model's probabilities as they are: it holds for the same arithmetic alone."""
 CALIBRATION_TEXTS = 512
 """Texts that the rounding of weights is fitted to, at most."""
 SPELLINGS = ("We are GLAD", " so naïve, at a café", "我很高兴")
@@ -96,21 +98,23 @@ def export(
             candidates, parameters = _encoder(folder, draft, batch)
         record = _gated(candidates, scorer, examples)
         is_float = list(record) == ["fp32"]
-        if not is_float:
+        kept = folder.calibration
+        if not is_float:  # prediction sets and neutral region hold for the same arithmetic alone
+            kept = Calibration(kept.temperature, kept.thresholds)
             drop_calibration(draft)
         if not _is_compact(folder):
             write_card(draft, output.name, folder.labels.names, record)
         parity = {name: asdict(values) for name, values in record.items()}
         write_manifest(
             draft,
-            normalizer=folder.manifest.normalizer,
-            max_length=folder.manifest.max_length,
-            temperature=folder.manifest.temperature,
-            parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
-            verification=_verification(candidates, draft, scorer),
-            parameters=parameters,
-            ambiguous_keywords=folder.manifest.ambiguous_keywords,
-            **{name: getattr(folder.manifest, name) for name in CALIBRATED if is_float},
+            replace(
+                folder.manifest,
+                calibration=kept,
+                calibration_report=folder.manifest.calibration_report if is_float else {},
+                parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
+                verification=_verification(candidates, draft, scorer),
+                parameters=parameters,
+            ),
         )
     return record
 
@@ -127,8 +131,10 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
     if quantize and _is_compact(folder):
         raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
     names, others = folder.labels.names, examples.labels.names
-    if set(names) != set(others) or folder.multi_label != examples.multi_label:
-        kinds = ["any number of" if multi else "one of" for multi in (folder.multi_label, examples.multi_label)]
+    if set(names) != set(others) or folder.calibration.multi_label != examples.multi_label:
+        kinds = [
+            "any number of" if multi else "one of" for multi in (folder.calibration.multi_label, examples.multi_label)
+        ]
         raise ModelError(
             f"the model gives {kinds[0]} the labels {', '.join(names)}, the data {kinds[1]} {', '.join(others)}; "
             "give data with the model's labels"
@@ -164,15 +170,9 @@ class _Scorer:
 
     def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
         """*Shape:* float32 (texts, labels)."""
-        names, temperature = self.folder.labels.names, self.folder.manifest.temperature
-        return EmotionClassifier(
-            names,
-            self.tokenizer,
-            runtime,
-            normalizer=self.normalizer,
-            temperature=temperature,
-            thresholds=self.folder.thresholds,
-        ).predict_proba(texts)
+        preprocessor = Preprocessor(self.normalizer, self.tokenizer)
+        labels, calibration = self.folder.labels.names, self.folder.calibration
+        return EmotionClassifier(labels, preprocessor, runtime, calibration=calibration).predict_proba(texts)
 
 
 def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
@@ -227,7 +227,9 @@ def _spread(texts: Sequence[str]) -> Sequence[str]:
 def _gated(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
     """The parity record, if every graph passes."""
     columns = [scorer.folder.labels.names.index(name) for name in examples.labels.names]
-    thresholds = scorer.folder.thresholds and tuple(scorer.folder.thresholds[column] for column in columns)
+    thresholds = scorer.folder.calibration.thresholds and tuple(
+        scorer.folder.calibration.thresholds[column] for column in columns
+    )
     references = {candidate.reference for candidate in candidates.values()}
     expected = {each: scorer.probabilities(each, examples.texts)[:, columns] for each in references}
     record = {}
@@ -245,7 +247,7 @@ def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Score
     rows, expected = (scorer.probabilities(runtime, TEXTS) for runtime in runtimes)
     exact = candidate.gate == EXACT
     tolerance = TOLERANCE if exact else float(np.abs(rows - expected).max()) + OTHER_MACHINES
-    clear = np.flatnonzero(margins(expected, scorer.folder.thresholds) > 2 * tolerance)
+    clear = np.flatnonzero(margins(expected, scorer.folder.calibration.thresholds) > 2 * tolerance)
     if not clear.size:
         return None
     return asdict(SelfTest([TEXTS[i] for i in clear], expected[clear].astype(float).round(7).tolist(), tolerance))

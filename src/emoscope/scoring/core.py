@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from emoscope.classifier import Classifier
 from emoscope.errors import DataError, ModelError
+from emoscope.protocols import Classifier
 from emoscope.scoring.long_texts import LONG
 from emoscope.scoring.projection import RAW, Wanted
 from emoscope.sentences import sentences

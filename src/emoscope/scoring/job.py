@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 import emoscope
-from emoscope.classifier import Classifier
 from emoscope.errors import DataError
+from emoscope.protocols import Classifier
 from emoscope.scoring.arrow_errors import broken_data
 from emoscope.scoring.core import Scorer, Scoring
 from emoscope.scoring.pipeline import MapParts, OnProgress, no_progress, one_after_the_other, score_all

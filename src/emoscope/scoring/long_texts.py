@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.classifier import Classifier
+from emoscope.protocols import Classifier
 from emoscope.timeline import score_by_sentences
 
 FIRST_CHARACTERS = 2000

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from emoscope.classifier import Classifier, EmotionClassifier
+from emoscope.classifier import EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, resolve
+from emoscope.protocols import Classifier
 
 CORES = 4
 """Cores of a worker without a GPU, where machines have as many: enough that few models are in memory."""

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.classifier import Classifier
 from emoscope.errors import DataError
 from emoscope.files import UNFINISHED, sync, write_atomically
+from emoscope.model_folder import current_checksum
+from emoscope.protocols import Classifier, is_multi_label
 from emoscope.score_store import ScoreStore
 
 _FORMAT = 1
@@ -155,7 +156,7 @@ class _Remembering:
     def __init__(self, classifier: Classifier, store: ScoreStore) -> None:
         self._classifier, self._store = classifier, store
         self.labels = classifier.labels
-        self.multi_label = getattr(classifier, "multi_label", False)
+        self.multi_label = is_multi_label(classifier)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self._store.scores(texts, self._classifier.predict_proba)
@@ -166,7 +167,7 @@ def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     old, new = kept.get("inputs", {}), run["inputs"]
     if changed := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
         return f"its input {changed[0]} has changed since, or is another"
-    if kept.get("model") != run["model"]:
+    if current_checksum(str(kept.get("model"))) != str(run["model"]):
         return "it was begun with another model"
     old, new = ({**side, **side.get("scoring", {})} for side in (kept, run))
     if changed := [name for name in new if name != "scoring" and old.get(name) != new[name]]:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import lru_cache
 from time import perf_counter
 
-from emoscope.classifier import Classifier
 from emoscope.errors import ModelError
+from emoscope.protocols import Classifier
 from emoscope.serving.dialects import OWN, Dialect
 from emoscope.serving.errors import RequestError
 from emoscope.serving.keys import ApiKeys

@@ -14,6 +14,7 @@ from uuid import uuid4
 import numpy as np
 
 from emoscope.probabilities import probabilities
+from emoscope.protocols import is_multi_label
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
@@ -144,7 +145,7 @@ async def _scores(service: Service, request: Request, texts: list[str], function
     Without one they are the model's own probabilities, those of `/v1/predict`. They are those of "softmax" too, or for
     a model of several labels a text those of "sigmoid".
     """
-    multi_label = getattr(service.classifier, "multi_label", False)
+    multi_label = is_multi_label(service.classifier)
     if function is None or function == ("sigmoid" if multi_label else "softmax"):
         return [scores for scores, *_ in await service.rows(request, texts, score=PROBABILITIES)]
     if not service.has_logits:

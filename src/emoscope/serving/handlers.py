@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from emoscope import __version__
+from emoscope.protocols import is_multi_label
 from emoscope.sentences import sentences
 from emoscope.serving.errors import RequestError
 from emoscope.serving.messages import Request, Response, json_response
@@ -69,7 +70,7 @@ async def by_sentence(service: Service, request: Request) -> Response:
         )
     rows = await service.rows(request, [sentence.text for sentence in found] or [text])
     scores = np.array([row[0] for row in rows], np.float32)
-    multi_label = getattr(service.classifier, "multi_label", False)
+    multi_label = is_multi_label(service.classifier)
     whole = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
     return json_response(
         {

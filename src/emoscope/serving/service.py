@@ -13,9 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.classifier import Classifier
 from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import Explanation, explain, variants
+from emoscope.protocols import (
+    Classifier,
+    keywords_of,
+    logits_function,
+    neutral_of,
+    prediction_sets_of,
+    token_counter,
+    tokens_read_of,
+)
 from emoscope.serving.batching import (
     BURST,
     REQUEST_SECONDS,
@@ -72,8 +80,8 @@ class Service:
         self.metrics = Metrics()
         self.pages = Pages()
         scores: dict[str, Score] = {PROBABILITIES: self._judged, VARIANTS: self._bare}
-        if hasattr(classifier, "predict_logits"):
-            scores[LOGITS] = self._logits
+        if predict_logits := logits_function(classifier):
+            scores[LOGITS] = lambda texts: _rows(predict_logits(texts))
         self.has_logits = LOGITS in scores
         self.cache = ScoreCache(settings.cache_bytes, len(self.labels))
         self.batcher = Batcher(
@@ -95,22 +103,17 @@ class Service:
 
     def _judged(self, texts: Sequence[str]) -> list[Row]:
         """Probabilities, and what a calibrated model knows of them besides."""
-        classifier: Any = self.classifier
-        probabilities = classifier.predict_proba(texts)
-        sets = classifier.prediction_sets(probabilities) if hasattr(classifier, "prediction_sets") else None
-        clear = classifier.clear(texts, probabilities) if hasattr(classifier, "clear") else None
+        probabilities = self.classifier.predict_proba(texts)
+        sets = prediction_sets_of(self.classifier, probabilities)
+        neutral = neutral_of(self.classifier, texts, probabilities)
         return _rows(
             probabilities,
             None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],
-            None if clear is None else clear.tolist(),
+            None if neutral is None else (~neutral).tolist(),
         )
 
     def _bare(self, texts: Sequence[str]) -> list[Row]:
         return _rows(self.classifier.predict_proba(texts))
-
-    def _logits(self, texts: Sequence[str]) -> list[Row]:
-        classifier: Any = self.classifier
-        return _rows(classifier.predict_logits(texts))
 
     def warm_up(self) -> None:
         """Score a few texts, once, and learn how fast that is.
@@ -128,7 +131,7 @@ class Service:
             raise ModelError(f"the model cannot score a text ({type(error).__name__}: {error})") from error
         self._is_warm = True
         self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
-        self._read = getattr(self.classifier, "tokens_read", (0, 0))
+        self._read = tokens_read_of(self.classifier)
 
     @property
     def max_in_flight(self) -> int:
@@ -181,11 +184,10 @@ class Service:
         metrics.max_waiting_tokens.set(batcher.max_waiting_tokens)
         metrics.cache_bytes.set(self.cache.bytes)
         metrics.draining.set(self.draining)
-        if hasattr(self.classifier, "tokens_read"):
-            read, padding = self.classifier.tokens_read
-            metrics.tokens.inc(read - self._read[0])
-            metrics.padding.inc(padding - self._read[1])
-            self._read = (read, padding)
+        read, padding = tokens_read_of(self.classifier)
+        metrics.tokens.inc(read - self._read[0])
+        metrics.padding.inc(padding - self._read[1])
+        self._read = (read, padding)
 
     def close(self) -> None:
         """End the threads."""
@@ -230,9 +232,8 @@ class Service:
 
     def tokens(self, texts: list[str]) -> int:
         """Tokens of the texts together; an estimate where the classifier cannot tell."""
-        if hasattr(self.classifier, "token_counts"):
-            return sum(self.classifier.token_counts(texts))
-        return sum(map(estimated_tokens, texts))
+        count = token_counter(self.classifier)
+        return sum(count(texts) if count else map(estimated_tokens, texts))
 
     async def explain(self, request: Request, texts: list[str], method: str) -> list[Explanation]:
         """Explanations of texts.
@@ -251,7 +252,7 @@ class Service:
         self._asked(request, texts)
         loop = asyncio.get_running_loop()
         scorer = _Variants(self, request, loop)
-        keywords = getattr(self.classifier, "ambiguous_keywords", None)
+        keywords = keywords_of(self.classifier)
         explaining = loop.run_in_executor(
             self._explaining, lambda: explain(scorer, texts, method=method, ambiguous_keywords=keywords)
         )

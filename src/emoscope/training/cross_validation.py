@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.classifier import Classifier, EmotionClassifier
+from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation import EvaluationReport, evaluate
 from emoscope.model_folder import open_folder
+from emoscope.protocols import Classifier
 from emoscope.training.config import AnyConfig
 from emoscope.training.folds import Folds, text_digest
 from emoscope.training.progress import OnProgress, Progress, no_progress

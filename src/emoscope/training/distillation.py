@@ -8,10 +8,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from emoscope.classifier import Classifier
 from emoscope.data import Examples
 from emoscope.errors import RecipeError
 from emoscope.evaluation import EvaluationReport
+from emoscope.protocols import Classifier
 from emoscope.score_store import texts_digest
 from emoscope.training.augmentation import augmented_copies, check_augmentation
 from emoscope.training.config import (

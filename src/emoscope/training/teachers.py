@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from emoscope.checksums import sha256_of_files
-from emoscope.classifier import Classifier, EmotionClassifier
+from emoscope.classifier import EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.model_folder import DECISIVE_FILES, GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
+from emoscope.protocols import Classifier
 from emoscope.training.cross_validation import HELD_OUT_FILE, CrossFitted
 from emoscope.training.folds import FOLDS_FILE
 from emoscope.training.run import FOLD
@@ -90,7 +91,7 @@ def _on_disk(name: str, labels: Labels) -> Teacher:
         return _folds(name, labels)
     on_gpu = torch.cuda.is_available()
     folder = open_folder(resolve(name, one_of=(*WEIGHTS, GRAPHS) if on_gpu else (GRAPHS, *WEIGHTS)))
-    if folder.multi_label:
+    if folder.calibration.multi_label:
         raise ModelError(f"teacher {name} gives several labels a text; allowed: models that give one")
     device = "cuda" if on_gpu and folder.has_weights else "cpu"
     load = partial(EmotionClassifier.from_pretrained, folder.path, device=device)

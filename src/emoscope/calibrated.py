@@ -1,0 +1,106 @@
+"""`Calibration`: what is fitted to the outputs of a trained model, as one value that is read from and written as JSON.
+
+Knows no model folder, and not how the numbers are fitted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.neutral import Neutral
+from emoscope.prediction_sets import PredictionSets
+from emoscope.probabilities import probabilities
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How logits become probabilities, and probabilities become decisions.
+
+    Attributes:
+        temperature: divisor of the logits.
+        thresholds: for a multi-label model, the probability from which each label applies, in index order; else None.
+        prediction_sets: thresholds of conformal prediction sets; None if they were not fitted.
+        neutral: the region of neutral texts; None if it was not fitted.
+    """
+
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] | None = None
+    prediction_sets: PredictionSets | None = None
+    neutral: Neutral | None = None
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each label has a probability of its own (sigmoid) rather than one distribution (softmax)."""
+        return self.thresholds is not None
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities of logits, both float32 (rows, labels)."""
+        return probabilities(logits, self.temperature, multi_label=self.multi_label)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any], labels: int) -> Calibration:
+        """Read what `to_json` writes; a missing key has its default, and other keys are ignored.
+
+        Args:
+            values: a JSON object.
+            labels: number of labels of the model.
+
+        Raises:
+            ValueError: a value is of the wrong kind; the message begins with its key and says what is allowed.
+        """
+        temperature, thresholds = values.get("temperature", 1.0), values.get("thresholds")
+        if not _is_number(temperature) or temperature <= 0:
+            raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        return cls(
+            float(temperature),
+            None if thresholds is None else _vector("thresholds", thresholds, labels),
+            _prediction_sets(values.get("prediction_sets"), labels),
+            _neutral(values.get("neutral"), labels),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The values as `json.dumps` takes them; None for what was not fitted."""
+        sets = self.prediction_sets
+        return {
+            "temperature": self.temperature,
+            "thresholds": self.thresholds,
+            "prediction_sets": sets and {str(percent): row for percent, row in sets.thresholds.items()},
+            "neutral": self.neutral and asdict(self.neutral),
+        }
+
+
+UNCALIBRATED = Calibration()
+"""Logits as they are, and no more than probabilities of them."""
+
+
+def _prediction_sets(values: Any, labels: int) -> PredictionSets | None:
+    if values is None:
+        return None
+    if not isinstance(values, Mapping) or not values or not all(map(str.isdecimal, values)):
+        raise ValueError(f"prediction_sets must map coverages in percent to thresholds, got {values!r:.80}")
+    rows = {int(percent): _vector(f"prediction_sets.{percent}", row, labels) for percent, row in values.items()}
+    return PredictionSets(rows)
+
+
+def _neutral(values: Any, labels: int) -> Neutral | None:
+    if values is None:
+        return None
+    if not isinstance(values, Mapping) or not _is_number(values.get("threshold")):
+        raise ValueError(f"neutral must have a centre and a number as its threshold, got {values!r:.80}")
+    return Neutral(_vector("neutral.centre", values.get("centre"), labels), float(values["threshold"]))
+
+
+def _vector(key: str, values: Any, labels: int) -> tuple[float, ...]:
+    if not isinstance(values, list | tuple) or len(values) != labels or not all(map(_is_number, values)):
+        raise ValueError(f"{key} must be a list of {labels} numbers, one for each label, got {values!r:.80}")
+    return tuple(map(float, values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

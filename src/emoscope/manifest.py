@@ -1,0 +1,190 @@
+"""`emoscope.json`: what a model folder records beyond its `config.json`, and the checksums of its files.
+
+A checkpoint and a foreign model folder have no such file; a `Manifest` is then made from their `config.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from emoscope.calibrated import UNCALIBRATED, Calibration
+from emoscope.checksums import sha256
+from emoscope.errors import ChecksumError, ModelError
+from emoscope.files import write_atomically
+from emoscope.labels import Labels
+
+MANIFEST = "emoscope.json"
+FORMAT = 2
+OLD_KEYS = {
+    "text_form": "normalizer",
+    "label_sets": "prediction_sets",
+    "clearness": "neutral",
+    "self_test": "verification",
+    "calibration": "calibration_report",
+}
+"""Keys of format 1 (emoscope 0.1) that have another name in format 2."""
+MAX_LENGTH = 512
+"""Longest input in tokens where nothing says otherwise."""
+POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The contents of `emoscope.json`.
+
+    Attributes:
+        files: SHA-256 in hex of each file, by its path inside the folder.
+        normalizer: name of the normalizer that the model was trained with, a key of `text.NORMALIZERS`.
+        max_length: longest input in tokens, special tokens included.
+        calibration: temperature, prediction sets and neutral region; the thresholds of a multi-label model are those
+            of `config.json`, where training writes them.
+        calibration_report: what `emoscope calibrate` fitted, on which rows, and how well.
+        parity: how far the graph is from the torch model that it was exported from.
+        verification: reference texts and torch's probabilities for them, see `verification`; None if there are none.
+        parameters: number of the model's parameters; None if it is not known.
+        ambiguous_keywords: words that the training data uses for two labels, with the share of each, the larger first.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    normalizer: str = "raw"
+    max_length: int = MAX_LENGTH
+    calibration: Calibration = UNCALIBRATED
+    calibration_report: Mapping[str, Any] = field(default_factory=dict)
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    verification: Mapping[str, Any] | None = None
+    parameters: int | None = None
+    ambiguous_keywords: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest of a folder: its `emoscope.json`, or else what `config.json` has of the same keys, or the defaults.
+
+    Raises:
+        ChecksumError: a file is missing or differs from its checksum in `emoscope.json`.
+        LabelError: `config.json` names no labels.
+        ModelError: a file cannot be read, is of a later format, or has a wrong value.
+    """
+    values = _current_format(path) if (path / MANIFEST).is_file() else {}
+    _verify(path, values.get("files", {}))
+    config = read_json(path / "config.json")
+    values = values or _values_of_config(path, config)
+    labels = len(Labels.from_config(config))
+    keys = ("temperature", "prediction_sets", "neutral")
+    fitted: dict[str, Any] = {key: values.pop(key) for key in keys if key in values}
+    if labels == 1 or config.get("problem_type") == "multi_label_classification":
+        fitted = {"temperature": fitted.get("temperature", 1.0), "thresholds": config.get("thresholds", [0.5] * labels)}
+    try:
+        return _checked(Manifest(**values, calibration=Calibration.from_json(fitted, labels)))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{path} has a wrong value in config.json or {MANIFEST}: {error}; install or download the model again"
+        ) from error
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write `emoscope.json`, with the checksum of every other file of the folder but the card, which people edit."""
+    names = sorted(file.relative_to(path).as_posix() for file in path.rglob("*") if file.is_file())
+    files = {name: sha256(path / name) for name in names if name != "README.md" and not name.startswith(MANIFEST)}
+    values = {**vars(replace(manifest, files=files)), "format": FORMAT}
+    fitted = values.pop("calibration").to_json()
+    del fitted["thresholds"]
+    write_atomically(path / MANIFEST, json.dumps({**values, **fitted}, indent=2) + "\n")
+
+
+def _verify(path: Path, files: Any) -> None:
+    """Compare the files of a folder with their checksums."""
+    if not isinstance(files, Mapping):
+        raise ModelError(f"{path / MANIFEST} has files {files!r:.80}; install or download the model again")
+    for name, expected in files.items():
+        file = path / name
+        if not file.is_file():
+            raise ChecksumError(f"{file} is missing, though {MANIFEST} lists it; install or download the model again")
+        found = sha256(file)
+        if found != expected:
+            raise ChecksumError(
+                f"{file} is damaged: its SHA-256 is {found}, {MANIFEST} has {expected}; "
+                "install or download the model again"
+            )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object in a file.
+
+    Raises:
+        ModelError: it cannot be read, or is something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from error
+    if not isinstance(values, dict):
+        raise ModelError(f"{path} must hold a JSON object, got {type(values).__name__}")
+    return values
+
+
+def _current_format(path: Path) -> dict[str, Any]:
+    """The keys and values of `emoscope.json` as this format has them."""
+    values = read_json(path / MANIFEST)
+    number = values.pop("format", None)
+    if number not in (1, FORMAT):
+        raise ModelError(
+            f"{path / MANIFEST} has format {number!r}, but this emoscope reads 1 and {FORMAT}; upgrade emoscope"
+        )
+    if number == 1:
+        values = {OLD_KEYS.get(key, key): value for key, value in values.items()}
+    if unknown := set(values) - set(Manifest.__dataclass_fields__) - set(Calibration.__dataclass_fields__):
+        raise ModelError(f"{path / MANIFEST} has unknown keys {sorted(unknown)}")
+    return values
+
+
+def _values_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What `config.json` has of the keys of a manifest; temperature and length only beside a normalizer.
+
+    Without one they are settings of text generation.
+    """
+    config = {"normalizer": config["text_form"], **config} if "text_form" in config else config
+    own = "normalizer" in config
+    try:
+        temperature = float(config.get("temperature") or 1) if own else 1.0
+        max_length = _max_length(path, config, own)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
+    return {"normalizer": str(config.get("normalizer", "raw")), "max_length": max_length, "temperature": temperature}
+
+
+def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:
+    """The shortest of what config, tokenizer and position embeddings allow."""
+    limits = [(config.get("max_length") if own else None) or MAX_LENGTH]
+    if (path / "tokenizer_config.json").is_file():
+        limits.append(read_json(path / "tokenizer_config.json").get("model_max_length") or MAX_LENGTH)
+    if positions := config.get("max_position_embeddings"):
+        after_padding = config.get("model_type") in POSITIONS_AFTER_PADDING
+        limits.append(positions - (config.get("pad_token_id", 1) + 1 if after_padding else 0))
+    return int(min(limits))
+
+
+def _checked(manifest: Manifest) -> Manifest:
+    """The manifest, if its values are of the right kinds; else ValueError."""
+    objects = ("calibration_report", "parity", *(["verification"] if manifest.verification is not None else []))
+    allowed = {name: (isinstance(getattr(manifest, name), Mapping), "a JSON object") for name in objects} | {
+        "normalizer": (isinstance(manifest.normalizer, str), "a name"),
+        "max_length": (isinstance(manifest.max_length, int) and manifest.max_length > 0, "a positive integer"),
+        "ambiguous_keywords": (_are_shares(manifest.ambiguous_keywords), "words with the shares of two labels each"),
+    }
+    for name, (is_allowed, kind) in allowed.items():
+        if not is_allowed:
+            raise ValueError(f"{name} must be {kind}, got {getattr(manifest, name)!r:.80}")
+    return manifest
+
+
+def _are_shares(keywords: Any) -> bool:
+    """Whether each word has two labels with their shares."""
+    return isinstance(keywords, Mapping) and all(
+        isinstance(shares, Mapping) and len(shares) == 2 and all(isinstance(s, int | float) for s in shares.values())
+        for shares in keywords.values()
+    )
