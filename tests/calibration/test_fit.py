@@ -163,7 +163,7 @@ def test_separable_texts_are_separated():
     peaks = 8 * np.eye(6)[rng.integers(6, size=300)]
     emotional = probabilities((rng.normal(size=(300, 6)) * 0.2 + peaks).astype(np.float32))
     fitted = fit_neutral(neutral, emotional)
-    assert not fitted.clear(neutral).any()
-    assert fitted.clear(emotional).all()
+    assert fitted.is_neutral(neutral).all()
+    assert not fitted.is_neutral(emotional).any()
     doubt = probabilities(np.array([[6, 6, 0, 0, 0, 0]], np.float32))
-    assert fitted.clear(doubt).all(), "doubt between two emotions is not the absence of one"
+    assert not fitted.is_neutral(doubt).any(), "doubt between two emotions is not the absence of one"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from dataclasses import asdict
 
 import pytest
 
@@ -63,7 +62,7 @@ def refused(capsys, *argv):
 
 
 def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
-    before = asdict(read_manifest(folder))
+    before = manifest(folder)
     status, out, _ = run(capsys, folder, "--data", data)
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
