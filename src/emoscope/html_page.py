@@ -20,10 +20,10 @@ def _variables(colours: Iterable[str]) -> str:
 
 STYLE = f"""
 :root {{ color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
-  --bar: #cfe0fb; --wrong: #b3261e; --wrong-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c;
+  --bar: #cfe0fb; --error: #b3261e; --error-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c;
   {_variables(LIGHT)} }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ --text: #e4e8ee; --muted: #9aa5b4; --line: #313945;
-  --back: #14181e; --card: #1c222a; --bar: #2a4468; --wrong: #ff9c94; --wrong-back: #43211f; --hint: #f2c666;
+  --back: #14181e; --card: #1c222a; --bar: #2a4468; --error: #ff9c94; --error-back: #43211f; --hint: #f2c666;
   --hint-back: #3c3016; --fine: #7fd6a0;
   {_variables(DARK)} }} }}
 * {{ box-sizing: border-box; }}

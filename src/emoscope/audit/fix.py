@@ -1,4 +1,4 @@
-"""Which rows to drop or edit so that nothing certain is wrong any more, and why."""
+"""Which rows to drop or edit, and why, so that a data set has no errors left. Writes nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from emoscope.audit.entries import Entry, Row, all_rows, group
-from emoscope.audit.form import ENTITY
+from emoscope.audit.split_summary import ENTITY
+from emoscope.audit.unique_texts import RowRef, UniqueText, group_by_text, usable_rows
 from emoscope.data import Examples, RejectedRow
 from emoscope.errors import DataError
 
-ROUNDS = 10
-"""Most times that a text is decoded: `&amp;amp;` was escaped twice."""
+MAX_DECODINGS = 10
+"""Maximum number of times that a text is decoded: `&amp;amp;` was escaped twice."""
 
 
 @dataclass(frozen=True)
@@ -21,89 +21,91 @@ class Change:
     """What to do with one row.
 
     Attributes:
-        row: where it stands, with its label.
-        text: as it stands.
-        new_text: in its place; None drops the row.
+        row: its place, and its label.
+        text: the text as it is.
+        new_text: the text to write; None drops the row.
         reason: why.
     """
 
-    row: Row
+    row: RowRef
     text: str
     new_text: str | None
     reason: str
 
 
-def plan_fix(splits: Mapping[str, Examples], refused: Sequence[RejectedRow] = ()) -> list[Change]:
-    """Every row to change, in the order of the rows; the others stay as they are. Labels are never changed.
+def plan_fix(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = ()) -> list[Change]:
+    """The rows to change, in the order of the rows; all others stay as they are. Labels never change.
 
-    HTML entities are decoded and surplus white space goes; a text that is blank then is dropped. A text that stands
-    in several splits stays in the last of them alone, so that what models are tested on stays the same. Within that
-    split one row stays: the first with the label that more of its rows have than any other; where no label leads, none.
-    What is merely likely (near-duplicates, label errors) is left to people.
+    HTML entities are decoded and extra white space is removed; a text that is blank afterwards is dropped. A text in
+    several splits stays in the last of them only, so that the test data stays the same. Within that split one row
+    stays: the first one with the most frequent label of the text, or none if no label is the most frequent.
+    Near-duplicates and likely label errors are left to people.
 
     Args:
-        splits: the rows that can be used.
-        refused: those that cannot, from `load_valid_splits`; they are dropped.
+        splits: the usable rows.
+        rejected: the unusable rows, from `load_valid_splits`; they are dropped.
 
     Raises:
-        DataError: a split would have no row left, which no command could read.
+        DataError: a split would have no rows left, so that no command could read it.
     """
-    rows = [(mend(text), row) for text, row in all_rows(splits, refused)]
-    dropped = dict(_dropped(group(rows)))
-    changes = [Change(Row(row.split, row.number, row.label), row.text, None, row.reason) for row in refused]
-    for (text, row), (new_text, _) in zip(all_rows(splits, refused), rows, strict=True):
+    rows = list(usable_rows(splits, rejected))
+    fixed = [(fixed_text(text), row) for text, row in rows]
+    dropped = dict(_dropped(group_by_text(fixed)))
+    changes = [Change(RowRef(row.split, row.number, row.label), row.text, None, row.reason) for row in rejected]
+    for (text, row), (new_text, _) in zip(rows, fixed, strict=True):
         if row in dropped:
             changes.append(Change(row, text, None, dropped[row]))
         elif new_text != text:
-            changes.append(Change(row, text, new_text, "HTML entity" if ENTITY.search(text) else "surplus white space"))
+            changes.append(Change(row, text, new_text, "HTML entity" if ENTITY.search(text) else "extra white space"))
     for split, examples in splits.items():
-        _require_a_row_left(split, len(examples) + sum(row.split == split for row in refused), changes)
+        _require_rows_left(split, len(examples) + sum(row.split == split for row in rejected), changes)
     order = list(splits)
     return sorted(changes, key=lambda change: (order.index(change.row.split), change.row.number))
 
 
-def mend(text: str) -> str:
-    """The text with HTML entities decoded, those that come to light by it too, and one space between words."""
-    for _ in range(ROUNDS):
+def fixed_text(text: str) -> str:
+    """The text with HTML entities decoded, however often they were escaped, and one space between words."""
+    for _ in range(MAX_DECODINGS):
         if not ENTITY.search(text):
             break
         text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     return " ".join(text.split())
 
 
-def _require_a_row_left(split: str, rows: int, changes: list[Change]) -> None:
+def _require_rows_left(split: str, rows: int, changes: list[Change]) -> None:
     reasons = Counter(change.reason for change in changes if change.row.split == split and change.new_text is None)
     if reasons and reasons.total() == rows:
         reason, count = reasons.most_common(1)[0]
         raise DataError(
-            f"the mended copy would have no row of {split}: all {rows:,} would be dropped, {count:,} of them because "
-            f"of '{reason}'; see what the audit lists, and split the rows anew or take that split out"
+            f"the fixed copy would have no rows in {split}: all {rows:,} would be dropped, {count:,} of them with the "
+            f"reason '{reason}'; read the audit, then split the rows again or remove that split"
         )
 
 
-def _dropped(entries: list[Entry]) -> Iterator[tuple[Row, str]]:
-    for entry in entries:
-        if not entry.text:
-            yield from ((row, "no text") for row in entry.rows)
-        elif len(entry.rows) > 1:
-            yield from _repeated(entry)
+def _dropped(texts: list[UniqueText]) -> Iterator[tuple[RowRef, str]]:
+    """The rows to drop, each with the reason."""
+    for unique in texts:
+        if not unique.text:
+            yield from ((row, "no text") for row in unique.rows)
+        elif len(unique.rows) > 1:
+            yield from _dropped_repeats(unique)
 
 
-def _repeated(entry: Entry) -> Iterator[tuple[Row, str]]:
-    last = entry.rows[-1].split
-    kept = _kept(entry.within(last))
-    labels = ", ".join(sorted(entry.labels(last)))
-    for row in entry.rows:
+def _dropped_repeats(unique: UniqueText) -> Iterator[tuple[RowRef, str]]:
+    last = unique.rows[-1].split
+    kept = _kept_row(unique.rows_in(last))
+    labels = ", ".join(sorted(unique.labels_in(last)))
+    for row in unique.rows:
         if row.split != last:
-            yield row, f"stands in {last} too" + ("" if row.label in entry.labels(last) else f", as {labels}")
+            yield row, f"also in {last}" + ("" if row.label in unique.labels_in(last) else f", as {labels}")
         elif kept is None:
-            yield row, f"the same text has the labels {labels}, none of them most often"
+            yield row, f"the same text has the labels {labels}, equally often"
         elif row != kept:
-            same = "repeats" if row.label == kept.label else f"contradicts {kept.label} in"
-            yield row, f"{same} row {kept.number}"
+            yield row, f"repeats row {kept.number}" + ("" if row.label == kept.label else f", which is {kept.label}")
 
 
-def _kept(rows: tuple[Row, ...]) -> Row | None:
+def _kept_row(rows: tuple[RowRef, ...]) -> RowRef | None:
+    """The first row with the most frequent label, None if no label is more frequent than all others."""
     leaders = Counter(row.label for row in rows).most_common(2)
     if len(leaders) == 2 and leaders[0][1] == leaders[1][1]:
         return None

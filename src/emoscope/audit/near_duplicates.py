@@ -1,4 +1,4 @@
-"""Texts that are nearly equal: MinHash finds the candidates, the exact similarity decides."""
+"""Texts that are nearly equal: MinHash finds candidate pairs, their exact similarity decides."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from datasketch import MinHash, MinHashLSH
 
-from emoscope.audit.entries import Entry
+from emoscope.audit.unique_texts import UniqueText
 from emoscope.text import normalize
 
 SHINGLE = 5
-"""Characters of a shingle."""
+"""Characters in a shingle."""
 
-SIMILARITY = 0.8
-"""Least Jaccard similarity of the shingles of two near-duplicates: one short word of about 15 differs."""
+MIN_SIMILARITY = 0.8
+"""Minimum Jaccard similarity of the shingles of near-duplicates: one short word of about 15 differs."""
 
 BANDS, HASHES = 25, 5
-"""Of the locality-sensitive hashing: it misses one pair in 20,000 at SIMILARITY, and fewer above."""
+"""Bands, and hashes per band, of locality-sensitive hashing: it misses one pair in 20,000 at MIN_SIMILARITY."""
 
 
 @dataclass(frozen=True)
@@ -25,42 +25,44 @@ class NearDuplicate:
     """Two different texts that are nearly equal.
 
     Attributes:
-        first: the one that stands earlier.
-        second: the other one.
-        similarity: Jaccard similarity of their shingles, from SIMILARITY to 1; 1 where only capitals, punctuation and
-            the like differ.
+        first: the earlier one.
+        second: the later one.
+        similarity: Jaccard similarity of their shingles, from MIN_SIMILARITY to 1. It is 1 if they differ only in
+            capitals, punctuation and the like.
     """
 
-    first: Entry
-    second: Entry
+    first: UniqueText
+    second: UniqueText
     similarity: float
 
 
-def find_near_duplicates(entries: Sequence[Entry]) -> list[NearDuplicate]:
-    """Hold every text against the earlier ones that are no near-duplicates themselves; the most similar is its first.
+def find_near_duplicates(texts: Sequence[UniqueText]) -> list[NearDuplicate]:
+    """Pair each text with the most similar of the earlier texts that are not near-duplicates themselves.
 
-    So a thousand copies of one template are a thousand findings, not half a million pairs. Similarity is Broder's
-    resemblance, "On the resemblance and containment of documents" (1997), over the sets of 5 characters in a row of the
-    plain forms; candidates come from banded MinHash (Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", ch. 3).
+    A template that was filled in a thousand times therefore gives a thousand pairs, not half a million. Similarity is
+    Broder's resemblance ("On the resemblance and containment of documents", 1997) of the sets of 5-character shingles
+    of the normalized texts. Candidates come from banded MinHash (Leskovec, Rajaraman, Ullman, "Mining of Massive
+    Datasets", ch. 3).
 
     Args:
-        entries: different texts; those without a letter or digit are passed over.
+        texts: distinct texts; those without a letter or digit are skipped.
     """
     index = MinHashLSH(num_perm=BANDS * HASHES, params=(BANDS, HASHES))
-    shingles = [_shingles(entry.text) for entry in entries]
+    all_shingles = [_shingles(unique.text) for unique in texts]
     empty = MinHash(num_perm=BANDS * HASHES)
-    found = []
-    for at, own in enumerate(shingles):
-        if not own:
+    pairs = []
+    for at, shingles in enumerate(all_shingles):
+        if not shingles:
             continue
         sketch = empty.copy()
-        sketch.update_batch([shingle.encode() for shingle in own])
-        similarity, earlier = max(((_jaccard(own, shingles[i]), -i) for i in index.query(sketch)), default=(0.0, 0))
-        if similarity >= SIMILARITY:
-            found.append(NearDuplicate(entries[-earlier], entries[at], similarity))
+        sketch.update_batch([shingle.encode() for shingle in shingles])
+        candidates = ((_jaccard(shingles, all_shingles[i]), -i) for i in index.query(sketch))
+        similarity, earlier = max(candidates, default=(0.0, 0))
+        if similarity >= MIN_SIMILARITY:
+            pairs.append(NearDuplicate(texts[-earlier], texts[at], similarity))
         else:
             index.insert(at, sketch)
-    return found
+    return pairs
 
 
 def _shingles(text: str) -> frozenset[str]:

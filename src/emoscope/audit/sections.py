@@ -1,16 +1,16 @@
-"""An audit as titled tables of strings, for the terminal and for the page alike."""
+"""An audit as titled tables of strings, which the text report and the HTML report show."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
-from emoscope.audit.entries import Entry, Row
-from emoscope.audit.examination import Audit
-from emoscope.audit.form import CHECKS
-from emoscope.audit.label_errors import LabelErrors
+from emoscope.audit.label_issues import LabelIssues
+from emoscope.audit.report import Audit
 from emoscope.audit.shortcut import Shortcut
+from emoscope.audit.split_summary import CHECKS
+from emoscope.audit.unique_texts import RowRef, UniqueText
 from emoscope.evaluation.keywords import MIN_ROWS
 
 Cells = tuple[str, ...]
@@ -21,10 +21,10 @@ class Section:
     """One table.
 
     Attributes:
-        title: of the table.
-        note: what the reader must know of it.
-        header: of the columns.
-        rows: a cell a column.
+        title: title of the table.
+        note: what readers need to know to understand it.
+        header: names of the columns.
+        rows: one cell for each column.
     """
 
     title: str
@@ -32,20 +32,27 @@ class Section:
     header: Cells
     rows: Sequence[Cells]
 
+    @property
+    def lists_texts(self) -> bool:
+        """Whether the rows are texts of the data, which may be many."""
+        return self.header[-1] == "text"
+
 
 def sections(audit: Audit) -> Iterator[Section]:
-    """The tables, those of what was not found left out."""
-    yield _labels(audit)
-    yield _form(audit)
-    for section in (
-        _refused(audit),
-        *_repeats(audit),
-        _near_duplicates(audit),
-        *_keywords(audit.shortcut),
-        *_suspects(audit.label_errors),
-    ):
-        if section.rows:
-            yield section
+    """The tables of an audit, without the empty ones."""
+    tables = chain(
+        (_labels(audit), _form(audit), _rejected(audit)),
+        _repeats(audit),
+        (_near_duplicates(audit),),
+        _keywords(audit.shortcut),
+        _label_issues(audit.label_issues),
+    )
+    return (table for table in tables if table.rows)
+
+
+def is_figure(cell: str) -> bool:
+    """Whether a cell is a number or a share, which is aligned to the right."""
+    return cell.rstrip("%").replace(",", "").replace(".", "", 1).isdecimal()
 
 
 def _labels(audit: Audit) -> Section:
@@ -58,25 +65,21 @@ def _labels(audit: Audit) -> Section:
 
 def _form(audit: Audit) -> Section:
     words = [
-        (f"{statistic} words", *(cell for split in audit.splits.values() for cell in (f"{split.words[key]:.4g}", "")))
-        for statistic, key in (("mean", "mean"), ("median", "median"), ("most", "most"))
+        (f"words, {statistic}", *(cell for split in audit.splits.values() for cell in (f"{split.words[key]:.4g}", "")))
+        for statistic, key in (("mean", "mean"), ("median", "median"), ("maximum", "max"))
     ]
     checks = [
         (check, *(cell for split in audit.splits.values() for cell in _counted(split.form[check], split.rows)))
         for check in CHECKS
     ]
-    return Section(
-        "Length and form",
-        "Rows of which it is true, after the words a text.",
-        _split_header("", audit),
-        [*words, *checks],
-    )
+    note = "Words per text, then the number of rows with each property."
+    return Section("Length and form", note, _split_header("", audit), [*words, *checks])
 
 
-def _refused(audit: Audit) -> Section:
-    rows = [(f"{row.split} {row.number}", row.kind, row.label, row.text) for row in audit.refused]
-    note = "They count in no other table; --fix drops them."
-    return Section("Rows that training refuses", note, ("row", "why", "label", "text"), rows)
+def _rejected(audit: Audit) -> Section:
+    rows = [(f"{row.split} {row.number}", row.kind, row.label, row.text) for row in audit.rejected]
+    note = "No other table counts them; --fix drops them."
+    return Section("Rows that training rejects", note, ("row", "reason", "label", "text"), rows)
 
 
 def _split_header(first: str, audit: Audit) -> Cells:
@@ -90,24 +93,26 @@ def _counted(count: int, rows: int) -> Cells:
 def _repeats(audit: Audit) -> Iterator[Section]:
     header = ("rows", "labels", "text")
     for split in audit.splits:
-        contradictions = audit.contradictions(split)
-        yield Section(
-            f"Contradicting labels in {split}", "The same text has them.", header, _entries(contradictions, split)
-        )
-        same = [entry for entry in audit.duplicates(split) if len(entry.labels(split)) == 1]
-        yield Section(f"Duplicates in {split}, with one label", "", header, _entries(same, split))
+        same = [unique for unique in audit.duplicates(split) if len(unique.labels_in(split)) == 1]
+        titled = {
+            f"Equal texts with different labels in {split}": audit.contradictions(split),
+            f"Equal texts with the same label in {split}": same,
+        }
+        yield from (Section(title, "", header, _texts(texts, split)) for title, texts in titled.items())
     for a, b in combinations(audit.splits, 2):
-        worse = audit.contradicting_overlap(a, b)
-        yield Section(f"In {a} and in {b}, with other labels", "", header, _entries(worse, a, b))
-        same = [entry for entry in audit.overlap(a, b) if entry.labels(a) == entry.labels(b)]
-        yield Section(f"In {a} and in {b}, with the same labels", "", header, _entries(same, a, b))
+        same = [unique for unique in audit.overlap(a, b) if unique.labels_in(a) == unique.labels_in(b)]
+        titled = {
+            f"Texts in {a} and {b} with different labels": audit.contradicting_overlap(a, b),
+            f"Texts in {a} and {b} with the same labels": same,
+        }
+        yield from (Section(title, "", header, _texts(texts, a, b)) for title, texts in titled.items())
 
 
-def _entries(entries: Sequence[Entry], *splits: str) -> list[Cells]:
-    return [(*_places(entry.within(*splits)), entry.text) for entry in entries]
+def _texts(texts: Sequence[UniqueText], *splits: str) -> list[Cells]:
+    return [(*_places(unique.rows_in(*splits)), unique.text) for unique in texts]
 
 
-def _places(rows: Sequence[Row]) -> Cells:
+def _places(rows: Sequence[RowRef]) -> Cells:
     return ", ".join(f"{row.split} {row.number}" for row in rows), ", ".join(row.label for row in rows)
 
 
@@ -121,49 +126,51 @@ def _near_duplicates(audit: Audit) -> Section:
         )
         for pair in audit.near_duplicates
     ]
-    note = "Similarity: Jaccard, of the sets of 5 characters in a row."
+    note = "Similarity: Jaccard similarity of the sets of 5-character shingles."
     return Section("Near-duplicates", note, ("similarity", "rows", "labels", "second text", "text"), rows)
 
 
 def _keywords(shortcut: Shortcut | None) -> Iterator[Section]:
     if shortcut is None:
         return
-    rule = f"{shortcut.accuracy:.1%} on {shortcut.rows:,} held-out rows ({shortcut.held_out})"
     yield Section(
         "Single words",
-        "The strongest word of a text names the label that most rows with it have; a rare word stands in fewer than "
-        f"{MIN_ROWS} rows. The ceiling is an estimate of the accuracy that ambiguous keywords leave to any "
-        "classifier on the held-out rows.",
+        f"Measured on {shortcut.rows:,} rows ({shortcut.evaluated_on}). A text's strongest word predicts the label of "
+        f"most training rows with that word. Rare words are in fewer than {MIN_ROWS} rows. The ceiling is the "
+        "estimated highest accuracy of any classifier, given the ambiguous keywords.",
         ("", ""),
         [
-            ("accuracy of one word a text", rule),
-            ("with rare words", f"{shortcut.accuracy_with_rare:.1%}"),
-            ("of the most frequent label", f"{shortcut.majority:.1%}"),
-            ("rows of ambiguous keywords", f"{shortcut.decided:.1%}"),
+            ("accuracy, one word", f"{shortcut.accuracy:.1%}"),
+            ("accuracy, with rare words", f"{shortcut.accuracy_with_rare:.1%}"),
+            ("accuracy, most frequent label", f"{shortcut.majority:.1%}"),
+            ("rows with ambiguous keywords", f"{shortcut.decided:.1%}"),
             ("ceiling", f"{shortcut.ceiling:.3f}"),
         ],
     )
-    rows = [(word, f"{word_.rows:,}", word_.label, f"{word_.share:.1%}") for word, word_ in shortcut.ambiguous.items()]
-    note = "They decide a label about as a coin does. Share: of the most frequent label."
+    rows = [
+        (word, f"{keyword.rows:,}", keyword.label, f"{keyword.share:.1%}")
+        for word, keyword in shortcut.ambiguous.items()
+    ]
+    note = "Words that two labels share almost evenly. Share: rows of the most frequent label."
     yield Section("Ambiguous keywords", note, ("word", "rows", "most frequent", "share"), rows)
 
 
-def _suspects(errors: LabelErrors | None) -> Iterator[Section]:
-    if errors is None:
+def _label_issues(found: LabelIssues | None) -> Iterator[Section]:
+    if found is None:
         return
     rows = [
         (
-            f"{suspect.row.split} {suspect.row.number}",
-            f"{suspect.row.label} ({suspect.probability:.2f})",
-            f"{suspect.suggested} ({suspect.suggested_probability:.2f})",
-            "yes" if suspect.coin_flip else "",
-            suspect.text,
+            f"{issue.row.split} {issue.row.number}",
+            f"{issue.row.label} ({issue.probability:.2f})",
+            f"{issue.suggested} ({issue.suggested_probability:.2f})",
+            "yes" if issue.ambiguous else "",
+            issue.text,
         )
-        for suspect in errors.suspects
+        for issue in found.issues
     ]
-    weak = " (too weak for a hint)" if errors.judge_is_weak else ""
+    weak = ", too weak for a hint" if found.model_is_weak else ""
     note = (
-        f"Confident learning; judge: {errors.judge}, right on {errors.accuracy:.1%} of {errors.rows:,} rows{weak}. In "
-        "brackets the probability. Coin flip: an ambiguous keyword decides the text."
+        f"Confident learning. Model: {found.model}, right on {found.accuracy:.1%} of {found.rows:,} rows{weak}. "
+        "Probabilities in brackets. Ambiguous: an ambiguous keyword decides the text."
     )
-    yield Section("Likely label errors", note, ("row", "label", "rather", "coin flip", "text"), rows)
+    yield Section("Likely label errors", note, ("row", "label", "suggested", "ambiguous", "text"), rows)

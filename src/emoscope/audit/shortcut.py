@@ -1,4 +1,4 @@
-"""How far one word gets: the accuracy of the keyword rule on held-out rows, and the words that decide like a coin."""
+"""How well a single word predicts the label, and which words predict two labels about equally."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.audit.entries import deal_folds
+from emoscope.audit.unique_texts import deal_folds
 from emoscope.data import Examples
 from emoscope.evaluation.keywords import AmbiguousKeyword, fit_keywords
 
@@ -17,46 +17,47 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class Shortcut:
-    """What single words tell of the labels.
+    """What single words reveal about the labels, measured on rows that the words were not counted on.
 
     Attributes:
-        accuracy: of naming the label that most training rows with the text's strongest word have, words of fewer than
-            MIN_ROWS rows left out, on held-out rows (`Keywords.name_labels`).
-        accuracy_with_rare: likewise of all words, and of the rows that a word decides (`Keywords.predict_proba`).
-        majority: of always naming the most frequent label, on the same rows.
-        rows: how many held-out rows.
-        held_out: which rows those are, in words.
-        ambiguous: words that decide labels about evenly, in the train split or, without one, in all rows.
-        decided: share of the held-out rows that one of them decides.
-        ceiling: accuracy that they leave to any classifier on the held-out rows, estimated (`Keywords.ceiling`).
+        accuracy: share of right labels if a text gets the label of most training rows with its strongest word, among
+            words with at least MIN_ROWS rows (`Keywords.name_labels`).
+        accuracy_with_rare: the same with all words, over the rows that a word decides (`Keywords.predict_proba`).
+        majority: share of right labels if every text gets the most frequent label.
+        rows: number of rows that these were measured on.
+        evaluated_on: which rows those are, in words.
+        ambiguous: the ambiguous keywords of the train split, or of all rows without one: words whose rows are spread
+            over labels.
+        decided: share of the evaluated rows that an ambiguous keyword decides.
+        ceiling: estimated highest accuracy of any classifier on the evaluated rows (`Keywords.ceiling`).
     """
 
     accuracy: float
     accuracy_with_rare: float
     majority: float
     rows: int
-    held_out: str
+    evaluated_on: str
     ambiguous: dict[str, AmbiguousKeyword]
     decided: float
     ceiling: float
 
 
 def find_shortcut(splits: Mapping[str, Examples], pooled: Examples) -> Shortcut | None:
-    """Fit the keyword rule of `evaluation.keywords` and apply it to rows that it was not fitted on.
+    """Fit the keyword rule of `evaluation.keywords` and apply it to other rows than it was fitted on.
 
     Args:
-        splits: with "train" and others, the rule is fitted on train and applied to the others.
-        pooled: all rows; without such splits, five folds of them are each judged by the other four.
+        splits: the rule is fitted on "train" and applied to the other splits, if there are both.
+        pooled: all rows; cross-validated in five folds if there are not.
 
     Returns:
-        None where there are fewer than five rows, too few for folds.
+        None if there are fewer than five rows, too few for folds.
     """
     others = [split for split in splits if split != "train"]
     if "train" in splits and others:
-        train, held_out, where = splits["train"], pooled.subset(range(len(splits["train"]), len(pooled))), others
-        right = _right(train, held_out)
+        train, evaluated, where = splits["train"], pooled.subset(range(len(splits["train"]), len(pooled))), others
+        right = _right(train, evaluated)
     elif len(pooled) >= FOLDS:
-        train, held_out, where = pooled, pooled, ["all rows, in five folds"]
+        train, evaluated, where = pooled, pooled, ["all rows, in five folds"]
         right = _cross_validated(pooled)
     else:
         return None
@@ -64,12 +65,12 @@ def find_shortcut(splits: Mapping[str, Examples], pooled: Examples) -> Shortcut 
     return Shortcut(
         accuracy=float(right[:, 0].mean()),
         accuracy_with_rare=float(right[:, 1].mean()),
-        majority=float(np.mean(held_out.label_ids == np.bincount(train.label_ids).argmax())),
-        rows=len(held_out),
-        held_out=" and ".join(where),
+        majority=float(np.mean(evaluated.label_ids == np.bincount(train.label_ids).argmax())),
+        rows=len(evaluated),
+        evaluated_on=" and ".join(where),
         ambiguous=keywords.ambiguous,
-        decided=float(keywords.decides(held_out.texts).mean()),
-        ceiling=keywords.ceiling(held_out.texts),
+        decided=float(keywords.decides(evaluated.texts).mean()),
+        ceiling=keywords.ceiling(evaluated.texts),
     )
 
 
@@ -83,9 +84,9 @@ def _cross_validated(rows: Examples) -> NDArray[np.bool_]:
     return right
 
 
-def _right(train: Examples, held_out: Examples) -> NDArray[np.bool_]:
-    """Whether the word of each text names its label, without and with rare words, (rows, 2)."""
+def _right(train: Examples, evaluated: Examples) -> NDArray[np.bool_]:
+    """Whether the word of each text predicts its label, without and with rare words, (rows, 2)."""
     keywords = fit_keywords(train)
-    named = keywords.name_labels(held_out.texts), keywords.predict_proba(held_out.texts).argmax(1)
-    right: NDArray[np.bool_] = np.stack(named, axis=1) == held_out.label_ids[:, None]
+    predicted = keywords.name_labels(evaluated.texts), keywords.predict_proba(evaluated.texts).argmax(1)
+    right: NDArray[np.bool_] = np.stack(predicted, axis=1) == evaluated.label_ids[:, None]
     return right

@@ -1,13 +1,13 @@
-"""Say what is wrong with a data set: duplicates, contradictions, leaks, shortcuts, likely label errors.
+"""Audit labelled data: duplicates, contradictions, leaks, shortcuts, likely label errors.
 
-Wrong for certain are rows without a text or an allowed label, texts that stand more than once in a split, with
-different labels or in several splits, and labels that the train split alone lacks: --strict makes those, and nothing
-else, exit code 1. All else is a hint. Likely label errors come from models that did not see the row
-(cross-validation); --model judges in their place, and must not have been trained on the data.
+Errors are rows without a text or an allowed label, texts that are in a split more than once, have different labels or
+are in several splits, and labels that only the train split lacks. Everything else is a hint. With --strict, errors
+(and nothing else) make the exit code 1. Likely label errors come from cross-validated models, which have not seen the
+row, or from --model, which must not have been trained on the data.
 
---fix writes a folder with a copy of each file, under its name and in its format, and changes.jsonl, which has each row
-dropped or edited and why. A text in several splits stays in the last of them (test, then validation, then train). A
-data set of the Hub is written as JSON lines, a file a split, with the names of its labels.
+--fix writes a folder with a copy of each file, under its name and in its format, and changes.jsonl, which lists each
+dropped or edited row and the reason. A text in several splits stays in the last of them (test, then validation, then
+train). A data set of the Hub is written as one JSON-lines file per split, with the names of the labels.
 
 examples:
   emoscope audit --data DIR
@@ -34,41 +34,43 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     add_data_arguments(parser, default_labels="those found in the data")
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
-    add_model_arguments(parser, default=None, help="judges the labels: 'bundled', a model folder, or a Hub id")
-    parser.add_argument("--json", action="store_true", help="print everything found as JSON, no tables")
-    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write a page there that needs no network")
-    parser.add_argument("--strict", action="store_true", help="exit code 1 if something is wrong for certain")
-    parser.add_argument("--fix", type=Path, metavar="OUT", help="write a mended copy and a log into this new folder")
+    add_model_arguments(
+        parser, default=None, help="find label errors with this model: 'bundled', a model folder, or a Hub id"
+    )
+    parser.add_argument("--json", action="store_true", help="print the whole audit as JSON instead of tables")
+    parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the audit as a page to this file")
+    parser.add_argument("--strict", action="store_true", help="exit code 1 if there are errors")
+    parser.add_argument("--fix", type=Path, metavar="OUT", help="write a fixed copy and a log to this new folder")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Examine, write, print."""
+    """Audit the data, write the fixed copy and the page, and print the audit."""
     from emoscope.audit import audit_page, audit_text
 
-    splits, refused = load_valid_splits(args, given_labels(args))
+    splits, rejected = load_valid_splits(args, given_labels(args))
     if args.fix:
-        _fix(args, splits, refused)
-    found = _audit(args, splits, refused)
+        _fix(args, splits, rejected)
+    found = _audit(args, splits, rejected)
     if args.report:
         write_output(args.report, audit_page(found))
     print(json.dumps(found.to_json(), indent=2, allow_nan=False) if args.json else audit_text(found))
-    return int(args.strict and any(problem.certain for problem in found.problems))
+    return int(args.strict and any(issue.certain for issue in found.issues))
 
 
-def _audit(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RejectedRow]) -> Audit:
+def _audit(args: argparse.Namespace, splits: dict[str, Examples], rejected: list[RejectedRow]) -> Audit:
     from emoscope.audit import audit
 
     classifier = load_classifier(args) if args.model else None
-    return audit(splits, refused=refused, classifier=classifier, classifier_name=args.model or "")
+    return audit(splits, rejected=rejected, classifier=classifier, classifier_name=args.model or "")
 
 
-def _fix(args: argparse.Namespace, splits: dict[str, Examples], refused: list[RejectedRow]) -> None:
-    from emoscope.audit import plan_fix, write_repair
+def _fix(args: argparse.Namespace, splits: dict[str, Examples], rejected: list[RejectedRow]) -> None:
+    from emoscope.audit import plan_fix, write_fixed_copy
 
-    changes = plan_fix(splits, refused)
-    write_repair(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
+    changes = plan_fix(splits, rejected)
+    write_fixed_copy(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
     dropped = sum(change.new_text is None for change in changes)
     print(f"{args.fix}: {dropped:,} rows dropped, {len(changes) - dropped:,} edited", file=sys.stderr)

@@ -1,4 +1,7 @@
-"""Texts and the rows where they stand: what duplicates, contradictions and overlaps of splits are read from."""
+"""The distinct texts of a data set and the rows that have them. Knows no issue.
+
+Duplicates, contradictions and overlap between splits are read from these.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from emoscope.text import normalize
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the data.
+class RowRef:
+    """The place of a row, and its label.
 
     Attributes:
-        split: its split.
-        number: of the row in its split, from 1; a header is not counted.
-        label: its label; of multi-label rows all, with commas between.
+        split: name of its split.
+        number: number of the row in its split, from 1; a header is not counted.
+        label: name of its label; all of them, separated by commas, if the data is multi-label.
     """
 
     split: str
@@ -29,36 +32,36 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A text, and every row where it stands, in the order of the splits."""
+class UniqueText:
+    """A text and every row that has it, in the order of the splits."""
 
     text: str
-    rows: tuple[Row, ...]
+    rows: tuple[RowRef, ...]
 
-    def within(self, *splits: str) -> tuple[Row, ...]:
+    def rows_in(self, *splits: str) -> tuple[RowRef, ...]:
         """Its rows in these splits."""
         return tuple(row for row in self.rows if row.split in splits)
 
-    def labels(self, split: str) -> frozenset[str]:
+    def labels_in(self, split: str) -> frozenset[str]:
         """The labels that it has in a split."""
-        return frozenset(row.label for row in self.within(split))
+        return frozenset(row.label for row in self.rows_in(split))
 
 
-def all_rows(splits: Mapping[str, Examples], refused: Sequence[RejectedRow] = ()) -> Iterator[tuple[str, Row]]:
-    """Text and row, of every row of every split but for the refused ones, which are counted all the same."""
-    left_out = {(row.split, row.number) for row in refused}
+def usable_rows(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = ()) -> Iterator[tuple[str, RowRef]]:
+    """Text and place of every row of every split; rejected rows are left out, but count in the row numbers."""
+    left_out = {(row.split, row.number) for row in rejected}
     for split, examples in splits.items():
         numbers = (number for number in count(1) if (split, number) not in left_out)
-        for number, text, label in zip(numbers, examples.texts, _labels(examples), strict=False):
-            yield text, Row(split, number, label)
+        for number, text, label in zip(numbers, examples.texts, _label_names(examples), strict=False):
+            yield text, RowRef(split, number, label)
 
 
-def group(rows: Iterable[tuple[str, Row]]) -> list[Entry]:
-    """An entry a different text, in the order in which they first stand."""
-    found: dict[str, list[Row]] = {}
+def group_by_text(rows: Iterable[tuple[str, RowRef]]) -> list[UniqueText]:
+    """One `UniqueText` for each distinct text, in the order in which they first appear."""
+    rows_of_text: dict[str, list[RowRef]] = {}
     for text, row in rows:
-        found.setdefault(text, []).append(row)
-    return [Entry(text, tuple(rows)) for text, rows in found.items()]
+        rows_of_text.setdefault(text, []).append(row)
+    return [UniqueText(text, tuple(rows)) for text, rows in rows_of_text.items()]
 
 
 def deal_folds(texts: list[str], label_ids: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
@@ -78,7 +81,7 @@ def deal_folds(texts: list[str], label_ids: NDArray[np.int64], folds: int) -> ND
     return fold[twins]
 
 
-def _labels(examples: Examples) -> list[str]:
+def _label_names(examples: Examples) -> list[str]:
     names = examples.labels.names
     if examples.multi_label:
         return [",".join(names[i] for i in np.flatnonzero(row)) for row in examples.label_ids]

@@ -1,28 +1,27 @@
-"""An audit as one HTML page that needs nothing else: no script, no font, no network; light and dark."""
+"""An audit as one HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from emoscope.audit.examination import Audit
-from emoscope.audit.sections import Cells, Section, sections
-from emoscope.audit.terminal import is_figure
+from emoscope.audit.report import Audit
+from emoscope.audit.sections import Cells, Section, is_figure, sections
 from emoscope.html_page import escaped, html_page, note
 
 MAX_ROWS = 500
-"""Rows shown of a table."""
+"""Maximum number of rows shown of a table."""
 
 STYLE = """
 ul { list-style: none; margin: 1.2rem 0 0; padding: 0; }
 li { margin-top: .4rem; padding: .35rem .7rem; border-radius: 6px; }
-.wrong { background: var(--wrong-back); color: var(--wrong); }
+.error { background: var(--error-back); color: var(--error); }
 .hint { background: var(--hint-back); color: var(--hint); }
 .fine { color: var(--fine); } li b { display: inline-block; width: 4.2rem; }
 """.lstrip()
 
 
 def audit_page(audit: Audit) -> str:
-    """The whole page, UTF-8; of each table the first MAX_ROWS rows."""
+    """A whole page in UTF-8, with the first MAX_ROWS rows of each table."""
     return html_page(f"Audit of {audit.name}", _body(audit), STYLE)
 
 
@@ -30,26 +29,25 @@ def _body(audit: Audit) -> Iterator[str]:
     rows = sum(split.rows for split in audit.splits.values())
     splits = ", ".join(f"{split} {summary.rows:,}" for split, summary in audit.splits.items())
     yield note(f"{rows:,} rows ({escaped(splits)}), {len(audit.labels)} labels")
-    yield from _problems(audit)
+    yield from _issues(audit)
     for section in sections(audit):
         yield from _section(section)
 
 
-def _problems(audit: Audit) -> Iterator[str]:
+def _issues(audit: Audit) -> Iterator[str]:
     yield "<ul>"
-    if not any(problem.certain for problem in audit.problems):
-        yield '<li class="fine">Nothing is wrong for certain.</li>'
-    for problem in audit.problems:
-        kind = "wrong" if problem.certain else "hint"
-        yield f'<li class="{kind}"><b>{kind}</b>{escaped(problem.message)}</li>'
+    if not any(issue.certain for issue in audit.issues):
+        yield '<li class="fine">No errors.</li>'
+    for issue in audit.issues:
+        severity = "error" if issue.certain else "hint"
+        yield f'<li class="{severity}"><b>{severity}</b>{escaped(issue.message)}</li>'
     yield "</ul>"
 
 
 def _section(section: Section) -> Iterator[str]:
-    is_list = section.header[-1] == "text"
-    count = f" ({len(section.rows):,})" if is_list else ""
+    count = f" ({len(section.rows):,})" if section.lists_texts else ""
     heading = f"<h2>{escaped(section.title)}{count}</h2>"
-    yield f"<details><summary>{heading}</summary>" if is_list else f"<section>{heading}"
+    yield f"<details><summary>{heading}</summary>" if section.lists_texts else f"<section>{heading}"
     if section.note:
         yield note(escaped(section.note))
     yield "<table>"
@@ -59,8 +57,8 @@ def _section(section: Section) -> Iterator[str]:
     yield from (f"<tr>{_cells(row)}</tr>" for row in section.rows[:MAX_ROWS])
     yield "</table>"
     if len(section.rows) > MAX_ROWS:
-        yield note(f"The first {MAX_ROWS:,}; --json has all.")
-    yield "</details>" if is_list else "</section>"
+        yield note(f"The first {MAX_ROWS:,} rows; --json prints all.")
+    yield "</details>" if section.lists_texts else "</section>"
 
 
 def _head(cell: str, below: str) -> str:

@@ -1,4 +1,4 @@
-"""The mended copy of a data set: the same files in the same formats, other columns included, and a log."""
+"""The fixed copy of a data set: the same files in the same formats, with their other columns, and a log of changes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,16 @@ from emoscope.line_records import csv_records
 LOG_FILE = "changes.jsonl"
 
 Edits = Mapping[int, "str | None"]
-"""Number of a row, from 1, to its new text; None drops it."""
+"""New texts by the number of their row, from 1; None drops the row."""
 
 Writer = Callable[[Path, Edits], None]
-"""Writes the mended copy of a split into a folder."""
+"""Writes the fixed copy of a split into a folder."""
 
 Rewriter = Callable[[Path, Path, Columns, Edits], None]
 """Writes the rows of the first file to the second; takes the columns of texts and labels, and the edits."""
 
 
-def write_repair(
+def write_fixed_copy(
     source: str | Path,
     out: str | Path,
     changes: Sequence[Change],
@@ -36,50 +37,55 @@ def write_repair(
     text_column: str | int = "text",
     label_column: str | int = "label",
 ) -> None:
-    """Write a folder with a copy of each data file, changed, under its name, and `changes.jsonl`, a change a line.
+    """Write a folder with a changed copy of each data file, under its name, and `changes.jsonl`, one change a line.
 
-    Rows that are not changed stay as they are: byte for byte in text files, in every column of `.parquet`. Of a data
-    set of the Hub, each split becomes `SPLIT.jsonl`, with the names of the labels.
+    Rows without a change stay as they are: byte for byte in text files, in every column of `.parquet`. Each split of a
+    data set of the Hub becomes `SPLIT.jsonl`, with the names of the labels.
 
     Args:
-        source: the file, or the folder of splits, that the changes were planned for.
-        out: the folder to write; it may not exist yet, or must be empty.
+        source: the file, folder of splits, or Hub id that the changes were planned for.
+        out: the folder to write; it must not exist, or be empty.
         changes: from `plan_fix`.
         text_column: column of the texts, as for `load_splits`.
-        label_column: column of the labels, likewise; with two numbers a `.csv` or `.tsv` has no header.
+        label_column: column of the labels, as for `load_splits`; if both are numbers, a `.csv` or `.tsv` has no header.
 
     Raises:
-        DataError: `out` holds something already, or `source` is no data, or holds what no file here can.
-        OSError: the copy cannot be written; nothing is left behind then.
+        DataError: `out` is in use, `source` is not data, or a row of the Hub cannot be written as JSON.
+        OSError: the copy cannot be written; nothing is left behind.
     """
     out = Path(out).resolve()
     require_free(out, DataError)
     columns = (str(text_column), str(label_column))
     writers = _file_writers(Path(source), columns) if Path(source).exists() else _hub_writers(str(source), columns)
-    with staged_folder(out) as draft:
-        draft.mkdir()
+    with staged_folder(out) as folder:
+        folder.mkdir()
         for split, write in writers.items():
-            write(draft, {change.row.number: change.new_text for change in changes if change.row.split == split})
-        _write_lines(draft / LOG_FILE, map(_log_line, changes))
+            write(folder, {change.row.number: change.new_text for change in changes if change.row.split == split})
+        _write_lines(folder / LOG_FILE, map(_log_line, changes))
 
 
 def _file_writers(source: Path, columns: Columns) -> dict[str, Writer]:
-    """What writes the mended copy of each split, as `load_splits` names them."""
+    """The writer of each split, under the names that `load_splits` gives them."""
+    files = {"all": source} if source.is_file() else _split_files(source)
+    return {split: partial(_write_file, file, columns) for split, file in files.items()}
 
-    def writer(file: Path) -> Writer:
-        return lambda folder, edits: _REWRITERS[file.suffix.lower()](file, folder / file.name, columns, edits)
 
-    if source.is_file():
-        return {"all": writer(source)}
-    stems = {file: SPLIT_OF_STEM.get(file.stem.lower()) for file in sorted(source.iterdir())}
-    return {split: writer(file) for file, split in stems.items() if split and file.suffix.lower() in _REWRITERS}
+def _split_files(folder: Path) -> dict[str, Path]:
+    splits = {file: SPLIT_OF_STEM.get(file.stem.lower()) for file in sorted(folder.iterdir())}
+    return {split: file for file, split in splits.items() if split and file.suffix.lower() in _REWRITERS}
+
+
+def _write_file(file: Path, columns: Columns, folder: Path, edits: Edits) -> None:
+    _REWRITERS[file.suffix.lower()](file, folder / file.name, columns, edits)
 
 
 def _hub_writers(hub_id: str, columns: Columns) -> dict[str, Writer]:
-    def writer(split: str, table: Any) -> Writer:
-        return lambda folder, edits: _write_lines(folder / f"{split}.jsonl", _hub_lines(table, columns, edits))
+    tables = hub_splits(HUB_IDS.get(hub_id, hub_id))
+    return {split: partial(_write_hub_split, split, table, columns) for split, table in tables.items()}
 
-    return {split: writer(split, table) for split, table in hub_splits(HUB_IDS.get(hub_id, hub_id)).items()}
+
+def _write_hub_split(split: str, table: Any, columns: Columns, folder: Path, edits: Edits) -> None:
+    _write_lines(folder / f"{split}.jsonl", _hub_lines(table, columns, edits))
 
 
 def _hub_lines(table: Any, columns: Columns, edits: Edits) -> Iterator[str]:
@@ -100,24 +106,21 @@ def _log_line(change: Change) -> str:
 
 
 def _rewrite_txt(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
-    def edited(line: str, text: str) -> str:
-        return f"{text};{line.rpartition(';')[2]}"
-
-    _write_lines(out, _changed_lines(file, edits, edited))
+    _write_lines(out, _edited_lines(file, edits, lambda line, text: f"{text};{line.rpartition(';')[2]}"))
 
 
 def _rewrite_jsonl(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
-    def edited(line: str, text: str) -> str:
+    def edit(line: str, text: str) -> str:
         return json.dumps(json.loads(line) | {columns[0]: text}, ensure_ascii=False)
 
-    _write_lines(out, _changed_lines(file, edits, edited))
+    _write_lines(out, _edited_lines(file, edits, edit))
 
 
-def _changed_lines(file: Path, edits: Edits, edited: Callable[[str, str], str]) -> Iterable[str]:
+def _edited_lines(file: Path, edits: Edits, edit: Callable[[str, str], str]) -> Iterator[str]:
     for number, line in enumerate(_content(file).split("\n"), start=1):
         text = edits.get(number, "")
         if text is not None:
-            yield edited(line, text) if text else line
+            yield edit(line, text) if text else line
 
 
 def _content(file: Path) -> str:
@@ -125,7 +128,7 @@ def _content(file: Path) -> str:
 
 
 def _write_lines(out: Path, lines: Iterable[str]) -> None:
-    r"""Write lines in UTF-8; a lone surrogate, which only JSON can hold, as JSON escapes it: `\ud800`."""
+    r"""Write lines in UTF-8; lone surrogates, which only JSON can hold, are escaped as JSON does it: `\ud800`."""
     out.write_bytes("".join(f"{line}\n" for line in lines).encode(errors="backslashreplace"))
 
 
@@ -138,13 +141,13 @@ def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
     at = header.fields.index(columns[0]) if header else int(columns[0])
     kept = lines[: header.end] if header else []
     for number, record in enumerate(records, start=1):
-        own, text = lines[record.begin : record.end], edits.get(number, "")
+        record_lines, text = lines[record.begin : record.end], edits.get(number, "")
         if text is None:
             continue
         if text:
-            end = "\r\n" if own[-1].endswith("\r\n") else "\n"
-            own = [_csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
-        kept += own
+            end = "\r\n" if record_lines[-1].endswith("\r\n") else "\n"
+            record_lines = [_csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
+        kept += record_lines
     out.write_bytes("".join(kept).encode())
 
 

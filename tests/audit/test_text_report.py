@@ -1,0 +1,29 @@
+"""What people see of an audit, on a terminal and on a page."""
+
+from __future__ import annotations
+
+from audit.made_rows import clean, rows
+from emoscope.audit import audit, audit_page, audit_text
+from emoscope.labels import Labels
+
+
+def test_both_reports_name_the_errors_and_the_page_escapes_texts() -> None:
+    text = '<script>alert("x")</script>'
+    found = audit({"train": rows(*clean(), (text, "calm"), (text, "cross"))})
+    page = audit_page(found)
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert "http" not in page.split("</style>")[0]
+    assert '<li class="error"><b>error</b>texts with more than one label in train: 1</li>' in page
+    shown = audit_text(found)
+    assert "ERROR  texts with more than one label in train: 1" in shown
+    assert max(map(len, shown.splitlines())) <= 110
+
+
+def test_a_terminal_gets_no_control_characters_from_the_data() -> None:
+    labels = Labels(("calm", "cr\x1b[31moss"))
+    text = "\x1b[2J\x1b]0;title\x07gone\r\nnext\ttab\u202e"
+    pairs = [*((text, label) for label in labels.names), *((f"row {number}", "calm") for number in range(100))]
+    shown = audit_text(audit({"\x9btrain": rows(*pairs, labels=labels)}))
+    assert "labels with very few rows: cr\ufffd[31moss 1" in shown
+    assert "\ufffd[2J\ufffd]0;title\ufffdgone  next tab\ufffd" in shown
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
