@@ -1,4 +1,4 @@
-"""Applications for the tests of serving."""
+"""Applications and servers for the tests of serving."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def classifier():
 
 @pytest.fixture
 def serve(classifier):
-    """A client for an application of a classifier, with settings and perhaps keys."""
+    """Makes a client of an application with a classifier, API keys and settings."""
 
     def make(model=None, *, keys=None, **settings):
         app = create_app(model or classifier, Settings(**settings), model="tiny", keys=keys)
@@ -41,7 +41,7 @@ def calibrated(serve):
 
 @pytest.fixture
 def run_server():
-    """Starts a server of an application in a thread; what it returns has `port` and `end`."""
+    """Starts a `RunningServer` of an application; it is ended after the test."""
     started = []
 
     def start(app, **options):

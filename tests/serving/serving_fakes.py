@@ -1,10 +1,11 @@
-"""Classifiers, and a client for the ASGI application: no socket, no server."""
+"""Fake classifiers, a client that calls the ASGI application directly, and a server in a thread."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import signal
+import socket
 import threading
 import time
 
@@ -14,10 +15,21 @@ import numpy as np
 from emoscope import EMOTIONS
 from emoscope.serving import listen
 from emoscope.serving.server import Server
+from waiting import DEADLINE, wait_until
+
+JSON = {"content-type": "application/json"}
+SCORING = ["/", "/models/x", "/predict", "/classify", "/v1/classify", "/v1/predict", "/v1/explain", "/v1/sentences"]
+"""Paths that take JSON and use the model."""
+
+
+def message(answer):
+    """The message of an error, whatever its shape."""
+    error = answer.json()["error"]
+    return error if isinstance(error, str) else error["message"]
 
 
 class HashClassifier:
-    """Probabilities that depend on the text alone; remembers what it was asked, and refuses "fail"."""
+    """Gives probabilities that depend only on the text; records its calls, and fails on the text "fail"."""
 
     labels = EMOTIONS
 
@@ -32,7 +44,7 @@ class HashClassifier:
 
 
 class CalibratedClassifier(HashClassifier):
-    """Knows logits, tokens, prediction sets and neutral texts as well."""
+    """Has logits, token counts, prediction sets and neutral texts as well."""
 
     def predict_logits(self, texts):
         return np.log(self.predict_proba(texts)) * 2 + 1
@@ -48,7 +60,7 @@ class CalibratedClassifier(HashClassifier):
 
 
 class HeldClassifier(HashClassifier):
-    """Takes until it is let go."""
+    """Holds every call until `go` is set."""
 
     def __init__(self):
         super().__init__()
@@ -57,7 +69,7 @@ class HeldClassifier(HashClassifier):
 
     def predict_proba(self, texts):
         self.begun.set()
-        assert self.go.wait(10)
+        assert self.go.wait(DEADLINE)
         return super().predict_proba(texts)
 
 
@@ -72,7 +84,7 @@ def emotion(text):
 
 
 class Client:
-    """Sends requests to an application, all those of one call at once."""
+    """Sends requests to an application; all requests of one call run at the same time."""
 
     def __init__(self, app):
         self.app = app
@@ -101,24 +113,37 @@ class RunningServer:
     def __init__(self, app, *, grace=0.0):
         listener = listen("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
-        self.server = Server(app, grace=grace)
-        self._thread = threading.Thread(target=self.server.run, args=([listener],))
+        self._server = Server(app, grace=grace)
+        self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        deadline = time.monotonic() + 10
-        while not self.server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: self._server.started or not self._thread.is_alive())
+        assert self._server.started
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def accepts_connections(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
     def signal(self):
-        self.server.handle_exit(signal.SIGTERM, None)
+        """SIGTERM."""
+        self._server.handle_exit(signal.SIGTERM, None)
+
+    def end_grace(self):
+        """The grace period after SIGTERM is over."""
+        self._server._stops_at = 0.0
 
     def end(self):
-        """SIGTERM, and wait for the end; the seconds that it took."""
+        """Send SIGTERM and wait for the end; the seconds that it took."""
         began = time.monotonic()
         self.signal()
-        self._thread.join(20)
+        self.end_grace()
+        self._thread.join(DEADLINE)
         assert not self._thread.is_alive()
         return time.monotonic() - began

@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from emoscope.errors import EmoscopeError
-from emoscope.serving.keys import ApiKeys, new_key, read_keys
+from emoscope.serving.api_keys import ApiKeys, new_key, read_keys
 
 
 def bearer(key):
@@ -21,15 +21,15 @@ def test_a_new_key_is_let_in_by_its_line(tmp_path):
     file.write_text("# of the shop\n\n" + "\n".join(lines) + " # a remark\n")
     read = read_keys(file, {})
     assert len(read) == 3
-    assert all(read.admit(bearer(key)) for key, _ in keys)
-    assert not read.admit(bearer(new_key()[0]))
+    assert all(read.accepts(bearer(key)) for key, _ in keys)
+    assert not read.accepts(bearer(new_key()[0]))
     assert not any(key in file.read_text() for key, _ in keys)
 
 
 def test_the_hash_is_that_of_everybody_elses_tools(tmp_path):
     file = tmp_path / "keys"
     file.write_text(hashlib.sha256(b"a key of my own").hexdigest().upper())
-    assert read_keys(file, {}).admit(bearer("a key of my own"))
+    assert read_keys(file, {}).accepts(bearer("a key of my own"))
 
 
 def test_the_environment_names_the_file_and_may_hold_keys(tmp_path):
@@ -38,13 +38,13 @@ def test_the_environment_names_the_file_and_may_hold_keys(tmp_path):
     file.write_text(line)
     environment = {"EMOSCOPE_API_KEYS_FILE": str(file), "EMOSCOPE_API_KEYS": " the-first-of-many, ,another-key-of-many"}
     keys = read_keys(None, environment)
-    assert all(keys.admit(bearer(each)) for each in (key, "the-first-of-many", "another-key-of-many"))
-    assert not keys.admit(bearer("a-third-key-of-many"))
+    assert all(keys.accepts(bearer(each)) for each in (key, "the-first-of-many", "another-key-of-many"))
+    assert not keys.accepts(bearer("a-third-key-of-many"))
 
 
 def test_without_keys_everybody_is_let_in():
-    assert read_keys(None, {"EMOSCOPE_API_KEYS": ""}).admit({})
-    assert ApiKeys().admit({})
+    assert read_keys(None, {"EMOSCOPE_API_KEYS": ""}).accepts({})
+    assert ApiKeys().accepts({})
 
 
 def test_two_new_keys_differ():
@@ -56,9 +56,9 @@ def test_two_new_keys_differ():
     [
         ("", "has no API key"),
         ("# nothing\n", "has no API key"),
-        ("my-key\n", "line 1: no SHA-256 in hex"),
-        ("sha256:" + "a" * 63, "line 1: no SHA-256"),
-        ("a" * 64 + "\nscrypt:xyz", "line 2: no SHA-256"),
+        ("my-key\n", "line 1: not a SHA-256 hash in hex"),
+        ("sha256:" + "a" * 63, "line 1: not a SHA-256"),
+        ("a" * 64 + "\nscrypt:xyz", "line 2: not a SHA-256"),
     ],
 )
 def test_a_file_without_hashes_is_refused(tmp_path, content, words):
@@ -70,8 +70,8 @@ def test_a_file_without_hashes_is_refused(tmp_path, content, words):
 
 
 def test_a_file_that_is_not_there_and_a_short_key_are_refused(tmp_path):
-    with pytest.raises(EmoscopeError, match="no API keys can be read from"):
+    with pytest.raises(EmoscopeError, match="cannot read API keys from"):
         read_keys(tmp_path / "none", {})
-    with pytest.raises(EmoscopeError, match="has 5 characters, 16 are the least") as error:
+    with pytest.raises(EmoscopeError, match="has 5 characters; at least 16 are needed") as error:
         read_keys(None, {"EMOSCOPE_API_KEYS": "short"})
     assert "short" not in str(error.value)

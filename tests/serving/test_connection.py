@@ -1,4 +1,4 @@
-"""HTTP on sockets: what a client may send and how slowly, and that whatever he does he gets a whole answer or none."""
+"""HTTP on sockets: what clients may send and how slowly, and that each gets a complete response or none."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ import pytest
 from serving_fakes import HashClassifier, HeldClassifier, emotion
 
 from emoscope.serving import Settings, create_app
-from emoscope.serving.connection import MAX_DISCARDED_BYTES, Connection, Patience
-from emoscope.serving.messages import SECURITY
+from emoscope.serving.connection import MAX_DISCARDED_BYTES, Connection, Timeouts
+from emoscope.serving.responses import SECURITY_HEADERS
+from waiting import DEADLINE, until
 
-PATIENCE = Patience()
+TIMEOUTS = Timeouts()
+CHUNKED = b"POST /v1/predict HTTP/1.1\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
+TABLE = b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Answer:
-    """The answers in some bytes; `rest` is what is left."""
+class Response:
+    """A response as the client reads it."""
 
     def __init__(self):
         self.headers = {}
         self.body = b""
-        self.whole = False
+        self.is_complete = False
         self.status = 0
 
     def on_header(self, name, value):
@@ -40,7 +43,7 @@ class Answer:
         self.body += body
 
     def on_message_complete(self):
-        self.whole = True
+        self.is_complete = True
 
     @property
     def code(self):
@@ -48,27 +51,27 @@ class Answer:
 
 
 @asynccontextmanager
-async def serving(app, *, most=100, patience=PATIENCE):
+async def serving(app, *, max_connections=100, timeouts=TIMEOUTS):
     """The port, the state, and the state's connections checked as the server does."""
     state = SimpleNamespace(connections=set(), tasks=set(), total_requests=0)
-    make = partial(Connection, most, config=SimpleNamespace(loaded_app=app), server_state=state, app_state={})
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: make(patience=patience), "127.0.0.1", 0)
+    config = SimpleNamespace(loaded_app=app)
+    make = partial(Connection, max_connections, config=config, server_state=state, app_state={}, timeouts=timeouts)
+    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
 
-    def check():
+    def check_timeouts():  # a function of its own, so that nothing keeps the last connection
         for connection in list(state.connections):
-            connection.check(monotonic())
+            connection.check_timeouts(monotonic())
 
-    async def look_after():
+    async def keep_checking():
         while True:
             await asyncio.sleep(0.02)
-            check()
+            check_timeouts()
 
-    looking = asyncio.create_task(look_after())
+    checking = asyncio.create_task(keep_checking())
     try:
         yield SimpleNamespace(port=server.sockets[0].getsockname()[1], state=state)
     finally:
-        looking.cancel()
+        checking.cancel()
         server.close()
         for connection in list(state.connections):
             connection.transport.abort()
@@ -91,54 +94,62 @@ def predict(*texts, headers=()):
     return post(json.dumps({"texts": texts}).encode(), "/v1/predict", *headers)
 
 
+def chunk(body):
+    return b"%x\r\n%b\r\n" % (len(body), body)
+
+
 async def talk(port, data, *, pieces=None):
-    """Send and read to the end; the answers, in order."""
+    """Send, and read to the end; the responses, in order."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for piece in pieces or [data]:
             writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
-        received = await asyncio.wait_for(reader.read(), 10)
+        received = await asyncio.wait_for(reader.read(), DEADLINE)
     except ConnectionResetError:
         received = b""
     finally:
         writer.close()
-    return answers(received)
+    return responses_in(received)
 
 
 async def ask(port, data):
-    """Send, and read one answer."""
+    """Send, and read one response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(data)
-    answer = await one_answer(reader)
+    response = await read_response(reader)
     writer.close()
-    return answer
+    return response
 
 
-async def one_answer(reader):
-    answer = Answer()
-    answer.parser = httptools.HttpResponseParser(answer)
-    while not answer.whole:
-        data = await asyncio.wait_for(reader.read(65536), 10)
-        assert data, "the connection closed before the answer was whole"
-        answer.parser.feed_data(data)
-    return answer
+async def read_response(reader):
+    response = Response()
+    response.parser = httptools.HttpResponseParser(response)
+    while not response.is_complete:
+        data = await asyncio.wait_for(reader.read(65536), DEADLINE)
+        assert data, "the connection closed before the response was complete"
+        response.parser.feed_data(data)
+    return response
 
 
-def answers(received):
+def responses_in(received):
     found = []
     while received:
-        answer = Answer()
-        answer.parser = httptools.HttpResponseParser(answer)
+        response = Response()
+        response.parser = httptools.HttpResponseParser(response)
         head, _, rest = received.partition(b"\r\n\r\n")
-        answer.parser.feed_data(head + b"\r\n\r\n")
-        size = int(answer.headers.get("content-length", 0))
-        answer.body = rest[:size]
-        answer.whole = len(answer.body) == size
+        response.parser.feed_data(head + b"\r\n\r\n")
+        size = int(response.headers.get("content-length", 0))
+        response.body = rest[:size]
+        response.is_complete = len(response.body) == size
         received = rest[size:]
-        found.append(answer)
+        found.append(response)
     return found
+
+
+async def no_connections(server):
+    await until(lambda: not server.state.connections)
 
 
 def run(test, app=None, **options):
@@ -149,14 +160,14 @@ def run(test, app=None, **options):
     return asyncio.run(go())
 
 
-def test_requests_one_after_another_on_one_connection():
+def test_keep_alive_connection_takes_one_request_after_another():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for i in range(5):
             writer.write(predict(f"text {i}"))
-            answer = await one_answer(reader)
-            assert json.loads(answer.body)["label"] == [emotion(f"text {i}")]
-            assert "connection" not in answer.headers
+            response = await read_response(reader)
+            assert json.loads(response.body)["label"] == [emotion(f"text {i}")]
+            assert "connection" not in response.headers
         writer.close()
         assert server.state.total_requests == 5
 
@@ -167,30 +178,29 @@ def test_pipelined_requests_are_answered_in_order():
     async def test(server):
         close = predict("last", headers=["Connection: close"])
         data = b"".join(predict(f"text {i}") for i in range(20)) + close
-        whole = await talk(server.port, data)
-        drops = await talk(server.port, data, pieces=[data[i : i + 1] for i in range(len(data))])
-        for got in (whole, drops):
-            labels = [json.loads(answer.body)["label"] for answer in got]
+        at_once = await talk(server.port, data)
+        by_byte = await talk(server.port, data, pieces=[data[i : i + 1] for i in range(len(data))])
+        for responses in (at_once, by_byte):
+            labels = [json.loads(response.body)["label"] for response in responses]
             assert labels == [[emotion(f"text {i}")] for i in range(20)] + [[emotion("last")]]
 
     run(test)
 
 
-def test_a_head_gets_the_head_of_the_get():
+def test_head_request_gets_the_headers_of_the_get_request():
     async def test(server):
         for path in ("/", "/health"):
-            got = [
+            (get,), (head,) = [
                 await talk(server.port, f"{method} {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
                 for method in ("GET", "HEAD")
             ]
-            ((full,), (head,)) = got
-            assert head.headers["content-length"] == full.headers["content-length"] != "0"
-            assert (full.body != b"", head.body) == (True, b"")
+            assert head.headers["content-length"] == get.headers["content-length"] != "0"
+            assert (get.body != b"", head.body) == (True, b"")
 
     run(test)
 
 
-def test_http_1_0_and_absolute_targets_and_escapes():
+def test_http_1_0_absolute_targets_and_escaped_paths():
     async def test(server):
         (old,) = await talk(server.port, b"GET /health HTTP/1.0\r\n\r\n")
         assert old.status == 200
@@ -202,18 +212,18 @@ def test_http_1_0_and_absolute_targets_and_escapes():
     run(test)
 
 
-def test_a_body_in_chunks_and_one_that_waits_for_leave():
+def test_chunked_body_and_body_after_100_continue():
     async def test(server):
         body = json.dumps({"texts": ["one"]}).encode()
-        head = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        chunks = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
-        assert (await ask(server.port, head + chunks)).status == 200
+        chunks = b"".join(chunk(bytes([byte])) for byte in body) + b"0\r\n\r\n"
+        assert (await ask(server.port, CHUNKED % b"application/json" + chunks)).status == 200
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         request = predict("one", headers=["Expect: 100-continue"])
         writer.write(request[: request.index(b"{")])
-        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
+        assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
         writer.write(request[request.index(b"{") :])
-        assert (await one_answer(reader)).status == 200
+        assert (await read_response(reader)).status == 200
         writer.close()
 
     run(test)
@@ -232,13 +242,13 @@ def test_a_body_in_chunks_and_one_that_waits_for_leave():
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
     ],
 )
-def test_what_is_no_http_is_400_and_closes(data):
+def test_malformed_http_is_400_and_closes(data):
     async def test(server):
-        (answer,) = await talk(server.port, data)
-        assert (answer.status, answer.code, answer.headers["connection"]) == (400, "invalid_http", "close")
-        for name, value in SECURITY:
-            assert answer.headers[name.decode()] == value.decode()
-        assert answer.headers["x-request-id"]
+        (response,) = await talk(server.port, data)
+        assert (response.status, response.code, response.headers["connection"]) == (400, "invalid_http", "close")
+        for name, value in SECURITY_HEADERS:
+            assert response.headers[name.decode()] == value.decode()
+        assert response.headers["x-request-id"]
 
     run(test)
 
@@ -252,39 +262,38 @@ def test_what_is_no_http_is_400_and_closes(data):
         b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000,
     ],
 )
-def test_a_head_that_is_too_large_is_431_before_it_is_whole(data):
+def test_head_over_the_limit_is_431_before_it_is_complete(data):
     async def test(server):
         pieces = [data[i : i + 65536] for i in range(0, len(data), 65536)]
         found = await talk(server.port, b"", pieces=pieces)
-        assert [(answer.status, answer.code) for answer in found] in ([(431, "headers_too_large")], [])
+        assert [(response.status, response.code) for response in found] in ([(431, "headers_too_large")], [])
         assert (await ask(server.port, b"GET /health HTTP/1.1\r\n\r\n")).status == 200
 
     run(test)
 
 
-def test_a_small_head_that_is_too_large_gets_its_answer():
+def test_short_head_with_too_many_headers_is_431():
     async def test(server):
-        answer = await ask(server.port, b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 101 + b"\r\n")
-        assert (answer.status, answer.code) == (431, "headers_too_large")
+        response = await ask(server.port, b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 101 + b"\r\n")
+        assert (response.status, response.code) == (431, "headers_too_large")
 
     run(test)
 
 
-def test_a_body_over_the_limit_gets_its_answer_while_it_is_still_sent():
+def test_body_over_the_limit_is_413_while_it_is_still_sent():
     async def test(server):
-        for head in (b"Content-Length: 300000", b"Transfer-Encoding: chunked"):
-            data = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n" + head + b"\r\n\r\n"
-            chunk = b"x" * 10_000
-            if b"chunked" in head:
-                chunk = b"2710\r\n" + chunk + b"\r\n"
-            (answer,) = await talk(server.port, b"", pieces=[data, *[chunk] * 30])
-            assert (answer.status, answer.headers["connection"]) == (413, "close")
+        for header in (b"Content-Length: 300000", b"Transfer-Encoding: chunked"):
+            head = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n" + header + b"\r\n\r\n"
+            piece = b"x" * 10_000
+            pieces = [chunk(piece) if b"chunked" in header else piece] * 30
+            (response,) = await talk(server.port, b"", pieces=[head, *pieces])
+            assert (response.status, response.headers["connection"]) == (413, "close")
 
     run(test, make_app(max_body_bytes=1000))
 
 
-def test_who_asks_for_another_protocol_is_answered_in_this_one():
-    """Java's client asks so in its first request, curl with --http2."""
+def test_upgrade_request_is_answered_in_http_1_1():
+    """Java's client asks for HTTP/2 in its first request, and curl with --http2."""
     upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
 
     async def test(server):
@@ -295,9 +304,9 @@ def test_who_asks_for_another_protocol_is_answered_in_this_one():
                 writer.write(data[start : start + size])
                 await asyncio.sleep(0)
             received = b""
-            while len(answers(received)) < 2:
-                received += await asyncio.wait_for(reader.read(65536), 10)
-            found = [(answer.status, json.loads(answer.body)["label"]) for answer in answers(received)]
+            while len(responses_in(received)) < 2:
+                received += await asyncio.wait_for(reader.read(65536), DEADLINE)
+            found = [(response.status, json.loads(response.body)["label"]) for response in responses_in(received)]
             assert found == [(200, [emotion("one")]), (200, [emotion("two")])]
         writer.close()
         assert (await ask(server.port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")).status >= 400
@@ -305,62 +314,59 @@ def test_who_asks_for_another_protocol_is_answered_in_this_one():
     run(test)
 
 
-CHUNKED = b"POST /v1/predict HTTP/1.1\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def test_what_comes_behind_a_body_changes_nothing_of_the_request():
+def test_trailers_do_not_change_the_request():
     async def test(server):
         chunks = b'12\r\n{"texts": ["abc"]}\r\n0\r\nContent-Type: %b\r\n\r\n'
-        answer = await ask(server.port, CHUNKED % b"text/plain" + chunks % b"application/json")
-        assert answer.status == 415
-        answer = await ask(server.port, CHUNKED % b"application/json" + chunks % b"text/plain")
-        assert answer.status == 200
+        response = await ask(server.port, CHUNKED % b"text/plain" + chunks % b"application/json")
+        assert response.status == 415
+        response = await ask(server.port, CHUNKED % b"application/json" + chunks % b"text/plain")
+        assert response.status == 200
 
     run(test)
 
 
 @pytest.mark.parametrize("trailer", [b"X: " + b"x" * 100_000, b"X: x\r\n" * 20_000], ids=["one", "many"])
-def test_what_comes_behind_a_body_without_end_is_431(trailer):
+def test_endless_trailer_is_431(trailer):
     async def test(server):
         data = CHUNKED % b"application/json" + b'12\r\n{"texts": ["abc"]}\r\n0\r\n' + trailer
-        (answer,) = await talk(server.port, b"", pieces=[data[i : i + 4000] for i in range(0, len(data), 4000)])
-        assert (answer.status, answer.code) == (431, "headers_too_large")
-        await asyncio.wait_for(no_connections(server), 10)
+        (response,) = await talk(server.port, b"", pieces=[data[i : i + 4000] for i in range(0, len(data), 4000)])
+        assert (response.status, response.code) == (431, "headers_too_large")
+        await no_connections(server)
         assert not server.state.tasks
 
     run(test)
 
 
-def test_a_long_body_in_small_chunks_is_no_head():
+def test_long_body_in_small_chunks_is_not_taken_for_a_head():
     async def test(server):
         texts = json.dumps({"texts": ["text " * 2000] * 10}).encode()
         pieces = [CHUNKED % b"application/json"]
         for start in range(0, len(texts), 10):
             piece = texts[start : start + 10]
             pieces += [b"%x\r\n" % len(piece), piece + b"\r\n"]
-        (answer,) = await talk(server.port, b"", pieces=[*pieces, b"0\r\nConnection: close\r\n\r\n"])
-        assert answer.status == 200
+        (response,) = await talk(server.port, b"", pieces=[*pieces, b"0\r\nConnection: close\r\n\r\n"])
+        assert response.status == 200
 
-    run(test, patience=Patience(idle=0.5))
+    run(test, timeouts=Timeouts(keep_alive=0.5))
 
 
-def test_a_broken_body_is_refused_and_its_request_ends():
+def test_broken_body_is_400_and_ends_its_request():
     async def test(server):
-        answer = await ask(server.port, CHUNKED % b"application/json" + b"no size\r\n")
-        assert (answer.status, answer.code) == (400, "invalid_http")
+        response = await ask(server.port, CHUNKED % b"application/json" + b"no size\r\n")
+        assert (response.status, response.code) == (400, "invalid_http")
         found = await talk(server.port, predict("one") + CHUNKED % b"application/json" + b"no size\r\n")
-        assert [answer.status for answer in found] in ([200], [200, 400])
-        await asyncio.wait_for(no_connections(server), 10)
+        assert [response.status for response in found] in ([200], [200, 400])
+        await no_connections(server)
         assert not server.state.tasks
 
     run(test)
 
 
-def test_a_client_that_sends_on_after_his_answer_is_cut_off():
+def test_client_that_keeps_sending_after_its_response_is_cut_off():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(b"POST /v1/predict HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n")
-        assert (await one_answer(reader)).status == 415
+        assert (await read_response(reader)).status == 415
         sent = 0
         with pytest.raises(ConnectionError):
             while sent < 100 * MAX_DISCARDED_BYTES:
@@ -371,145 +377,128 @@ def test_a_client_that_sends_on_after_his_answer_is_cut_off():
     run(test)
 
 
-async def no_connections(server):
-    while server.state.connections:
-        await asyncio.sleep(0.01)
-
-
-def test_a_body_that_nobody_reads_is_not_taken_in():
-    """The scoring of a table stands still, and so does what is read of it."""
+def test_reading_pauses_while_the_application_does_not_take_the_body():
+    """The model is held, so the table is not scored, and the rest of it is not read."""
     classifier = HeldClassifier()
 
     async def test(server):
         _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        head = b"POST /v1/score?text_column=t HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
-        writer.write(head + b"2\r\nt\n\r\n")
-        chunk = b"10000\r\n" + b"some text\n" * 6553 + b"some t\r\n"
+        writer.write(TABLE + chunk(b"text\n"))
         for _ in range(300):
-            writer.write(chunk)
-        await asyncio.sleep(0.3)
+            writer.write(chunk(b"some text\n" * 6553))
+        await until(lambda: server.state.connections)
         (connection,) = server.state.connections
-        assert 0 < connection._answering.received < 2_000_000
+        await until(lambda: not connection._is_reading)
+        assert 0 < connection._responding.received < 2_000_000
         classifier.go.set()
         writer.transport.abort()
-        await asyncio.wait_for(no_connections(server), 5)
+        await no_connections(server)
 
     app = create_app(classifier, Settings())
-    app.service.batcher.tokens_a_second = 100
+    app.service.batcher.tokens_per_second = 100
     run(test, app)
 
 
-def test_slow_clients_are_parted_with():
-    patience = Patience(head=0.15, body=0.15, bytes_a_second=1_000_000, idle=0.3)
+def test_slow_clients_are_disconnected():
+    timeouts = Timeouts(head=0.15, body=0.15, min_body_rate=1_000_000, keep_alive=0.3)
 
     async def test(server):
         nothing, head, body = await asyncio.gather(
             talk(server.port, b""), talk(server.port, b"GET / HT"), talk(server.port, predict("one")[:-3])
         )
         assert nothing == []
-        assert [(answer.status, answer.code) for answer in head] == [(408, "request_timeout")]
-        assert [(answer.status, answer.code) for answer in body] == [(408, "request_timeout")]
+        assert [(response.status, response.code) for response in head] == [(408, "request_timeout")]
+        assert [(response.status, response.code) for response in body] == [(408, "request_timeout")]
         began = monotonic()
         (idle,) = await talk(server.port, predict("one"))
         assert idle.status == 200
         assert monotonic() - began > 0.25
         assert not server.state.tasks
 
-    run(test, patience=patience)
+    run(test, timeouts=timeouts)
 
 
-def test_a_client_may_send_all_before_it_reads_however_long_that_takes():
+def test_client_may_send_everything_before_it_reads():
+    """However long that takes: the write timeout does not apply while the body arrives."""
+    write_timeout = 0.3
+
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        head = (
-            b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
-        )
-        writer.write(head + b"5\r\ntext\n\r\n")
-        rows = b"some text of ordinary length\n" * 10_000
-        chunk = b"%x\r\n%b\r\n" % (len(rows), rows)
-        for _ in range(30):
-            writer.write(chunk)
+        writer.write(TABLE + chunk(b"text\n"))
+        rows = chunk(b"some text of ordinary length\n" * 10_000)
+        while not any(connection.writable for connection in server.state.connections):
+            writer.write(rows)
             await writer.drain()
-            await asyncio.sleep(0.05)
-        (connection,) = server.state.connections
-        while not connection.writable:
-            writer.write(chunk)
-            await asyncio.sleep(0.05)
-        await asyncio.sleep(0.5)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2 * write_timeout)
         writer.write(b"0\r\n\r\n")
-        received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
         assert received.startswith(b"HTTP/1.1 200 ")
         writer.transport.abort()
 
-    run(test, patience=Patience(reader=0.3, body=30))
+    run(test, timeouts=Timeouts(write=write_timeout, body=30))
 
 
-def test_a_client_that_does_not_read_is_parted_with():
+def test_client_that_does_not_read_is_disconnected():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        rows = b"text\n" + b"some text of ordinary length, again and again\n" * 100_000
-        head = b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: %d\r\n\r\n"
-        writer.write(head % len(rows) + rows)
-        deadline = monotonic() + 20
-        while not server.state.connections and monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        while server.state.connections and monotonic() < deadline:
-            await asyncio.sleep(0.05)
-        assert not server.state.connections
+        rows = b"some text of ordinary length, again and again\n" * 100_000
+        writer.write(TABLE + chunk(b"text\n" + rows) + b"0\r\n\r\n")
+        await until(lambda: server.state.connections)
+        await no_connections(server)
         writer.transport.abort()
         del reader
 
-    run(test, patience=Patience(reader=0.2))
+    run(test, timeouts=Timeouts(write=0.2))
 
 
-def test_more_connections_than_allowed_are_refused():
+def test_connections_over_the_limit_are_503():
     async def test(server):
-        first = await asyncio.open_connection("127.0.0.1", server.port)
-        await asyncio.sleep(0.05)
-        (answer,) = await talk(server.port, b"")
-        assert (answer.status, answer.code) == (503, "too_many_connections")
-        first[1].write(b"GET /health HTTP/1.1\r\n\r\n")
-        assert (await one_answer(first[0])).status == 200
-        first[1].close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await until(lambda: server.state.connections)
+        (response,) = await talk(server.port, b"")
+        assert (response.status, response.code) == (503, "too_many_connections")
+        writer.write(b"GET /health HTTP/1.1\r\n\r\n")
+        assert (await read_response(reader)).status == 200
+        writer.close()
 
-    run(test, most=1)
+    run(test, max_connections=1)
 
 
-def test_who_leaves_is_not_scored():
-    """The model is busy; of those that wait, the ones whose clients are gone never get to it."""
+def test_texts_of_clients_that_disconnect_are_not_scored():
+    """The model is busy; the waiting requests whose clients are gone never reach it."""
     classifier = HeldClassifier()
 
     async def test(server):
         first = asyncio.create_task(ask(server.port, predict("first")))
-        await asyncio.to_thread(classifier.begun.wait, 5)
+        await asyncio.to_thread(classifier.begun.wait, DEADLINE)
         leaving = []
         for i in range(20):
             _, writer = await asyncio.open_connection("127.0.0.1", server.port)
             writer.write(predict(f"leaving {i}"))
             leaving.append(writer)
         staying = asyncio.create_task(ask(server.port, predict("staying")))
-        await asyncio.sleep(0.2)
+        await until(lambda: len(app.in_flight) == 22)
         for writer in leaving:
             writer.close()
-        await asyncio.sleep(0.3)
+        await until(lambda: len(server.state.tasks) == 2)
         classifier.go.set()
         assert (await first).status == (await staying).status == 200
         assert classifier.asked == [["first"], ["staying"]]
-        assert not server.state.tasks
+        await until(lambda: not server.state.tasks)
 
     app = create_app(classifier, Settings(target_latency=100))
-    app.service.batcher.tokens_a_second = 100
+    app.service.batcher.tokens_per_second = 100
     run(test, app)
 
 
-def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
+def test_requests_over_the_limit_in_flight_are_429_before_their_body_is_read():
     classifier = HeldClassifier()
 
     async def test(server):
         waiting = [asyncio.create_task(ask(server.port, predict(f"text {i}"))) for i in range(16)]
-        await asyncio.to_thread(classifier.begun.wait, 5)
-        await asyncio.sleep(0.1)
-        assert len(app.in_flight) == 16
+        await asyncio.to_thread(classifier.begun.wait, DEADLINE)
+        await until(lambda: len(app.in_flight) == 16)
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         for path, body in (
             ("/v1/predict", b'{"texts": ["x"]}'),
@@ -517,40 +506,39 @@ def test_beyond_what_is_answered_in_time_requests_are_turned_away_at_the_door():
             ("/classify", b"{}"),
         ):
             writer.write(post(body, path))
-            answer = await one_answer(reader)
-            assert answer.status == 429
-            assert int(answer.headers["retry-after"]) >= 1
-            assert "busy" in json.dumps(json.loads(answer.body)["error"])
+            response = await read_response(reader)
+            assert response.status == 429
+            assert int(response.headers["retry-after"]) >= 1
+            assert "busy" in json.dumps(json.loads(response.body)["error"])
         writer.write(b"GET /health HTTP/1.1\r\n\r\n")
-        assert (await one_answer(reader)).status == 200
+        assert (await read_response(reader)).status == 200
         classifier.go.set()
         assert {(await task).status for task in waiting} == {200}
         writer.write(predict("again"))
-        assert (await one_answer(reader)).status == 200
+        assert (await read_response(reader)).status == 200
         writer.close()
-        assert not app.in_flight
+        await until(lambda: not app.in_flight)
 
     app = create_app(classifier, Settings(target_latency=100))
-    app.service.batcher.tokens_a_second = 100
-    app.service.seconds_a_request = 25
-    assert app.service.max_in_flight == 4
+    app.service.batcher.tokens_per_second = 100
+    app.service.concurrency_limit.seconds_per_request = 25
+    assert app.service.concurrency_limit.max_in_flight == 4
     run(test, app)
 
 
-def test_who_is_turned_away_at_the_door_is_in_the_log_and_told_as_his_page_may_read(caplog):
+def test_shed_requests_are_logged_and_have_cors_headers(caplog):
     classifier = HeldClassifier()
 
     async def test(server):
         waiting = asyncio.create_task(ask(server.port, predict("one")))
-        await asyncio.to_thread(classifier.begun.wait, 5)
-        app.service.has_time = lambda in_flight: False
+        await asyncio.to_thread(classifier.begun.wait, DEADLINE)
+        app.service.concurrency_limit.has_room = lambda in_flight: False
         headers = ("Origin: https://a.example", "X-Request-Id: mine")
-        answer = await ask(server.port, predict("two", headers=headers))
-        assert (answer.status, answer.headers["x-request-id"]) == (429, "mine")
-        assert answer.headers["access-control-allow-origin"] == "https://a.example"
-        assert [(r.fields["status"], r.fields["request_id"]) for r in caplog.records if hasattr(r, "fields")] == [
-            (429, "mine")
-        ]
+        response = await ask(server.port, predict("two", headers=headers))
+        assert (response.status, response.headers["x-request-id"]) == (429, "mine")
+        assert response.headers["access-control-allow-origin"] == "https://a.example"
+        logged = [(r.fields["status"], r.fields["request_id"]) for r in caplog.records if hasattr(r, "fields")]
+        assert logged == [(429, "mine")]
         classifier.go.set()
         assert (await waiting).status == 200
 
@@ -559,27 +547,26 @@ def test_who_is_turned_away_at_the_door_is_in_the_log_and_told_as_his_page_may_r
         run(test, app)
 
 
-def test_clients_that_take_their_time_with_a_body_keep_nobody_out():
+def test_slow_bodies_do_not_count_as_in_flight():
     async def test(server):
         slow = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(50)]
         for _, writer in slow:
             writer.write(predict("slow")[:-3])
-        await asyncio.sleep(0.1)
-        assert len(server.state.tasks) == 50
+        await until(lambda: len(server.state.tasks) == 50)
         assert (await ask(server.port, predict("one"))).status == 200
         for reader, writer in slow:
             writer.write(predict("slow")[-3:])
-            assert (await one_answer(reader)).status == 200
+            assert (await read_response(reader)).status == 200
             writer.close()
-        assert not app.in_flight
+        await until(lambda: not app.in_flight)
 
     app = create_app(HashClassifier(), Settings())
-    app.service.seconds_a_request = 25
-    assert app.service.max_in_flight == 4
+    app.service.concurrency_limit.seconds_per_request = 25
+    assert app.service.concurrency_limit.max_in_flight == 4
     run(test, app)
 
 
-def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector():
+def test_closed_connections_are_freed_without_the_garbage_collector():
     async def test(server):
         gc.collect()
         gc.disable()
@@ -587,8 +574,7 @@ def test_a_connection_that_has_ended_is_freed_without_the_garbage_collector():
             for _ in range(20):
                 assert (await ask(server.port, predict("one"))).status == 200
             await no_connections(server)
-            await asyncio.sleep(0.2)
-            assert not [each for each in gc.get_objects() if type(each) is Connection]
+            await until(lambda: not any(type(each) is Connection for each in gc.get_objects()))
         finally:
             gc.enable()
 

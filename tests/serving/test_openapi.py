@@ -10,8 +10,7 @@ from serving_fakes import CalibratedClassifier
 
 import emoscope.serving
 from emoscope import __version__
-from emoscope.serving.dialects import HUGGING_FACE, OPENAI, OWN, TEI
-from emoscope.serving.errors import STATUS, RequestError
+from emoscope.serving.errors import EMOSCOPE, HUGGING_FACE, OPENAI, STATUS, TEI, RequestError
 from emoscope.serving.routes import MODELS, PAGE, ROUTES
 
 DOCUMENT = json.loads((Path(emoscope.serving.__file__).parent / "openapi.json").read_text("utf-8"))
@@ -52,7 +51,7 @@ def test_every_route_is_described_and_nothing_else():
 def test_what_needs_no_key_says_so():
     for path, method, operation in OPERATIONS:
         (key,) = [key for key in ROUTES if NAMES.get(key, key) == path]
-        assert (operation.get("security") == []) is ROUTES[key][method.upper()].open
+        assert (operation.get("security") == []) is ROUTES[key][method.upper()].is_public
 
 
 def test_every_error_of_a_route_is_described():
@@ -61,7 +60,7 @@ def test_every_error_of_a_route_is_described():
             described = DOCUMENT["paths"][NAMES.get(path, path)][method.lower()]["responses"]
             if route.scores:
                 for code in set(STATUS) - OF_A_CONNECTION - OF_NO_ROUTE:
-                    status = route.dialect.response(RequestError(code, "")).status
+                    status = route.error_format.response(RequestError(code, "")).status
                     is_streamed = path == "/v1/score" and status in (400, 413)
                     assert (str(status) in described) is not is_streamed, (path, code)
 
@@ -120,11 +119,11 @@ def test_examples_are_answered_as_described(serve, operation, method, target, qu
         jsonschema.validate(answer.json(), schema)
 
 
-@pytest.mark.parametrize("dialect", [OWN, HUGGING_FACE, TEI, OPENAI], ids=["own", "hugging face", "tei", "openai"])
+@pytest.mark.parametrize("dialect", [EMOSCOPE, HUGGING_FACE, TEI, OPENAI], ids=["own", "hugging face", "tei", "openai"])
 @pytest.mark.parametrize("code", sorted(STATUS))
 def test_errors_have_the_shape_of_their_dialect(dialect, code):
     jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
-    name = {OWN: "Error", HUGGING_FACE: "HuggingFaceError", TEI: "TeiError", OPENAI: "OpenAiError"}[dialect]
+    name = {EMOSCOPE: "Error", HUGGING_FACE: "HuggingFaceError", TEI: "TeiError", OPENAI: "OpenAiError"}[dialect]
     response = dialect.response(RequestError(code, "words"))
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     jsonschema.validate(json.loads(response.body), schema)

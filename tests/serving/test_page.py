@@ -29,7 +29,7 @@ from emoscope.serving import create_app
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--no-first-run"]
-PAGE = Path(emoscope.__file__).parent / "serving" / "page"
+PAGE = Path(emoscope.__file__).parent / "serving" / "static"
 COIN_FLIP = "I feel so sweet today."
 STORY = "A story"
 DESKTOP = {"viewport": {"width": 1200, "height": 900}}

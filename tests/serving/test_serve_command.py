@@ -14,8 +14,8 @@ import pytest
 
 import live_server
 from emoscope.cli import main
-from emoscope.serving import listen, workers
-from emoscope.serving.keys import read_keys
+from emoscope.serving import listen, supervisor
+from emoscope.serving.api_keys import read_keys
 
 BODY = json.dumps({"texts": ["i feel so happy"]}).encode()
 
@@ -25,7 +25,7 @@ def test_a_new_key_opens_a_server_with_its_line(capsys, tmp_path):
     key, line = (text.split()[-1] for text in capsys.readouterr().out.splitlines())
     file = tmp_path / "keys"
     file.write_text(line)
-    assert read_keys(file, {}).admit({b"x-api-key": key.encode()})
+    assert read_keys(file, {}).accepts({b"x-api-key": key.encode()})
 
 
 @pytest.mark.parametrize(
@@ -37,10 +37,10 @@ def test_a_new_key_opens_a_server_with_its_line(capsys, tmp_path):
         (["--port", "x"], 2, "must be a whole number from 0 to 65535, got 'x'"),
         (["--port", "65536"], 2, "must be a whole number from 0 to 65535, got '65536'"),
         (["--port", "-1"], 2, "must be a whole number from 0 to 65535, got '-1'"),
-        (["--api-keys", "/nowhere/keys"], 1, "no API keys can be read from /nowhere/keys"),
+        (["--api-keys", "/nowhere/keys"], 1, "cannot read API keys from /nowhere/keys"),
         (["--port", "0", "--model", "/nowhere/model"], 1, "no model at '/nowhere/model'"),
         (["--port", "0", "--model", "/nowhere/model", "--workers", "2"], 1, "no model at '/nowhere/model'"),
-        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen at 256.0.0.1, port 0 (Name or service not known)"),
+        (["--host", "256.0.0.1", "--port", "0"], 1, "cannot listen on 256.0.0.1, port 0 (Name or service not known)"),
     ],
 )
 def test_wrong_use_is_one_line(flags, status, words, capsys):
@@ -133,12 +133,12 @@ def test_a_signal_that_comes_while_a_worker_is_started_ends_all(monkeypatch, fai
     for name, value in {"started": [], "failing": failing, "signal_while_starting": signalled}.items():
         monkeypatch.setattr(EndlessWorker, name, value)
     looks = iter(range(10))
-    monkeypatch.setattr(workers, "Popen", EndlessWorker)
-    monkeypatch.setattr(workers.time, "sleep", lambda seconds: next(looks))
+    monkeypatch.setattr(supervisor, "Popen", EndlessWorker)
+    monkeypatch.setattr(supervisor.time, "sleep", lambda seconds: next(looks))
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         with listen("127.0.0.1", 0) as listener:
-            assert workers.Workers(["serve"], 2, listener).run() == 0
+            assert supervisor.Supervisor(["serve"], 2, listener).run() == 0
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)

@@ -1,17 +1,20 @@
-"""Serve a model over HTTP: one command, every client's dialect, a page at /.
+"""Serve a model over HTTP, with a web page at / and the APIs that other servers' clients use.
 
-  POST /v1/predict     {"texts": [...]}             labels and scores, in columns
-  POST /v1/explain     {"texts": [...]}             the words that decided
-  POST /v1/sentences   {"text": "..."}              a long text, sentence by sentence
-  POST /v1/score?text_column=C                      CSV or JSON lines in, the same with emotions out
-  POST / and /models/M (Hugging Face inference), /predict (text-embeddings-inference),
-       /classify (infinity), /v1/classify (vLLM)    what the clients of these servers send
+  POST /v1/predict     {"texts": [...]}         labels and scores, in columns
+  POST /v1/explain     {"texts": [...]}         how much each word contributed
+  POST /v1/sentences   {"text": "..."}          the scores of a long text, sentence by sentence
+  POST /v1/score?text_column=C                  CSV or JSON lines in, the same with emotions out
+  POST / and /models/M, /predict, /classify, /v1/classify
+                                                for clients of the Hugging Face inference API,
+                                                text-embeddings-inference, infinity and vLLM
   GET  /  /docs  /openapi.json  /health  /health/ready  /info  /metrics
 
-It listens at 127.0.0.1 alone unless --host says otherwise. SIGTERM and Ctrl-C end it when all it accepted is answered.
+The server listens on 127.0.0.1 only, unless --host says otherwise. On SIGTERM or Ctrl-C it answers every request that
+it has accepted, and then exits.
 
-API keys: --new-key prints a key, and a line with its hash for a file that --api-keys (or EMOSCOPE_API_KEYS_FILE) names.
-EMOSCOPE_API_KEYS may hold keys themselves, with commas between. The page and /health stay open.
+API keys: --new-key prints a key and a line with its hash. Put the line into a file and name it with --api-keys or the
+environment variable EMOSCOPE_API_KEYS_FILE. EMOSCOPE_API_KEYS can hold keys themselves, separated by commas. The page
+and /health need no key.
 
 examples:
   emoscope serve
@@ -26,72 +29,86 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.numbers import number
 
 if TYPE_CHECKING:
+    from dataclasses import Field
     from socket import socket
 
     from emoscope.serving import Settings
-    from emoscope.serving.keys import ApiKeys
-
-MIB = 1024 * 1024
+    from emoscope.serving.api_keys import ApiKeys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    count, positive = number(int, 1), number(float, 0.001)
+    """Flags of the command: its own, and one for each setting of a server."""
     add_model_arguments(parser)
-    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen at (default: 127.0.0.1)")
+    parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=number(int, 0, 65535), default=8000, metavar="P", help="default: 8000; 0 for any that is free"
+        "--port", type=number(int, 0, 65535), default=8000, metavar="P", help="default: 8000; 0 for any free port"
     )
-    parser.add_argument("--workers", type=count, default=1, metavar="N", help="processes (default: 1)")
-    safety = parser.add_argument_group("who may ask")
-    safety.add_argument("--api-keys", type=Path, metavar="FILE", help="file with the hashes of API keys")
-    safety.add_argument("--new-key", action="store_true", help="print a key and its line for the file, and end")
-    safety.add_argument(
-        "--cors-origin", action="append", default=[], metavar="O", help="origin whose pages may ask, '*' for any; again"
+    parser.add_argument(
+        "--workers", type=number(int, 1), default=1, metavar="N", help="number of processes (default: 1)"
     )
-    limits = parser.add_argument_group("limits")
-    limits.add_argument("--max-texts", type=count, metavar="N", help="of a request (default: 1024)")
-    limits.add_argument("--max-characters", type=count, metavar="N", help="of a text (default: 100000)")
-    limits.add_argument("--max-body-mb", type=positive, metavar="MB", help="of a request but /v1/score (default: 4)")
-    limits.add_argument("--max-connections", type=count, metavar="N", help="open at once, a worker (default: 10000)")
-    limits.add_argument(
-        "--target-latency",
-        type=positive,
-        metavar="S",
-        help="seconds; what would not be answered within them is refused with 429 (default: 0.025, or what 32 "
-        "ordinary texts take a slower model)",
-    )
-    limits.add_argument("--timeout", type=positive, metavar="S", help="seconds a request may take (default: 10)")
-    limits.add_argument("--max-batch-tokens", type=count, metavar="N", help="of a batch (default: 4096)")
-    limits.add_argument("--cache-mb", type=number(float, 0), metavar="MB", help="of scores, a worker (default: 64)")
-    logs = parser.add_argument_group("logs and end")
-    logs.add_argument("--access-log", action="store_true", help="a line a request")
-    logs.add_argument("--log-texts", action="store_true", help="the same, with the texts")
-    logs.add_argument(
+    parser.add_argument(
         "--grace",
         type=number(float, 0),
         default=1.0,
         metavar="S",
-        help="seconds from SIGTERM on in which new requests are still told to go elsewhere (default: 1)",
+        help="seconds after SIGTERM during which new requests still get a 503 response (default: 1)",
     )
-    parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and who started it
+    parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and its parent process
+    access = parser.add_argument_group("access")
+    access.add_argument("--api-keys", type=Path, metavar="FILE", help="file with the hashes of accepted API keys")
+    access.add_argument("--new-key", action="store_true", help="print a new key and its line for that file, and exit")
+    _add_settings(parser, access)
+
+
+def _add_settings(parser: argparse.ArgumentParser, access: argparse._ArgumentGroup) -> None:
+    from dataclasses import fields
+
+    from emoscope.serving.settings import Settings
+
+    groups = {"access": access}
+    for field in fields(Settings):
+        title = field.metadata["group"]
+        if title not in groups:
+            groups[title] = parser.add_argument_group(title)
+        name = field.metadata["flag"] or field.name.replace("_", "-")
+        groups[title].add_argument(f"--{name}", dest=field.name, default=argparse.SUPPRESS, **_options(field))
+
+
+def _options(field: Field[Any]) -> dict[str, Any]:
+    """What argparse needs to know about the flag of a setting."""
+    default, metadata = field.default, field.metadata
+    if isinstance(default, bool):
+        return {"action": "store_true", "help": metadata["help"]}
+    if default == ():
+        return {"action": "append", "metavar": "ORIGIN", "help": metadata["help"]}
+    unit = metadata["unit"]
+    parse = number(int if isinstance(default, int) and unit == 1 else float, metadata["minimum"])
+    is_size = unit != 1
+    shown = "" if default is None else f" (default: {default / unit:g})"
+    return {
+        "type": (lambda text: int(parse(text) * unit)) if is_size else parse,
+        "metavar": "MIB" if is_size else "N" if isinstance(default, int) else "S",
+        "help": metadata["help"] + shown,
+    }
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until a signal comes."""
-    from emoscope.serving.keys import new_key, read_keys
+    """Serve until a signal arrives."""
+    from emoscope.errors import require_extra
+    from emoscope.serving.api_keys import new_key, read_keys
     from emoscope.serving.logs import configure_logging
 
     if args.new_key:
         key, line = new_key()
         print(f"key, for the client:  {key}\nline, for the file:   {line}")
         return 0
+    require_extra("serve")
     keys = read_keys(args.api_keys, os.environ)
     configure_logging()
     if args.worker or args.workers == 1:
@@ -119,11 +136,11 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
 
 def _serve_in_workers(args: argparse.Namespace, keys: ApiKeys) -> int:
     from emoscope.model_folder import GRAPHS, WEIGHTS, open_folder, resolve
-    from emoscope.serving.workers import Workers
+    from emoscope.serving.supervisor import Supervisor
 
     open_folder(resolve(args.model, one_of=(GRAPHS, *WEIGHTS)))
     with _listen(args, keys) as listener:
-        return Workers(sys.argv[1:], args.workers, listener).run()
+        return Supervisor(sys.argv[1:], args.workers, listener).run()
 
 
 def _listen(args: argparse.Namespace, keys: ApiKeys) -> socket:
@@ -134,26 +151,16 @@ def _listen(args: argparse.Namespace, keys: ApiKeys) -> socket:
 
     listener = listen(args.host, args.port)
     if not keys and not is_loopback(args.host):
-        logging.getLogger(LOGGER).warning("anybody who can reach %s may ask; give --api-keys", args.host)
+        logging.getLogger(LOGGER).warning("anyone who can reach %s can use the server; set --api-keys", args.host)
     return listener
 
 
 def _settings(args: argparse.Namespace) -> Settings:
+    from dataclasses import fields
+
     from emoscope.serving import Settings
 
-    given = {
-        "max_texts": args.max_texts,
-        "max_characters": args.max_characters,
-        "max_body_bytes": args.max_body_mb and int(args.max_body_mb * MIB),
-        "max_connections": args.max_connections,
-        "target_latency": args.target_latency,
-        "timeout": args.timeout,
-        "max_batch_tokens": args.max_batch_tokens,
-        "cache_bytes": None if args.cache_mb is None else int(args.cache_mb * MIB),
-    }
-    return Settings(
-        cors_origins=tuple(args.cors_origin),
-        access_log=args.access_log or args.log_texts,
-        log_texts=args.log_texts,
-        **{name: value for name, value in given.items() if value is not None},
-    )
+    given: dict[str, Any] = {field.name: vars(args)[field.name] for field in fields(Settings) if field.name in args}
+    if "cors_origins" in given:
+        given["cors_origins"] = tuple(given["cors_origins"])
+    return Settings(**given)

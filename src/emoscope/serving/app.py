@@ -1,4 +1,4 @@
-"""The ASGI application: what happens to every request, and what every answer has."""
+"""The ASGI application: routing, admission, errors, response headers and the access log of every request."""
 
 from __future__ import annotations
 
@@ -12,29 +12,21 @@ from time import perf_counter
 
 from emoscope.errors import ModelError
 from emoscope.protocols import Classifier
-from emoscope.serving.dialects import OWN, Dialect
-from emoscope.serving.errors import RequestError
-from emoscope.serving.keys import ApiKeys
+from emoscope.serving.api_keys import ApiKeys
+from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
-from emoscope.serving.messages import (
-    SECURITY,
-    DisconnectedError,
-    Headers,
-    Message,
-    Receive,
-    Request,
-    Response,
-    Scope,
-    Send,
-)
+from emoscope.serving.requests import DisconnectedError, Message, Receive, Request, Scope, Send
+from emoscope.serving.responses import SECURITY_HEADERS, Headers, Response
 from emoscope.serving.routes import Route, methods_of
 from emoscope.serving.service import Service, overloaded
 from emoscope.serving.settings import Settings
 
 logger = logging.getLogger(LOGGER)
 
-UNKNOWN = "unknown"
-"""The route of a request to nowhere, in metrics."""
+UNKNOWN_ROUTE = "unknown"
+"""Label in the metrics for requests to paths that do not exist."""
+CLIENT_CLOSED_REQUEST = 499
+"""Status in metrics and log when the client disconnects before its response is complete, as nginx has it."""
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
@@ -48,20 +40,20 @@ def create_app(
     """The ASGI application that serves a classifier.
 
     Args:
-        classifier: any.
+        classifier: any classifier.
         settings: limits and behaviour; None for the defaults.
-        model: how answers call it.
-        keys: who is let in; None for everybody.
+        model: name of the model in responses.
+        keys: accepted API keys; None to accept every client.
     """
     return App(Service(classifier, settings or Settings(), model), keys or ApiKeys())
 
 
 @lru_cache
-def _busy(dialect: Dialect) -> Response:
-    return dialect.response(overloaded(1))
+def _busy(error_format: ErrorFormat) -> Response:
+    return error_format.response(overloaded(1))
 
 
-async def _nothing() -> Message:
+async def _no_body() -> Message:
     return {"type": "http.disconnect"}
 
 
@@ -69,100 +61,102 @@ class App:
     """The ASGI application.
 
     Attributes:
-        service: what answers are made of.
-        in_flight: what is being answered; a request whose body is still on its way is not, as long as that may take.
+        service: the classifier and everything the handlers share.
+        in_flight: requests that are being answered; a request counts only once its body is complete.
     """
 
     def __init__(self, service: Service, keys: ApiKeys) -> None:
         self.service = service
         self.in_flight: set[object] = set()
-        self._settings = service.settings
+        self._log_texts = service.settings.log_texts
+        self._logs_requests = service.settings.access_log or self._log_texts
         self._keys = keys
         self._origins = {origin.encode() for origin in service.settings.cors_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the application."""
+        """Serve one request, or start and stop with the server."""
         if scope["type"] == "lifespan":
             return await self._lifespan(receive, send)
         if scope["type"] != "http":
-            raise RuntimeError(f"no {scope['type']} here")
+            raise RuntimeError(f"scope type {scope['type']!r} is not supported; this application speaks HTTP only")
         started = perf_counter()
         request = Request(scope, receive)
         methods = methods_of(request.path) or {}
         route = methods.get("GET" if request.method == "HEAD" else request.method)
-        name = route.name if route else next((other.name for other in methods.values()), UNKNOWN)
+        name = route.name if route else next((other.name for other in methods.values()), UNKNOWN_ROUTE)
         try:
-            response = await self._answer(request, route, list(methods))
+            response = await self._respond(request, route, list(methods))
             status = response.status
             await self._send(request, response, send)
         except DisconnectedError:
-            status = 499
+            status = CLIENT_CLOSED_REQUEST
         seconds = perf_counter() - started
-        self.service.answered(name, status, seconds)
-        if self._settings.access_log:
+        self.service.count_response(name, status, seconds)
+        if self._logs_requests:
             self._log(request, status, seconds)
         return None
 
-    def turn_away(self, scope: Scope) -> tuple[Response, str] | None:
-        """What a request is told that comes while so many are being answered that there is no time for it, and its id.
+    def shed_load(self, scope: Scope) -> tuple[Response, str] | None:
+        """The 429 response and the request id for a request that would exceed the limit in flight; None if it fits.
 
-        Our connections ask this before they read a body, which costs a third of a request that comes this far.
+        The connection asks before it reads the body, which costs a third of running the application.
         """
-        if self.service.has_time(len(self.in_flight)):
+        if self.service.concurrency_limit.has_room(len(self.in_flight)):
             return None
         route = (methods_of(scope["path"]) or {}).get(scope["method"])
         if route is None or not route.scores:
             return None
-        self.service.metrics.answered(route.name, 429)
-        self.service.metrics.failed("overloaded").inc()
-        response = _busy(route.dialect)
-        request = Request(scope, _nothing)
-        if self._settings.access_log:
+        self.service.metrics.count_response(route.name, 429)
+        self.service.metrics.errors("overloaded").inc()
+        response = _busy(route.error_format)
+        request = Request(scope, _no_body)
+        if self._logs_requests:
             self._log(request, response.status, 0.0)
         if self._origins:
-            response = replace(response, headers=(*response.headers, *self._cross_origin(request)))
+            response = replace(response, headers=(*response.headers, *self._cors_headers(request)))
         return response, request.id
 
-    async def _answer(self, request: Request, route: Route | None, methods: list[str]) -> Response:
-        """What the handler says, or the error in the route's dialect."""
-        dialect = route.dialect if route else OWN
+    async def _respond(self, request: Request, route: Route | None, methods: list[str]) -> Response:
+        """The handler's response, or the error in the format of the route's API."""
+        error_format = route.error_format if route else EMOSCOPE
         try:
             if route is None:
                 return self._without_route(request, methods)
             self._admit(request, route)
             return await route.handler(self.service, request)
         except RequestError as error:
-            return self._error(request, error, dialect)
+            return self._error(request, error, error_format)
         except DisconnectedError:
             raise
         except Exception as error:
-            failed = RequestError("internal", "the server failed; its log has the reason")
-            failed.__cause__ = error
-            return self._error(request, failed, dialect)
+            internal = RequestError("internal", "the server failed; see its log for the reason")
+            internal.__cause__ = error
+            return self._error(request, internal, error_format)
 
     def _admit(self, request: Request, route: Route) -> None:
-        """Refuse before anything is read what is not let in, and what there is no time for."""
-        if not route.open and not self._keys.admit(request.headers):
+        """Reject, before the body is read, a request that is not allowed or for which there is no capacity."""
+        if not route.is_public and not self._keys.accepts(request.headers):
             raise RequestError(
                 "unauthorized",
                 "an API key is needed; send it as 'Authorization: Bearer KEY'",
                 ((b"www-authenticate", b"Bearer"),),
             )
         if route.scores:
-            if self._is_foreign(request):
+            if self._is_cross_origin(request):
                 origin = request.headers[b"origin"].decode("latin-1")
-                allow = "let them with --cors-origin"
-                raise RequestError("foreign_origin", f"pages of {origin:.200} may not ask; {allow}")
+                raise RequestError(
+                    "foreign_origin", f"pages of {origin:.200} may not use this server; allow them with --cors-origin"
+                )
             if self.service.draining:
                 headers = ((b"retry-after", b"1"), (b"connection", b"close"))
-                raise RequestError("draining", "the server is going down; ask again", headers)
+                raise RequestError("draining", "the server is shutting down; try again", headers)
             if self.service.batcher.is_full:
                 raise overloaded(self.service.batcher.retry_after)
 
-    def _is_foreign(self, request: Request) -> bool:
-        """Whether a page of another origin asks, one that is not let in: some it may send without a preflight.
+    def _is_cross_origin(self, request: Request) -> bool:
+        """Whether a page of another origin, one that is not allowed, sent the request; some need no preflight.
 
-        As Go's `http.CrossOriginProtection` tells it: by Sec-Fetch-Site, where a browser is too old by Origin and Host.
+        Decided as Go's `http.CrossOriginProtection` does: by Sec-Fetch-Site, or in older browsers by Origin and Host.
         """
         origin = request.headers.get(b"origin")
         if origin is None or origin in self._origins or b"*" in self._origins:
@@ -174,28 +168,28 @@ class App:
 
     def _without_route(self, request: Request, methods: list[str]) -> Response:
         if not methods:
-            raise RequestError("not_found", f"nothing at {request.path:.200}; /docs has what there is")
+            raise RequestError("not_found", f"there is nothing at {request.path:.200}; see /docs for all paths")
         allowed = ", ".join([*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])])
         allow = ((b"allow", allowed.encode()),)
         if request.method == "OPTIONS":
             return Response(b"", 204, headers=(*allow, *(PREFLIGHT if self._origins else ())))
-        raise RequestError("method_not_allowed", f"{request.path} takes {allowed}, got {request.method}", allow)
+        raise RequestError("method_not_allowed", f"{request.path} does not take {request.method}; use {allowed}", allow)
 
-    def _error(self, request: Request, error: RequestError, dialect: Dialect) -> Response:
-        self.service.metrics.failed(error.code).inc()
+    def _error(self, request: Request, error: RequestError, error_format: ErrorFormat) -> Response:
+        self.service.metrics.errors(error.code).inc()
         if error.code == "internal":
             fields = {FIELDS: {"request_id": request.id, "path": request.path}}
             logger.error("a request failed", exc_info=error.__cause__, extra=fields)
-        return dialect.response(error)
+        return error_format.response(error)
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         body = response.body
         headers = [
             (b"content-type", response.media_type),
             (b"x-request-id", request.id.encode()),
-            *SECURITY,
+            *SECURITY_HEADERS,
             *response.headers,
-            *self._cross_origin(request),
+            *self._cors_headers(request),
         ]
         if isinstance(body, bytes) and response.status not in (204, 304):
             headers.append((b"content-length", b"%d" % len(body)))
@@ -206,18 +200,18 @@ class App:
             await self._stream(request, body, send)
 
     async def _stream(self, request: Request, body: AsyncGenerator[bytes, None], send: Send) -> None:
-        """A long answer; where it fails it is broken off, so that nobody takes it for whole."""
+        """Send a streamed body; if it fails, break off the connection so that no client takes it for complete."""
         try:
             async with aclosing(body):
-                async for part in body:
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                async for chunk in body:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except RequestError as error:
-            self._error(request, error, OWN)
+            self._error(request, error, EMOSCOPE)
             raise DisconnectedError from error
         await send({"type": "http.response.body", "body": b""})
 
-    def _cross_origin(self, request: Request) -> Headers:
-        """What lets a page of another origin read the answer, if it is one of those allowed."""
+    def _cors_headers(self, request: Request) -> Headers:
+        """The headers that let a page of an allowed origin read the response."""
         if not self._origins:
             return ()
         origin = request.headers.get(b"origin", b"")
@@ -238,7 +232,7 @@ class App:
             "seconds": round(seconds, 6),
             "client": (request.scope.get("client") or [None])[0],
         }
-        if self._settings.log_texts and request.texts is not None:
+        if self._log_texts and request.texts is not None:
             fields["texts"] = request.texts
         logger.info("request", extra={FIELDS: fields})
 

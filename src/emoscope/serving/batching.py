@@ -1,9 +1,9 @@
-"""Callers' texts to rows of scores, in batches. Knows no HTTP.
+"""Scores the texts of many callers in batches. Knows no HTTP.
 
-Batches are greedy: whatever waits when the model is free goes in, up to a budget of tokens. There is no timer: the
-first of the waiting asks the event loop for a turn, and all that arrive before that turn come are in its batch. A small
-batch is scored there and then in the event loop, which is sooner done than handed to a thread; a big one goes to the
-thread, so that the loop stays free, and comes back with one callback.
+Batches are greedy: whatever is waiting when the model is free goes in, up to a budget of tokens. There is no timer. The
+first caller schedules a turn of the event loop, and all that arrive before that turn share its batch. A small batch is
+scored right there in the event loop, because handing it to a thread would take longer. A large batch goes to a thread,
+so that the loop stays free, and comes back with one callback.
 """
 
 from __future__ import annotations
@@ -20,33 +20,35 @@ from typing import Any
 
 from emoscope.serving.cache import Row, ScoreCache
 
-Score = Callable[[Sequence[str]], Sequence[Row]]
-"""Texts to what is said of each."""
+Scorer = Callable[[Sequence[str]], Sequence[Row]]
+"""Turns texts into one row per text."""
 OnWait = Callable[[Callable[[], None]], None]
-"""Is called with what to call when the answer is no longer wanted."""
+"""Called with a function that withdraws the request."""
 
 INLINE_SECONDS = 0.004
-"""A batch that should take no longer is scored in the event loop."""
+"""Maximum expected duration, in seconds, of a batch that is scored in the event loop."""
 REQUEST_SECONDS = 60e-6
-"""What reading and answering a request takes beside the model, about."""
-ORDINARY_TEXTS = 32
+"""Approximate seconds that reading a request and writing its response take, without the model."""
+TYPICAL_TEXTS = 32
 MIN_LATENCY = 0.025
-"""Seconds. Unless it is set, the target latency is the time that so many texts take by themselves, or this."""
+"""Unless it is set, the target latency is the time that the model takes for TYPICAL_TEXTS texts, and at least this, in
+seconds."""
 BURST = 4
-"""Times the target latency that may wait for a moment: after a stall of the machine, or when all come at once."""
-CHARACTERS_A_TOKEN = 4
-"""About, in English with word pieces; special tokens are counted beside."""
+"""Multiple of the target latency's worth of work that may wait briefly: after a stall, or when many arrive at once."""
+CHARACTERS_PER_TOKEN = 4
+"""Approximate length of a word piece in English text; special tokens are counted separately."""
 RATED_TOKENS = 256
-"""Batches that are smaller, and smaller than half of what may be in one, say little about how fast the model is."""
+"""Minimum size, in tokens, of a batch that the speed is measured on, unless half the budget is smaller: small batches
+say little about the speed."""
 RATED_BATCHES = 64
-"""What else the machine does can only slow a batch down, so the fastest of the last ones tells the model's own speed
+"""Number of recent batches whose fastest gives the model's speed. Other work on the machine can only slow a batch down
 (the windowed maximum of Cardwell et al., "BBR: Congestion-Based Congestion Control", ACM Queue 14, 2016)."""
 SWEEP_SECONDS = 0.05
-"""How often those that wait are looked after."""
+"""Seconds between two checks of the waiting callers."""
 
 
 class OverloadedError(Exception):
-    """More waits than is answered in time.
+    """More is waiting than can be scored in time.
 
     Attributes:
         retry_after: seconds after which the queue should be empty.
@@ -58,112 +60,116 @@ class OverloadedError(Exception):
 
 
 class DeadlineError(Exception):
-    """A request was not answered in time."""
+    """A request was not scored in time."""
 
 
 class AbandonedError(Exception):
-    """Nobody waits for the answer any more."""
+    """The caller no longer waits for the result."""
 
 
 class ScoringError(Exception):
-    """The model raised an error; it is the cause."""
+    """The model raised an error, which is the cause."""
 
 
 def estimated_tokens(text: str) -> int:
-    """About how many tokens a text has."""
-    return len(text) // CHARACTERS_A_TOKEN + 3
+    """The approximate number of tokens in a text."""
+    return len(text) // CHARACTERS_PER_TOKEN + 3
 
 
 @dataclass(eq=False, slots=True)
 class _Job:
-    """What one caller waits for.
+    """The request of one caller.
 
     Attributes:
-        texts: all that he asked for.
-        rows: what is known of them so far.
-        pending: indices of the texts that are to be scored.
-        score: a key of the batcher's scores.
-        since: when he came, as `perf_counter` has it.
-        deadline: likewise, when he is told that it is too late.
-        future: done when all rows are there, or with an error.
+        texts: all texts of the request.
+        rows: the rows known so far.
+        pending: indices of the texts to score.
+        scorer: name of the scorer.
+        queued_at: time of arrival, as `perf_counter` gives it.
+        deadline: time at which the request fails, on the same clock.
+        future: done when all rows are known, or when the request has failed.
         on_wait: see `Batcher.score`.
-        tokens: how much of the queue he takes.
-        next: index into `pending` of the first that is in no batch yet.
-        left: texts without a row.
+        tokens: the request's share of the queue.
+        next: index into `pending` of the first text that is in no batch yet.
+        remaining: number of texts without a row.
     """
 
     texts: Sequence[str]
     rows: list[Row | None]
     pending: list[int]
-    score: str
-    since: float
+    scorer: str
+    queued_at: float
     deadline: float
     future: asyncio.Future[None]
     on_wait: OnWait | None
     tokens: int = 0
     next: int = 0
-    left: int = 0
+    remaining: int = 0
+
+    def fail(self, error: Exception) -> None:
+        """End the request with an error, unless it has ended already."""
+        if not self.future.done():
+            self.future.set_exception(error)
 
     def abandon(self) -> None:
-        """Take it out of the batches to come."""
-        if not self.future.done():
-            self.future.set_exception(AbandonedError())
+        """Keep the request out of future batches."""
+        self.fail(AbandonedError())
 
 
 _Part = tuple[_Job, list[int]]
-"""Which texts of a job are in a batch."""
-_Answer = tuple[list[_Part], dict[str, Row] | Exception]
-"""What the model says of the texts of some parts, or the error that it raised."""
+"""A job, and the indices of its texts that are in the batch."""
+_Result = tuple[list[_Part], dict[str, Row] | Exception]
+"""Parts of a batch, and the rows of their texts or the error that the model raised."""
 
 
 class Observer:
-    """What is told of every batch; this one does not listen."""
+    """Is told about batches and the cache; this one ignores it."""
 
-    def batch(self, texts: int, tokens: int, budget: int, seconds: float) -> None:
+    def count_batch(self, texts: int, tokens: int, budget: int, seconds: float) -> None:
         """A batch was scored."""
 
-    def cached(self, hits: int, misses: int) -> None:
-        """So many texts were in the cache and so many were not."""
+    def count_cached(self, hits: int, misses: int) -> None:
+        """The cache was asked for texts, and had some of them."""
 
 
 class Batcher:
-    """Scores texts for many callers of one event loop.
+    """Scores texts for the callers of one event loop.
 
     Attributes:
-        waiting_tokens: of the texts that wait.
-        tokens_a_second: that the model reads, measured.
+        waiting_tokens: estimated tokens of the texts in the queue.
+        tokens_per_second: speed of the model, measured.
         target_latency: seconds.
-        thread_seconds: that the thread was busy with batches so far.
+        thread_seconds: seconds that the thread has spent on batches so far.
     """
 
     def __init__(
         self,
-        scores: Mapping[str, Score],
+        scorers: Mapping[str, Scorer],
         *,
         cache: ScoreCache,
         max_batch_tokens: int,
         target_latency: float | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """Nothing is running yet.
+        """Starts nothing yet.
 
         Args:
-            scores: what texts can be asked for, by name; the first one is cached.
-            cache: rows of texts seen lately.
-            max_batch_tokens: most estimated tokens of a call; a longer single text goes alone.
-            target_latency: seconds; no more waits than is answered within BURST times as many. None to choose it when
-                the model's speed is known.
-            observer: is told of batches.
+            scorers: scorers by name; rows of the first one are cached.
+            cache: rows of recently scored texts.
+            max_batch_tokens: maximum number of estimated tokens in a batch; a longer text gets a batch of its own.
+            target_latency: seconds; the queue holds no more than can be scored within BURST times as many. None to
+                choose it once the speed of the model is known.
+            observer: is told about batches and the cache.
         """
         self.waiting_tokens = 0
-        self.tokens_a_second = 1.0
-        self._rates: deque[float] = deque(maxlen=RATED_BATCHES)
-        self._scores = scores
-        self._cached = next(iter(scores))
-        self._cache = cache
-        self._max_batch_tokens = max_batch_tokens
+        self.tokens_per_second = 1.0
         self.target_latency = target_latency or MIN_LATENCY
         self.thread_seconds = 0.0
+        self._speeds: deque[float] = deque(maxlen=RATED_BATCHES)
+        self._scorers = scorers
+        self._cached = next(iter(scorers))
+        self._cache = cache
+        self._max_batch_tokens = max_batch_tokens
         self._chooses_latency = target_latency is None
         self._observer = observer or Observer()
         self._queue: deque[_Job] = deque()
@@ -174,150 +180,151 @@ class Batcher:
 
     @property
     def max_waiting_tokens(self) -> int:
-        """Tokens that may wait."""
-        return int(self.tokens_a_second * self.target_latency * BURST)
+        """Maximum number of tokens in the queue."""
+        return int(self.tokens_per_second * self.target_latency * BURST)
 
     @property
     def _budget(self) -> int:
-        """Tokens of a batch: no more than keep the others waiting for a quarter of the target latency."""
-        return min(self._max_batch_tokens, int(self.tokens_a_second * self.target_latency / 4))
+        """Maximum tokens in a batch: other callers wait for it at most a quarter of the target latency."""
+        return min(self._max_batch_tokens, int(self.tokens_per_second * self.target_latency / 4))
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits that the smallest request would be refused."""
+        """Whether even the smallest request would be refused."""
         return self.waiting_tokens > 0 and self.waiting_tokens >= self.max_waiting_tokens
 
     @property
     def retry_after(self) -> float:
         """Seconds after which the queue should be empty."""
-        return self.waiting_tokens / self.tokens_a_second
+        return self.waiting_tokens / self.tokens_per_second
 
     def warm_up(self, texts: Sequence[str]) -> None:
-        """Score texts until the speed is known; call it before there are callers."""
+        """Measure the speed of the model on some texts; call it before there are callers."""
         tokens = sum(map(estimated_tokens, texts))
-        score = self._scores[self._cached]
-        score(texts)
+        scorer = self._scorers[self._cached]
+        scorer(texts)
         seconds = []
         for _ in range(3):
             start = perf_counter()
-            score(texts)
+            scorer(texts)
             seconds.append(perf_counter() - start)
-        self._rate(tokens, min(seconds))
+        self._measure_speed(tokens, min(seconds))
         if self._chooses_latency:
-            self.target_latency = max(MIN_LATENCY, min(seconds) * ORDINARY_TEXTS / len(texts))
+            self.target_latency = max(MIN_LATENCY, min(seconds) * TYPICAL_TEXTS / len(texts))
 
     async def score(
         self,
         texts: Sequence[str],
         *,
-        score: str | None = None,
+        scorer: str | None = None,
         timeout: float = float("inf"),
         on_wait: OnWait | None = None,
-        patient: bool = False,
+        wait_if_full: bool = False,
     ) -> list[Row]:
         """The row of each text.
 
         Args:
-            texts: any number.
-            score: a key of `scores`; None for the first.
+            texts: any number of texts.
+            scorer: name of the scorer; None for the first.
             timeout: seconds.
-            on_wait: called once if the texts are not scored soon: a chance to see whether the answer is still wanted.
-            patient: wait in a full queue instead of being refused; for callers that ask for one thing after another.
+            on_wait: called once if the texts are not scored soon, so that the caller can check whether the result is
+                still needed; its argument withdraws the request.
+            wait_if_full: wait in a full queue instead of being refused; for callers that send one request at a time.
 
         Raises:
-            OverloadedError: more waits than is answered in time.
-            DeadlineError: the rows were not there in time.
-            AbandonedError: `on_wait` was told that they are not wanted.
+            OverloadedError: the queue is full.
+            DeadlineError: the rows were not ready in time.
+            AbandonedError: the request was withdrawn.
             ScoringError: the model raised an error.
         """
-        name = score or self._cached
+        scorer = scorer or self._cached
         rows: list[Row | None]
-        if name == self._cached:
+        if scorer == self._cached:
             rows = [self._cache.get(text) for text in texts]
             pending = [i for i, row in enumerate(rows) if row is None]
-            self._observer.cached(len(texts) - len(pending), len(pending))
+            self._observer.count_cached(len(texts) - len(pending), len(pending))
         else:
             rows, pending = [None] * len(texts), list(range(len(texts)))
         if pending:
             loop = asyncio.get_running_loop()
             now = perf_counter()
-            job = _Job(texts, rows, pending, name, now, now + timeout, loop.create_future(), on_wait)
-            self._enqueue(loop, job, patient)
+            job = _Job(texts, rows, pending, scorer, now, now + timeout, loop.create_future(), on_wait)
+            self._enqueue(loop, job, wait_if_full)
             await job.future
         return rows  # type: ignore[return-value]
 
     def close(self) -> None:
-        """End the thread; what still waits is never answered."""
+        """Stop the thread; requests in the queue are never answered."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _enqueue(self, loop: asyncio.AbstractEventLoop, job: _Job, patient: bool) -> None:
+    def _enqueue(self, loop: asyncio.AbstractEventLoop, job: _Job, wait_if_full: bool) -> None:
         tokens = sum(estimated_tokens(job.texts[i]) for i in job.pending)
-        if patient:  # others wait for one part of it at a time
+        if wait_if_full:  # other callers wait for one part of it at a time
             tokens = min(tokens, self._budget)
-        job.left = len(job.pending)
-        job.tokens = tokens + int(REQUEST_SECONDS * self.tokens_a_second)
+        job.remaining = len(job.pending)
+        job.tokens = tokens + int(REQUEST_SECONDS * self.tokens_per_second)
         waiting = self.waiting_tokens
-        if waiting and not patient and waiting + job.tokens > self.max_waiting_tokens:
+        if waiting and not wait_if_full and waiting + job.tokens > self.max_waiting_tokens:
             raise OverloadedError(self.retry_after)
         self.waiting_tokens = waiting + job.tokens
         self._queue.append(job)
-        self._next_turn(loop)
+        self._schedule_turn(loop)
 
-    def _next_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule_turn(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._turn_is_due and not self._in_thread:
             self._turn_is_due = True
             loop.call_soon(self._turn, loop)
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Score what waits, up to the budget."""
+        """Score one batch from the queue."""
         self._turn_is_due = False
-        parts, tokens = self._take()
+        parts, tokens = self._next_batch()
         if not parts:
             return
-        if tokens <= INLINE_SECONDS * self.tokens_a_second:
-            self._deliver(parts, tokens, *self._call(parts))
+        if tokens <= INLINE_SECONDS * self.tokens_per_second:
+            self._deliver(parts, tokens, *self._run(parts))
         else:
             self._in_thread = parts
-            future = self._thread.submit(self._call, parts)
+            future = self._thread.submit(self._run, parts)
             future.add_done_callback(lambda done: self._hand_back(loop, tokens, done))
         if self._queue:
-            self._next_turn(loop)
+            self._schedule_turn(loop)
         if (self._queue or self._in_thread) and not self._sweep_is_due:
             self._sweep_is_due = True
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
     def _hand_back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
-        """The one callback of a batch from the thread; if the loop has ended, nobody waits for it."""
+        """Return a batch from the thread to the loop; if the loop has ended, no one is waiting for it."""
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(self._back, loop, tokens, done)
+            loop.call_soon_threadsafe(self._on_thread_done, loop, tokens, done)
 
-    def _back(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
+    def _on_thread_done(self, loop: asyncio.AbstractEventLoop, tokens: int, done: Future[Any]) -> None:
         parts, self._in_thread = self._in_thread, []
-        answers, seconds = done.result()
+        results, seconds = done.result()
         self.thread_seconds += seconds
-        self._deliver(parts, tokens, answers, seconds)
+        self._deliver(parts, tokens, results, seconds)
         if self._queue:
-            self._next_turn(loop)
+            self._schedule_turn(loop)
 
-    def _take(self) -> tuple[list[_Part], int]:
+    def _next_batch(self) -> tuple[list[_Part], int]:
         """The parts of the next batch, and their estimated tokens.
 
-        A job that is too big for a batch goes to the back of the queue with what is left of it: others have their turn.
+        A job that does not fit whole goes to the back of the queue with its remaining texts, so that others get a turn.
         """
         budget = self._budget
         parts: list[_Part] = []
-        taken = 0
+        total = 0
         now = perf_counter()
-        while self._queue and (taken < budget or not parts):
+        while self._queue and (total < budget or not parts):
             job = self._queue.popleft()
-            if self._is_over(job, now):
+            if self._has_ended(job, now):
                 continue
             start = job.next
             while job.next < len(job.pending):
                 tokens = estimated_tokens(job.texts[job.pending[job.next]])
-                if taken and taken + tokens > budget:
+                if total and total + tokens > budget:
                     break
-                taken += tokens
+                total += tokens
                 job.next += 1
             if job.next > start:
                 parts.append((job, job.pending[start : job.next]))
@@ -325,78 +332,77 @@ class Batcher:
                 self._queue.append(job) if job.next > start else self._queue.appendleft(job)
                 break
             self.waiting_tokens -= job.tokens
-        return parts, taken
+        return parts, total
 
-    def _is_over(self, job: _Job, now: float) -> bool:
-        """Whether nobody waits for a job any more; it is no longer counted then."""
-        if now > job.deadline and not job.future.done():
-            job.future.set_exception(DeadlineError())
+    def _has_ended(self, job: _Job, now: float) -> bool:
+        """Whether a job is done, abandoned or past its deadline; it no longer counts as waiting then."""
+        if now > job.deadline:
+            job.fail(DeadlineError())
         if job.future.done():
             self.waiting_tokens -= job.tokens
             return True
         return False
 
-    def _call(self, parts: list[_Part]) -> tuple[list[_Answer], float]:
+    def _run(self, parts: list[_Part]) -> tuple[list[_Result], float]:
         """Rows of the parts, and the seconds that they took; runs in the loop or in the thread."""
         start = perf_counter()
-        answers: list[_Answer] = []
-        for name in {job.score for job, _ in parts}:
-            answers += self._answers(name, [part for part in parts if part[0].score == name])
-        return answers, perf_counter() - start
+        results: list[_Result] = []
+        for scorer in {job.scorer for job, _ in parts}:
+            results += self._results(scorer, [part for part in parts if part[0].scorer == scorer])
+        return results, perf_counter() - start
 
-    def _answers(self, name: str, parts: list[_Part]) -> list[_Answer]:
-        """Rows of the parts; where the model fails, each caller's alone, so that one does not fail for another."""
+    def _results(self, scorer: str, parts: list[_Part]) -> list[_Result]:
+        """Rows of the parts; if the model fails, each part is tried alone, so that one does not fail the others."""
         texts = list(dict.fromkeys(job.texts[i] for job, indices in parts for i in indices))
         try:
-            return [(parts, dict(zip(texts, self._scores[name](texts), strict=True)))]
+            return [(parts, dict(zip(texts, self._scorers[scorer](texts), strict=True)))]
         except Exception as error:
             if len(parts) == 1:
                 return [(parts, error)]
-            return [answer for part in parts for answer in self._answers(name, [part])]
+            return [result for part in parts for result in self._results(scorer, [part])]
 
-    def _deliver(self, parts: list[_Part], tokens: int, answers: list[_Answer], seconds: float) -> None:
-        scored = (rows for _, rows in answers if isinstance(rows, dict))
-        self._rate(sum(estimated_tokens(text) for rows in scored for text in rows), seconds)
-        self._observer.batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
-        for asked, answer in answers:
-            for job, indices in asked:
-                if isinstance(answer, Exception):
-                    self._fail(job, answer)
+    def _deliver(self, parts: list[_Part], tokens: int, results: list[_Result], seconds: float) -> None:
+        scored = (rows for _, rows in results if isinstance(rows, dict))
+        self._measure_speed(sum(estimated_tokens(text) for rows in scored for text in rows), seconds)
+        self._observer.count_batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
+        for scored_parts, rows in results:
+            for job, indices in scored_parts:
+                if isinstance(rows, Exception):
+                    self._fail(job, rows)
                 else:
-                    self._give(job, indices, answer)
+                    self._give(job, indices, rows)
 
-    def _rate(self, tokens: int, seconds: float) -> None:
-        """Learn the model's speed from so many tokens of distinct texts."""
+    def _measure_speed(self, tokens: int, seconds: float) -> None:
+        """Update the speed of the model from a batch with this many tokens in distinct texts."""
         if tokens >= max(1, min(RATED_TOKENS, self._budget // 2)):
-            self._rates.append(tokens / max(seconds, 1e-6))
-            self.tokens_a_second = max(self._rates)
+            self._speeds.append(tokens / max(seconds, 1e-6))
+            self.tokens_per_second = max(self._speeds)
 
     def _give(self, job: _Job, indices: list[int], rows: dict[str, Row]) -> None:
-        keep = job.score == self._cached
+        keep = job.scorer == self._cached
         for i in indices:
             text = job.texts[i]
             row = job.rows[i] = rows[text]
             if keep:
                 self._cache.put(text, row)
-        job.left -= len(indices)
-        if not job.left and not job.future.done():
+        job.remaining -= len(indices)
+        if not job.remaining and not job.future.done():
             job.future.set_result(None)
 
     def _fail(self, job: _Job, cause: Exception) -> None:
-        if not job.future.done():
-            error = ScoringError(f"{type(cause).__name__}: {cause}")
-            error.__cause__ = cause
-            job.future.set_exception(error)
+        error = ScoringError(f"{type(cause).__name__}: {cause}")
+        error.__cause__ = cause
+        job.fail(error)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Give up what is too late, and let those that wait look after their callers."""
+        """Fail requests past their deadline, and let callers that wait check whether they are still needed."""
         now = perf_counter()
         for job in chain((job for job, _ in self._in_thread), self._queue):
             if job.future.done():
                 continue
             if now > job.deadline:
-                job.future.set_exception(DeadlineError())
-            elif job.on_wait and now - job.since > SWEEP_SECONDS:
+                job.fail(DeadlineError())
+            elif job.on_wait and now - job.queued_at > SWEEP_SECONDS:
                 on_wait, job.on_wait = job.on_wait, None
                 on_wait(job.abandon)
         self._sweep_is_due = bool(self._queue or self._in_thread)

@@ -1,4 +1,4 @@
-"""What was said of texts seen lately."""
+"""The rows of texts that were scored recently, in a bounded amount of memory."""
 
 from __future__ import annotations
 
@@ -6,26 +6,29 @@ import sys
 from collections import OrderedDict
 
 Row = tuple[tuple[float, ...], int, tuple[str, ...] | None, bool | None]
-"""Scores in index order, index of the highest, the labels that may be true, whether the text shows an emotion clearly.
+"""The prediction for one text: scores in index order, index of the highest score, labels of the prediction set (None
+without prediction sets), and whether the text is neutral (None where the model cannot tell).
 
-Plain tuples, because the garbage collector stops looking at these: a full cache costs it nothing.
+Plain tuples, because the garbage collector stops tracking them: a full cache costs it nothing.
 """
 
 MAX_ENTRIES = 200_000
+"""Maximum number of texts in a cache."""
 ENTRY_BYTES = 400
-"""Of a row of a few labels and the book-keeping of the entry, about; a further label is some bytes more."""
+"""Approximate size of a row with few labels and of an entry's bookkeeping, in bytes."""
 LABEL_BYTES = 32
+"""Approximate size that each label adds to a row, in bytes."""
 
 
 class ScoreCache:
-    """Texts to rows, the least recently used forgotten first; bounded in entries and bytes."""
+    """An LRU cache from texts to rows, bounded in bytes and entries."""
 
     def __init__(self, max_bytes: int, labels: int) -> None:
         """An empty cache.
 
         Args:
-            max_bytes: memory that texts, rows and their book-keeping may take, about; 0 for no cache.
-            labels: of a row.
+            max_bytes: approximate memory for texts, rows and their bookkeeping; 0 for no cache.
+            labels: number of labels in a row.
         """
         self.bytes = 0
         self._max_bytes = max_bytes
@@ -43,7 +46,7 @@ class ScoreCache:
         return row
 
     def put(self, text: str, row: Row) -> None:
-        """Remember a row; that of a text as long as a sixteenth of the cache is not worth it."""
+        """Keep a row, unless its text would take more than a sixteenth of the cache."""
         size = self._size(text)
         if size > self._max_bytes // 16:
             return

@@ -1,7 +1,7 @@
-"""The requests that other servers' clients send, and the answers that they expect.
+"""The APIs of other servers, so that their clients work here unchanged.
 
-Whatever name a client gives the model, this server's only model answers. Long texts are read whole, so that to truncate
-means to cut what is over the limit of characters, where a text would be refused otherwise.
+Any model name in a request is accepted; the server's only model answers. Long texts are read whole, so there is nothing
+to truncate: where a client asks for truncation, texts over the limit of characters are cut instead of rejected.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 from emoscope.probabilities import probabilities
 from emoscope.protocols import is_multi_label
 from emoscope.serving.errors import RequestError
-from emoscope.serving.messages import Request, Response, json_response
+from emoscope.serving.requests import Request
+from emoscope.serving.responses import Response, json_response
+from emoscope.serving.schemas import choice, flag, json_body, json_object, json_type, text_list
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
-from emoscope.serving.texts import choice, flag, json_object, kind, text_list
 
-HF = '{"inputs": "i feel happy"}'
+HUGGING_FACE = '{"inputs": "i feel happy"}'
 TEI = '{"inputs": "i feel happy"} or {"inputs": [["i feel happy"], ["i feel sad"]]}'
 CLASSIFY = '{"model": "emoscope", "input": ["i feel happy"]}'
 FUNCTIONS = ("softmax", "sigmoid", "none")
@@ -30,9 +31,9 @@ Scores = Sequence[Sequence[float]]
 
 async def hugging_face(service: Service, request: Request) -> Response:
     """`POST /` and `POST /models/{id}`: text classification of the Hugging Face inference API."""
-    body = json_object(await request.json(service.settings.max_body_bytes), HF)
-    given = body.get("parameters")
-    parameters = {} if given is None else json_object(given, '{"top_k": 2}', "parameters")
+    body = await json_body(request, service.settings, HUGGING_FACE)
+    parameters = body.get("parameters")
+    parameters = {} if parameters is None else json_object(parameters, '{"top_k": 2}', "parameters")
     inputs = body.get("inputs")
     truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
     texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
@@ -48,35 +49,39 @@ def _top_k(value: Any) -> int | None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or value < 1 or (isinstance(value, float) and not value.is_integer()):
-        got = f"{value!r:.40}" if is_number else kind(value)
-        raise RequestError("invalid_request", f"top_k must be a whole number from 1, or null for all, got {got}")
+        got = f"{value!r:.40}" if is_number else json_type(value)
+        raise RequestError("invalid_request", f"top_k must be a positive whole number, or null for all; got {got}")
     return int(value)
 
 
 async def tei(service: Service, request: Request) -> Response:
     """`POST /predict`: text-embeddings-inference."""
-    body = json_object(await request.json(service.settings.max_body_bytes), TEI)
+    body = await json_body(request, service.settings, TEI)
     inputs = body.get("inputs")
-    batch = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], list)
-    listed = [_single(value, in_batch=True) for value in inputs or ()] if batch else [_single(inputs)]
-    texts = _texts(listed, "inputs", service, flag(body, "truncate"))
+    is_batch = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], list)
+    values = [_single(value, in_batch=True) for value in inputs or ()] if is_batch else [_single(inputs)]
+    texts = _texts(values, "inputs", service, flag(body, "truncate"))
     scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
     ranked = [_ranked(service, row) for row in scores]
-    return json_response(ranked if batch else ranked[0])
+    return json_response(ranked if is_batch else ranked[0])
 
 
 def _single(value: Any, *, in_batch: bool = False) -> Any:
-    """The text of an input, which may stand in a list of one."""
+    """The text of an input, which may be in a list of one."""
     if not isinstance(value, list):
         if isinstance(value, str) and not in_batch:
             return value
-        raise RequestError("invalid_request", f"inputs must be a text or a list of lists of a text, got {kind(value)}")
+        raise RequestError(
+            "invalid_request",
+            f'inputs must be a string or a list of lists of one string, got {json_type(value)}; write "one" or '
+            '[["one"], ["another"]]',
+        )
     if not value:
-        raise RequestError("empty", "inputs is an empty list; give one text at least")
+        raise RequestError("empty", "inputs is an empty list; send at least one text")
     if len(value) > 1:
         raise RequestError(
             "invalid_request",
-            "a list of several texts is a pair here, and this model reads single texts; for several write "
+            "a list of several texts is a pair in this API, and the model reads single texts; for several texts write "
             '[["one"], ["another"]]',
         )
     return value[0]
@@ -84,10 +89,10 @@ def _single(value: Any, *, in_batch: bool = False) -> Any:
 
 async def infinity(service: Service, request: Request) -> Response:
     """`POST /classify`: infinity."""
-    body = json_object(await request.json(service.settings.max_body_bytes), CLASSIFY)
+    body = await json_body(request, service.settings, CLASSIFY)
     if isinstance(body.get("input"), str):
         raise RequestError(
-            "invalid_request", "input must be a list of strings, got a string; vLLM's clients ask /v1/classify"
+            "invalid_request", "input must be a list of strings, got a string; clients of vLLM use /v1/classify"
         )
     texts = _texts(body.get("input"), "input", service, False)
     scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
@@ -104,14 +109,13 @@ async def infinity(service: Service, request: Request) -> Response:
 
 
 async def vllm(service: Service, request: Request) -> Response:
-    """`POST /v1/classify`: vLLM, whose clients are given this server's address with `/v1` behind it."""
-    body = json_object(await request.json(service.settings.max_body_bytes), CLASSIFY)
-    given = body.get("input")
+    """`POST /v1/classify`: vLLM, whose clients get this server's address with `/v1` appended."""
+    body = await json_body(request, service.settings, CLASSIFY)
+    value = body.get("input")
     truncate = body.get("truncate_prompt_tokens") is not None
-    texts = _texts([given] if isinstance(given, str) else given, "input", service, truncate)
+    texts = _texts([value] if isinstance(value, str) else value, "input", service, truncate)
     activations = [flag(body, name, True) for name in ("use_activation", "activation", "softmax")]
     scores = await _scores(service, request, texts, None if all(activations) else "none")
-    usage = _usage(service, texts)
     return json_response(
         {
             "id": f"classify-{uuid4().hex}",
@@ -119,38 +123,33 @@ async def vllm(service: Service, request: Request) -> Response:
             "created": int(time.time()),
             "model": service.model,
             "data": [
-                {
-                    "index": index,
-                    "label": service.labels[int(np.argmax(row))],
-                    "probs": row,
-                    "num_classes": len(row),
-                }
+                {"index": index, "label": service.labels[int(np.argmax(row))], "probs": row, "num_classes": len(row)}
                 for index, row in enumerate(scores)
             ],
-            "usage": {**usage, "completion_tokens": 0, "prompt_tokens_details": None},
+            "usage": _usage(service, texts) | {"completion_tokens": 0, "prompt_tokens_details": None},
         }
     )
 
 
 def _texts(value: Any, name: str, service: Service, truncate: bool) -> list[str]:
     if truncate and isinstance(value, list):
-        most = service.settings.max_characters
-        value = [text[:most] if isinstance(text, str) else text for text in value]
+        limit = service.settings.max_characters
+        value = [text[:limit] if isinstance(text, str) else text for text in value]
     return text_list(value, name, service.settings)
 
 
 async def _scores(service: Service, request: Request, texts: list[str], function: str | None) -> Scores:
-    """What the model says of the texts, as logits, or as the function makes probabilities of them.
+    """Scores of the texts: the model's logits, or what a function turns them into.
 
-    Without one they are the model's own probabilities, those of `/v1/predict`. They are those of "softmax" too, or for
-    a model of several labels a text those of "sigmoid".
+    Without a function they are the model's own probabilities, those of `/v1/predict`. So they are with "softmax", or
+    with "sigmoid" for a multi-label model.
     """
     multi_label = is_multi_label(service.classifier)
     if function is None or function == ("sigmoid" if multi_label else "softmax"):
-        return [scores for scores, *_ in await service.rows(request, texts, score=PROBABILITIES)]
+        return [scores for scores, *_ in await service.rows(request, texts, scorer=PROBABILITIES)]
     if not service.has_logits:
-        raise RequestError("invalid_request", "this model gives probabilities alone, no logits")
-    logits = [scores for scores, *_ in await service.rows(request, texts, score=LOGITS)]
+        raise RequestError("invalid_request", "this model has no logits, only probabilities; ask for those")
+    logits = [scores for scores, *_ in await service.rows(request, texts, scorer=LOGITS)]
     if function == "none":
         return logits
     array = np.array(logits, np.float32).reshape(len(texts), -1)
@@ -164,6 +163,6 @@ def _ranked(service: Service, row: Sequence[float]) -> list[dict[str, Any]]:
 
 
 def _usage(service: Service, texts: list[str]) -> dict[str, int]:
-    """Tokens of the texts."""
-    tokens = service.tokens(texts)
+    """Number of tokens in the texts, as OpenAI's API reports it."""
+    tokens = service.count_tokens(texts)
     return {"prompt_tokens": tokens, "total_tokens": tokens}

@@ -1,8 +1,8 @@
-"""HTTP/1.1 on a socket, for the ASGI application: what uvicorn runs here instead of its own protocol.
+"""HTTP/1.1 on a socket for the ASGI application; replaces uvicorn's own protocol. Knows no routes and no classifier.
 
-It bounds what a stranger can make the server hold (headers, pipelined requests, bodies that nobody reads) and how long
-he can make it wait (for a head, a body, a reader), it writes an answer with one call, and even what it refuses itself
-has the shape and the headers of every other answer.
+It limits what a client can make the server hold (headers, pipelined requests, unread bodies) and how long a client can
+make the server wait (for a head, a body, or a client that does not read). It writes a response with one call. Errors
+that it reports itself have the shape and the headers of every other response.
 """
 
 from __future__ import annotations
@@ -18,43 +18,45 @@ from urllib.parse import unquote
 
 import httptools
 
-from emoscope.serving.cycle import Exchange, whole_answer
-from emoscope.serving.dialects import OWN
-from emoscope.serving.errors import RequestError
+from emoscope.serving.cycle import RequestResponseCycle, response_bytes
+from emoscope.serving.errors import EMOSCOPE, RequestError
 from emoscope.serving.logs import LOGGER
-from emoscope.serving.messages import Response, next_id
+from emoscope.serving.requests import next_id
 
 logger = logging.getLogger(LOGGER)
 
 MAX_HEADERS = 100
+"""Maximum number of headers in a request."""
 MAX_HEAD_BYTES = 32 * 1024
+"""Maximum size of a request line with its headers, in bytes; trailers after a chunked body have the same limit."""
 MAX_DISCARDED_BYTES = 1024 * 1024
-"""Of a body whose request is answered already; a client that sends on is cut off."""
+"""Bytes of a body to read and discard once its request has a response; after that the connection is closed."""
 LINGER_SECONDS = 2.0
-"""After an answer that closes: so long what still comes is thrown away, else the client might not get to read it."""
+"""Seconds to keep reading (and discarding) after the final response, so that the client can read it before the
+connection closes."""
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a client may take, in seconds.
+class Timeouts:
+    """How long a client may take.
 
     Attributes:
-        head: from the first byte of a request to the end of its headers.
-        body: for so long a body may come more slowly than allowed.
-        bytes_a_second: the slowest that it may come.
-        reader: without taking any of its answer.
-        idle: without a request; browsers and pools open connections before they need them.
+        head: seconds from the first byte of a request to the end of its headers.
+        body: seconds over which the speed of a body is measured.
+        min_body_rate: bytes per second that a body must arrive at, averaged over `body` seconds.
+        write: seconds without reading any of the response.
+        keep_alive: seconds without a request; browsers and connection pools connect before they need a connection.
     """
 
     head: float = 10.0
     body: float = 10.0
-    bytes_a_second: int = 2_000
-    reader: float = 30.0
-    idle: float = 75.0
+    min_body_rate: int = 2_000
+    write: float = 30.0
+    keep_alive: float = 75.0
 
 
 class Connection(asyncio.Protocol):
-    """One client. Requests that come before the answer to the one before wait their turn."""
+    """The connection of one client. Pipelined requests wait for the response to the request before them."""
 
     def __init__(
         self,
@@ -63,38 +65,45 @@ class Connection(asyncio.Protocol):
         config: Any,
         server_state: Any,
         app_state: dict[str, Any],
-        patience: Patience = Patience(),
+        timeouts: Timeouts = Timeouts(),
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """As uvicorn makes it, but for `max_connections`: open at once; further ones are refused."""
+        """Takes the arguments that uvicorn passes to a protocol, and its own.
+
+        Args:
+            max_connections: connections that may be open at the same time; more are refused.
+            config: uvicorn's configuration, which holds the application.
+            server_state: uvicorn's open connections, running tasks and number of requests.
+            app_state: not used.
+            timeouts: how long the client may take.
+        """
         self.loop = _loop or asyncio.get_running_loop()
         self.app = config.loaded_app
         self.server_state = server_state
         self._max_connections = max_connections
-        self._patience = patience
+        self._timeouts = timeouts
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._head_is_too_large = False
-        self._silent_bytes = 0
-        """Bytes of a head, or since the last ones of a body, that the parser keeps and has told nothing of."""
-        self._is_silent = False
-        self._receiving: Exchange | None = None
-        self._answering: Exchange | None = None
-        self._behind: deque[Exchange] = deque()
+        self._unparsed_bytes = 0
+        """Bytes that the parser holds of an unfinished header or trailer."""
+        self._no_body_parsed = False
+        self._receiving: RequestResponseCycle | None = None
+        self._responding: RequestResponseCycle | None = None
+        self._pipeline: deque[RequestResponseCycle] = deque()
         self._discarded = 0
-        self._received = 0
-        """Bytes of a body that had come when it was last looked at."""
+        self._received_before = 0
+        """Bytes of the body that had arrived at the last check of its speed."""
         self._lingers = False
-        self._reading = True
+        self._is_reading = True
         self.writable: asyncio.Future[None] | None = None
-        self._since = monotonic()
-        """When began what the client is being waited for."""
+        self._waiting_since = monotonic()
         self._state = "idle"
 
     def connection_made(self, transport: Any) -> None:
-        """Take the client, or refuse it."""
+        """Accept the client, or refuse it when too many are connected."""
         self.transport: asyncio.Transport = transport
         self.server_state.connections.add(self)
         peer = transport.get_extra_info("peername")
@@ -105,112 +114,114 @@ class Connection(asyncio.Protocol):
             self._refuse("too_many_connections", "too many connections are open; try again later")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the requests of this client that it is gone."""
+        """Report the disconnect to all requests of this client."""
         self.server_state.connections.discard(self)
-        for exchange in (self._answering, *self._behind):
-            if exchange:
-                exchange.disconnect()
-        self._behind.clear()
+        for cycle in (self._responding, *self._pipeline):
+            if cycle:
+                cycle.disconnect()
+        self._pipeline.clear()
         self.resume_writing()
-        del self._parser  # it holds our methods; the garbage collector, which would find both, stops everybody
+        del self._parser  # a reference cycle with our methods; collecting it would pause the whole server
 
     def pause_writing(self) -> None:
-        """The client does not read as fast as it is answered."""
+        """The transport's buffer is full: the client reads more slowly than the response is written."""
         self.writable = self.loop.create_future()
-        self._since = monotonic()
+        self._waiting_since = monotonic()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """The client has read enough."""
         if self.writable and not self.writable.done():
             self.writable.set_result(None)
         self.writable = None
 
     def shutdown(self) -> None:
-        """Close as soon as what was accepted is answered; uvicorn calls it when the server ends."""
-        last = self._behind[-1] if self._behind else self._answering
+        """Close once every accepted request has its response; uvicorn calls this when the server stops."""
+        last = self._pipeline[-1] if self._pipeline else self._responding
         if last:
             last.keep_alive = False
         else:
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse bytes from the client."""
         if self._lingers:
             self._discard(len(data))
             return
-        before = self._state
-        self._is_silent = True
+        state_before = self._state
+        self._no_body_parsed = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
+            self._continue_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError as error:
             self._refuse_head(error)
         else:
-            if self._is_silent and before == self._state != "idle":
-                self._kept(len(data))
+            if self._no_body_parsed and state_before == self._state != "idle":
+                self._limit_unparsed(len(data))
 
-    def _kept(self, size: int) -> None:
-        """Bound what the parser keeps: it tells of a header, or of a trailer, when it is whole."""
-        self._silent_bytes += size
-        if self._silent_bytes > MAX_HEAD_BYTES:
+    def _limit_unparsed(self, size: int) -> None:
+        """Limit what the parser holds: it reports a header or trailer only once that is complete."""
+        self._unparsed_bytes += size
+        if self._unparsed_bytes > MAX_HEAD_BYTES:
             self._head_is_too_large = True
             self._refuse_head(None)
 
     def on_message_begin(self) -> None:
-        """A request begins."""
+        """Parser callback: a request begins."""
         self._url = b""
         self._headers = []
-        self._head_bytes = self._silent_bytes = 0
+        self._head_bytes = self._unparsed_bytes = 0
         self._state = "head"
-        self._since = monotonic()
+        self._waiting_since = monotonic()
 
     def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
+        """Parser callback: a piece of the request target."""
         self._url += url
-        self._measure(len(url))
+        self._limit_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; one behind the body is dropped (RFC 9110, 6.5.1)."""
+        """Parser callback: a header. Trailers, which follow the body, are dropped (RFC 9110, 6.5.1)."""
         if self._state == "body":
             return
         self._headers.append((name.lower(), value))
-        self._measure(len(name) + len(value))
+        self._limit_head(len(name) + len(value))
 
-    def _measure(self, size: int) -> None:
+    def _limit_head(self, size: int) -> None:
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES or len(self._headers) > MAX_HEADERS:
             self._head_is_too_large = True
             raise ValueError("the head is too large")
 
     def on_headers_complete(self) -> None:
-        """The request is known: the application may begin."""
+        """Parser callback: the head is complete, so the application can start."""
         if self._asks_for_upgrade():
             return
         scope = self._scope()
         self._state = "body"
-        self._since = monotonic()
-        self._discarded = self._received = self._silent_bytes = 0
+        self._waiting_since = monotonic()
+        self._discarded = self._received_before = self._unparsed_bytes = 0
         keep_alive = self._parser.should_keep_alive()
-        is_first = self._answering is None
-        if is_first and (answer := self.app.turn_away(scope)):
-            self._turn_away(*answer, keep_alive=keep_alive)
+        is_first = self._responding is None
+        if is_first and (shed := self.app.shed_load(scope)):
+            self.transport.write(response_bytes(*shed, keep_alive=keep_alive))
+            if not keep_alive:
+                self._linger()
             return
-        self._receiving = exchange = Exchange(self, scope, keep_alive=keep_alive)
+        self._receiving = cycle = RequestResponseCycle(self, scope, keep_alive=keep_alive)
         if is_first:
-            self._start(exchange)
+            self._start(cycle)
         else:
-            self._behind.append(exchange)
+            self._pipeline.append(cycle)
             self.pause_reading()
 
     def _asks_for_upgrade(self) -> bool:
-        """Whether the parser takes what is behind this head for another protocol; there is none here."""
+        """Whether the parser takes the bytes after this head for another protocol; the server speaks no other."""
         return bool(self._parser.should_upgrade()) and self._parser.get_method() != b"CONNECT"
 
-    def _go_on_without_upgrade(self, rest: bytes) -> None:
-        """Read a request as if it asked for none (RFC 9110, 7.8): java.net.http asks for HTTP/2 in its first one."""
+    def _continue_without_upgrade(self, rest: bytes) -> None:
+        """Parse the request again without Upgrade (RFC 9110, 7.8): java.net.http asks for HTTP/2 in its first one."""
         if not self._asks_for_upgrade():
-            self._close_after_answers()
+            self._close_after_responses()
             return
         lines = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
         version = self._parser.get_http_version().encode()
@@ -241,76 +252,70 @@ class Connection(asyncio.Protocol):
         }
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        self._is_silent = False
-        self._silent_bytes = 0
-        exchange = self._receiving
-        if exchange is None or exchange.answered:
+        """Parser callback: a piece of the body."""
+        self._no_body_parsed = False
+        self._unparsed_bytes = 0
+        cycle = self._receiving
+        if cycle is None or cycle.response_complete:
             self._discard(len(body))
         else:
-            exchange.feed(body)
+            cycle.feed(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
-        if self._state == "head":  # it asks for an upgrade, and comes again without
+        """Parser callback: the request is complete."""
+        if self._state == "head":  # the request asks for an upgrade; it is parsed again without
             return
-        exchange, self._receiving = self._receiving, None
+        cycle, self._receiving = self._receiving, None
         self._state = "idle"
-        self._since = monotonic()
-        if exchange:
-            exchange.feed_end()
-            if exchange is self._answering:
-                self.app.in_flight.add(exchange)
+        self._waiting_since = monotonic()
+        if cycle:
+            cycle.feed_end()
+            if cycle is self._responding:
+                self.app.in_flight.add(cycle)
 
     def pause_reading(self) -> None:
-        """Take no more from the client for now."""
-        if self._reading and not self.transport.is_closing():
-            self._reading = False
+        """Stop reading from the client."""
+        if self._is_reading and not self.transport.is_closing():
+            self._is_reading = False
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Go on."""
-        if not self._reading and not self._behind and not self.transport.is_closing():
-            self._reading = True
-            self._since = monotonic()
+        """Continue reading, unless pipelined requests wait."""
+        if not self._is_reading and not self._pipeline and not self.transport.is_closing():
+            self._is_reading = True
+            self._waiting_since = monotonic()
             self.transport.resume_reading()
 
-    def _start(self, exchange: Exchange) -> None:
-        self._answering = exchange
-        task = self.loop.create_task(exchange.run(self.app))
+    def _start(self, cycle: RequestResponseCycle) -> None:
+        self._responding = cycle
+        task = self.loop.create_task(cycle.run(self.app))
         self.server_state.tasks.add(task)
-        task.add_done_callback(partial(self._ended, exchange))
-        if exchange.whole:
-            self.app.in_flight.add(exchange)
+        task.add_done_callback(partial(self._on_task_done, cycle))
+        if cycle.is_complete:
+            self.app.in_flight.add(cycle)
 
-    def _ended(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+    def _on_task_done(self, cycle: RequestResponseCycle, task: asyncio.Task[None]) -> None:
         self.server_state.tasks.discard(task)
-        self.app.in_flight.discard(exchange)
+        self.app.in_flight.discard(cycle)
 
-    def answered(self, exchange: Exchange) -> None:
-        """The answer is written whole."""
+    def on_response_complete(self, cycle: RequestResponseCycle) -> None:
+        """Start the next pipelined request, or close the connection if it is not kept alive."""
         self.server_state.total_requests += 1
-        self._answering = None
+        self._responding = None
         if self.transport.is_closing():
             return
         if self._state == "idle":
-            self._since = monotonic()
-        if not exchange.keep_alive:
-            self._linger() if self._receiving is exchange else self.transport.close()
-        elif self._behind:
-            self._start(self._behind.popleft())
+            self._waiting_since = monotonic()
+        if not cycle.keep_alive:
+            self._linger() if self._receiving is cycle else self.transport.close()
+        elif self._pipeline:
+            self._start(self._pipeline.popleft())
         self.resume_reading()
 
-    def _turn_away(self, busy: Response, request_id: str, *, keep_alive: bool) -> None:
-        """Answer at once, before the body is read."""
-        self.transport.write(whole_answer(busy, request_id, keep_alive=keep_alive))
-        if not keep_alive:
-            self._linger()
-
     def _linger(self) -> None:
-        """Say that nothing more is sent, and let the client finish what it is sending."""
+        """End our side of the connection, and let the client finish sending."""
         self._lingers = True
-        self._since = monotonic()
+        self._waiting_since = monotonic()
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
@@ -319,72 +324,71 @@ class Connection(asyncio.Protocol):
         if self._discarded > MAX_DISCARDED_BYTES:
             self.transport.close()
 
-    def _close_after_answers(self) -> None:
-        last = self._behind[-1] if self._behind else self._answering
-        if last:
-            last.keep_alive = False
+    def _close_after_responses(self) -> None:
+        self.shutdown()
+        if self._responding or self._pipeline:
             self.pause_reading()
-        else:
-            self.transport.close()
 
     def _refuse_head(self, error: Exception | None) -> None:
         ours = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
         if ours and not isinstance(ours, ValueError | httptools.HttpParserError):
             logger.error("a connection failed", exc_info=ours)
-            self._refuse("internal", "the server failed; its log has the reason")
+            self._refuse("internal", "the server failed; see its log for the reason")
         elif self._head_is_too_large:
-            allowed = f"{MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes are allowed"
-            self._refuse("headers_too_large", f"the head of the request is too large; at most {allowed}")
+            allowed = f"at most {MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes are allowed"
+            self._refuse("headers_too_large", f"the head of the request is too large; {allowed}")
         else:
-            self._refuse("invalid_http", f"this is no HTTP/1.1 request: {error}")
+            self._refuse("invalid_http", f"this is not an HTTP/1.1 request: {error}")
 
     def _refuse(self, code: str, message: str) -> None:
-        """Answer for the application, and close; behind answers that are still to come, just close."""
-        if self._state == "body" and not self._gives_up_body():
+        """Respond in place of the application and close; if other responses are due first, only close after them."""
+        if self._state == "body" and not self._abandon_request():
             self.transport.abort()
-        elif self._answering or self._behind:
-            self._close_after_answers()
+        elif self._responding or self._pipeline:
+            self._close_after_responses()
         elif not self.transport.is_closing():
-            self.transport.write(whole_answer(OWN.response(RequestError(code, message)), next_id()))
+            self.transport.write(response_bytes(EMOSCOPE.response(RequestError(code, message)), next_id()))
             self._linger()
 
-    def _gives_up_body(self) -> bool:
-        """Forget the request whose body is broken; false if its answer has begun, and nothing can be said any more."""
+    def _abandon_request(self) -> bool:
+        """Drop the request whose body is broken; False if its response has begun, so that no error can be sent."""
         broken, self._receiving = self._receiving, None
         if broken is None:
             return False
-        if broken in self._behind:
-            self._behind.remove(broken)
+        if broken in self._pipeline:
+            self._pipeline.remove(broken)
             return True
-        if broken is not self._answering or broken.started:
+        if broken is not self._responding or broken.response_started:
             return False
         broken.disconnect()
-        self._answering = None
+        self._responding = None
         return True
 
-    def check(self, now: float) -> None:
-        """Part with a client that takes too long; the server calls it once a second."""
-        waited = now - self._since
-        patience = self._patience
+    def check_timeouts(self, now: float) -> None:
+        """Close the connection of a client that takes too long; the server calls this once a second."""
+        waited = now - self._waiting_since
+        timeouts = self._timeouts
         if self._lingers:
             if waited > LINGER_SECONDS:
                 self.transport.close()
-        elif self.writable and self._state != "body":  # many send all before they read
-            if waited > patience.reader:
+        elif self.writable and self._state != "body":  # in a body: many clients send everything before they read
+            if waited > timeouts.write:
                 self.transport.abort()
-        elif not self._reading:
+        elif not self._is_reading:
             return
         elif self._state == "head":
-            if waited > patience.head:
-                self._refuse("request_timeout", f"no whole head came within {patience.head:g} s")
+            if waited > timeouts.head:
+                self._refuse("request_timeout", f"the head of the request took longer than {timeouts.head:g} s")
         elif self._state == "body":
-            if waited > patience.body:
-                self._check_body(now)
-        elif not self._answering and waited > patience.idle:
+            if waited > timeouts.body:
+                self._check_body_rate(now)
+        elif not self._responding and waited > timeouts.keep_alive:
             self.transport.close()
 
-    def _check_body(self, now: float) -> None:
+    def _check_body_rate(self, now: float) -> None:
         received = self._receiving.received if self._receiving else self._discarded
-        if received - self._received < self._patience.body * self._patience.bytes_a_second:
-            self._refuse("request_timeout", "the body comes too slowly")
-        self._received, self._since = received, now
+        timeouts = self._timeouts
+        if received - self._received_before < timeouts.body * timeouts.min_body_rate:
+            allowed = f"at least {timeouts.min_body_rate:,} bytes per second are required"
+            self._refuse("request_timeout", f"the body arrives too slowly; {allowed}")
+        self._received_before, self._waiting_since = received, now

@@ -1,4 +1,7 @@
-"""One request on a connection and its answer: the two channels that an ASGI application is given."""
+"""One request and its response on a connection: the `receive` and `send` that an ASGI application gets.
+
+Writes HTTP/1.1 responses as bytes. Parses nothing: the connection feeds it the scope and the body.
+"""
 
 from __future__ import annotations
 
@@ -7,96 +10,121 @@ import logging
 from email.utils import formatdate
 from http import HTTPStatus
 from time import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from emoscope.serving.messages import SECURITY, Response
+from emoscope.serving.logs import LOGGER
+from emoscope.serving.responses import SECURITY_HEADERS, Response
 
-if TYPE_CHECKING:
-    from emoscope.serving.connection import Connection
-
-logger = logging.getLogger("emoscope.serving")
+logger = logging.getLogger(LOGGER)
 
 MAX_BUFFERED_BYTES = 64 * 1024
-"""Of a body that the application has not taken yet; from there on nothing more is read from the client."""
+"""Bytes of a body that may wait for the application; beyond that, reading from the client pauses."""
 
 WITHOUT_BODY = (204, 304)
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-class Exchange:
+class Channel(Protocol):
+    """What a cycle needs of its connection.
+
+    Attributes:
+        loop: the event loop.
+        transport: where the response is written.
+        writable: done when the client has read enough to be sent more; None while it is writable.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    writable: asyncio.Future[None] | None
+
+    def pause_reading(self) -> None:
+        """Stop reading from the client."""
+        ...
+
+    def resume_reading(self) -> None:
+        """Continue reading from the client."""
+        ...
+
+    def on_response_complete(self, cycle: RequestResponseCycle) -> None:
+        """The last byte of a response is written."""
+        ...
+
+
+class RequestResponseCycle:
     """A request that is being received and answered.
 
     Attributes:
-        keep_alive: whether the connection stays after the answer.
+        scope: the ASGI scope.
+        keep_alive: whether the connection stays open after the response.
         received: bytes of the body so far.
-        whole: all of it has come.
-        started: something of the answer is written.
-        answered: all of it is.
+        is_complete: whether the whole body has arrived.
+        response_started: whether part of the response is written.
+        response_complete: whether all of the response is written.
     """
 
     __slots__ = (
         "_body",
         "_buffered",
+        "_channel",
         "_chunked",
-        "_connection",
         "_disconnected",
-        "_ended",
         "_expects_continue",
+        "_head",
         "_is_head",
-        "_start",
+        "_is_taken",
         "_waiter",
-        "answered",
+        "is_complete",
         "keep_alive",
         "received",
+        "response_complete",
+        "response_started",
         "scope",
-        "started",
-        "whole",
     )
 
-    def __init__(self, connection: Connection, scope: dict[str, Any], *, keep_alive: bool) -> None:
+    def __init__(self, channel: Channel, scope: dict[str, Any], *, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         self.received = 0
-        self.started = False
-        self.answered = False
-        self._connection = connection
+        self.is_complete = False
+        self.response_started = False
+        self.response_complete = False
+        self._channel = channel
         self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
         self._is_head = scope["method"] == "HEAD"
         self._body: list[bytes] = []
         self._buffered = 0
-        self.whole = False
-        self._ended = False
+        self._is_taken = False
         self._disconnected = False
         self._chunked = False
-        self._start: dict[str, Any] | None = None
+        self._head: dict[str, Any] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     async def run(self, app: Any) -> None:
-        """Let the application answer."""
+        """Run the application on this request."""
         try:
             await app(self.scope, self.receive, self.send)
         except Exception:
             logger.exception("the application failed")
         finally:
-            if not self.answered and not self._disconnected:
-                self._connection.transport.abort()
+            if not self.response_complete and not self._disconnected:
+                self._channel.transport.abort()
 
     def feed(self, body: bytes) -> None:
-        """A piece of the body came."""
+        """Take a piece of the body."""
         self._body.append(body)
         self.received += len(body)
         self._buffered += len(body)
         if self._buffered > MAX_BUFFERED_BYTES:
-            self._connection.pause_reading()
+            self._channel.pause_reading()
         self._wake()
 
     def feed_end(self) -> None:
-        """The body is whole."""
-        self.whole = True
+        """The body is complete."""
+        self.is_complete = True
         self._wake()
 
     def disconnect(self) -> None:
-        """The client is gone."""
+        """The client has disconnected."""
         self._disconnected = True
         self._wake()
 
@@ -105,62 +133,63 @@ class Exchange:
             self._waiter.set_result(None)
 
     async def receive(self) -> dict[str, Any]:
-        """What the application awaits: the body, then that the client is gone."""
-        if self._expects_continue and not self.whole and not self.started and not self._body:
+        """ASGI's `receive`: the body in pieces, then the disconnect."""
+        channel = self._channel
+        if self._expects_continue and not self.is_complete and not self.response_started and not self._body:
             self._expects_continue = False
-            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        while not self._disconnected and not self.answered:
-            if self._body or (self.whole and not self._ended):
+            channel.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        while not self._disconnected and not self.response_complete:
+            if self._body or (self.is_complete and not self._is_taken):
                 body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
                 self._body.clear()
                 self._buffered = 0
-                self._ended = self.whole
-                self._connection.resume_reading()
-                return {"type": "http.request", "body": body, "more_body": not self.whole}
-            self._connection.resume_reading()
-            self._waiter = self._connection.loop.create_future()
+                self._is_taken = self.is_complete
+                channel.resume_reading()
+                return {"type": "http.request", "body": body, "more_body": not self.is_complete}
+            channel.resume_reading()
+            self._waiter = channel.loop.create_future()
             await self._waiter
         return {"type": "http.disconnect"}
 
     async def send(self, message: dict[str, Any]) -> None:
-        """What the application calls: the head of the answer, then its body in one piece or in several."""
+        """ASGI's `send`: the head of the response, then its body in one piece or several."""
         if self._disconnected:
             return
         if message["type"] == "http.response.start":
-            self._start = message
+            self._head = message
             return
         body = message.get("body", b"")
         more = message.get("more_body", False)
-        transport = self._connection.transport
-        head = b"" if self.started else self._head_bytes()
-        self.started = True
+        head = b"" if self.response_started else self._head_bytes()
+        self.response_started = True
         if self._is_head:
             body = b""
         elif self._chunked:
             body = (b"%x\r\n%b\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
-        transport.write(head + body)
+        channel = self._channel
+        channel.transport.write(head + body)
         if not more:
-            self.answered = True
+            self.response_complete = True
             self._body.clear()
             self._wake()
-            self._connection.answered(self)
-        elif writable := self._connection.writable:
+            channel.on_response_complete(self)
+        elif writable := channel.writable:
             await asyncio.shield(writable)
 
     def _head_bytes(self) -> bytes:
         """The status line and the headers."""
-        start = self._start
-        if start is None:
-            raise RuntimeError("the application sent a body before the head of its answer")
-        parts = [STATUS_LINES[start["status"]], date_header()]
-        length = False
-        for name, value in start["headers"]:
+        head = self._head
+        if head is None:
+            raise RuntimeError("the application sent a body before the head of its response")
+        parts = [STATUS_LINES[head["status"]], date_header()]
+        has_length = False
+        for name, value in head["headers"]:
             if name == b"connection":
                 self.keep_alive = self.keep_alive and value != b"close"
                 continue
-            length = length or name == b"content-length"
+            has_length = has_length or name == b"content-length"
             parts += (name, b": ", value, b"\r\n")
-        if not length and start["status"] not in WITHOUT_BODY:
+        if not has_length and head["status"] not in WITHOUT_BODY:
             self._chunked = self.scope["http_version"] == "1.1"
             self.keep_alive = self.keep_alive and self._chunked
             if self._chunked:
@@ -171,22 +200,19 @@ class Exchange:
         return b"".join(parts)
 
 
-def whole_answer(response: Response, request_id: str, *, keep_alive: bool = False) -> bytes:
-    """A whole answer to what does not get as far as the application."""
+def response_bytes(response: Response, request_id: str, *, keep_alive: bool = False) -> bytes:
+    """A complete response to a request that does not reach the application."""
     assert isinstance(response.body, bytes)
-    lines = [
+    headers = [
+        (b"x-request-id", request_id.encode()),
         (b"content-type", response.media_type),
         (b"content-length", b"%d" % len(response.body)),
         *(() if keep_alive else ((b"connection", b"close"),)),
-        *SECURITY,
+        *SECURITY_HEADERS,
         *response.headers,
     ]
-    head = b"%bx-request-id: %b\r\n" % (date_header(), request_id.encode())
-    return b"".join([STATUS_LINES[response.status], head, *map(_line, lines), b"\r\n", response.body])
-
-
-def _line(header: tuple[bytes, bytes]) -> bytes:
-    return b"%b: %b\r\n" % header
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    return b"".join([STATUS_LINES[response.status], date_header(), *lines, b"\r\n", response.body])
 
 
 class _Date:
@@ -195,7 +221,7 @@ class _Date:
 
 
 def date_header() -> bytes:
-    """`Date`, made once a second."""
+    """The `Date` header, formatted once a second."""
     now = int(time())
     if now != _Date.second:
         _Date.second = now

@@ -1,9 +1,13 @@
-"""Everything that may be wrong with a request: one table from code to status. A dialect gives it its shape."""
+"""Errors that clients get: the status of each code, and the shape of the body in each API that the server speaks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Any
+
+from emoscope.serving.responses import Headers, Response, json_response
 
 STATUS: Mapping[str, int] = MappingProxyType(
     {
@@ -29,19 +33,68 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "deadline_exceeded": 504,
     }
 )
+"""HTTP status of each error code."""
 
 
 class RequestError(Exception):
-    """A request that is not answered with what it asked for.
+    """A request that gets an error instead of what it asked for.
 
     Attributes:
         code: a key of STATUS.
-        message: what was got, what is allowed, what to do next.
-        headers: further headers of the answer.
+        message: what was found, what is allowed, what to do next.
+        headers: headers that the response has in addition.
     """
 
-    def __init__(self, code: str, message: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(self, code: str, message: str, headers: Headers = ()) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.headers = headers
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorFormat:
+    """How one API reports errors.
+
+    Attributes:
+        body: turns status and error into the JSON body.
+        status: statuses that differ from STATUS, by code.
+    """
+
+    body: Callable[[int, RequestError], Any]
+    status: Mapping[str, int] = field(default_factory=dict)
+
+    def response(self, error: RequestError) -> Response:
+        """The response to a request with this error."""
+        status = self.status.get(error.code, STATUS[error.code])
+        return json_response(self.body(status, error), status, error.headers)
+
+
+def _emoscope(status: int, error: RequestError) -> Any:
+    return {"error": {"code": error.code, "message": error.message}}
+
+
+def _hugging_face(status: int, error: RequestError) -> Any:
+    return {"error": error.message}
+
+
+_TEI_TYPES = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}
+
+
+def _tei(status: int, error: RequestError) -> Any:
+    error_type = "Empty" if error.code == "empty" else _TEI_TYPES.get(status, "Validation")
+    return {"error": error.message, "error_type": error_type}
+
+
+_OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "internal_error", 503: "unavailable_error"}
+
+
+def _openai(status: int, error: RequestError) -> Any:
+    error_type = _OPENAI_TYPES.get(status, "invalid_request_error")
+    return {"error": {"message": error.message, "type": error_type, "param": None, "code": status}}
+
+
+EMOSCOPE = ErrorFormat(_emoscope)
+HUGGING_FACE = ErrorFormat(_hugging_face, {"invalid_request": 400, "empty": 400, "deadline_exceeded": 503})
+TEI = ErrorFormat(_tei, {"empty": 400, "internal": 424, "deadline_exceeded": 503})
+OPENAI = ErrorFormat(_openai, {"deadline_exceeded": 503})

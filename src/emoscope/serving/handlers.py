@@ -1,4 +1,4 @@
-"""Our own dialect, and what says how the server is."""
+"""Handlers of emoscope's own API, of the page, and of the paths that report the server's state."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from emoscope import __version__
 from emoscope.protocols import is_multi_label
 from emoscope.sentences import sentences
 from emoscope.serving.errors import RequestError
-from emoscope.serving.messages import Request, Response, json_response
 from emoscope.serving.metrics import CONTENT_TYPE
-from emoscope.serving.pages import OPENAPI
+from emoscope.serving.requests import Request
+from emoscope.serving.responses import Response, json_response
+from emoscope.serving.schemas import choice, json_body, known_fields, one_text, text_list
 from emoscope.serving.service import Service
-from emoscope.serving.texts import choice, json_object, known_fields, one_text, text_list
+from emoscope.serving.static_files import OPENAPI
 from emoscope.timeline import combine
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
@@ -24,13 +25,14 @@ METHODS = ("loo", "shapley")
 
 
 async def predict(service: Service, request: Request) -> Response:
-    """`POST /v1/predict`: label and scores of texts, in columns."""
-    body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    """`POST /v1/predict`: labels and scores of texts, in columns."""
+    body = await json_body(request, service.settings, PREDICT)
     known_fields(body, "texts")
     texts = text_list(body.get("texts"), "texts", service.settings)
     rows = await service.rows(request, texts)
     labels = service.labels
-    scores, best, sets, clear = zip(*rows, strict=True)
+    scores, best, prediction_sets, neutral = zip(*rows, strict=True)
+    has_sets, knows_neutral = prediction_sets[0] is not None, neutral[0] is not None
     return json_response(
         {
             "model": service.model,
@@ -38,44 +40,49 @@ async def predict(service: Service, request: Request) -> Response:
             "label": [labels[index] for index in best],
             "score": [row[index] for row, index in zip(scores, best, strict=True)],
             "scores": scores,
-            "sets": None if sets[0] is None else sets,
-            "clear": None if clear[0] is None else clear,
+            "prediction_sets": prediction_sets if has_sets else None,
+            "neutral": neutral if knows_neutral else None,
+            # The names of 0.1, for one release.
+            "sets": prediction_sets if has_sets else None,
+            "clear": [not is_neutral for is_neutral in neutral] if knows_neutral else None,
         }
     )
 
 
 async def explain(service: Service, request: Request) -> Response:
-    """`POST /v1/explain`: how much each word moved the label of its text."""
-    body = json_object(await request.json(service.settings.max_body_bytes), PREDICT)
+    """`POST /v1/explain`: how much each word contributes to the label of its text."""
+    body = await json_body(request, service.settings, PREDICT)
     known_fields(body, "texts", "method")
     texts = text_list(body.get("texts"), "texts", service.settings)
-    most = service.settings.max_explained
-    if len(texts) > most:
-        raise RequestError("too_many_texts", f"texts has {len(texts)} texts, at most {most} are explained at once")
+    limit = service.settings.max_explained
+    if len(texts) > limit:
+        raise RequestError(
+            "too_many_texts", f"texts has {len(texts)} texts, at most {limit} can be explained at once; send fewer"
+        )
     method = choice(body.get("method", "loo"), "method", METHODS)
     explanations = await service.explain(request, texts, method)
     return json_response({"explanations": [asdict(explanation) for explanation in explanations]})
 
 
 async def by_sentence(service: Service, request: Request) -> Response:
-    """`POST /v1/sentences`: the scores of each sentence of a text, and what they say together: its timeline."""
-    body = json_object(await request.json(service.settings.max_body_bytes), SENTENCES)
+    """`POST /v1/sentences`: the scores of each sentence of a text, and of the sentences together."""
+    body = await json_body(request, service.settings, SENTENCES)
     known_fields(body, "text")
     text = one_text(body.get("text"), "text", service.settings)
     found = sentences(text)
-    if len(found) > service.settings.max_texts:
+    limit = service.settings.max_texts
+    if len(found) > limit:
         raise RequestError(
-            "too_many_texts",
-            f"text has {len(found):,} sentences, at most {service.settings.max_texts:,} are allowed; send it in pieces",
+            "too_many_texts", f"text has {len(found):,} sentences, at most {limit:,} are allowed; send it in parts"
         )
     rows = await service.rows(request, [sentence.text for sentence in found] or [text])
     scores = np.array([row[0] for row in rows], np.float32)
     multi_label = is_multi_label(service.classifier)
-    whole = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
+    combined = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
     return json_response(
         {
             "labels": service.labels,
-            **_scored(service, whole),
+            **_scored(service, combined),
             "sentences": [
                 sentence._asdict() | _scored(service, row[0]) for sentence, row in zip(found, rows, strict=False)
             ],
@@ -93,32 +100,32 @@ async def health(service: Service, request: Request) -> Response:
     return json_response({"status": "ok"})
 
 
-async def page(service: Service, request: Request) -> Response:
-    """`GET /`, `GET /docs` and `GET /page/...`: files of the page."""
-    names = {"/": "index.html", "/docs": "docs.html"}
-    return service.pages(request, names.get(request.path) or request.path.removeprefix("/page/"))
-
-
-async def openapi(service: Service, request: Request) -> Response:
-    """`GET /openapi.json`."""
-    return service.pages(request, OPENAPI)
-
-
-async def metrics(service: Service, request: Request) -> Response:
-    """`GET /metrics`: for Prometheus."""
-    service.refresh_metrics()
-    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
-
-
 async def ready(service: Service, request: Request) -> Response:
-    """`GET /health/ready`: requests are taken."""
+    """`GET /health/ready`: whether the server accepts requests."""
     if service.draining:
         return json_response({"status": "draining"}, 503)
     return json_response({"status": "ready"})
 
 
+async def page(service: Service, request: Request) -> Response:
+    """`GET /`, `GET /docs` and `GET /page/...`: files of the page."""
+    names = {"/": "index.html", "/docs": "docs.html"}
+    return service.static_files(request, names.get(request.path) or request.path.removeprefix("/page/"))
+
+
+async def openapi(service: Service, request: Request) -> Response:
+    """`GET /openapi.json`: the description of the API."""
+    return service.static_files(request, OPENAPI)
+
+
+async def metrics(service: Service, request: Request) -> Response:
+    """`GET /metrics`: the metrics for Prometheus."""
+    service.refresh_metrics()
+    return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
+
+
 async def info(service: Service, request: Request) -> Response:
-    """`GET /info`: the model and the limits, with the keys of text-embeddings-inference where it has them."""
+    """`GET /info`: the model and the limits, with the keys that text-embeddings-inference has for them."""
     labels, settings = service.labels, service.settings
     return json_response(
         {
@@ -149,7 +156,7 @@ async def info(service: Service, request: Request) -> Response:
                 "explained_texts": settings.max_explained,
                 "explained_tokens": settings.max_explained_tokens,
                 "waiting_tokens": service.batcher.max_waiting_tokens,
-                "requests_in_flight": service.max_in_flight,
+                "requests_in_flight": service.concurrency_limit.max_in_flight,
                 "timeout_seconds": settings.timeout,
                 "target_latency_seconds": service.batcher.target_latency,
             },

@@ -1,4 +1,4 @@
-"""The log: one JSON object a line, on standard error. No text stands in it unless that is asked for."""
+"""The server's log: one JSON object per line on standard error. It holds no texts unless the settings ask for them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Any
 
 LOGGER = "emoscope.serving"
 FIELDS = "fields"
-"""Attribute of a record with further fields of its line."""
-_NAMES = {"uvicorn.error": "server", LOGGER: "server"}
+"""Attribute of a log record with the fields that its line has in addition."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, message and further fields."""
+    """Formats a record as JSON with time, level, message, process and its own fields."""
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -32,11 +31,11 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str = "info") -> None:
-    """Let the server and uvicorn write such lines."""
+    """Make the server log such lines from this level on, and uvicorn from warnings on."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
-    for name in (LOGGER, "uvicorn.error"):
+    for name, lowest in ((LOGGER, level.upper()), ("uvicorn.error", "WARNING")):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.propagate = False
-        logger.setLevel(level.upper() if name == LOGGER else "WARNING")
+        logger.setLevel(lowest)

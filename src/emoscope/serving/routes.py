@@ -1,4 +1,4 @@
-"""Which handler answers what, in which dialect, and who may ask."""
+"""The handler of each path and method, the API whose error format it uses, and whether it needs an API key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from emoscope.serving import compat, handlers
-from emoscope.serving.dialects import HUGGING_FACE, OPENAI, OWN, TEI, Dialect
-from emoscope.serving.messages import Request, Response
+from emoscope.serving.errors import EMOSCOPE, HUGGING_FACE, OPENAI, TEI, ErrorFormat
+from emoscope.serving.requests import Request
+from emoscope.serving.responses import Response
 from emoscope.serving.score import score
 from emoscope.serving.service import Service
 
@@ -17,60 +18,62 @@ Handler = Callable[[Service, Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Route:
-    """What answers one method of one path.
+    """One method of one path.
 
     Attributes:
-        handler: gives the answer.
-        name: of the path, in metrics.
-        dialect: of its errors.
-        scores: whether it asks the model, and is refused when the server is busy or going down.
-        open: whether it needs no API key.
+        handler: returns the response.
+        name: label of the path in the metrics.
+        error_format: how its API reports errors.
+        scores: whether it uses the model, so that it is refused when the server is busy or shutting down.
+        is_public: whether it needs no API key.
     """
 
     handler: Handler
     name: str
-    dialect: Dialect = OWN
+    error_format: ErrorFormat = EMOSCOPE
     scores: bool = False
-    open: bool = False
+    is_public: bool = False
 
 
-def _scoring(name: str, handler: Handler, dialect: Dialect = OWN) -> Route:
-    return Route(handler, name, dialect, scores=True)
+def _scoring(name: str, handler: Handler, error_format: ErrorFormat = EMOSCOPE) -> Mapping[str, Route]:
+    return {"POST": Route(handler, name, error_format, scores=True)}
+
+
+def _get(name: str, handler: Handler, *, is_public: bool = True) -> Mapping[str, Route]:
+    return {"GET": Route(handler, name, is_public=is_public)}
 
 
 MODELS = "/models/"
-"""Behind it stands the name of a model, which may hold slashes."""
+"""Prefix before the name of a model, which may contain slashes."""
 PAGE = "/page/"
+"""Prefix before the name of a file of the page."""
 
 ROUTES: Mapping[str, Mapping[str, Route]] = MappingProxyType(
     {
-        "/": {
-            "GET": Route(handlers.page, "/", open=True),
-            "POST": _scoring("/", compat.hugging_face, HUGGING_FACE),
-        },
-        MODELS: {"POST": _scoring("/models/{model}", compat.hugging_face, HUGGING_FACE)},
-        "/predict": {"POST": _scoring("/predict", compat.tei, TEI)},
-        "/classify": {"POST": _scoring("/classify", compat.infinity, OPENAI)},
-        "/v1/classify": {"POST": _scoring("/v1/classify", compat.vllm, OPENAI)},
-        "/v1/predict": {"POST": _scoring("/v1/predict", handlers.predict)},
-        "/v1/explain": {"POST": _scoring("/v1/explain", handlers.explain)},
-        "/v1/sentences": {"POST": _scoring("/v1/sentences", handlers.by_sentence)},
-        "/v1/score": {"POST": _scoring("/v1/score", score)},
-        "/health": {"GET": Route(handlers.health, "/health", open=True)},
-        "/health/ready": {"GET": Route(handlers.ready, "/health/ready", open=True)},
-        "/info": {"GET": Route(handlers.info, "/info")},
-        "/metrics": {"GET": Route(handlers.metrics, "/metrics")},
-        "/openapi.json": {"GET": Route(handlers.openapi, "/openapi.json", open=True)},
-        "/docs": {"GET": Route(handlers.page, "/docs", open=True)},
-        PAGE: {"GET": Route(handlers.page, "/page/{file}", open=True)},
+        "/": {**_get("/", handlers.page), **_scoring("/", compat.hugging_face, HUGGING_FACE)},
+        MODELS: _scoring("/models/{model}", compat.hugging_face, HUGGING_FACE),
+        "/predict": _scoring("/predict", compat.tei, TEI),
+        "/classify": _scoring("/classify", compat.infinity, OPENAI),
+        "/v1/classify": _scoring("/v1/classify", compat.vllm, OPENAI),
+        "/v1/predict": _scoring("/v1/predict", handlers.predict),
+        "/v1/explain": _scoring("/v1/explain", handlers.explain),
+        "/v1/sentences": _scoring("/v1/sentences", handlers.by_sentence),
+        "/v1/score": _scoring("/v1/score", score),
+        "/health": _get("/health", handlers.health),
+        "/health/ready": _get("/health/ready", handlers.ready),
+        "/info": _get("/info", handlers.info, is_public=False),
+        "/metrics": _get("/metrics", handlers.metrics, is_public=False),
+        "/openapi.json": _get("/openapi.json", handlers.openapi),
+        "/docs": _get("/docs", handlers.page),
+        PAGE: _get("/page/{file}", handlers.page),
     }
 )
 
 
 def methods_of(path: str) -> Mapping[str, Route] | None:
-    """The routes of a path by method; None where there is nothing."""
-    found = ROUTES.get(path)
-    if found and not path.endswith(("models/", "page/")):
-        return found
+    """The routes of a path by method; None if the path does not exist."""
+    methods = ROUTES.get(path)
+    if methods and path not in (MODELS, PAGE):
+        return methods
     prefix = next((prefix for prefix in (MODELS, PAGE) if path.startswith(prefix) and path != prefix), None)
     return ROUTES[prefix] if prefix else None

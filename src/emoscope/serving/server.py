@@ -1,4 +1,4 @@
-"""Runs the application: one process on a socket, its signals, and how it ends."""
+"""Runs the application in one process: its socket, its signals, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ from emoscope.serving.logs import FIELDS, LOGGER
 logger = logging.getLogger(LOGGER)
 
 BACKLOG = 2048
+"""Connections that the operating system holds until the server accepts them."""
 
 
 def listen(host: str, port: int) -> socket:
-    """A socket that listens there.
+    """A listening socket.
 
     Raises:
-        OSError: the address is taken, or not one of this machine.
+        OSError: the address is in use, or does not belong to this machine.
     """
     family = {"family": AF_INET6} if ":" in host else {}
     try:
         return listening_socket((host, port), backlog=BACKLOG, **family)  # type: ignore[arg-type]
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # which repeats the address
-        raise OSError(f"cannot listen at {host}, port {port} ({reason}); choose another --port or --host") from None
+        raise OSError(f"cannot listen on {host}, port {port} ({reason}); choose another --port or --host") from None
 
 
 def is_loopback(host: str) -> bool:
@@ -50,19 +51,19 @@ def is_loopback(host: str) -> bool:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with our connections, which it looks after, and an end that loses no request.
+    """uvicorn's server with our connections, and a shutdown that loses no request.
 
-    The first signal makes the application refuse what is new with 503 for `grace` seconds, during which whoever
-    routes requests to it may notice; then the socket closes, and when what was accepted is answered, all ends.
+    After the first signal the application rejects new requests with 503 for `grace` seconds, so that load balancers can
+    notice. Then the socket closes, and the server ends once every accepted request has its response.
     """
 
     def __init__(self, app: App, *, grace: float, parent: int | None = None) -> None:
-        """Nothing is running yet.
+        """Starts nothing yet.
 
         Args:
             app: the application.
-            grace: seconds between a signal and the end of listening.
-            parent: process whose end ends this one; None for none.
+            grace: seconds between a signal and closing the listening socket.
+            parent: id of the process whose end also ends this one; None for none.
         """
         config = uvicorn.Config(
             app,
@@ -79,13 +80,13 @@ class Server(uvicorn.Server):
         self._app = app
         self._grace = grace
         self._parent = parent
-        self._ends_at = float("inf")
+        self._stops_at = float("inf")
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals end the server in good order, and then the process ends as if by itself.
+        """Shut down gracefully on signals, and let the process exit with status 0 afterwards.
 
-        In another thread than the main one there are none; `handle_exit` is what they call.
+        Outside the main thread there are no signal handlers; call `handle_exit` instead.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -99,39 +100,39 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to end, on Ctrl-C without grace; on a second Ctrl-C, end."""
+        """Begin the shutdown, on Ctrl-C without the grace period; on a second Ctrl-C, stop at once."""
         interrupted = sig == signal.SIGINT
         if self._app.service.draining and interrupted:
             self.force_exit = self.should_exit = True
         self._app.service.draining = True
-        self._ends_at = min(self._ends_at, monotonic() + (0 if interrupted else self._grace))
+        self._stops_at = min(self._stops_at, monotonic() + (0 if interrupted else self._grace))
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second: see whether it is time to end; once a second: look after clients and metrics."""
+        """Ten times a second: check whether to stop. Once a second: check connections and refresh metrics."""
         now = monotonic()
-        self._app.service.measure(now, thread_time())
+        service = self._app.service
+        service.concurrency_limit.measure(now, thread_time())
         if counter % 10 == 0:
-            service = self._app.service
             service.metrics.connections.set(len(self.server_state.connections))
             service.refresh_metrics()
             for connection in list(self.server_state.connections):
-                connection.check(now)  # type: ignore[union-attr]
+                connection.check_timeouts(now)  # type: ignore[union-attr]
             if self._parent not in (None, os.getppid()) and not service.draining:
                 self.handle_exit(signal.SIGTERM, None)
-        return self.should_exit or now >= self._ends_at
+        return self.should_exit or now >= self._stops_at
 
 
 def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = None) -> None:
-    """Serve on a listening socket until a signal comes.
+    """Serve on a listening socket until a signal arrives.
 
     Args:
         app: the application.
         listener: the socket; it is closed at the end.
         grace: see `Server`.
-        parent: likewise.
+        parent: see `Server`.
 
     Raises:
-        ModelError: the model does not work.
+        ModelError: the model cannot score a text.
     """
     app.service.warm_up()
     host, port = listener.getsockname()[:2]

@@ -1,4 +1,4 @@
-"""What the handlers share: the classifier behind its batches, its name and labels, and whether it takes requests."""
+"""What the handlers share: the classifier behind its batcher, its labels, the limits and the metrics."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -25,50 +24,42 @@ from emoscope.protocols import (
     tokens_read_of,
 )
 from emoscope.serving.batching import (
-    BURST,
-    REQUEST_SECONDS,
     AbandonedError,
     Batcher,
     DeadlineError,
     OverloadedError,
-    Score,
+    Scorer,
     ScoringError,
     estimated_tokens,
 )
 from emoscope.serving.cache import Row, ScoreCache
+from emoscope.serving.concurrency_limit import ConcurrencyLimit
 from emoscope.serving.errors import RequestError
-from emoscope.serving.messages import DisconnectedError, Request
 from emoscope.serving.metrics import Metrics
-from emoscope.serving.pages import Pages
+from emoscope.serving.requests import DisconnectedError, Request
 from emoscope.serving.settings import Settings
+from emoscope.serving.static_files import StaticFiles
 
-PROBABILITIES, VARIANTS, LOGITS = "probabilities", "variants", "logits"
-"""What the batcher is asked for; variants of a text that is explained are not worth a place in the cache."""
-MIN_IN_FLIGHT = 4
-"""Requests that are taken at once, however slow the model is."""
-MEAN_OVER = 20
-"""Times the target latency over which the mean of what is in flight is taken."""
-MEASURED_REQUESTS = 20
-"""Fewer say little about what a request takes."""
-BUSY = 0.5
-"""Share of the time; below it what is done beside requests counts for too much."""
+PROBABILITIES, PERTURBATIONS, LOGITS = "probabilities", "perturbations", "logits"
+"""The batcher's scorers. Perturbations of a text, which explain it, are not worth a place in the cache."""
 WARM_UP = [f"{i} i feel rather {word} about the way that things went today" for i, word in enumerate(["happy"] * 32)]
 
 
 class Service:
-    """A classifier for many callers.
+    """A classifier that serves many clients.
 
     Attributes:
-        classifier: what scores.
-        model: its name, as it was asked for.
-        labels: in index order.
-        settings: limits.
-        metrics: what is counted.
-        pages: files for browsers.
-        batcher: where callers meet.
-        draining: no new requests are taken.
-        streams: tables that are being scored.
-        seconds_a_request: that the server is busy with one, measured while it serves.
+        classifier: the model.
+        labels: label names in index order.
+        settings: limits and behaviour.
+        model: name of the model, as the server was given it.
+        metrics: counters for Prometheus.
+        static_files: files of the page.
+        batcher: scores the texts of all requests.
+        concurrency_limit: limit on requests in flight.
+        has_logits: whether the classifier gives logits.
+        draining: whether the server is shutting down and rejects new requests.
+        streams: number of tables that are being scored.
     """
 
     def __init__(self, classifier: Classifier, settings: Settings, model: str) -> None:
@@ -77,49 +68,45 @@ class Service:
         self.settings = settings
         self.model = model
         self.draining = False
+        self.streams = 0
         self.metrics = Metrics()
-        self.pages = Pages()
-        scores: dict[str, Score] = {PROBABILITIES: self._judged, VARIANTS: self._bare}
+        self.static_files = StaticFiles()
+        scorers: dict[str, Scorer] = {PROBABILITIES: self._score, PERTURBATIONS: self._score_perturbations}
         if predict_logits := logits_function(classifier):
-            scores[LOGITS] = lambda texts: _rows(predict_logits(texts))
-        self.has_logits = LOGITS in scores
+            scorers[LOGITS] = lambda texts: _rows(predict_logits(texts))
+        self.has_logits = LOGITS in scorers
         self.cache = ScoreCache(settings.cache_bytes, len(self.labels))
         self.batcher = Batcher(
-            scores,
+            scorers,
             cache=self.cache,
             max_batch_tokens=settings.max_batch_tokens,
             target_latency=settings.target_latency,
             observer=self.metrics,
         )
+        self.concurrency_limit = ConcurrencyLimit(self.batcher)
         self._is_warm = False
-        self.streams = 0
-        self.seconds_a_request = REQUEST_SECONDS
-        self._in_flight = 0
-        self._mean_in_flight = self._asked_at = 0.0
-        self._answered = 0
-        self._busy = self._since = 0.0
-        self._read = (0, 0)
+        self._tokens_read = (0, 0)
         self._explaining = ThreadPoolExecutor(2, thread_name_prefix="emoscope-explain")
 
-    def _judged(self, texts: Sequence[str]) -> list[Row]:
-        """Probabilities, and what a calibrated model knows of them besides."""
+    def _score(self, texts: Sequence[str]) -> list[Row]:
+        """Probabilities, and what the calibration adds to them."""
         probabilities = self.classifier.predict_proba(texts)
         sets = prediction_sets_of(self.classifier, probabilities)
         neutral = neutral_of(self.classifier, texts, probabilities)
         return _rows(
             probabilities,
             None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],
-            None if neutral is None else (~neutral).tolist(),
+            None if neutral is None else neutral.tolist(),
         )
 
-    def _bare(self, texts: Sequence[str]) -> list[Row]:
+    def _score_perturbations(self, texts: Sequence[str]) -> list[Row]:
         return _rows(self.classifier.predict_proba(texts))
 
     def warm_up(self) -> None:
-        """Score a few texts, once, and learn how fast that is.
+        """Score a few texts, once, and measure how fast that is.
 
         Raises:
-            ModelError: the model does not work.
+            ModelError: the model cannot score a text.
         """
         if self._is_warm:
             return
@@ -130,108 +117,71 @@ class Service:
         except Exception as error:
             raise ModelError(f"the model cannot score a text ({type(error).__name__}: {error})") from error
         self._is_warm = True
-        self.seconds_a_request = REQUEST_SECONDS + estimated_tokens(WARM_UP[0]) / self.batcher.tokens_a_second
-        self._read = tokens_read_of(self.classifier)
+        self.concurrency_limit.start(WARM_UP[0])
+        self._tokens_read = tokens_read_of(self.classifier)
 
-    @property
-    def max_in_flight(self) -> int:
-        """Requests that are answered within the target latency; by Little's law, that times the throughput."""
-        return max(MIN_IN_FLIGHT, int(self.batcher.target_latency / self.seconds_a_request))
-
-    def has_time(self, in_flight: int) -> bool:
-        """Whether one more request would be answered in time.
-
-        For a moment BURST times as many may be in flight, after a stall or when all come at once; but not on average:
-        what waits all the time makes everybody wait and nobody better off (Nichols and Jacobson, "Controlling Queue
-        Delay", ACM Queue 10, 2012).
-
-        Args:
-            in_flight: requests that are being answered.
-        """
-        now = monotonic()
-        share = (now - self._asked_at) / (MEAN_OVER * self.batcher.target_latency)
-        self._mean_in_flight += min(1.0, share) * (self._in_flight - self._mean_in_flight)
-        self._in_flight, self._asked_at = in_flight, now
-        most = self.max_in_flight
-        return in_flight < (BURST * most if self._mean_in_flight < most else most)
-
-    def answered(self, route: str, status: int, seconds: float) -> None:
-        """A request was answered."""
-        self.metrics.answered(route, status, seconds)
-        self._answered += status == 200
-
-    def measure(self, now: float, busy: float) -> None:
-        """Learn how long a request takes, while there is much to do; the server calls it now and then.
-
-        What is turned away meanwhile takes time too, which those that are answered wait for: it counts.
-
-        Args:
-            now: seconds on any clock.
-            busy: seconds of processor time that the event loop has used so far.
-        """
-        busy += self.batcher.thread_seconds
-        if busy - self._busy >= BUSY * (now - self._since):
-            if self._answered < MEASURED_REQUESTS:
-                return
-            measured = (busy - self._busy) / self._answered
-            self.seconds_a_request += 0.3 * (measured - self.seconds_a_request)
-        self._answered, self._busy, self._since = 0, busy, now
+    def count_response(self, route: str, status: int, seconds: float) -> None:
+        """Count a response of the application."""
+        self.metrics.count_response(route, status, seconds)
+        self.concurrency_limit.responses += status == 200
 
     def refresh_metrics(self) -> None:
-        """Bring up to date what is not counted but read."""
+        """Set the metrics that are read rather than counted."""
         metrics, batcher = self.metrics, self.batcher
         metrics.waiting_tokens.set(batcher.waiting_tokens)
         metrics.max_waiting_tokens.set(batcher.max_waiting_tokens)
         metrics.cache_bytes.set(self.cache.bytes)
         metrics.draining.set(self.draining)
         read, padding = tokens_read_of(self.classifier)
-        metrics.tokens.inc(read - self._read[0])
-        metrics.padding.inc(padding - self._read[1])
-        self._read = (read, padding)
+        metrics.tokens.inc(read - self._tokens_read[0])
+        metrics.padding.inc(padding - self._tokens_read[1])
+        self._tokens_read = (read, padding)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         self._explaining.shutdown(wait=False, cancel_futures=True)
         self.batcher.close()
 
     async def rows(
-        self, request: Request, texts: Sequence[str], *, score: str = PROBABILITIES, patient: bool = False
+        self, request: Request, texts: Sequence[str], *, scorer: str = PROBABILITIES, wait_if_full: bool = False
     ) -> list[Row]:
-        """Rows of scores, as the batcher gives them.
+        """Rows of scores from the batcher.
 
         Raises:
-            RequestError: too much waits, it took too long, or the model failed.
-            DisconnectedError: the client went away.
+            RequestError: the server is overloaded, the time limit has passed, or the model failed.
+            DisconnectedError: the client closed the connection.
         """
-        if not patient:
-            self._asked(request, texts)
+        if not wait_if_full:
+            self._count_texts(request, texts)
         watchers: list[asyncio.Task[None]] = []
 
         def watch(abandon: Callable[[], None]) -> None:
-            watchers.append(asyncio.create_task(_when_gone(request, abandon)))
+            watchers.append(asyncio.create_task(_abandon_on_disconnect(request, abandon)))
 
-        on_wait = watch if request.is_whole else None
+        on_wait = watch if request.is_complete else None
         timeout = self.settings.timeout
         try:
-            return await self.batcher.score(texts, score=score, timeout=timeout, on_wait=on_wait, patient=patient)
+            return await self.batcher.score(
+                texts, scorer=scorer, timeout=timeout, on_wait=on_wait, wait_if_full=wait_if_full
+            )
         except AbandonedError:
             raise DisconnectedError from None
         except OverloadedError as error:
             raise overloaded(error.retry_after) from None
         except DeadlineError:
-            raise self._too_late() from None
+            raise self._deadline_exceeded() from None
         except ScoringError as error:
-            raise RequestError("internal", "the model failed; the log has the reason") from error
+            raise RequestError("internal", "the model failed; see the server's log for the reason") from error
         finally:
             for watcher in watchers:
                 watcher.cancel()
 
-    def _asked(self, request: Request, texts: Sequence[str]) -> None:
+    def _count_texts(self, request: Request, texts: Sequence[str]) -> None:
         self.metrics.texts.inc(len(texts))
         request.texts = texts
 
-    def tokens(self, texts: list[str]) -> int:
-        """Tokens of the texts together; an estimate where the classifier cannot tell."""
+    def count_tokens(self, texts: list[str]) -> int:
+        """Number of tokens in all the texts together; an estimate where the classifier has no tokenizer."""
         count = token_counter(self.classifier)
         return sum(count(texts) if count else map(estimated_tokens, texts))
 
@@ -239,34 +189,35 @@ class Service:
         """Explanations of texts.
 
         Raises:
-            RequestError: they would take too long, or as in `rows`.
+            RequestError: the texts are too long to be explained in time, or as in `rows`.
         """
         tokens = sum(variants(text, method) * estimated_tokens(text) for text in texts)
-        most = self.settings.max_explained_tokens
-        if tokens > most:
+        limit = self.settings.max_explained_tokens
+        if tokens > limit:
             raise RequestError(
                 "text_too_long",
-                f"to explain these texts takes about {tokens:,} tokens, at most {most:,} are allowed; give fewer or "
+                f"explaining these texts takes about {tokens:,} tokens, at most {limit:,} are allowed; send fewer or "
                 "shorter texts",
             )
-        self._asked(request, texts)
+        self._count_texts(request, texts)
         loop = asyncio.get_running_loop()
-        scorer = _Variants(self, request, loop)
+        classifier = _BatchedClassifier(self, request, loop)
         keywords = keywords_of(self.classifier)
         explaining = loop.run_in_executor(
-            self._explaining, lambda: explain(scorer, texts, method=method, ambiguous_keywords=keywords)
+            self._explaining, lambda: explain(classifier, texts, method=method, ambiguous_keywords=keywords)
         )
         try:
             return await asyncio.wait_for(explaining, self.settings.timeout)
         except asyncio.TimeoutError:
-            raise self._too_late() from None
+            raise self._deadline_exceeded() from None
 
-    def _too_late(self) -> RequestError:
-        return RequestError("deadline_exceeded", f"no answer within {self.settings.timeout:g} s; try again later")
+    def _deadline_exceeded(self) -> RequestError:
+        seconds = self.settings.timeout
+        return RequestError("deadline_exceeded", f"the request took longer than {seconds:g} s; try again later")
 
 
 def overloaded(retry_after: float) -> RequestError:
-    """More waits than is answered in time."""
+    """The error for a request that cannot be answered in time."""
     seconds = max(1, ceil(retry_after))
     return RequestError(
         "overloaded",
@@ -275,21 +226,21 @@ def overloaded(retry_after: float) -> RequestError:
     )
 
 
-def _rows(scores: NDArray[np.float32], sets: Any = None, clear: Any = None) -> list[Row]:
+def _rows(scores: NDArray[np.float32], prediction_sets: Any = None, neutral: Any = None) -> list[Row]:
     if not np.isfinite(scores).all():
-        raise ModelError("the model gave no number for a score")
+        raise ModelError("the model returned a score that is not a finite number")
     nothing = [None] * len(scores)
     best = scores.argmax(axis=1).tolist()
-    return list(zip(map(tuple, scores.tolist()), best, sets or nothing, clear or nothing, strict=True))
+    return list(zip(map(tuple, scores.tolist()), best, prediction_sets or nothing, neutral or nothing, strict=True))
 
 
-async def _when_gone(request: Request, abandon: Callable[[], None]) -> None:
-    await request.disconnected()
+async def _abandon_on_disconnect(request: Request, abandon: Callable[[], None]) -> None:
+    await request.wait_for_disconnect()
     abandon()
 
 
-class _Variants:
-    """A `Classifier` for the thread that explains: it scores in the batches of everybody."""
+class _BatchedClassifier:
+    """A `Classifier` for the thread that explains: it scores through the batcher, together with everyone's texts."""
 
     def __init__(self, service: Service, request: Request, loop: asyncio.AbstractEventLoop) -> None:
         self.labels = service.labels
@@ -298,6 +249,6 @@ class _Variants:
         self._loop = loop
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = self._service.rows(self._request, texts, score=VARIANTS, patient=True)
-        answered = asyncio.run_coroutine_threadsafe(rows, self._loop).result(2 * self._service.settings.timeout)
-        return np.array([scores for scores, *_ in answered], np.float32).reshape(len(texts), len(self.labels))
+        rows = self._service.rows(self._request, texts, scorer=PERTURBATIONS, wait_if_full=True)
+        scored = asyncio.run_coroutine_threadsafe(rows, self._loop).result(2 * self._service.settings.timeout)
+        return np.array([scores for scores, *_ in scored], np.float32).reshape(len(texts), len(self.labels))

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from serving_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
-from emoscope.serving import tables
+from emoscope.serving import table_stream
 from emoscope.serving.errors import RequestError
-from emoscope.serving.messages import Request
+from emoscope.serving.requests import Request
 from emoscope.serving.score import MAX_STREAMS, ROWS, score
-from emoscope.serving.tables import CsvTable, JsonlTable, Lines
+from emoscope.serving.table_stream import CsvTable, JsonlTable, Lines
 
 CSV, NDJSON = {"content-type": "text/csv"}, {"content-type": "application/x-ndjson"}
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"text_column=text"}
@@ -123,7 +123,7 @@ def test_an_empty_table_and_one_of_a_header(client):
         ("text\n1\n", CSV, {"format": "xml"}, 422, "format must be csv or jsonl"),
         ("text\n1\n", CSV, {"columns": "happy"}, 422, "the column 'happy' cannot be added"),
         ("text\n1\n", CSV, {"columns": "joy,joy"}, 422, "once each"),
-        ("text\n1\n", CSV, {"text": "a"}, 422, "no parameter 'text'"),
+        ("text\n1\n", CSV, {"text": "a"}, 422, "unknown parameter 'text'"),
         ("text\n1\n", CSV, {"text_column": ""}, 422, "text_column=text"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_text_over_the_limit_is_a_bad_row(serve):
 
 
 def test_a_line_over_the_limit_is_a_bad_row_and_is_not_kept(client, monkeypatch):
-    monkeypatch.setattr(tables, "LONGEST", 100)
+    monkeypatch.setattr(table_stream, "LONGEST", 100)
     long = json.dumps({"text": "x" * 500})
     for size in (7, 64, 10_000):
         content = f'{{"text": "one"}}\n{long}\n{{"text": "two"}}\n{long}'.encode()
@@ -344,7 +344,7 @@ def test_a_row_that_stays_open_is_not_read_again_with_every_piece(csv_lines_read
 
 
 def test_a_row_that_is_too_long_to_stay_open_is_given_up_once(csv_lines_read, monkeypatch):
-    monkeypatch.setattr(tables, "LONGEST", 1000)
+    monkeypatch.setattr(table_stream, "LONGEST", 1000)
     table = CsvTable("text", ["emotion"], EMOTIONS)
     rows = list(table.rows(["text\n"], final=False))
     for _ in range(2000):

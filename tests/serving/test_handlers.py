@@ -1,4 +1,4 @@
-"""Predict, explain and sentences: our own shapes."""
+"""emoscope's own API: predict, explain and sentences."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def test_predict_answers_in_columns(client):
     assert np.array_equal(np.float32(body["scores"]), expected)
     assert body["label"] == [EMOTIONS[i] for i in expected.argmax(axis=1)]
     assert np.array_equal(np.float32(body["score"]), expected.max(axis=1))
-    assert body["sets"] is body["clear"] is None
+    assert body["prediction_sets"] is body["neutral"] is body["sets"] is body["clear"] is None
 
 
-def test_an_explanation_is_that_of_the_library(client, classifier):
+def test_explanations_are_those_of_the_library(client, classifier):
     texts = ["i feel so happy", ""]
     for method in ("loo", "shapley"):
         body = client.post("/v1/explain", {"texts": texts, "method": method}).json()
@@ -38,7 +38,7 @@ def test_an_explanation_is_that_of_the_library(client, classifier):
 
 
 @pytest.mark.parametrize("text", ["I was sad. Now i am happy!\nReally.", "One.", "", " \n"])
-def test_a_text_by_sentences_is_the_timeline_of_the_library(client, classifier, text):
+def test_sentences_are_the_timeline_of_the_library(client, classifier, text):
     body = client.post("/v1/sentences", {"text": text}).json()
     expected = timeline(classifier, [text])[0].to_json()
     assert list(body) == list(expected)
@@ -47,22 +47,26 @@ def test_a_text_by_sentences_is_the_timeline_of_the_library(client, classifier, 
     assert (body["label"], body["sentences"]) == (expected["label"], expected["sentences"])
 
 
-def test_a_calibrated_model_gives_sets_and_says_what_is_clear(calibrated):
+def test_calibrated_model_has_prediction_sets_and_neutral_texts(calibrated):
     texts = ["one", "two", "three", "four"]
     body = calibrated.post("/v1/predict", {"texts": texts}).json()
     rows = [probabilities(text) for text in texts]
-    assert body["sets"] == [[label for label, p in zip(EMOTIONS, row, strict=True) if p >= 0.2] for row in rows]
-    assert body["clear"] == [bool(row.max() > 0.4) for row in rows]
+    assert body["prediction_sets"] == [
+        [label for label, p in zip(EMOTIONS, row, strict=True) if p >= 0.2] for row in rows
+    ]
+    assert body["neutral"] == [bool(row.max() <= 0.4) for row in rows]
+    assert body["sets"] == body["prediction_sets"]
+    assert body["clear"] == [not neutral for neutral in body["neutral"]]
     again = calibrated.post("/v1/predict", {"texts": texts}).json()
     assert again == body
 
 
-def test_the_bundled_model_says_what_the_library_says(serve):
+def test_predictions_of_the_bundled_model_are_those_of_the_library(serve):
     model = EmotionClassifier.from_pretrained()
     texts = ["i feel so happy today", "It is raining.", "why would you do that to me", "word " * 1000, ""]
     body = serve(model).post("/v1/predict", {"texts": texts}).json()
     for i, prediction in enumerate(model.predict(texts)):
         assert body["label"][i] == prediction.label
         assert np.allclose(body["scores"][i], list(prediction.scores.values()), atol=1e-6)
-        assert body["clear"][i] == (not prediction.neutral)
-        assert tuple(body["sets"][i]) == prediction.prediction_set(0.9)
+        assert body["neutral"][i] == prediction.neutral
+        assert tuple(body["prediction_sets"][i]) == prediction.prediction_set(0.9)

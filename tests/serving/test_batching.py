@@ -46,10 +46,10 @@ class Heard(Observer):
         self.batches = []
         self.hits = self.misses = 0
 
-    def batch(self, texts, tokens, budget, seconds):
+    def count_batch(self, texts, tokens, budget, seconds):
         self.batches.append((texts, tokens, budget))
 
-    def cached(self, hits, misses):
+    def count_cached(self, hits, misses):
         self.hits += hits
         self.misses += misses
 
@@ -67,7 +67,7 @@ def scorer():
 def batcher(scorer):
     made = []
 
-    def make(*, tokens_a_second=1e6, latency=0.05, most=4096, cache=1 << 20, observer=None, **others):
+    def make(*, tokens_per_second=1e6, latency=0.05, most=4096, cache=1 << 20, observer=None, **others):
         batcher = Batcher(
             {"lengths": scorer, **others},
             cache=ScoreCache(cache, 1),
@@ -75,7 +75,7 @@ def batcher(scorer):
             target_latency=latency,
             observer=observer,
         )
-        batcher.tokens_a_second = tokens_a_second
+        batcher.tokens_per_second = tokens_per_second
         made.append(batcher)
         return batcher
 
@@ -118,7 +118,7 @@ def test_only_the_first_score_is_cached(batcher, scorer):
 
     one = batcher(other=other)
     for _ in range(2):
-        assert gather(one.score(["a"]), one.score(["a"], score="other")) == [[row("a")], [row("aa")]]
+        assert gather(one.score(["a"]), one.score(["a"], scorer="other")) == [[row("a")], [row("aa")]]
     assert scorer.batches == [["a"]]
     assert twice == [["a"], ["a"]]
 
@@ -148,7 +148,7 @@ def test_a_text_over_the_budget_goes_alone(batcher, scorer):
 
 
 def test_a_batch_that_takes_long_goes_to_the_thread_and_the_loop_goes_on(batcher, scorer):
-    one = batcher(tokens_a_second=100)
+    one = batcher(tokens_per_second=100)
     scorer.go.clear()
 
     async def run():
@@ -163,7 +163,7 @@ def test_a_batch_that_takes_long_goes_to_the_thread_and_the_loop_goes_on(batcher
 
 
 def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
-    one = batcher(tokens_a_second=1000, latency=0.05 / BURST)  # 50 tokens
+    one = batcher(tokens_per_second=1000, latency=0.05 / BURST)  # 50 tokens
     assert one.max_waiting_tokens == 50
     answers = gather(*(one.score(["x" * 40 + str(i)]) for i in range(6)))  # 13 tokens each
     refused = [answer for answer in answers if isinstance(answer, OverloadedError)]
@@ -174,38 +174,38 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
 
 def test_a_request_of_any_size_is_taken_where_nothing_waits(batcher):
     texts = [f"text {i}" for i in range(100)]
-    assert gather(batcher(tokens_a_second=1000).score(texts)) == [[row(text) for text in texts]]
+    assert gather(batcher(tokens_per_second=1000).score(texts)) == [[row(text) for text in texts]]
 
 
 def test_patient_callers_are_not_refused(batcher):
-    one = batcher(tokens_a_second=1000, latency=0.02)
-    answers = gather(*(one.score(["x" * 40 + str(i)], patient=True) for i in range(6)))
+    one = batcher(tokens_per_second=1000, latency=0.02)
+    answers = gather(*(one.score(["x" * 40 + str(i)], wait_if_full=True) for i in range(6)))
     assert all(isinstance(answer, list) for answer in answers)
 
 
 def test_the_speed_is_learnt_again_where_it_was_thought_so_low_that_batches_are_small(batcher):
-    one = batcher(tokens_a_second=1000, latency=0.02)
-    gather(*(one.score(["x" * 40 + str(i)], patient=True) for i in range(6)))
-    assert one.tokens_a_second > 2000
+    one = batcher(tokens_per_second=1000, latency=0.02)
+    gather(*(one.score(["x" * 40 + str(i)], wait_if_full=True) for i in range(6)))
+    assert one.tokens_per_second > 2000
 
 
 def test_a_slow_batch_among_fast_ones_is_not_the_models_doing(batcher):
     one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
     long = ["x" * 4000 + str(i) for i in range(4)]
     gather(one.score(long[:2]))
-    speed = one.tokens_a_second
-    gather(one.score(long[2:], score="sleepy"))
-    assert one.tokens_a_second == speed
+    speed = one.tokens_per_second
+    gather(one.score(long[2:], scorer="sleepy"))
+    assert one.tokens_per_second == speed
 
 
 def test_equal_texts_of_a_batch_count_once_for_the_speed(batcher):
     one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
-    gather(*(one.score(["x" * 4000], score="sleepy") for _ in range(4)))
-    assert one.tokens_a_second < 1000 / 0.05 * 1.1
+    gather(*(one.score(["x" * 4000], scorer="sleepy") for _ in range(4)))
+    assert one.tokens_per_second < 1000 / 0.05 * 1.1
 
 
 def test_a_failed_batch_fails_its_own_callers_alone(batcher):
-    one = batcher(tokens_a_second=1000, latency=10, most=20)
+    one = batcher(tokens_per_second=1000, latency=10, most=20)
     failed, fine = gather(one.score(["fail" * 20, "fail"]), one.score(["fine" * 10]))
     assert isinstance(failed, ScoringError)
     assert isinstance(failed.__cause__, ValueError)
@@ -215,7 +215,7 @@ def test_a_failed_batch_fails_its_own_callers_alone(batcher):
 
 
 def test_a_request_past_its_deadline_is_given_up_and_never_scored(batcher, scorer):
-    one = batcher(tokens_a_second=100, latency=10)
+    one = batcher(tokens_per_second=100, latency=10)
     scorer.go.clear()
 
     async def run():
@@ -235,7 +235,7 @@ def test_a_request_past_its_deadline_is_given_up_and_never_scored(batcher, score
 
 
 def test_a_deadline_ends_the_wait_for_a_batch_that_is_running(batcher, scorer):
-    one = batcher(tokens_a_second=100)
+    one = batcher(tokens_per_second=100)
     scorer.go.clear()
     (outcome,) = gather(one.score(["slow"], timeout=0.05))
     assert isinstance(outcome, DeadlineError)
@@ -243,7 +243,7 @@ def test_a_deadline_ends_the_wait_for_a_batch_that_is_running(batcher, scorer):
 
 @pytest.mark.parametrize("way", ["abandoned", "cancelled"])
 def test_who_leaves_is_dropped_before_the_batch(batcher, scorer, way):
-    one = batcher(tokens_a_second=100, latency=10)
+    one = batcher(tokens_per_second=100, latency=10)
     scorer.go.clear()
 
     async def run():
@@ -269,5 +269,5 @@ def test_who_leaves_is_dropped_before_the_batch(batcher, scorer, way):
 def test_the_speed_is_measured_before_the_first_caller(batcher, scorer):
     one = batcher(latency=None)
     one.warm_up(["a text of ordinary length"] * 32)
-    assert one.tokens_a_second > 1000
+    assert one.tokens_per_second > 1000
     assert one.target_latency >= 0.025

@@ -1,0 +1,48 @@
+"""Responses as handlers return them, and the headers that every response has. Knows no ASGI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Any
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON = b"application/json"
+CONTENT_SECURITY_POLICY = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    b"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Headers = (
+    (b"content-security-policy", CONTENT_SECURITY_POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+"""Headers of every response."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """One response.
+
+    Attributes:
+        body: the whole body, or a generator that streams it.
+        status: HTTP status.
+        media_type: value of Content-Type.
+        headers: headers besides Content-Type, Content-Length and SECURITY_HEADERS.
+    """
+
+    body: bytes | AsyncGenerator[bytes, None]
+    status: int = 200
+    media_type: bytes = JSON
+    headers: Headers = ()
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def json_response(value: Any, status: int = 200, headers: Headers = ()) -> Response:
+    """A JSON response, in ASCII with escapes so that lone surrogates in a text can be sent."""
+    return Response(_encode(value).encode(), status, JSON, headers)
