@@ -46,13 +46,15 @@ def _table(header: str, rows: list[str]) -> str:
 
 
 def _headline() -> str:
+    from emoscope.evaluation.published import PUBLISHED
+
     quality, speed, startup, size = (_result(name) for name in ("quality", "pipeline_speed", "startup", "size"))
     bundled, mean, spread = quality["bundled"], quality["mean"], quality["standard_deviation"]
     count, medians = len(quality["seeds"]), speed["median"]
     pipeline = max(rate for name, rate in medians.items() if name != "emoscope")
     seconds = startup["median"]
     rows = [
-        _row(f"validation {title}", f"{bundled[key]:.4f}", f"{mean[key]:.4f} ± {spread[key]:.4f} over {count} seeds")
+        _row(f"validation {title}", f"{bundled[key]:.4f}", f"{count} seeds: {mean[key]:.4f} ± {spread[key]:.4f}")
         for key, title in (
             ("accuracy", "accuracy"),
             ("f1_macro", "macro F1"),
@@ -60,32 +62,33 @@ def _headline() -> str:
             ("ece", "calibration error"),
         )
     ]
+    rows[0] = rows[0].replace(f"{count} seeds", f"DistilBERT, published: {PUBLISHED[0].accuracy}; {count} seeds")
     other = "accuracy_goemotions"
     rows += [
         _row(
-            "GoEmotions dev accuracy", f"{bundled[other]:.4f}", f"{mean[other]:.4f} ± {spread[other]:.4f}, raw comments"
+            "accuracy on raw GoEmotions comments",
+            f"{bundled[other]:.4f}",
+            f"{count} seeds: {mean[other]:.4f} ± {spread[other]:.4f}",
         ),
         _row(
-            "strings to probabilities, two cores",
+            "texts to probabilities, two CPU cores",
             f"{medians['emoscope']:,.0f} texts/s",
             _times(speed["ratio_to_best_pipeline"], pipeline),
         ),
-        _row("wheel", f"{size['wheel_bytes'] / 1e6:.1f} MB", ""),
-        _row(
-            "base environment", f"{size['environment_bytes'] / 1e6:.0f} MB", "Python's own pip and setuptools included"
-        ),
+        _row("wheel, model included", f"{size['wheel_bytes'] / 1e6:.1f} MB", ""),
+        _row("base environment", f"{size['environment_bytes'] / 1e6:.0f} MB", "pip and setuptools included"),
         _row(
             "`import emoscope`",
             f"{seconds['import emoscope']:.2f} s",
-            f"Python alone {seconds['python -c pass']:.2f} s",
+            f"Python alone: {seconds['python -c pass']:.2f} s",
         ),
         _row(
-            "`emoscope predict`, cold process",
+            "`emoscope predict`, new process",
             f"{seconds['emoscope predict']:.2f} s",
-            f"through transformers {seconds['transformers pipeline']:.2f} s",
+            f"transformers pipeline: {seconds['transformers pipeline']:.2f} s",
         ),
     ]
-    return _table("| what | bundled model | beside it |", rows)
+    return _table("| metric | emoscope | reference |", rows)
 
 
 def _row(*cells: str) -> str:
@@ -111,11 +114,11 @@ def _speed() -> str:
     rows = [
         _row(name, f"{rate:,.1f}", _range(speed["texts_per_second"][name])) for name, rate in speed["median"].items()
     ]
-    return _table("| what | texts/s, median | range |", rows)
+    return _table("| system | texts/s, median | range |", rows)
 
 
 def _times(ratio: float, pipeline: float) -> str:
-    return f"{ratio:,.0f} times a transformers pipeline of DistilBERT's size ({pipeline:.1f})"
+    return f"transformers pipeline of DistilBERT's size: {pipeline:.1f} texts/s (ratio {ratio:,.0f})"
 
 
 def _range(rates: list[float]) -> str:
@@ -269,7 +272,7 @@ def _certainty() -> str:
             f"without temperature {temperature['none']['ece']:.4f}, {temperature['none']['loss']:.4f}",
         ),
     ]
-    return _table("| what | bundled model | beside it |", rows)
+    return _table("| metric | emoscope | reference |", rows)
 
 
 def _sets() -> str:
@@ -377,7 +380,7 @@ def _scoring_faults() -> str:
             f"{len(fuzz['failures'])} failures; {', '.join(f'{count:,} {name}' for name, count in outcomes.items())}",
         ),
     ]
-    return _table("| what | came of it |", rows)
+    return _table("| test | outcome |", rows)
 
 
 def _serving() -> str:
@@ -437,7 +440,7 @@ def _serving() -> str:
             f"{answered:,} answered, {unavailable:,} told 503",
         )
     )
-    return _table("| load | what came of it | beside it |", rows)
+    return _table("| load | outcome | reference |", rows)
 
 
 def _precision() -> str:

@@ -210,7 +210,7 @@ def _check_pip(words: list[str]) -> None:
     table = project.partition("[project.optional-dependencies]")[2].partition("\n[")[0]
     known = set(re.findall(r"^(\w+) = \[", table, re.MULTILINE))
     for word in words[2:]:
-        found = re.fullmatch(r"emoscope(?:\[([\w,]+)\])?", word)
+        found = re.fullmatch(r"(?:emoscope|\.)(?:\[([\w,]+)\])?", word)
         if words[1] != "install" or found is None or not set((found[1] or "all").split(",")) <= known:
             raise CommandError(f"pyproject.toml has no such extra, or this is another package: {' '.join(words)}")
 

@@ -143,7 +143,7 @@ def test_what_is_not_run_is_still_looked_up(script: str) -> None:
 
 
 def test_what_exists_is_found() -> None:
-    check_script("pip install emoscope\npip install 'emoscope[train,export]'\nmake test\n")
+    check_script("pip install .\npip install '.[serve]'\npip install 'emoscope[train,export]'\nmake test\n")
     check_script("torchrun --nproc-per-node 4 -m emoscope train \\\n  --data D --output O\n")
 
 
