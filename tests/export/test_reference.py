@@ -5,7 +5,7 @@ from __future__ import annotations
 import transformers
 
 from emoscope.export.reference import TransformersRuntime
-from packed_models import assert_equal_logits, batch, reference
+from reference_logits import assert_equal_logits, batch, reference
 
 
 def test_rows_that_cannot_run_together_run_one_by_one() -> None:

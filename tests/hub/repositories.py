@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from hub.sentences import EMOTIONS, splits
 from hub.storage import GIT_ATTRIBUTES
 from hub.vocabularies import Vocabulary, byte_level, unigram, wordpiece
-from hub.weights import EMBEDDING, HEADS, INNER, LAYERS, STATES, WIDTH
+from tiny import CONFIGS, published_weights
 
 DATASET = "dair-ai/emotion"
 BERT_TOKENS = {
@@ -43,91 +43,44 @@ ALBERT_TOKENS = BERT_TOKENS | {
     "unk_token": "<unk>",
     "pad_token": "<pad>",
 }
-BERT_CONFIG = {
-    "attention_probs_dropout_prob": 0.1,
-    "hidden_act": "gelu",
-    "hidden_dropout_prob": 0.1,
-    "hidden_size": WIDTH,
-    "initializer_range": 0.02,
-    "intermediate_size": INNER,
-    "layer_norm_eps": 1e-12,
-    "max_position_embeddings": 512,
-    "num_attention_heads": HEADS,
-    "num_hidden_layers": LAYERS,
-    "pad_token_id": 0,
-    "position_embedding_type": "absolute",
-    "type_vocab_size": 2,
-}
-DISTILBERT_CONFIG = {
-    "activation": "gelu",
-    "attention_dropout": 0.1,
-    "dim": WIDTH,
-    "dropout": 0.1,
-    "hidden_dim": INNER,
-    "initializer_range": 0.02,
-    "max_position_embeddings": 512,
-    "n_heads": HEADS,
-    "n_layers": LAYERS,
-    "pad_token_id": 0,
-    "qa_dropout": 0.1,
-    "seq_classif_dropout": 0.2,
-    "sinusoidal_pos_embds": False,
-    "tie_weights_": True,
-}
-ROBERTA_CONFIG = BERT_CONFIG | {
-    "bos_token_id": 0,
-    "eos_token_id": 2,
-    "layer_norm_eps": 1e-5,
-    "max_position_embeddings": 514,
-    "pad_token_id": 1,
-    "type_vocab_size": 1,
-}
-ALBERT_CONFIG = BERT_CONFIG | {
-    "attention_probs_dropout_prob": 0,
-    "bos_token_id": 2,
-    "classifier_dropout_prob": 0.1,
-    "embedding_size": EMBEDDING,
-    "eos_token_id": 3,
-    "hidden_act": "gelu_new",
-    "hidden_dropout_prob": 0,
-    "inner_group_num": 1,
-    "num_hidden_groups": 1,
-}
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One of the four: its Hub ids, class prefix, tokenizer, and what its two JSON files say."""
+    """One of the four: its Hub ids, class prefix, tokenizer, and the fields of its two JSON files."""
 
     name: str
     encoder: str
-    fine_tuned: str
     prefix: str
     vocabulary: Callable[[], Vocabulary]
     tokens: dict[str, str]
     tokenizer_settings: dict[str, Any]
-    config: dict[str, Any]
 
     @property
     def short_name(self) -> str:
         """The encoder's name before the Hub had owners, `bert-base-uncased`; it redirects."""
         return self.encoder.partition("/")[2]
 
+    @property
+    def fine_tuned(self) -> str:
+        """Hub id of the model of the public card."""
+        return f"bhadresh-savani/{self.short_name}-emotion"
 
-def _architecture(name: str, encoder: str, prefix: str, *parts: Any) -> Architecture:
-    return Architecture(name, encoder, f"bhadresh-savani/{encoder.partition('/')[2]}-emotion", prefix, *parts)
+    @property
+    def config(self) -> dict[str, Any]:
+        """Fields of `config.json`."""
+        return CONFIGS[self.name]
 
 
 _LOWER = {"do_lower_case": True}
+_ALBERT = _LOWER | {"remove_space": True, "keep_accents": False}
+_CASED = {"add_prefix_space": False}
 ARCHITECTURES = (
-    _architecture("distilbert", "distilbert/distilbert-base-uncased", "DistilBert", wordpiece, BERT_TOKENS, _LOWER,
-            DISTILBERT_CONFIG),
-    _architecture("bert", "google-bert/bert-base-uncased", "Bert", wordpiece, BERT_TOKENS, _LOWER, BERT_CONFIG),
-    _architecture("roberta", "FacebookAI/roberta-base", "Roberta", byte_level, ROBERTA_TOKENS,
-            {"add_prefix_space": False}, ROBERTA_CONFIG),
-    _architecture("albert", "albert/albert-base-v2", "Albert", unigram, ALBERT_TOKENS,
-            _LOWER | {"remove_space": True, "keep_accents": False}, ALBERT_CONFIG),
-)  # fmt: skip
+    Architecture("distilbert", "distilbert/distilbert-base-uncased", "DistilBert", wordpiece, BERT_TOKENS, _LOWER),
+    Architecture("bert", "google-bert/bert-base-uncased", "Bert", wordpiece, BERT_TOKENS, _LOWER),
+    Architecture("roberta", "FacebookAI/roberta-base", "Roberta", byte_level, ROBERTA_TOKENS, _CASED),
+    Architecture("albert", "albert/albert-base-v2", "Albert", unigram, ALBERT_TOKENS, _ALBERT),
+)
 
 
 def build(root: Path, seed: int = 0) -> None:
@@ -142,7 +95,7 @@ def _model(folder: Path, architecture: Architecture, classifier: bool, seed: int
     folder.mkdir(parents=True)
     tokenizer, files = architecture.vocabulary()
     size = tokenizer.get_vocab_size()
-    state = STATES[architecture.name](size, classifier, seed)
+    state = published_weights(architecture.name, size, classifier=classifier, seed=seed)
     save_file(state, folder / "model.safetensors", {"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     for name, content in files.items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,19 @@ def _special(tokens: Iterable[str], mask: str) -> list[AddedToken]:
     return [AddedToken(token, special=True, normalized=False, lstrip=token == mask) for token in tokens]
 
 
+def wordpiece_tokenizer(pieces: Sequence[str]) -> Tokenizer:
+    """BERT's tokenizer over these word pieces, which have the five special ones among them."""
+    ids = {piece: index for index, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", ids["[CLS]"]), ("[SEP]", ids["[SEP]"])],
+    )
+    return tokenizer
+
+
 @lru_cache
 def wordpiece() -> Vocabulary:
     """BERT and DistilBERT: lower-cased word pieces; [PAD] 0, [UNK] 100, [CLS] 101, [SEP] 102, [MASK] 103.
@@ -37,18 +50,10 @@ def wordpiece() -> Vocabulary:
     """
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     reserved = ["[PAD]", *(f"[unused{i}]" for i in range(99)), *special[1:]]
-    normalizer, pre_tokenizer = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.BpeTrainer(vocab_size=300, show_progress=False)
-    pieces = _trained(models.BPE(), normalizer, pre_tokenizer, trainer)["vocab"]
+    forms = normalizers.BertNormalizer(), pre_tokenizers.BertPreTokenizer()
+    pieces = _trained(models.BPE(), *forms, trainers.BpeTrainer(vocab_size=300, show_progress=False))["vocab"]
     names = [*reserved, *pieces, *(f"##{piece}" for piece in pieces)]
-    vocab = {name: index for index, name in enumerate(names)}
-    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token="[UNK]", max_input_chars_per_word=100))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, pre_tokenizer
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-        special_tokens=[("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])],
-    )
+    tokenizer = wordpiece_tokenizer(names)
     tokenizer.decoder = decoders.WordPiece()
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     return tokenizer, {"vocab.txt": "".join(f"{name}\n" for name in names).encode()}

@@ -17,12 +17,13 @@ pytest.importorskip("transformers")
 import torch
 from torch import Tensor, nn
 
-import packed_models
+import tiny
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.attention import Attention, Rows, by_length, in_stream, varlen
 from emoscope.torch_runtime.packed import Operations
-from packed_models import ARCHITECTURES, assert_equal_logits, batch, reference
+from reference_logits import assert_equal_logits, batch, reference
+from tiny import ARCHITECTURES
 
 CUDA = torch.cuda.is_available()
 DEVICE = "cuda" if CUDA else "cpu"
@@ -130,7 +131,7 @@ def test_add_norm(kernels: Any, hidden: int, dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_an_encoder_with_the_kernels(kernels: Any, architecture: str) -> None:
-    model = packed_models.model(architecture, max_position_embeddings=16)
+    model = tiny.classifier(architecture, max_position_embeddings=16)
     encoder = pack(model)
     operations = Operations("triton", in_stream, kernels.add_norm, static=True)
     stream = batch([3, 1, 12])

@@ -14,7 +14,7 @@ pytest.importorskip("transformers")
 import torch
 
 import emoscope.classifier
-import packed_models
+import tiny
 from emoscope import EmotionClassifier
 from emoscope.data import Examples
 from emoscope.evaluation import evaluate
@@ -24,7 +24,8 @@ from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.cuda import candidates
-from packed_models import ARCHITECTURES, batch, probabilities, reference
+from reference_logits import batch, probabilities, reference
+from tiny import ARCHITECTURES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -36,7 +37,7 @@ every_architecture = pytest.mark.parametrize("architecture", ARCHITECTURES)
 
 
 def on_cuda(architecture: str, **settings: object) -> PackedModel:
-    encoder = pack(packed_models.model(architecture, scale=0.15))
+    encoder = pack(tiny.classifier(architecture, scale=0.15))
     return PackedModel(encoder, parameters=1, device="cuda", **settings)
 
 
@@ -50,7 +51,7 @@ def test_captured_steps_equal_transformers(architecture: str, name: str, dtype: 
     model = on_cuda(architecture, operations=CANDIDATES[name], dtype=dtype, step_tokens=[704, 2816])
     logits = model.logits(rows)
     np.testing.assert_array_equal(model.logits(rows), logits)
-    expected = reference(packed_models.model(architecture, scale=0.15), rows)
+    expected = reference(tiny.classifier(architecture, scale=0.15), rows)
     if dtype is torch.float32:
         np.testing.assert_allclose(logits, expected, atol=1e-4)
     tolerance = {torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 4e-2}[dtype]
@@ -81,7 +82,7 @@ def test_several_threads_get_their_own_rows() -> None:
 def test_a_second_gpu_in_the_same_process() -> None:
     rows = batch(LENGTHS)
     expected = on_cuda("bert").logits(rows)
-    second = PackedModel(pack(packed_models.model("bert", scale=0.15)), parameters=1, device="cuda:1")
+    second = PackedModel(pack(tiny.classifier("bert", scale=0.15)), parameters=1, device="cuda:1")
     np.testing.assert_array_equal(second.logits(rows), expected)
 
 

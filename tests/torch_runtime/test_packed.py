@@ -18,14 +18,15 @@ import torch
 import transformers
 from torch import nn
 
-import packed_models
+import tiny
 from emoscope import EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel, TorchModel, architectures, read_model
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.packed import Operations, PackedEncoder
-from packed_models import ARCHITECTURES, assert_equal_logits, batch, probabilities, reference
+from reference_logits import assert_equal_logits, batch, probabilities, reference
+from tiny import ARCHITECTURES
 
 FIXED = Operations("fixed", static=True)
 """On a CPU: everything that CUDA graphs need but the capture."""
@@ -46,7 +47,7 @@ def runtime(model: nn.Module, **settings: Any) -> PackedModel:
 
 @pytest.fixture(scope="module")
 def models() -> dict[str, nn.Module]:
-    return {architecture: packed_models.model(architecture) for architecture in ARCHITECTURES}
+    return {architecture: tiny.classifier(architecture) for architecture in ARCHITECTURES}
 
 
 @every_architecture
@@ -114,7 +115,7 @@ def test_a_batch_without_rows(models: dict[str, nn.Module]) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_half_precision_is_near_and_keeps_the_labels(architecture: str, dtype: torch.dtype) -> None:
     """Weights as large as those of a trained model, logits of several units."""
-    model = packed_models.model(architecture, scale=0.15)
+    model = tiny.classifier(architecture, scale=0.15)
     rows = batch(np.random.default_rng(1).integers(1, 40, 300).tolist())
     exact = probabilities(reference(model, rows))
     half = probabilities(runtime(model, dtype=dtype, operations=FIXED).logits(rows))
@@ -134,7 +135,7 @@ def test_float16_that_overflows_says_so(models: dict[str, nn.Module]) -> None:
 
 
 def test_weights_that_are_no_numbers_are_an_error_in_every_precision() -> None:
-    model = runtime(packed_models.model("bert"))
+    model = runtime(tiny.classifier("bert"))
     with torch.no_grad():
         model._steps._encoder.layers[1].down.linear.bias.fill_(torch.nan)
     with pytest.raises(ModelError, match=r"logits are not finite in torch\.float32; its weights are damaged"):
@@ -142,19 +143,19 @@ def test_weights_that_are_no_numbers_are_an_error_in_every_precision() -> None:
 
 
 def test_a_vocabulary_over_16_bits(models: dict[str, nn.Module]) -> None:
-    wide = packed_models.model("roberta", vocab_size=70_000)
+    wide = tiny.classifier("roberta", vocab_size=70_000)
     rows = batch([3, 30, 5], vocabulary=70_000)
     rows.ids[2] = 69_999
     assert_equal_logits(runtime(wide, operations=FIXED).logits(rows), reference(wide, rows))
-    middle = packed_models.model("bert", vocab_size=40_000)
+    middle = tiny.classifier("bert", vocab_size=40_000)
     rows = batch([3, 30, 5], vocabulary=40_000)
     rows.ids[2] = 39_999
     assert_equal_logits(runtime(middle, operations=FIXED).logits(rows), reference(middle, rows))
 
 
 def test_ids_and_rows_of_another_models_tokenizer_are_one_line(models: dict[str, nn.Module]) -> None:
-    foreign = batch([4], vocabulary=packed_models.VOCABULARY + 1)
-    foreign.ids[2] = packed_models.VOCABULARY
+    foreign = batch([4], vocabulary=tiny.VOCABULARY + 1)
+    foreign.ids[2] = tiny.VOCABULARY
     for rows, got in (
         (foreign, "id 300, but the model has vectors for 300 ids"),
         (batch([2, 513]), "a row of 513 tokens, but the model has 512 positions"),
@@ -187,7 +188,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("architecture", "changes"), VARIANTS, ids=str)
 def test_variants_of_a_configuration(architecture: str, changes: dict[str, Any]) -> None:
-    model = packed_models.model(architecture, **changes)
+    model = tiny.classifier(architecture, **changes)
     rows = batch([1, 9, 20, 24, 3])
     assert_equal_logits(runtime(model).logits(rows), reference(model, rows))
 
@@ -202,7 +203,7 @@ NOT_UNDERSTOOD: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("architecture", "changes"), NOT_UNDERSTOOD, ids=str)
 def test_what_is_not_understood_stays_with_transformers(architecture: str, changes: dict[str, Any]) -> None:
-    assert pack(packed_models.model(architecture, **changes)) is None
+    assert pack(tiny.classifier(architecture, **changes)) is None
 
 
 def test_a_model_outside_the_architectures_stays_with_transformers() -> None:
