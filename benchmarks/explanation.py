@@ -91,8 +91,8 @@ def _areas(classifier: EmotionClassifier, explanations: Sequence[Explanation], o
 
 
 def _area(classifier: EmotionClassifier, curves: Sequence[tuple[Explanation, NDArray[np.bool_]]]) -> float:
-    variants = [Words(each.text).kept(mask) for each, masks in curves for mask in masks]
-    rows = classifier.predict_proba(variants)
+    perturbed = [Words(each.text).keep(mask) for each, masks in curves for mask in masks]
+    rows = classifier.predict_proba(perturbed)
     stops = np.cumsum([0, *(len(masks) for _, masks in curves)])
     areas = []
     for (each, _), (start, stop) in zip(curves, pairwise(stops.tolist()), strict=True):

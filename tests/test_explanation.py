@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import ModelError
-from emoscope.explanation import MAX_UNITS, METHODS, Words, explain
+from emoscope.explanation import MAX_WORDS, METHODS, Words, explain
 from emoscope.manifest import Manifest, read_manifest, write_manifest
 from emoscope.model_folder import open_folder
 from emoscope.text import normalize
@@ -100,13 +100,13 @@ def test_kept_words_stay_as_they_are_and_others_are_gone(text, data):
     words = Words(text)
     mask = data.draw(st.lists(st.booleans(), min_size=len(words.spans), max_size=len(words.spans)))
     spoken = [text[start:end] for (start, end), keep in zip(words.spans, mask, strict=True) if keep]
-    variant = words.kept(mask)
+    variant = words.keep(mask)
     place = 0
     for word in spoken:
         assert word in variant[place:]
         place = variant.index(word, place) + len(word)
-    assert words.kept([True] * len(mask)) == text
-    left = words.kept([False] * len(mask))
+    assert words.keep([True] * len(mask)) == text
+    left = words.keep([False] * len(mask))
     assert sum(map(str.isalnum, left)) == sum(map(str.isalnum, text)) - sum(
         char.isalnum() for start, end in words.spans for char in text[start:end]
     )
@@ -125,7 +125,7 @@ def test_kept_words_stay_as_they_are_and_others_are_gone(text, data):
 )
 def test_what_is_left_without_a_word(text, out, left):
     words = Words(text)
-    assert words.kept([place not in out for place in range(len(words.spans))]) == left
+    assert words.keep([place not in out for place in range(len(words.spans))]) == left
 
 
 @both_methods
@@ -149,7 +149,7 @@ def test_leave_one_out_is_the_loss_without_the_word():
 
 
 def test_shapley_nears_the_definition(monkeypatch):
-    monkeypatch.setattr("emoscope.explanation.SHAPLEY_ORDERS", 4000)
+    monkeypatch.setattr("emoscope.explanation.PERMUTATIONS", 4000)
     (explained,) = explain(Reader(together), ["very glad now then"], method="shapley")
     assert weights(explained) == pytest.approx(exact_shapley(together, ["very", "glad", "now", "then"]), abs=0.01)
 
@@ -159,7 +159,7 @@ def test_shapley_nears_the_definition(monkeypatch):
 def test_shapley_weights_sum_to_what_all_words_add(classifier, text, seed):
     (explained,) = classifier.explain([text], method="shapley", seed=seed)
     words = Words(text)
-    nothing = classifier.predict([words.kept([False] * len(words.spans))])[0].scores[explained.label]
+    nothing = classifier.predict([words.keep([False] * len(words.spans))])[0].scores[explained.label]
     assert sum(word.weight for word in explained.words) == pytest.approx(explained.score - nothing, abs=1e-5)
 
 
@@ -215,7 +215,7 @@ def test_a_long_text_is_explained_in_runs_of_words():
     text = "so and so " * 400 + "happy " + "and so on " * 400
     reader = Reader(lambda words: 0.2 + 0.7 * ("happy" in words))
     (explained,) = explain(reader, [text])
-    assert len(explained.words) <= MAX_UNITS
+    assert len(explained.words) <= MAX_WORDS
     strongest, second = explained.strongest(2)
     assert "happy" in strongest.word
     assert strongest.weight == pytest.approx(0.7, abs=1e-6)

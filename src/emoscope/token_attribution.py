@@ -1,6 +1,6 @@
-"""Which words decided, from what each token adds to the probability: tokens brought back to words of the raw text.
+"""Word attributions from gradients: the attributions of a text's tokens, summed over the words of the raw text.
 
-Knows tokenizer and text form, and whatever weighs tokens as a function; no torch.
+Takes the function that computes token attributions; knows no torch.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from emoscope.protocols import Classifier, Keywords
 from emoscope.text import normalize
 
 INTEGRATED_GRADIENTS = "integrated-gradients"
-"""The method's name."""
+"""Name of the method."""
 BASELINES = ("[MASK]", "<mask>", "[PAD]", "<pad>")
-"""Tokens that may stand for no word, the first that a tokenizer has."""
+"""Tokens for the baseline, a row without words; the first that the vocabulary has is used."""
 
 AttributeTokens = Callable[[NDArray[np.int32], int], tuple[NDArray[np.float64], float]]
-"""Token ids of a row and the index of a label, to what each token adds to the label's probability, float64 (tokens,),
-and how far their sum is from what all of them add."""
+"""From the token ids of a row and the index of a label to the attributions, float64 (tokens,), and their convergence
+delta: the sum of the attributions minus the probability that the tokens add together."""
 
 Span = tuple[int, int]
 
@@ -31,72 +31,73 @@ def explain_by_tokens(
     classifier: Classifier,
     texts: Sequence[str],
     preprocessor: Preprocessor,
-    weigh: AttributeTokens,
+    attribute: AttributeTokens,
     ambiguous_keywords: Keywords,
 ) -> list[Explanation]:
-    """Weigh every word of each text by its tokens.
+    """Attribute the label of each text to its words by the attributions of its tokens.
 
-    A token that stands in no word (punctuation, special tokens) is left out; one that stands in several is shared by
-    its characters. Of a long text the windows' weights count by their tokens, as their probabilities do.
+    A token outside all words (punctuation, special tokens) is left out; a token in several words is divided by the
+    number of its characters in each. The windows of a long text count by their number of tokens, as in its
+    probabilities.
 
     Args:
-        classifier: gives the probabilities.
+        classifier: the classifier that is explained.
         texts: any number of texts of any length.
-        preprocessor: the classifier's.
-        weigh: what a token adds.
+        preprocessor: the classifier's preprocessor.
+        attribute: computes the attributions of a row's tokens.
         ambiguous_keywords: as for `explain`.
     """
     explanations = []
     for text, row in zip(texts, classifier.predict_proba(texts), strict=True):
         label = int(row.argmax())
         words = Words(text)
-        in_form = preprocessor.normalizer(text)
-        tokens, error = _token_weights(preprocessor, in_form, label, weigh)
-        weights = _shares(_places(words, in_form), preprocessor.tokenizer.spans(in_form)) @ tokens
+        normalized = preprocessor.normalizer(text)
+        attributions, delta = _attribute_text(preprocessor, normalized, label, attribute)
+        weights = _shares(_locate(words, normalized), preprocessor.tokenizer.spans(normalized)) @ attributions
         explanations.append(
             Explanation(
                 text,
                 classifier.labels[label],
                 float(row[label]),
                 INTEGRATED_GRADIENTS,
-                words.weighted(weights.tolist()),
+                words.attributions(weights.tolist()),
                 ambiguous_word(words, np.abs(weights), ambiguous_keywords),
-                convergence_delta=error,
+                convergence_delta=delta,
             )
         )
     return explanations
 
 
-def _token_weights(
-    preprocessor: Preprocessor, in_form: str, label: int, weigh: AttributeTokens
+def _attribute_text(
+    preprocessor: Preprocessor, normalized: str, label: int, attribute: AttributeTokens
 ) -> tuple[NDArray[np.float64], float]:
-    """What the text's own tokens add, of all its windows, and the error of their sum."""
-    batch = preprocessor.tokenizer.encode([in_form])
+    """Attributions of a text's tokens without special tokens, over all its windows, and the convergence delta."""
+    batch = preprocessor.tokenizer.encode([normalized])
     before, after = preprocessor.tokenizer.specials
-    weights, error = [np.empty(0)], 0.0
+    attributions, delta = [np.empty(0)], 0.0
     for start, stop in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
         share = (stop - start) / batch.ids.size
-        tokens, delta = weigh(batch.ids[start:stop], label)
-        weights.append(share * tokens[before : len(tokens) - after])
-        error += share * delta
-    return np.concatenate(weights), float(error)
+        of_window, delta_of_window = attribute(batch.ids[start:stop], label)
+        attributions.append(share * of_window[before : len(of_window) - after])
+        delta += share * delta_of_window
+    return np.concatenate(attributions), float(delta)
 
 
-def _places(words: Words, in_form: str) -> list[Span]:
-    """Where each word stands in the text's form; an empty span for one that has no part there, such as a URL."""
-    places, done = [], 0
+def _locate(words: Words, normalized: str) -> list[Span]:
+    """Span of each word in the normalized text; an empty span for a word that is not in it, such as a URL."""
+    spans, done = [], 0
     for start, end in words.spans:
         word = words.text[start:end]
-        found = next((piece for piece in (word, normalize(word)) if piece and in_form.find(piece, done) >= 0), "")
-        at = in_form.find(found, done)
-        places.append((at, at + len(found)))
-        done = places[-1][1]
-    return places
+        found = next((form for form in (word, normalize(word)) if form and normalized.find(form, done) >= 0), "")
+        at = normalized.find(found, done)
+        done = at + len(found)
+        spans.append((at, done))
+    return spans
 
 
-def _shares(places: Sequence[Span], spans: Sequence[Span]) -> NDArray[np.float64]:
+def _shares(words: Sequence[Span], tokens: Sequence[Span]) -> NDArray[np.float64]:
     """Share of each token that belongs to each word, float64 (words, tokens)."""
-    word, token = (np.array(each, np.int64).reshape(-1, 2) for each in (places, spans))
+    word, token = (np.array(spans, np.int64).reshape(-1, 2) for spans in (words, tokens))
     end, start = np.minimum(word[:, None, 1], token[:, 1]), np.maximum(word[:, None, 0], token[:, 0])
     common = np.maximum(end - start, 0).astype(np.float64)
     shares: NDArray[np.float64] = common / np.maximum(common.sum(0), 1)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _json(explanation: Explanation) -> str:
-    return json.dumps(asdict(explanation), ensure_ascii=False) + "\n"
+    return json.dumps(explanation.to_json(), ensure_ascii=False) + "\n"
 
 
 def _shaded(explanation: Explanation) -> str:

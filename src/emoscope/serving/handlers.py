@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 
@@ -61,7 +60,7 @@ async def explain(service: Service, request: Request) -> Response:
         )
     method = choice(body.get("method", "loo"), "method", METHODS)
     explanations = await service.explain(request, texts, method)
-    return json_response({"explanations": [asdict(explanation) for explanation in explanations]})
+    return json_response({"explanations": [explanation.to_json() for explanation in explanations]})
 
 
 async def by_sentence(service: Service, request: Request) -> Response:

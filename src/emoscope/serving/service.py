@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import EmoscopeError, ModelError
-from emoscope.explanation import Explanation, explain, variants
+from emoscope.explanation import Explanation, count_perturbations, explain
 from emoscope.protocols import (
     Classifier,
     keywords_of,
@@ -191,7 +191,7 @@ class Service:
         Raises:
             RequestError: the texts are too long to be explained in time, or as in `rows`.
         """
-        tokens = sum(variants(text, method) * estimated_tokens(text) for text in texts)
+        tokens = sum(count_perturbations(text, method) * estimated_tokens(text) for text in texts)
         limit = self.settings.max_explained_tokens
         if tokens > limit:
             raise RequestError(
