@@ -1,4 +1,4 @@
-"""Whether a model folder says on this machine what torch said when the folder was exported."""
+"""Verify that a model folder returns the same probabilities on this machine as torch did when it was exported."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from emoscope.model_folder import GRAPHS, open_folder, resolve
 
 
 @dataclass(frozen=True)
-class SelfTest:
-    """The record in `emoscope.json`.
+class VerificationRecord:
+    """Reference texts and their probabilities, recorded in `emoscope.json` by the export.
 
     Attributes:
-        texts: sentences, none of which stands between two labels for torch.
-        probabilities: what torch gave for each, (texts, labels).
-        tolerance: by how much a probability may differ: that of the parity gate, or for integers, by how much the
-            graph differed on the machine that exported it and a little more.
+        texts: sentences, none of them close to a decision between two labels.
+        probabilities: torch's probabilities, (texts, labels).
+        tolerance: largest allowed difference of a probability: that of the parity gate for a graph in float32; for one
+            in integers, the largest difference on the machine of the export plus a margin.
     """
 
     texts: list[str]
@@ -31,14 +31,14 @@ class SelfTest:
 
 
 @dataclass(frozen=True)
-class SelfTestResult:
-    """How far this machine is from the record.
+class VerificationResult:
+    """Differences between this machine's probabilities and the recorded ones.
 
     Attributes:
-        texts: how many.
-        equal_labels: share of the labels that are equal.
-        largest_difference: of any probability.
-        tolerance: what is allowed.
+        texts: number of reference texts.
+        equal_labels: share of the texts' labels that are equal.
+        largest_difference: largest absolute difference of a probability.
+        tolerance: largest allowed difference.
     """
 
     texts: int
@@ -48,12 +48,12 @@ class SelfTestResult:
 
     @property
     def passed(self) -> bool:
-        """Whether every label is equal and every probability near enough."""
+        """Whether every label is equal and every probability within the tolerance."""
         return self.equal_labels == 1 and self.largest_difference <= self.tolerance
 
 
-def verification(name_or_path: str | Path | None = None) -> SelfTestResult:
-    """Score the reference texts of a model folder on this CPU.
+def verify(name_or_path: str | Path | None = None) -> VerificationResult:
+    """Score the reference texts of a model folder on this CPU and compare with the recorded probabilities.
 
     Args:
         name_or_path: None or "bundled", an exported model folder, or a Hub id.
@@ -64,26 +64,26 @@ def verification(name_or_path: str | Path | None = None) -> SelfTestResult:
     folder = open_folder(resolve(name_or_path, one_of=(GRAPHS,)))
     if not folder.graph or folder.manifest.verification is None:
         raise ModelError(
-            f"{folder.path} has no reference texts to test itself with; export its checkpoint again: emoscope export"
+            f"{folder.path} has no reference texts to verify; export its checkpoint again: emoscope export"
         )
     classifier = EmotionClassifier.from_pretrained(folder.path)
     try:
-        record = SelfTest(**folder.manifest.verification)
+        record = VerificationRecord(**folder.manifest.verification)
         tolerance = float(record.tolerance)
         expected = np.array(record.probabilities, np.float32).reshape(len(record.texts), len(classifier.labels))
         rows = classifier.predict_proba(record.texts)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{folder.path / MANIFEST}: verification cannot be read ({error}); export again") from error
-    equal = decided(rows, classifier.thresholds) == decided(expected, classifier.thresholds)
-    return SelfTestResult(len(rows), float(equal.mean()), float(np.abs(rows - expected).max()), tolerance)
+    equal = decisions(rows, classifier.thresholds) == decisions(expected, classifier.thresholds)
+    return VerificationResult(len(rows), float(equal.mean()), float(np.abs(rows - expected).max()), tolerance)
 
 
-def decided(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | None) -> NDArray[np.bool_]:
-    """Which labels each text is given: those that reach their threshold; of a single-label model the likeliest.
+def decisions(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | None) -> NDArray[np.bool_]:
+    """Labels that each text is given: those at or above their threshold, or the most probable one without thresholds.
 
     Args:
         probabilities: (texts, labels).
-        thresholds: of a multi-label model, one for each label; else None.
+        thresholds: for a multi-label model, one for each label; else None.
 
     Returns:
         bool (texts, labels).
@@ -98,9 +98,9 @@ def decided(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | 
 
 
 def margins(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | None) -> NDArray[np.float32]:
-    """How far the labels of each text are from others: to the nearest threshold, or from the second likeliest label.
+    """Change of a probability that would change a text's labels, float32 (texts,); arguments as of `decisions`.
 
-    *Shape:* as `decided`, float32 (texts,).
+    It is the distance to the nearest threshold, or the difference of the two highest probabilities without thresholds.
     """
     margin: NDArray[np.float32]
     if thresholds is None:

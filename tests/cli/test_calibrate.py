@@ -14,7 +14,7 @@ from emoscope.cli import main
 from emoscope.errors import ModelError
 from emoscope.manifest import MANIFEST, read_manifest
 from emoscope.model_folder import BUNDLED, open_folder
-from emoscope.verification import verification
+from emoscope.verification import verify
 from tiny import examples
 
 PLAIN = ["the bus leaves at nine", "please find the invoice attached", "it has three wheels", "page four, line two"]
@@ -71,7 +71,7 @@ def test_a_folder_is_calibrated_in_place_and_still_whole(folder, data, capsys):
     assert after["temperature"] > before["temperature"]
     assert after["calibration_report"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
-    assert verification(folder).passed
+    assert verify(folder).passed
     assert {file.name for file in folder.iterdir()} == {file.name for file in BUNDLED.iterdir()}
 
 
@@ -256,7 +256,7 @@ def test_rubbish_in_the_manifest_is_an_error(folder, key, rubbish):
         EmotionClassifier.from_pretrained(folder)
 
 
-def test_rubbish_in_the_self_test_is_an_error(folder, data, capsys):
+def test_an_unreadable_verification_record_is_an_error(folder, data, capsys):
     (folder / MANIFEST).write_text(json.dumps(manifest(folder) | {"verification": {"texts": ["a"]}}))
     assert "verification cannot be read" in refused(capsys, folder, "--data", data)
 

@@ -23,7 +23,7 @@ from emoscope.model_folder import open_folder
 from emoscope.tokenization import Tokenizer
 from emoscope.training import train
 from emoscope.training.config import CompactConfig
-from emoscope.verification import verification
+from emoscope.verification import verify
 
 SHAPE = CompactShape(vocabulary=50, dimension=12, hidden=10, labels=4)
 
@@ -116,7 +116,7 @@ def test_exported_folder_predicts_like_the_checkpoint(checkpoint, tmp_path):
         calibration=Calibration(source.temperature),
     )
     np.testing.assert_allclose(classifier.predict_proba(texts), reference.predict_proba(texts), atol=1e-4)
-    assert verification(tmp_path / "model").passed
+    assert verify(tmp_path / "model").passed
 
 
 def test_the_gate_keeps_a_wrong_graph_from_being_written(checkpoint, tmp_path, monkeypatch):

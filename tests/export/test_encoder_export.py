@@ -24,7 +24,7 @@ from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.neutral import Neutral
 from emoscope.prediction_sets import PredictionSets
 from emoscope.pretrained import read_sequence_classifier
-from emoscope.verification import verification
+from emoscope.verification import verify
 from hub.repositories import ARCHITECTURES
 
 CARD_SENTENCE = "I love using transformers. The best part is wide range of support and its easy to use"
@@ -123,7 +123,7 @@ def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
     assert np.abs(rows.sum(axis=1) - 1).max() > 0.1
     np.testing.assert_allclose(rows, expected, atol=0.2 if quantize else 1e-4)
     if not quantize:
-        assert verification(tmp_path / "model").passed
+        assert verify(tmp_path / "model").passed
 
 
 def test_the_command_from_a_hub_id_to_a_prediction(
@@ -207,10 +207,10 @@ def test_a_card_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
     assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("# Caf\ufffd emotions\n\n## ")
 
 
-# -- the self-test
+# -- verification
 
 
-def test_the_self_test_passes_here_and_fails_where_results_differ(
+def test_verification_passes_here_and_fails_where_results_differ(
     checkpoints: dict[str, Path],
     sure_of: Callable[..., Examples],
     tmp_path: Path,
@@ -218,7 +218,7 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
 ) -> None:
     exported(checkpoints["albert"], tmp_path / "model", sure_of(checkpoints["albert"]))
     file = tmp_path / "model" / MANIFEST
-    assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 0
+    assert main(["predict", "--verify", "--model", str(tmp_path / "model")]) == 0
     assert "passed, 100.00% equal labels" in capsys.readouterr().out
     manifest = json.loads(file.read_text("utf-8"))
     rows = manifest["verification"]["probabilities"]
@@ -230,14 +230,14 @@ def test_the_self_test_passes_here_and_fails_where_results_differ(
 
     rows[3] = [rows[3][0] + 2e-4, rows[3][1] - 2e-4, *rows[3][2:]]
     file.write_text(json.dumps(manifest), encoding="utf-8")
-    assert main(["predict", "--self-test", "--model", str(tmp_path / "model")]) == 1
+    assert main(["predict", "--verify", "--model", str(tmp_path / "model")]) == 1
     assert "FAILED, 100.00% equal labels" in capsys.readouterr().out
 
     right = manifest["verification"]
     wrong = [{"probabilities": [[1, 2], [3]]}, {"tolerance": None}, {"texts": [7, *right["texts"][1:]]}]
     for rubbish in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
         file.write_text(json.dumps(manifest | {"verification": rubbish}), encoding="utf-8")
-        assert "verification" in one_line(capsys, "predict", "--self-test", "--model", str(tmp_path / "model"))
+        assert "verification" in one_line(capsys, "predict", "--verify", "--model", str(tmp_path / "model"))
 
 
 def test_a_folder_without_reference_texts_says_so(
@@ -247,9 +247,9 @@ def test_a_folder_without_reference_texts_says_so(
     manifest = json.loads((bare / MANIFEST).read_text("utf-8")) | {"verification": None}
     (bare / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
     for model in (bare, checkpoints["bert"]):
-        assert "no reference texts" in one_line(capsys, "predict", "--self-test", "--model", str(model))
+        assert "no reference texts" in one_line(capsys, "predict", "--verify", "--model", str(model))
     with pytest.raises(SystemExit) as caught:
-        main(["predict", "--self-test", "a text"])
+        main(["predict", "--verify", "a text"])
     assert caught.value.code == 2
 
 

@@ -1,14 +1,17 @@
-"""Explain texts: how much each word moved the label of each TEXT.
+"""Explain texts: how much each word contributed to the label of each TEXT.
 
-On a terminal the text with its words shaded (green for the label, red against it) and the strongest of them; else one
-JSON object a line:
+On a terminal the output is the text with its words shaded (green for the label, red against it) and the words with the
+largest weights; otherwise it is one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "method": "loo",
    "words": [{"word": "happy", "start": 10, "end": 15, "weight": 0.33}, ...], "ambiguous": null, ...}
-A weight is what the word adds to the probability of the label: of "loo", what is lost when it alone is left out; of
-"shapley", what it adds on average over random orders of the words, which tells more and takes about ten times as long;
-of "integrated-gradients", what its tokens add on the way from no words to the text, by the gradients of a checkpoint
-(extra: train). "ambiguous" and "convergence_delta" (of gradients) are null where they do not apply.
-A word that the training data uses for two labels about evenly is named, if it is the one that decides.
+A weight is what the word adds to the probability of the label. Methods:
+  loo                   what is lost when the word alone is left out
+  shapley               what the word adds on average over random orders of the words; more faithful, and about ten
+                        times slower
+  integrated-gradients  what its tokens add on the way from no words to the text, by gradients; for checkpoints, needs
+                        the extra "train"
+"ambiguous" is the deciding word, if the training data uses it for two labels; "convergence_delta" is the error of the
+gradients. Both are null where they do not apply.
 
 examples:
   emoscope explain "i feel so happy today"
@@ -32,11 +35,11 @@ if TYPE_CHECKING:
     from emoscope.explanation import Explanation
 
 LISTED = 5
-"""Words that are listed under a text."""
+"""Words that are listed below a text."""
 LONGEST = 40
-"""Characters that are listed of a word, or of a run of words in a long text."""
+"""Characters of a listed word, or of a run of words in a long text."""
 STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
-"""From which share of the largest weight a word has which ANSI style, beside its colour."""
+"""ANSI styles of a word by its share of the largest weight, added to its colour."""
 FOR, AGAINST = "32", "31"
 
 
@@ -47,17 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", default="loo", choices=("loo", "shapley", "integrated-gradients"), help="default: loo"
     )
-    parser.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
-    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the shaded texts instead")
+    parser.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
+    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write an HTML page of the shaded texts instead")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain, and print or write."""
+    """Explain, and print or write the explanations."""
     from emoscope.html_page import fragments_page
 
     explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
-        write_output(args.html, fragments_page("emoscope explain", (each._repr_html_() for each in explanations)))
+        write_output(
+            args.html, fragments_page("emoscope explain", (explanation._repr_html_() for explanation in explanations))
+        )
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json
@@ -71,20 +76,18 @@ def _json(explanation: Explanation) -> str:
 
 
 def _shaded(explanation: Explanation) -> str:
-    """The text, its label, its strongest words and what is ambiguous."""
+    """The text, its label, its words with the largest weights, and notes."""
     strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [
         "".join(_shaded_piece(printable(piece), share) for piece, share in explanation.pieces()),
         f"  {explanation.label} {explanation.score:.1%}",
         *(f"  {word:<{width}}  {weight:+.3f}" for word, weight in strongest),
-        *([f"  {explanation.ambiguous}"] if explanation.ambiguous else []),
-        *(
-            []
-            if explanation.convergence_delta is None
-            else [f"  the sum is off by {explanation.convergence_delta:+.4f}"]
-        ),
     ]
+    if explanation.ambiguous:
+        lines.append(f"  {explanation.ambiguous}")
+    if explanation.convergence_delta is not None:
+        lines.append(f"  the sum is off by {explanation.convergence_delta:+.4f}")
     return "\n".join(lines) + "\n\n"
 
 

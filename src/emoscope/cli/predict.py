@@ -1,22 +1,23 @@
-"""Score texts: the six emotions of each TEXT, or of each line of standard input.
+"""Score texts: the probabilities of the six emotions for each TEXT, or for each line of standard input.
 
-On a terminal a table with bars; else one JSON object a line:
+On a terminal the output is a table with bars; otherwise it is one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
-Lines are scored as they arrive, so a pipe that is still being written works too.
+Lines are scored as they arrive, so standard input may be a pipe that is still being written.
 
-A calibrated model, as the bundled one is, says of each text whether it shows a clear emotion ("clear"). With --coverage
-it names the labels that hold the truth in such a share of cases ("set"): often one, several in doubt, none where the
-text is typical of none. With --abstain it gives no answer whose probability is lower ("abstains").
+A calibrated model, such as the bundled one, also reports whether a text shows no clear emotion ("neutral"). --coverage C
+adds the labels of a prediction set, which contains the true label in a share C of cases ("prediction_set"): usually one
+label, several if the model is unsure, none if the text is typical of no label. --abstain P marks texts whose highest
+probability is below P ("abstains").
 
-With --self-test nothing is read: an exported model folder scores the texts that it carries, and says how far this
-machine is from what torch said of them when it was exported.
+--verify reads no text: an exported model folder scores its own reference texts, and the output says how far the
+probabilities on this machine differ from torch's at the time of the export.
 
 examples:
   emoscope predict "i feel so happy today" "why would you do that to me"
   emoscope predict < texts.txt > scores.jsonl
   emoscope predict --model owner/name --json "i feel so happy today"
   emoscope predict --coverage 0.95 --abstain 0.8 "i feel so passionate about it"
-  emoscope predict --self-test --model DIR
+  emoscope predict --verify --model DIR
 """
 
 from __future__ import annotations
@@ -40,32 +41,38 @@ if TYPE_CHECKING:
 
 BAR_WIDTH = 30
 LONGEST_TEXT = 100
-"""Characters of a text above its bars."""
+"""Characters of a text that are shown above its bars."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 READ_SIZE = 1 << 20
+"""Bytes of standard input that are read at once."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="a text; with none, lines of standard input")
-    what.add_argument("--self-test", action="store_true", help="check an exported model folder on this CPU")
+    input_ = parser.add_mutually_exclusive_group()
+    input_.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="a text; default: lines of standard input")
+    input_.add_argument("--verify", action="store_true", help="check an exported model folder on this CPU")
+    input_.add_argument("--self-test", dest="verify", action="store_true", help=argparse.SUPPRESS)  # its name in 0.1
     add_model_arguments(parser)
-    parser.add_argument("--coverage", type=_coverage, metavar="C", help="show the set of labels at C, from 0.5 to 0.99")
-    parser.add_argument("--abstain", type=number(float, 0, 1), metavar="P", help="no answer from a probability below P")
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
-    shape.add_argument("--table", action="store_true", help="the table, in a pipe too")
+    parser.add_argument(
+        "--coverage", type=_coverage, metavar="C", help="show the prediction set at coverage C, from 0.5 to 0.99"
+    )
+    parser.add_argument(
+        "--abstain", type=number(float, 0, 1), metavar="P", help="give no answer if no probability is P or more"
+    )
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
+    output.add_argument("--table", action="store_true", help="print the table in a pipe too")
 
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    if args.self_test:
-        return _verification(args.model)
+    if args.verify:
+        return _verify(args.model)
     as_table = args.table or (sys.stdout.isatty() and not args.json)
     show = _table if as_table else _json
     if not args.texts and sys.stdin.isatty():
-        print("Type a text a line; Ctrl-D ends.", file=sys.stderr)
+        print("Type one text a line; end with Ctrl-D.", file=sys.stderr)
     classifier = load_classifier(args)
     for texts in [args.texts] if args.texts else _arriving_lines():
         for text, prediction in zip(texts, classifier.predict(texts), strict=True):
@@ -74,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _verification(model: str) -> int:
-    from emoscope.verification import verification
+def _verify(model: str) -> int:
+    from emoscope.verification import verify
 
-    result = verification(model)
+    result = verify(model)
     print(
         f"{model}: {'passed' if result.passed else 'FAILED'}, {result.equal_labels:.2%} equal labels and probabilities "
         f"within {result.largest_difference:.1e} of the recorded ones (allowed: 100 % and {result.tolerance:.1e}) on "
@@ -87,43 +94,42 @@ def _verification(model: str) -> int:
 
 
 def _arriving_lines() -> Iterator[list[str]]:
-    """Lines of standard input, in batches of whatever has arrived."""
-    rest, number = b"", 0
+    """Lines of standard input, in batches of what has arrived so far."""
+    rest, done = b"", 0
     stdin = cast("io.BufferedReader", sys.stdin.buffer)
     while block := stdin.read1(READ_SIZE):
         *lines, rest = (rest + block).split(b"\n")
         if lines:
-            yield decode(lines, number)
-            number += len(lines)
+            yield decode_lines(lines, done)
+            done += len(lines)
     if rest:
-        yield decode([rest], number)
+        yield decode_lines([rest], done)
 
 
-def decode(lines: list[bytes], number: int) -> list[str]:
+def decode_lines(lines: list[bytes], done: int = 0) -> list[str]:
     """Lines of standard input as text.
 
     Args:
-        lines: without the line feeds at their ends.
-        number: of the lines before them.
+        lines: the lines, without line feeds.
+        done: number of lines before them.
 
     Raises:
         DataError: a line is not UTF-8.
     """
     texts = []
-    for offset, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=done + 1):
         try:
             texts.append(line.removesuffix(b"\r").decode())
         except UnicodeDecodeError as error:
-            found = line[error.start : error.start + 1].hex()
             raise DataError(
-                f"standard input, line {number + offset}: byte 0x{found} at column {error.start + 1} is not "
+                f"standard input, line {number}: byte 0x{line[error.start]:02x} at column {error.start + 1} is not "
                 "UTF-8; convert the text first, for example with iconv -f LATIN1 -t UTF-8"
             ) from error
     return texts
 
 
 def _coverage(text: str) -> float:
-    """A share, up to the whole percent that `PredictionSets.at` takes for it."""
+    """A coverage, rounded up to whole percent as `PredictionSets.at` does."""
     from emoscope.prediction_sets import ROUNDING
 
     return math.ceil(100 * number(float, 0.5, 0.99)(text) - ROUNDING) / 100
@@ -139,9 +145,9 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     if prediction.thresholds is not None:
         row["labels"] = list(prediction.labels)
     if prediction.neutral is not None:
-        row |= {"neutral": prediction.neutral, "clear": not prediction.neutral}
+        row |= {"neutral": prediction.neutral, "clear": not prediction.neutral}  # clear: of 0.1
     if args.coverage is not None:
-        row["set"] = list(prediction.prediction_set(args.coverage))
+        row["prediction_set"] = row["set"] = list(prediction.prediction_set(args.coverage))  # set: of 0.1
     if args.abstain is not None:
         row["abstains"] = prediction.score < args.abstain
     return json.dumps(row, ensure_ascii=False) + "\n"
@@ -150,11 +156,11 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     width = max(map(len, prediction.scores))
     lines = [_row(name, score, width, name == prediction.label) for name, score in prediction.scores.items()]
-    return "\n".join([shortened(printable(text), LONGEST_TEXT), *lines, *_certainty(prediction, args)]) + "\n\n"
+    return "\n".join([shortened(printable(text), LONGEST_TEXT), *lines, *_notes(prediction, args)]) + "\n\n"
 
 
-def _certainty(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
-    """Lines under the bars, where there is something to say."""
+def _notes(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
+    """Lines below the bars: prediction set, abstention, no clear emotion."""
     if args.coverage is not None:
         names = " or ".join(prediction.prediction_set(args.coverage))
         yield f"  {args.coverage:.0%}: {names or 'typical of none'}"

@@ -1,11 +1,11 @@
-"""Follow the emotions of a long text, sentence by sentence: of each TEXT, or of standard input as one text.
+"""Show how the emotions of a long text change from sentence to sentence: for each TEXT, or for all of standard input.
 
-On a terminal a line of blocks a label, as high as its probability from sentence to sentence, and the sentences; else
-one JSON object a text:
+On a terminal the output has a row of blocks for each label, whose height is its probability from sentence to sentence,
+and then the sentences; otherwise it is one JSON object a text:
   {"labels": ["sadness", ...], "label": "joy", "score": 0.8, "scores": [0.0, ...],
    "sentences": [{"text": ..., "start": 0, "end": 21, "label": "joy", "score": 0.7, "scores": [0.0, ...]}, ...]}
-The label and scores of the whole text come from its sentences: those that say nothing count little, and many that agree
-count as more than one. Start and end count characters.
+The label and scores of the whole text are combined from its sentences: sentences without emotion count little, and many
+that agree are stronger evidence than one. "start" and "end" count characters.
 
 examples:
   emoscope timeline < letter.txt
@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
-from emoscope.cli.predict import decode
+from emoscope.cli.predict import decode_lines
 from emoscope.terminal import label_colour, printable, shortened, styled, terminal_width
 
 if TYPE_CHECKING:
@@ -36,34 +36,36 @@ BAR_WIDTH = 8
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
-    parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; with none, all of standard input is one")
+    parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; default: all of standard input as one text")
     add_model_arguments(parser)
-    shape = parser.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="JSON lines, on a terminal too")
-    shape.add_argument("--table", action="store_true", help="the blocks and sentences, in a pipe too")
-    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the coloured texts instead")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
+    output.add_argument("--table", action="store_true", help="print blocks and sentences in a pipe too")
+    parser.add_argument(
+        "--html", type=Path, metavar="OUT.html", help="write an HTML page of the coloured texts instead"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Follow, and print or write."""
+    """Score the sentences, and print or write the timelines."""
     from emoscope.html_page import fragments_page
 
     if not args.texts and sys.stdin.isatty():
-        print("Type a text; Ctrl-D ends.", file=sys.stderr)
-    texts = args.texts or ["\n".join(decode(sys.stdin.buffer.read().split(b"\n"), 0))]
+        print("Type a text; end with Ctrl-D.", file=sys.stderr)
+    texts = args.texts or ["\n".join(decode_lines(sys.stdin.buffer.read().split(b"\n")))]
     timelines = load_classifier(args).timeline(texts)
     if args.html:
-        write_output(args.html, fragments_page("emoscope timeline", (each._repr_html_() for each in timelines)))
+        write_output(args.html, fragments_page("emoscope timeline", (timeline._repr_html_() for timeline in timelines)))
         if not (args.json or args.table):
             return 0
     as_table = args.table or (sys.stdout.isatty() and not args.json)
-    for each in timelines:
-        print("\n".join(_table(each)) + "\n" if as_table else json.dumps(each.to_json(), ensure_ascii=False))
+    for timeline in timelines:
+        print("\n".join(_table(timeline)) + "\n" if as_table else json.dumps(timeline.to_json(), ensure_ascii=False))
     return 0
 
 
 def _table(timeline: Timeline) -> Iterator[str]:
-    """The whole text's label, a line of blocks a label, and the sentences."""
+    """Lines: the label of the whole text, a row of blocks for each label, and the sentences."""
     width = terminal_width()
     whole, count = timeline.prediction, len(timeline.sentences)
     yield f"{whole.label} {whole.score:.1%} over {count:,} {'sentence' if count == 1 else 'sentences'}"
@@ -72,11 +74,11 @@ def _table(timeline: Timeline) -> Iterator[str]:
     for (name, score), heights in zip(whole.scores.items(), columns.T, strict=True):
         yield f"  {name:<{names}} {score:6.1%} {styled(''.join(map(_block, heights)), label_colour(name))}".rstrip()
     digits = len(str(count))
-    for number, each in enumerate(timeline.sentences, start=1):
-        label, score = each.prediction.label, each.prediction.score
-        said = f"{'█' * round(score * BAR_WIDTH):<{BAR_WIDTH}} {label:<{names}} {score:6.1%}"
-        room = max(width - digits - len(said) - 5, 20)
-        yield f"  {number:>{digits}} {styled(said, label_colour(label))} {shortened(printable(each.text), room)}"
+    for number, sentence in enumerate(timeline.sentences, start=1):
+        label, score = sentence.prediction.label, sentence.prediction.score
+        bar = f"{'█' * round(score * BAR_WIDTH):<{BAR_WIDTH}} {label:<{names}} {score:6.1%}"
+        text = shortened(printable(sentence.text), max(width - digits - len(bar) - 5, 20))
+        yield f"  {number:>{digits}} {styled(bar, label_colour(label))} {text}"
 
 
 def _block(height: float) -> str:

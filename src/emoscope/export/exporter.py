@@ -35,7 +35,7 @@ from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import TokenBatch, Tokenizer
-from emoscope.verification import SelfTest, margins
+from emoscope.verification import VerificationRecord, margins
 
 GRAPH, INTEGER_GRAPH = GRAPHS
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
@@ -250,4 +250,6 @@ def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Score
     clear = np.flatnonzero(margins(expected, scorer.folder.calibration.thresholds) > 2 * tolerance)
     if not clear.size:
         return None
-    return asdict(SelfTest([TEXTS[i] for i in clear], expected[clear].astype(float).round(7).tolist(), tolerance))
+    return asdict(
+        VerificationRecord([TEXTS[i] for i in clear], expected[clear].astype(float).round(7).tolist(), tolerance)
+    )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
-from emoscope.verification import decided
+from emoscope.verification import decisions
 
 Thresholds = tuple[float, ...] | None
 
@@ -65,7 +65,7 @@ def compare(
         examples: the texts' true labels.
         thresholds: of multi-label examples, one for each label; else None.
     """
-    given, wanted = decided(probabilities, thresholds), decided(expected, thresholds)
+    given, wanted = decisions(probabilities, thresholds), decisions(expected, thresholds)
     if thresholds is None:
         equal = expected.max(axis=1) - expected[given] <= 2 * TOLERANCE
     else:
