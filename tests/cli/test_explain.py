@@ -2,8 +2,8 @@ import json
 import re
 
 import pytest
-from test_predict import on_terminal, run
 
+from cli.processes import on_terminal, run
 from emoscope.cli import main
 
 

@@ -1,43 +1,15 @@
 import io
 import json
-import os
-import pty
 import shutil
 import subprocess
 import sys
 
 import pytest
 
+from cli.processes import EMOSCOPE, on_terminal, run
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.cli import main
 from emoscope.model_folder import BUNDLED
-
-EMOSCOPE = [sys.executable, "-m", "emoscope"]
-
-
-def run(*args, stdin=b"", **environment):
-    return subprocess.run(
-        [*EMOSCOPE, *args], input=stdin, capture_output=True, env=os.environ | environment, check=False
-    )
-
-
-def on_terminal(*args, **environment):
-    """Run with a terminal as standard output; returns what it showed."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([*EMOSCOPE, *args], stdout=theirs, stdin=subprocess.DEVNULL, env=os.environ | environment):
-        os.close(theirs)
-        shown = b""
-        while block := _read(ours):
-            shown += block
-    os.close(ours)
-    return shown.decode()
-
-
-def _read(terminal):
-    try:
-        return os.read(terminal, 65536)
-    except OSError:
-        return b""
 
 
 def test_json_lines_in_a_pipe():

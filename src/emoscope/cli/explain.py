@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method", default="loo", choices=("loo", "shapley", "integrated-gradients"), help="default: loo"
     )
     parser.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
-    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write an HTML page of the shaded texts instead")
+    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the shaded texts instead")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,9 +60,7 @@ def run(args: argparse.Namespace) -> int:
 
     explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
-        write_output(
-            args.html, fragments_page("emoscope explain", (explanation._repr_html_() for explanation in explanations))
-        )
+        write_output(args.html, fragments_page("emoscope explain", (one._repr_html_() for one in explanations)))
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json

@@ -4,10 +4,10 @@ On a terminal the output is a table with bars; otherwise it is one JSON object a
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
 Lines are scored as they arrive, so standard input may be a pipe that is still being written.
 
-A calibrated model, such as the bundled one, also reports whether a text shows no clear emotion ("neutral"). --coverage C
-adds the labels of a prediction set, which contains the true label in a share C of cases ("prediction_set"): usually one
-label, several if the model is unsure, none if the text is typical of no label. --abstain P marks texts whose highest
-probability is below P ("abstains").
+A calibrated model, such as the bundled one, also reports whether a text shows no clear emotion ("neutral").
+--coverage C adds the labels of a prediction set, which contains the true label in a share C of cases
+("prediction_set"): usually one label, several if the model is unsure, none if the text is typical of no label.
+--abstain P marks texts whose highest probability is below P ("abstains").
 
 --verify reads no text: an exported model folder scores its own reference texts, and the output says how far the
 probabilities on this machine differ from torch's at the time of the export.
@@ -117,12 +117,12 @@ def decode_lines(lines: list[bytes], done: int = 0) -> list[str]:
         DataError: a line is not UTF-8.
     """
     texts = []
-    for number, line in enumerate(lines, start=done + 1):
+    for position, line in enumerate(lines, start=done + 1):
         try:
             texts.append(line.removesuffix(b"\r").decode())
         except UnicodeDecodeError as error:
             raise DataError(
-                f"standard input, line {number}: byte 0x{line[error.start]:02x} at column {error.start + 1} is not "
+                f"standard input, line {position}: byte 0x{line[error.start]:02x} at column {error.start + 1} is not "
                 "UTF-8; convert the text first, for example with iconv -f LATIN1 -t UTF-8"
             ) from error
     return texts

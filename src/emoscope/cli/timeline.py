@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print JSON lines on a terminal too")
     output.add_argument("--table", action="store_true", help="print blocks and sentences in a pipe too")
-    parser.add_argument(
-        "--html", type=Path, metavar="OUT.html", help="write an HTML page of the coloured texts instead"
-    )
+    parser.add_argument("--html", type=Path, metavar="OUT.html", help="write a page of the coloured texts instead")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     texts = args.texts or ["\n".join(decode_lines(sys.stdin.buffer.read().split(b"\n")))]
     timelines = load_classifier(args).timeline(texts)
     if args.html:
-        write_output(args.html, fragments_page("emoscope timeline", (timeline._repr_html_() for timeline in timelines)))
+        write_output(args.html, fragments_page("emoscope timeline", (one._repr_html_() for one in timelines)))
         if not (args.json or args.table):
             return 0
     as_table = args.table or (sys.stdout.isatty() and not args.json)
