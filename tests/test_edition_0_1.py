@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 from emoscope import EmotionClassifier
-from emoscope import cli as command_line
 from emoscope.cli import main
+from emoscope.cli.parser import build_parser
 
 DATA = Path(__file__).parent / "data" / "edition_0_1"
 MODIFIED = 1_700_000_000_000_000_000
@@ -276,7 +276,7 @@ def test_a_scoring_run_of_another_model_is_refused(
 
 def test_every_flag_is_accepted() -> None:
     need("torch", "transformers")
-    parsers = next(a for a in command_line._parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
+    parsers = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction)).choices
     lost = [
         f"{command} {flag}"
         for command, flags in read_json("flags.json").items()
@@ -308,7 +308,7 @@ def test_flags_of_a_server_give_the_same_settings(case: dict[str, Any], monkeypa
         raise CapturedError
 
     monkeypatch.setattr("emoscope.serving.create_app", create_app)
-    arguments = vars(command_line._parser().parse_args(["serve", *case["flags"]]))
+    arguments = vars(build_parser().parse_args(["serve", *case["flags"]]))
     assert {name: str(arguments[name]) for name in case["arguments"]} == {
         name: str(value) for name, value in case["arguments"].items()
     }

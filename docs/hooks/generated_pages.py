@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from emoscope.cli import build_parser
+from emoscope.cli.parser import HelpFormatter, build_parser
 
 ROOT = Path(__file__).parents[2]
 WIDTH = 92
@@ -93,7 +93,7 @@ def _drawing(picture: re.Match[str]) -> str:
 
 
 def _command(name: str, parser: argparse.ArgumentParser) -> str:
-    parser.formatter_class = partial(argparse.RawDescriptionHelpFormatter, width=WIDTH)
+    parser.formatter_class = partial(HelpFormatter, width=WIDTH)
     summary, _, details = (parser.description or "").partition("\n")
     usage = parser.format_usage().removeprefix("usage: ").rstrip()
     return "\n\n".join([f"## emoscope {name}", summary, *_prose(details), _fenced("text", usage), *_groups(parser)])

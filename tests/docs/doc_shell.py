@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from emoscope.cli import build_parser, main
+from emoscope.cli import main
+from emoscope.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from emoscope.cli import build_parser
+from emoscope.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
 NOT_FOR_USERS = {"cli", "compact", "torch_runtime"}

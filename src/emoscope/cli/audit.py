@@ -1,4 +1,4 @@
-"""Audit labelled data: duplicates, contradictions, leaks, shortcuts, likely label errors.
+"""Find errors in labelled data: duplicates, leaks, wrong labels.
 
 Errors are rows without a text or an allowed label, texts that are in a split more than once, have different labels or
 are in several splits, and labels that only the train split lacks. Everything else is a hint. With --strict, errors

@@ -1,4 +1,4 @@
-"""Check whether names and pronouns move the emotion: pairs of texts that differ in nothing else.
+"""Test whether names and pronouns change the emotion.
 
 Templates of our own, with and without an emotion, are scored with she, he and they, and with names of women and men of
 several origins. For each comparison: how many pairs change their label, how much probability moves, and in favour of

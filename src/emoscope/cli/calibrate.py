@@ -1,4 +1,4 @@
-"""Calibrate a model on labelled rows: temperature, prediction sets, neutral texts.
+"""Calibrate a model: temperature, prediction sets, neutral texts.
 
 The rows of --data must not have been used to train MODEL. Fitted are the temperature, so that probabilities are right
 as often as they say, and for every coverage from 50 to 99 % the prediction sets: the labels that contain the true one

@@ -1,4 +1,4 @@
-"""Compare models on the same rows: quality with paired tests, speed in the same run, size and memory.
+"""Compare models on the same rows: quality, speed, size, memory.
 
 A model is 'bundled', a model folder, a checkpoint or a Hub id. Two models are a tie unless McNemar's exact
 test, corrected for all pairs by Holm, says otherwise. The public model card's own table is shown as a

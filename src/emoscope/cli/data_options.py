@@ -1,4 +1,4 @@
-"""The flags that say which labelled rows a command reads, and the reading."""
+"""The flags that name labelled data, and the reading of that data."""
 
 from __future__ import annotations
 
@@ -14,36 +14,40 @@ if TYPE_CHECKING:
 
 
 def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) -> None:
-    """Flags of every command that reads labelled rows.
+    """Add the flags of every command that reads labelled rows.
 
     Args:
-        parser: the command's.
-        default_labels: what the labels are without `--labels`, in words.
+        parser: the command's parser.
+        default_labels: the labels without --labels, in words.
     """
-    parser.add_argument("--data", required=True, metavar="D", help="folder of splits, file, or Hub id")
+    parser.add_argument("--data", required=True, metavar="DATA", help="a folder of splits, a file, or a Hub id")
     parser.add_argument(
         "--labels",
-        metavar="L",
-        help=f"the data's labels in index order: a file, one a line, or a,b,c (default: {default_labels})",
+        metavar="LABELS",
+        help=f"the labels in index order: a file with one per line, or a,b,c (default: {default_labels})",
     )
-    parser.add_argument("--text-column", default="text", metavar="C", help="name or number (from 0); default: text")
-    parser.add_argument("--label-column", default="label", metavar="C", help="name or number (from 0); default: label")
+    parser.add_argument(
+        "--text-column", default="text", metavar="COLUMN", help="name or number (from 0); default: text"
+    )
+    parser.add_argument(
+        "--label-column", default="label", metavar="COLUMN", help="name or number (from 0); default: label"
+    )
 
 
 def add_split_argument(parser: argparse.ArgumentParser) -> None:
-    """The flag that names one split."""
-    parser.add_argument("--split", metavar="S", help="default: validation if there, else the only one")
+    """Add the flag that names one split."""
+    parser.add_argument("--split", metavar="SPLIT", help="split to read (default: validation, or the only one)")
 
 
 def read_splits(args: argparse.Namespace, labels: Labels | None) -> dict[str, Examples]:
-    """Every split of `--data`; with `labels` None the data's own."""
+    """Every split of --data, with these labels, or with the labels found in the data if None."""
     from emoscope.data import load_splits
 
     return load_splits(args.data, labels=labels, **_reading(args))
 
 
 def load_valid_splits(args: argparse.Namespace, labels: Labels | None) -> tuple[dict[str, Examples], list[RejectedRow]]:
-    """The same without the rows that are refused, and those."""
+    """The usable rows of every split of --data, and the rejected rows."""
     from emoscope import data
 
     return data.load_valid_splits(args.data, labels=labels, **_reading(args))
@@ -58,14 +62,14 @@ def _reading(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def given_labels(args: argparse.Namespace) -> Labels | None:
-    """The labels that `--labels` names, None without it."""
+    """The labels of --labels; None without it."""
     from emoscope.labels import Labels
 
     return Labels.read(args.labels) if args.labels else None
 
 
 def labels_for(args: argparse.Namespace, classifier: Classifier) -> Labels:
-    """The labels that `--labels` names, else the classifier's; the six emotions always in their own order."""
+    """The labels of --labels, or else the classifier's; the six emotions are always in their own order."""
     from emoscope.labels import EMOTIONS, Labels
 
     own = Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
@@ -73,10 +77,10 @@ def labels_for(args: argparse.Namespace, classifier: Classifier) -> Labels:
 
 
 def choose_split(splits: dict[str, Examples], args: argparse.Namespace) -> Examples:
-    """The split that `--split` names; without it validation, or the only one.
+    """The split of --split; without it, validation or the only split.
 
     Raises:
-        DataError: no such split.
+        DataError: there is no such split.
     """
     from emoscope.labelled_data import SPLIT_OF_STEM
 

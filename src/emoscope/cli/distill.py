@@ -1,4 +1,4 @@
-"""Distil one or several models into a small one: writes a checkpoint, its model card and its report.
+"""Distil one or several models into a small one.
 
 A student learns the probabilities of its teachers, which say more than labels do and know which labels are noise. A
 teacher is any model with the data's labels: bundled, a model folder, a checkpoint, a Hub id, or a folder that

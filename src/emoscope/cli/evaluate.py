@@ -1,4 +1,4 @@
-"""Score labelled data: quality with intervals, calibration, speed and memory.
+"""Measure a model on labelled data: quality, calibration, speed.
 
 The data is a folder of splits (train, validation, test), one file (.txt with text;label, .csv, .tsv,
 .jsonl, .parquet) or a Hub id. Where it has a train split, the report says as well how far its ambiguous

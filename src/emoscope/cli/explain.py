@@ -1,4 +1,4 @@
-"""Explain texts: how much each word contributed to the label of each TEXT.
+"""Show how much each word contributed to the label of a text.
 
 On a terminal the output is the text with its words shaded (green for the label, red against it) and the words with the
 largest weights; otherwise it is one JSON object a line:

@@ -1,4 +1,4 @@
-"""Export a checkpoint to a model folder: one ONNX graph, held against torch before anything is written.
+"""Export a checkpoint to a model folder, which runs without torch.
 
 CHECKPOINT is a compact student, or a sequence classifier of any architecture that torch's exporter takes: DistilBERT,
 BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. The model folder runs without torch, and any command takes it as

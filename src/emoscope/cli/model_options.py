@@ -21,9 +21,9 @@ def add_model_arguments(
         default: the model without --model.
         help: text of --model.
     """
-    parser.add_argument("--model", default=default, metavar="M", help=help)
+    parser.add_argument("--model", default=default, metavar="MODEL", help=help)
     parser.add_argument(
-        "--device", default="cpu", metavar="D", help="where a checkpoint runs: cpu (default), cuda, cuda:1"
+        "--device", default="cpu", metavar="DEVICE", help="where a checkpoint runs: cpu (default), cuda, cuda:1"
     )
 
 

@@ -1,6 +1,7 @@
-"""Score texts: the probabilities of the six emotions for each TEXT, or for each line of standard input.
+"""Score texts: one probability for each emotion.
 
-On a terminal the output is a table with bars; otherwise it is one JSON object a line:
+Texts are the arguments, or the lines of standard input. On a terminal the output is a table with bars; otherwise it is
+one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
 Lines are scored as they arrive, so standard input may be a pipe that is still being written.
 

@@ -1,4 +1,4 @@
-"""Upload a checkpoint or a model folder, its card included, to a repository of the Hub.
+"""Upload a checkpoint or a model folder to the Hugging Face Hub.
 
 The repository is made if it is not there. Needs a token with write access: HF_TOKEN, or `hf auth login`.
 

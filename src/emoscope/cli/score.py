@@ -1,4 +1,4 @@
-"""Score a table: every row of IN comes out in OUT, with its emotion, its score and one column a label.
+"""Add emotions to a table: CSV, JSON lines, Parquet or Arrow.
 
 IN is a file (.csv, .tsv, .jsonl, .parquet, .arrow; all but Parquet also with .gz or .zst), a folder or a glob in
 quotes of files of one format, an address such as s3://bucket/rows.parquet, or '-' for standard input. OUT is a file

@@ -1,4 +1,4 @@
-"""Serve a model over HTTP, with a web page at / and the APIs that other servers' clients use.
+"""Serve a model over HTTP, with a web page and an API.
 
   POST /v1/predict     {"texts": [...]}         labels and scores, in columns
   POST /v1/explain     {"texts": [...]}         how much each word contributed

@@ -1,7 +1,8 @@
-"""Show how the emotions of a long text change from sentence to sentence: for each TEXT, or for all of standard input.
+"""Follow the emotion of a long text, sentence by sentence.
 
-On a terminal the output has a row of blocks for each label, whose height is its probability from sentence to sentence,
-and then the sentences; otherwise it is one JSON object a text:
+Each TEXT is one long text; without TEXT, all of standard input is one. On a terminal the output has a row of blocks for
+each label, whose height is its probability from sentence to sentence, and then the sentences; otherwise it is one JSON
+object a text:
   {"labels": ["sadness", ...], "label": "joy", "score": 0.8, "scores": [0.0, ...],
    "sentences": [{"text": ..., "start": 0, "end": 21, "label": "joy", "score": 0.7, "scores": [0.0, ...]}, ...]}
 The label and scores of the whole text are combined from its sentences: sentences without emotion count little, and many

@@ -1,4 +1,4 @@
-"""Train a classifier from a recipe: writes a checkpoint, its model card and its report.
+"""Train a model from a recipe: an encoder or the compact student.
 
 A recipe describes a fine-tuned encoder or the compact student. Every key is a flag too, and a flag wins over the
 recipe. A run that was interrupted continues with --resume to the same result.
