@@ -1,116 +1,114 @@
-// The page: wires the text to its answers, and the file section beside it.
+// The page: connects the text field to its results, and opens tables in the file section.
 
 import { askForKey, call, Failure, newest } from "./client.js";
 import { announce, byId, element, tell } from "./dom.js";
-import { Bars, colour, count, percent, verdict } from "./emotions.js";
+import { Bars, count, dot, EMOTIONS, percent, verdict } from "./emotions.js";
 import { EXAMPLES } from "./examples.js";
 import { FileSection } from "./file.js";
 import { looksLikeTable } from "./layout.js";
 import { Timeline } from "./timeline.js";
 import { shaded } from "./words.js";
 
-const EMOTIONS = ["sadness", "joy", "love", "anger", "fear", "surprise"];
-const LONGEST_EXPLAINED = 2000;
-const FEWEST_SENTENCES = 3;
-const HANDFUL = 5; // From so many on, what the sentences say together is right more often than the text at once.
-const PAUSE = 250;
+const MAX_EXPLAINED_CHARACTERS = 2000;
+const MIN_SENTENCES = 3; // From this many sentences on, the chart of sentences is shown.
+const MIN_COMBINED = 5; // From this many on, combining the sentences is more accurate than scoring the text at once.
+const PAUSE = 250; // Milliseconds without typing before words and sentences are requested.
 const SENTENCE_END = /[.!?…]+["'”’»)\]]*\s+\S|\n+\s*\S/g;
 
 const field = byId("text");
 const bars = new Bars(byId("bars"));
 const files = new FileSection();
-const timeline = new Timeline(byId("timeline"), explainSentence);
+const timeline = new Timeline(byId("timeline"), showSentence);
 let labels = EMOTIONS;
 
-const text = () => field.value.toWellFormed?.() ?? field.value;
-const isShort = (value) => value.length <= LONGEST_EXPLAINED;
-const length = (value) => (value.match(SENTENCE_END)?.length ?? 0) + 1;
-const isBySentences = (value) => length(value) >= HANDFUL || !isShort(value);
+const currentText = () => field.value.toWellFormed?.() ?? field.value;
+const countSentences = (text) => (text.match(SENTENCE_END)?.length ?? 0) + 1;
+const isScoredBySentence = (text) => countSentences(text) >= MIN_COMBINED || text.length > MAX_EXPLAINED_CHARACTERS;
 
-const predict = newest(async (value) => {
-  const answer = (isBySentences(value) && (await together(value))) || (await call("v1/predict", { texts: [value] }));
-  labels = answer.labels;
-  tell(byId("trouble"), "");
-  if (text().trim()) showAnswer(answer);
-}, { onFailure });
+const predict = newest(async (text) => {
+  const scored = (isScoredBySentence(text) && (await combined(text))) || (await call("v1/predict", { texts: [text] }));
+  labels = scored.labels;
+  tell(byId("error"), "");
+  if (currentText().trim()) showScores(scored);
+}, { onFailure: showFailure });
 
-/** What a long text's sentences say together; null where the server finds them too many. */
-async function together(value) {
+/** The scores of all sentences together; null if the server allows fewer sentences. */
+async function combined(text) {
   try {
-    const answer = await call("v1/sentences", { text: value });
-    if (value === text()) showSentences(answer);
-    return { labels: answer.labels, scores: [answer.scores], of: answer.sentences.length };
+    const scored = await call("v1/sentences", { text });
+    if (text === currentText()) showSentences(scored);
+    return { labels: scored.labels, scores: [scored.scores], sentenceCount: scored.sentences.length };
   } catch (failure) {
     if (failure.status !== 413) throw failure;
-    besides("timeline")(failure, 0);
+    showFailureIn("timeline")(failure, 0);
     return null;
   }
 }
 
-const explain = newest(async (value, signal) => {
-  if (value !== text() || !value.trim() || isBySentences(value)) return;
-  const { explanations } = await call("v1/explain", { texts: [value], method: "loo" }, { signal });
-  if (value === text()) showWords(explanations[0]);
-}, { pause: PAUSE, drops: true, onFailure: besides("shaded") });
+const explain = newest(async (text, signal) => {
+  if (text !== currentText() || !text.trim() || isScoredBySentence(text)) return;
+  const { explanations } = await call("v1/explain", { texts: [text], method: "loo" }, { signal });
+  if (text === currentText()) showWords(explanations[0]);
+}, { pause: PAUSE, cancels: true, onFailure: showFailureIn("shaded") });
 
-const split = newest(async (value, signal) => {
-  if (value !== text() || length(value) < FEWEST_SENTENCES || isBySentences(value)) return;
-  const answer = await call("v1/sentences", { text: value }, { signal });
-  if (value === text()) showSentences(answer);
-}, { pause: PAUSE, drops: true, onFailure: besides("timeline") });
+const split = newest(async (text, signal) => {
+  if (text !== currentText() || countSentences(text) < MIN_SENTENCES || isScoredBySentence(text)) return;
+  const scored = await call("v1/sentences", { text }, { signal });
+  if (text === currentText()) showSentences(scored);
+}, { pause: PAUSE, cancels: true, onFailure: showFailureIn("timeline") });
 
 function onInput() {
-  const value = text();
+  const text = currentText();
   byId("words").classList.add("stale");
   byId("sentences").classList.add("stale");
-  offerTable(value);
-  if (!value.trim()) return clear();
-  if (isBySentences(value)) byId("words").hidden = true;
-  if (length(value) < FEWEST_SENTENCES) byId("sentences").hidden = true;
-  predict(value);
-  explain(value);
-  split(value);
+  byId("offer").hidden = !looksLikeTable(text);
+  if (!text.trim()) return clear();
+  if (isScoredBySentence(text)) byId("words").hidden = true;
+  if (countSentences(text) < MIN_SENTENCES) byId("sentences").hidden = true;
+  predict(text);
+  explain(text);
+  split(text);
 }
 
-function clear(words = "Nothing yet", why = "Type something, or take an example.") {
+function clear(heading = "No text yet", details = "Type a text, or try an example.") {
   bars.show(labels, null);
-  byId("verdict").replaceChildren(words);
+  byId("verdict").replaceChildren(heading);
   byId("verdict").classList.add("empty");
-  byId("why").textContent = why;
+  byId("why").textContent = details;
   byId("words").hidden = byId("sentences").hidden = true;
-  tell(byId("trouble"), "");
+  tell(byId("error"), "");
   announce("");
 }
 
-function showAnswer({ scores, sets, clear: clarity, of }) {
-  const result = verdict(labels, scores[0], sets?.[0] ?? null, clarity?.[0] ?? null);
-  const dots = result.names.map((name) => colour(element("span", { class: "dot" }), name, labels));
-  const score = result.sure ? element("span", { class: "score" }, percent(result.score)) : null;
-  byId("verdict").replaceChildren(...dots, element("strong", {}, result.words), ...(score ? [score] : []));
+function showScores({ scores: [scores], prediction_sets: sets, neutral, sentenceCount }) {
+  const { isSure, names, heading, score, why } = verdict(labels, scores, sets?.[0] ?? null, neutral?.[0] ?? null);
+  const shownScore = isSure ? [element("span", { class: "score" }, percent(score))] : [];
+  const dots = names.map((name) => dot(name, labels));
+  byId("verdict").replaceChildren(...dots, element("strong", {}, heading), ...shownScore);
   byId("verdict").classList.remove("empty");
-  byId("why").textContent = [result.why, of && `Of ${count(of, "sentence")} together.`].filter(Boolean).join(" ");
-  bars.show(labels, scores[0], result.sure ? [result.label] : result.names);
-  announce(result.sure ? `${result.words}, ${percent(result.score)}` : `${result.words}. ${result.why}`);
+  const combinedOf = sentenceCount && `Combined from ${count(sentenceCount, "sentence")}.`;
+  byId("why").textContent = [why, combinedOf].filter(Boolean).join(" ");
+  bars.show(labels, scores, names);
+  announce(isSure ? `${heading}, ${percent(score)}` : `${heading}. ${why}`);
 }
 
 function showWords(explanation) {
   byId("shaded").replaceChildren(shaded(explanation, labels));
-  byId("words-for").textContent = explanation.label;
+  byId("words-label").textContent = explanation.label;
   byId("words").hidden = explanation.words.length === 0;
   byId("words").classList.remove("stale");
 }
 
-function showSentences(answer) {
-  const { sentences } = answer;
-  byId("sentences").hidden = sentences.length < FEWEST_SENTENCES;
+function showSentences({ labels, sentences }) {
+  byId("sentences").hidden = sentences.length < MIN_SENTENCES;
   byId("sentences").classList.remove("stale");
-  if (sentences.length >= FEWEST_SENTENCES) timeline.show(answer.labels, sentences);
+  if (sentences.length >= MIN_SENTENCES) timeline.show(labels, sentences);
 }
 
-/** A sentence of the timeline at once, then with the words that decided it. */
-function explainSentence(sentence, region) {
-  const head = element("p", { class: "head" }, colour(element("span", { class: "dot" }), sentence.label, labels));
-  head.append(element("strong", {}, sentence.label), ` ${percent(sentence.score)}`);
+/** A sentence of the timeline at once, then with its words shaded. */
+function showSentence(sentence, region) {
+  const head = element("p", { class: "head" }, dot(sentence.label, labels), element("strong", {}, sentence.label));
+  head.append(` ${percent(sentence.score)}`);
   region.replaceChildren(head, element("p", { class: "shaded", dir: "auto" }, sentence.text));
   shadeSentence({ sentence, region });
 }
@@ -119,19 +117,20 @@ const shadeSentence = newest(async ({ sentence, region }, signal) => {
   const { explanations } = await call("v1/explain", { texts: [sentence.text], method: "loo" }, { signal });
   const isShown = region.lastElementChild?.textContent === sentence.text;
   if (isShown) region.lastElementChild.replaceWith(shaded(explanations[0], labels));
-}, { pause: 60, drops: true, onFailure: () => {} });
+}, { pause: 60, cancels: true, onFailure: () => {} });
 
-/** A text without scores: what was there before is of another text. */
-function onFailure(failure, seconds) {
-  const again = seconds ? ` Trying again in ${count(Math.ceil(seconds), "second")}.` : "";
-  const enter = async () => (await askForKey()) && onInput();
-  const key = failure.status === 401 ? [" ", element("button", { type: "button", class: "link", click: enter }, "Enter a key")] : [];
-  if (!seconds) clear("No answer", "");
-  tell(byId("trouble"), failure instanceof Failure ? `${failure.message}${again}` : "The page failed.", ...key);
+/** A text that could not be scored; scores on the page are those of an earlier text. */
+function showFailure(failure, seconds) {
+  const retry = seconds ? ` Trying again in ${count(Math.ceil(seconds), "second")}.` : "";
+  const enterKey = async () => (await askForKey()) && onInput();
+  const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
+  if (!seconds) clear("No result", "");
+  const message = failure instanceof Failure ? `${failure.message}${retry}` : "The page failed.";
+  tell(byId("error"), message, ...(failure.status === 401 ? [" ", button] : []));
 }
 
-/** What explains an answer may fail beside it. While it is tried again, nothing is said. */
-function besides(region) {
+/** Shows in a region why its words or sentences are missing, but not while they are requested again. */
+function showFailureIn(region) {
   return (failure, seconds) => {
     if (seconds || failure.status === 401) return;
     byId(region).replaceChildren(element("p", { class: "note" }, failure.message));
@@ -140,41 +139,35 @@ function besides(region) {
   };
 }
 
-/** Rows pasted into the text field are better off in the file section: offered, never done. */
-function offerTable(value) {
-  byId("offer").hidden = !looksLikeTable(value);
-}
-
 function showExamples() {
-  const fill = (example) => () => {
-    field.value = example;
+  const fillIn = (text) => () => {
+    field.value = text;
     onInput();
     if (matchMedia("(hover: hover)").matches) field.focus();
+    field.scrollTop = 0;
   };
-  byId("examples").append(
-    ...EXAMPLES.map(([name, example]) => element("button", { type: "button", click: fill(example) }, name)),
-  );
+  const buttons = EXAMPLES.map(([name, text]) => element("button", { type: "button", click: fillIn(text) }, name));
+  byId("examples").append(...buttons);
 }
 
 async function showModel() {
   try {
-    const answer = await fetch("info");
-    const info = answer.ok ? await answer.json() : {};
-    byId("model").textContent = [info.model_id && `Model: ${info.model_id}`, info.version && `emoscope ${info.version}`]
-      .filter(Boolean)
-      .join(" · ");
-    files.limits(info);
+    const response = await fetch("info");
+    const info = response.ok ? await response.json() : {};
+    const parts = [info.model_id && `Model: ${info.model_id}`, info.version && `emoscope ${info.version}`];
+    byId("model").textContent = parts.filter(Boolean).join(" · ");
+    files.setLimits(info);
   } catch {
-    // Without it the footer is shorter, and the file section learns the limits from refusals.
+    // Without it the footer is shorter, and the file section learns the limits from the server's errors.
   }
 }
 
 byId("offer-score").addEventListener("click", () => {
-  files.open(new File([text()], "pasted.csv"));
+  files.open(new File([currentText()], "pasted.csv"));
   byId("file-title").scrollIntoView();
 });
-files.onLongText = (value) => {
-  field.value = value;
+files.onLongText = (text) => {
+  field.value = text;
   onInput();
   field.focus();
 };

@@ -1,29 +1,31 @@
-// The API as openapi.json describes it: operations with parameters, bodies, answers, and a form to try each.
+// The API page: the operations of openapi.json with their parameters, bodies and responses, and a form to try each.
 
 import { Failure, send } from "./client.js";
 import { byId, element, tell } from "./dom.js";
 import { count } from "./emotions.js";
-import { codes, example, resolve, schema } from "./schema.js";
+import { example, resolve, schema, withCode } from "./schema.js";
 
-const WIDTH = 88;
+const MAX_WIDTH = 88; // characters of JSON in a line
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
 
 async function show() {
-  const answer = await fetch("openapi.json").catch(() => null);
-  if (!answer?.ok) return tell(byId("trouble"), "openapi.json cannot be read from this server.");
-  const api = await answer.json();
+  const response = await fetch("openapi.json").catch(() => null);
+  if (!response?.ok) return tell(byId("error"), "Cannot read openapi.json from this server.");
+  const api = await response.json();
   byId("title").textContent = `${api.info.title} ${api.info.version ?? ""}`.trim();
   byId("about").append(...paragraphs(api.info.description));
   for (const [tag, operations] of byTag(api)) {
-    const links = operations.map((each) => element("li", {}, element("a", { href: `#${each.id}` }, method(each.method), each.path)));
+    const links = operations.map(({ id, method, path }) =>
+      element("li", {}, element("a", { href: `#${id}` }, methodBadge(method), path)),
+    );
     byId("contents").append(element("h2", {}, tag), element("ul", {}, ...links));
-    byId("operations").append(element("h2", {}, tag), ...operations.map((each) => section(each, api)));
+    byId("operations").append(element("h2", {}, tag), ...operations.map((operation) => section(operation, api)));
   }
   if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
 }
 
-/** Operations under their first tag, in the order of the file. */
+/** Operations by their first tag, in the order of the document. */
 function byTag(api) {
   const tags = new Map((api.tags ?? []).map(({ name }) => [name, []]));
   for (const [path, item] of Object.entries(api.paths)) {
@@ -39,75 +41,74 @@ function byTag(api) {
   return [...tags].filter(([, operations]) => operations.length);
 }
 
-const method = (name) => element("span", { class: `method ${name}` }, name.toUpperCase());
+const methodBadge = (name) => element("span", { class: `method ${name}` }, name.toUpperCase());
 
 const paragraphs = (text) =>
-  (text ?? "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", { class: "prose" }, ...codes(part.trim())));
+  (text ?? "").split(/\n\s*\n/).filter((part) => part.trim()).map((part) => element("p", { class: "prose" }, ...withCode(part.trim())));
 
 function section(operation, api) {
   const { id, path, summary, description, parameters, requestBody, responses } = operation;
-  const at = (value) => resolve(api, value);
-  const known = parameters.map(at);
-  const body = at(requestBody);
+  const resolvedParameters = parameters.map((parameter) => resolve(api, parameter));
+  const body = resolve(api, requestBody);
   return element(
     "section",
     { class: "card operation", id, "aria-labelledby": `${id}-title` },
-    element("h3", { id: `${id}-title` }, method(operation.method), path),
-    summary ? element("p", { class: "summary" }, ...codes(summary)) : null,
+    element("h3", { id: `${id}-title` }, methodBadge(operation.method), path),
+    summary ? element("p", { class: "summary" }, ...withCode(summary)) : null,
     ...paragraphs(description),
-    ...(known.length ? [element("h4", {}, "Parameters"), parameterList(known, api)] : []),
+    ...(parameters.length ? [element("h4", {}, "Parameters"), parameterList(resolvedParameters, api)] : []),
     ...(body ? bodyParts(body, api) : []),
-    element("h4", {}, "Answers"),
-    answers(responses, api),
-    tryIt(operation, known, body, api),
+    element("h4", {}, "Responses"),
+    responseList(responses, api),
+    tryIt(operation, resolvedParameters, body, api),
   );
 }
 
 function parameterList(parameters, api) {
   const rows = parameters.map((parameter) => {
-    const inner = { ...resolve(api, parameter.schema), description: parameter.description };
-    return schema(api, inner, { name: parameter.name, isRequired: parameter.required, place: parameter.in });
+    const described = { ...resolve(api, parameter.schema), description: parameter.description };
+    return schema(api, described, { name: parameter.name, isRequired: parameter.required, place: parameter.in });
   });
   return element("ul", { class: "schema" }, ...rows);
 }
 
 function bodyParts(body, api) {
-  const title = `Body${body.required ? "" : ", may be left out"}`;
+  const title = `Body${body.required ? "" : " (optional)"}`;
   return [element("h4", {}, title), ...paragraphs(body.description), ...Object.entries(body.content).flatMap((entry) => media(entry, api))];
 }
 
-/** A media type: its fields and an example. */
+/** A media type with its fields and an example. */
 function media([type, content], api) {
-  const shown = sample(type, content, api);
+  const exampleText = sample(type, content, api);
   return [
     element("p", {}, element("code", {}, type)),
     content.schema && JSON_TYPE.test(type) ? element("ul", { class: "schema" }, schema(api, content.schema)) : null,
-    shown ? element("pre", { tabindex: "0" }, shown) : null,
+    exampleText ? element("pre", { tabindex: "0" }, exampleText) : null,
   ].filter(Boolean);
 }
 
-function sample(type, { schema: described, example: given, examples }, api) {
-  const value = given ?? resolve(api, Object.values(examples ?? {})[0])?.value ?? (described && example(api, described));
+function sample(type, { schema: described, example: stated, examples }, api) {
+  const value = stated ?? resolve(api, Object.values(examples ?? {})[0])?.value ?? (described && example(api, described));
   if (value === undefined) return "";
-  return typeof value === "string" && !JSON_TYPE.test(type) ? value : laidOut(value);
+  return typeof value === "string" && !JSON_TYPE.test(type) ? value : formatted(value);
 }
 
-/** What comes back: the good answers, and behind a fold the others. */
-function answers(responses, api) {
+/** The responses of an operation; those with errors are folded away. */
+function responseList(responses, api) {
   const all = Object.entries(responses ?? {});
   const isError = ([status]) => /^[45]/.test(status);
-  const errors = all.filter(isError).map((entry) => answer(entry, api));
-  const list = element("ul", { class: "answers" }, ...all.filter((entry) => !isError(entry)).map((entry) => answer(entry, api)));
+  const errors = all.filter(isError).map((entry) => responseItem(entry, api));
+  const list = element("ul", { class: "responses" }, ...all.filter((entry) => !isError(entry)).map((entry) => responseItem(entry, api)));
   if (errors.length) {
     const summary = element("summary", {}, count(errors.length, "error"));
-    list.append(element("li", {}, element("details", {}, summary, element("ul", { class: "answers" }, ...errors))));
+    list.append(element("li", {}, element("details", {}, summary, element("ul", { class: "responses" }, ...errors))));
   }
   return list;
 }
 
-function answer([status, response], api) {
+function responseItem([status, response], api) {
   const { description, content } = resolve(api, response);
-  const title = [element("span", { class: "status" }, status), ...codes(description ?? "")];
+  const title = [element("span", { class: "status" }, status), ...withCode(description ?? "")];
   if (!content) return element("li", {}, ...title);
   const parts = Object.entries(content).flatMap((entry) => media(entry, api));
   return element("li", {}, element("details", {}, element("summary", {}, ...title), ...parts));
@@ -122,12 +123,12 @@ function tryIt({ id, method: name, path }, parameters, body, api) {
   const [type, content] = Object.entries(body?.content ?? {})[0] ?? [];
   const area = type && element("textarea", { id: `${id}-body`, rows: 4, spellcheck: "false" });
   if (area) area.value = sample(type, content, api);
-  const status = element("p", { class: "soft", role: "status" });
-  const output = element("pre", { tabindex: "0", role: "region", "aria-label": "Answer", hidden: true });
+  const status = element("p", { class: "muted", role: "status" });
+  const output = element("pre", { tabindex: "0", role: "region", "aria-label": "Response", hidden: true });
   const submit = async (event) => {
     event.preventDefault();
-    status.textContent = "Waiting for the answer";
-    const result = await attempt(address(path, inputs), { method: name.toUpperCase(), body: area?.value, type });
+    status.textContent = "Waiting for the response";
+    const result = await request(address(path, inputs), { method: name.toUpperCase(), body: area?.value, type });
     status.textContent = result.status;
     output.textContent = result.text;
     output.hidden = !result.text;
@@ -157,13 +158,14 @@ function address(path, inputs) {
   return `${filled || "./"}${query.size ? `?${query}` : ""}`;
 }
 
-async function attempt(path, options) {
+async function request(path, options) {
   const started = performance.now();
   try {
-    const answer = await send(path, options);
-    const text = await answer.text();
-    const took = `${Math.round(performance.now() - started)} ms`;
-    return { status: `${answer.status}, in ${took}`, text: JSON_TYPE.test(answer.headers.get("Content-Type")?.split(";")[0]) ? pretty(text) : text };
+    const response = await send(path, options);
+    const text = await response.text();
+    const isJson = JSON_TYPE.test(response.headers.get("Content-Type")?.split(";")[0]);
+    const milliseconds = Math.round(performance.now() - started);
+    return { status: `${response.status}, in ${milliseconds} ms`, text: isJson ? pretty(text) : text };
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
     return { status: failure.status ? `${failure.status}: ${failure.message}` : failure.message, text: "" };
@@ -172,20 +174,20 @@ async function attempt(path, options) {
 
 function pretty(text) {
   try {
-    return laidOut(JSON.parse(text));
+    return formatted(JSON.parse(text));
   } catch {
     return text;
   }
 }
 
-/** JSON with what fits into a line on one. */
-function laidOut(value, indent = "") {
+/** JSON with values on one line where they fit. */
+function formatted(value, indent = "") {
   const flat = JSON.stringify(value, null, 1)?.replace(/\n\s*/g, " ") ?? "";
-  if (typeof value !== "object" || value === null || flat.length + indent.length <= WIDTH) return flat;
+  if (typeof value !== "object" || value === null || flat.length + indent.length <= MAX_WIDTH) return flat;
   const inner = `${indent}  `;
   const parts = Array.isArray(value)
-    ? value.map((item) => laidOut(item, inner))
-    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${laidOut(item, inner)}`);
+    ? value.map((item) => formatted(item, inner))
+    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${formatted(item, inner)}`);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   return `${open}\n${parts.map((part) => inner + part).join(",\n")}\n${indent}${close}`;
 }

@@ -1,17 +1,17 @@
-// Elements without HTML strings, and what is said to screen readers.
+// Makes elements without HTML strings, and announces changes to screen readers.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An element with attributes and children; `false`, null and undefined leave an attribute out, functions listen. */
+/** An element with attributes and children. `false`, null and undefined omit an attribute; a function is a listener. */
 export function element(tag, attributes = {}, ...children) {
-  return dress(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), attributes, children);
 }
 
 export function svg(tag, attributes = {}, ...children) {
-  return dress(document.createElementNS(SVG, tag), attributes, children);
+  return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function dress(node, attributes, children) {
+function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name, value);
     else if (value === true) node.setAttribute(name, "");
@@ -23,18 +23,18 @@ function dress(node, attributes, children) {
 
 export const byId = (id) => document.getElementById(id);
 
-let waiting;
-let said = "";
+let timer;
+let announced = "";
 
-/** Say a sentence in the page's one live region, once nothing newer has come for a moment. */
-export function announce(sentence, after = 900) {
-  clearTimeout(waiting);
-  waiting = setTimeout(() => {
-    if (sentence !== said) byId("live").textContent = said = sentence;
-  }, after);
+/** Announce a sentence in the page's only live region, once no newer one has followed for some milliseconds. */
+export function announce(sentence, delay = 900) {
+  clearTimeout(timer);
+  timer = setTimeout(() => {
+    if (sentence !== announced) byId("live").textContent = announced = sentence;
+  }, delay);
 }
 
-/** Text of a region that is announced when it changes; empty hides it. */
+/** Set the text of an alert region, which screen readers announce; an empty text hides it. */
 export function tell(region, sentence, ...extra) {
   if (region.textContent !== sentence || extra.length) region.replaceChildren(sentence, ...extra);
   region.hidden = !sentence;

@@ -1,26 +1,25 @@
-// Labels and their colours, scores as bars and in words.
+// Labels and their colours, and scores as bars and in words.
 
 import { element } from "./dom.js";
 
-const COLOURED = new Set(["sadness", "joy", "love", "anger", "fear", "surprise"]);
-const MAX_NAMED = 3;
-const NEAR = 0.5;
+export const EMOTIONS = ["sadness", "joy", "love", "anger", "fear", "surprise"];
+const MAX_NAMED = 3; // With more labels in doubt, no label is named.
+const NEAR = 0.5; // A label is in doubt if its score is more than this share of the highest score.
 const LIKELY = 0.5;
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 export const number = new Intl.NumberFormat("en-GB");
 
 export const count = (value, noun) => `${number.format(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-/** Give an element the colour of a label, as the CSS variable --colour: ours from the style sheet, others by index. */
+/** Give an element the colour of a label, as --colour: an emotion's from style.css, any other label's by its index. */
 export function colour(node, label, labels) {
-  if (COLOURED.has(label)) node.dataset.emotion = label;
-  else {
-    delete node.dataset.emotion;
-    const hue = (labels.indexOf(label) * 137.5) % 360;
-    node.style.setProperty("--colour", `oklch(0.6 0.13 ${hue}deg)`);
-  }
+  const hue = (labels.indexOf(label) * 137.5) % 360;
+  node.style.setProperty("--colour", EMOTIONS.includes(label) ? `var(--${label})` : `oklch(0.6 0.13 ${hue}deg)`);
   return node;
 }
+
+/** A dot in the colour of a label. */
+export const dot = (label, labels) => colour(element("span", { class: "dot" }), label, labels);
 
 export function percent(probability) {
   if (probability < 0.0005) return "<0.1%";
@@ -29,40 +28,42 @@ export function percent(probability) {
 }
 
 /**
- * What a row of scores comes to. In doubt are the labels of the set, and those that come near the first.
+ * The conclusion from the scores of a text. In doubt are the labels of the prediction set, and labels whose score comes
+ * near the highest.
  *
  * @param {string[]} labels
  * @param {number[]} scores
- * @param {?string[]} set labels that hold the truth nine times in ten, perhaps none; null where the model cannot say
- * @param {?boolean} clear false where the text shows no clear emotion; null where the model cannot say
- * @returns {{sure: boolean, words: string, names: string[], label: string, score: number, why: string}}
+ * @param {?string[]} predictionSet contains the true label nine times in ten, and can be empty; null if not known
+ * @param {?boolean} isNeutral whether the text shows no emotion clearly; null if not known
+ * @returns {{isSure: boolean, heading: string, names: string[], label: string, score: number, why: string}} `names`:
+ *   labels to highlight; `label` and `score`: the highest
  */
-export function verdict(labels, scores, set, clear) {
+export function verdict(labels, scores, predictionSet, isNeutral) {
   const ranked = labels.map((name, i) => ({ name, score: scores[i] })).sort((a, b) => b.score - a.score);
   const { name: label, score } = ranked[0];
-  const result = (words, names, why, sure = false) => ({ sure, names, words, label, score, why });
-  if (clear === false) return result("no clear emotion", [], `The nearest is ${label}, with ${percent(score)}.`);
-  const isNear = ({ name, score: own }) => own > score * NEAR || set?.includes(name);
-  const names = ranked.filter(isNear).map(({ name }) => name);
+  const result = (heading, names, why, isSure = false) => ({ isSure, names, heading, label, score, why });
+  if (isNeutral) return result("no clear emotion", [], `The closest is ${label}, at ${percent(score)}.`);
+  const isInDoubt = (other) => other.score > score * NEAR || predictionSet?.includes(other.name);
+  const names = ranked.filter(isInDoubt).map(({ name }) => name);
   if (names.length > MAX_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);
-  if (names.length > 1) return result(either.format(names), names, `No answer stands out: ${label} leads.`);
-  if (score < LIKELY) return result(`perhaps ${label}`, names, "More likely than any other, and yet not likely.");
+  if (names.length > 1) return result(either.format(names), names, `No label stands out; ${label} has the highest score.`);
+  if (score < LIKELY) return result(`perhaps ${label}`, names, "The highest score, but below 50%.");
   return result(label, names, "", true);
 }
 
-/** One bar a label. The rows stay where they are, so that the eye can follow them. */
+/** One bar per label. The rows keep their places, so that the eye can follow them. */
 export class Bars {
   constructor(list) {
     this.list = list;
     this.rows = new Map();
   }
 
-  /** Scores of the labels; `names` are set off. Null scores: bars without a value. */
-  show(labels, scores, names = []) {
+  /** Show the scores of the labels and highlight some of them; without scores (null), show empty bars. */
+  show(labels, scores, highlighted = []) {
     if (labels.some((label) => !this.rows.has(label)) || this.rows.size !== labels.length) this.build(labels);
     labels.forEach((label, i) => {
       const { row, value, bar } = this.rows.get(label);
-      row.classList.toggle("named", names.includes(label));
+      row.classList.toggle("highlighted", highlighted.includes(label));
       value.textContent = scores ? percent(scores[i]) : "–";
       bar.style.setProperty("--share", scores ? scores[i] : 0);
     });

@@ -1,9 +1,9 @@
-// Texts and a table to begin with, all made up.
+// Example texts and an example table, all made up.
 
 export const EXAMPLES = [
   ["Good news", "Finally got the job! I have been smiling all day."],
   ["In doubt", "It arrived broken, and nobody answers my letters. I am furious."],
-  ["A coin flip", "I feel so sweet today."],
+  ["Ambiguous", "I feel so sweet today."],
   ["No emotion", "The report is due on Monday at 9:30."],
   [
     "A story",

@@ -1,70 +1,71 @@
-// The file section: take a file, settle how it is read, score it, show what came of it.
+// The file section: open a file, choose its layout, score it, and show the results.
 
 import { askForKey, Failure } from "./client.js";
 import { announce, byId, element, tell } from "./dom.js";
-import { colour, count, number, percent, verdict } from "./emotions.js";
+import { colour, count, dot, number, percent, verdict } from "./emotions.js";
 import { exampleFile } from "./examples.js";
-import { beginning, firstTexts, guess, layoutAs, looksLikeTable, withHeader } from "./layout.js";
-import { Scoring } from "./scoring.js";
+import { firstTexts, guessLayout, layoutAs, looksLikeTable, sampleOf, withHeader } from "./layout.js";
+import { ScoringRun } from "./scoring.js";
 
-const AT_ONCE = 1 << 20;
-const REDRAW = 200;
-const PAGE = 50;
-const LONGEST_TEXT = 300;
-const LIKE_PROSE = 200_000;
+const MAX_IMMEDIATE_BYTES = 1 << 20; // A larger file is scored only when the user has checked its layout.
+const REDRAW_INTERVAL = 200; // milliseconds
+const PAGE_ROWS = 50;
+const MAX_SHOWN_CHARACTERS = 300;
+const MAX_SHOWN_REJECTED = 20;
+const MAX_ONE_TEXT_BYTES = 200_000;
 
 export class FileSection {
   constructor() {
     this.onLongText = () => {};
-    this.options = {};
+    this.limits = {};
     byId("file").addEventListener("change", ({ target }) => {
       if (target.files[0]) this.open(target.files[0]);
       target.value = "";
     });
     byId("example-table").addEventListener("click", () => this.open(exampleFile()));
-    byId("format").addEventListener("change", ({ target }) => this.relayout(() => layoutAs(target.value, this.sample)));
+    byId("format").addEventListener("change", ({ target }) => this.setLayout(() => layoutAs(target.value, this.sample)));
     byId("header").addEventListener("change", ({ target }) =>
-      this.relayout(() => withHeader(this.layout, target.checked, this.sample)),
+      this.setLayout(() => withHeader(this.layout, target.checked, this.sample)),
     );
     byId("column").addEventListener("change", ({ target }) =>
-      this.relayout(() => ({ ...this.layout, column: Number(target.value) })),
+      this.setLayout(() => ({ ...this.layout, column: Number(target.value) })),
     );
-    byId("start").addEventListener("click", () => this.run());
-    byId("stop").addEventListener("click", () => this.abort?.abort());
-    byId("as-one").addEventListener("click", () => this.readAsOne());
-    byId("more").addEventListener("click", () => this.showRows(this.shown + PAGE));
+    byId("start").addEventListener("click", () => this.start());
+    byId("stop").addEventListener("click", () => this.controller?.abort());
+    byId("as-one-text").addEventListener("click", () => this.openAsOneText());
+    byId("more").addEventListener("click", () => this.showRows(this.shownRows + PAGE_ROWS));
     this.listenToDrops();
-    document.addEventListener("paste", (event) => this.paste(event));
+    document.addEventListener("paste", (event) => this.onPaste(event));
   }
 
-  /** What `/info` says of the server's limits. */
-  limits(info) {
-    if (info.max_client_batch_size > 0) this.options.mostTexts = info.max_client_batch_size;
+  /** Keep to the server's limits, as `/info` reports them. */
+  setLimits(info) {
+    if (info.max_client_batch_size > 0) this.limits.maxTexts = info.max_client_batch_size;
   }
 
   listenToDrops() {
     const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-    const mark = (isOver) => byId("drop").classList.toggle("over", isOver);
+    const highlight = (isOver) => byId("drop-zone").classList.toggle("over", isOver);
     document.addEventListener("dragover", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
-      mark(true);
+      highlight(true);
     });
-    document.addEventListener("dragleave", (event) => event.relatedTarget ?? mark(false));
+    document.addEventListener("dragleave", (event) => event.relatedTarget ?? highlight(false));
     document.addEventListener("drop", (event) => {
       if (!hasFiles(event)) return;
       event.preventDefault();
-      mark(false);
+      highlight(false);
       this.open(event.dataTransfer.files[0]);
       byId("file-title").scrollIntoView();
     });
   }
 
-  /** A file from the clipboard anywhere; text only outside the fields. */
-  paste(event) {
+  /** Open a pasted file anywhere on the page, pasted text only outside the fields. */
+  onPaste(event) {
     const [file] = event.clipboardData.files;
-    const isField = event.target.closest?.("input, textarea, select");
-    const text = file || isField ? "" : event.clipboardData.getData("text/plain");
+    const isInField = event.target.closest?.("input, textarea, select");
+    const text = file || isInField ? "" : event.clipboardData.getData("text/plain");
     if (!file && !text.trim()) return;
     event.preventDefault();
     this.open(file ?? new File([text], looksLikeTable(text) ? "pasted.csv" : "pasted.txt"));
@@ -72,34 +73,34 @@ export class FileSection {
   }
 
   async open(file) {
-    this.abort?.abort();
+    this.controller?.abort();
     this.file = file;
     for (const part of ["settings", "run", "result"]) byId(part).hidden = true;
-    tell(byId("file-trouble"), "");
+    tell(byId("file-error"), "");
     try {
-      this.sample = await beginning(file);
+      this.sample = await sampleOf(file);
     } catch (error) {
       const isOurs = error.constructor === Error;
-      return tell(byId("file-trouble"), `${file.name}: ${isOurs ? error.message : "It cannot be read. A folder perhaps?"}`);
+      return tell(byId("file-error"), `${file.name}: ${isOurs ? error.message : "It cannot be read. Is it a folder?"}`);
     }
-    byId("file-name").textContent = `${file.name}, ${size(file.size)}`;
-    const isOld = this.sample.encoding === "windows-1252";
-    byId("encoding").textContent = isOld ? "It is no UTF-8, and is read as Windows-1252." : "";
-    return this.relayout(() => guess(file.name, this.sample));
+    byId("file-name").textContent = `${file.name}, ${fileSize(file.size)}`;
+    const isFallback = this.sample.encoding === "windows-1252";
+    byId("encoding").textContent = isFallback ? "The file is not UTF-8. It is read as Windows-1252." : "";
+    return this.setLayout(() => guessLayout(file.name, this.sample));
   }
 
-  /** Settle the layout. A small file is scored at once, a large one when somebody has seen how it is read. */
-  relayout(choose) {
-    this.abort?.abort();
+  /** Use a layout. A small file is scored at once, a large one when the user starts it. */
+  setLayout(choose) {
+    this.controller?.abort();
     byId("result").hidden = byId("run").hidden = true;
     this.layout = choose();
-    this.showSettings();
-    const isSmall = this.file.size <= AT_ONCE;
+    this.showLayout();
+    const isSmall = this.file.size <= MAX_IMMEDIATE_BYTES;
     byId("start").hidden = isSmall;
-    if (isSmall && this.texts.length) this.run();
+    if (isSmall && this.texts.length) this.start();
   }
 
-  showSettings() {
+  showLayout() {
     const { kind, delimiter, columns, column, header } = this.layout;
     byId("format").value = kind === "delimited" ? delimiter : kind;
     byId("column").replaceChildren(
@@ -108,111 +109,110 @@ export class FileSection {
     byId("column-field").hidden = kind === "lines";
     byId("header-field").hidden = kind !== "delimited";
     byId("header").checked = Boolean(header);
-    byId("as-one").hidden = kind !== "lines" || this.file.size > LIKE_PROSE;
+    byId("as-one-text").hidden = kind !== "lines" || this.file.size > MAX_ONE_TEXT_BYTES;
     this.texts = firstTexts(this.layout, this.sample);
-    byId("first-texts").replaceChildren(...this.texts.map((text) => element("li", {}, clipped(text))));
-    const problem = this.texts.length ? "" : "No texts are found this way. Choose another format or column.";
-    tell(byId("file-trouble"), problem);
-    byId("first").hidden = !this.texts.length;
+    byId("preview-texts").replaceChildren(...this.texts.map((text) => element("li", {}, shortened(text))));
+    tell(byId("file-error"), this.texts.length ? "" : "No texts found. Choose another format or column.");
+    byId("preview").hidden = !this.texts.length;
     byId("settings").hidden = false;
     byId("start").disabled = !this.texts.length;
   }
 
-  async readAsOne() {
+  async openAsOneText() {
     const decoder = new TextDecoder(this.sample.encoding);
     this.onLongText(decoder.decode(await this.file.arrayBuffer()));
   }
 
-  async run() {
-    const abort = (this.abort = new AbortController());
+  async start() {
+    const controller = (this.controller = new AbortController());
     const layout = { ...this.layout, encoding: this.sample.encoding, bom: this.sample.bom };
-    const onWait = (failure, seconds) => this.isNow(abort) && this.showWait(failure, seconds);
-    const job = new Scoring(this.file, layout, { ...this.options, signal: abort.signal, onWait });
-    this.job = job;
+    const onWait = (failure, seconds) => this.isCurrent(controller) && this.showWait(failure, seconds);
+    const run = new ScoringRun(this.file, layout, { ...this.limits, signal: controller.signal, onWait });
+    this.run = run;
     this.filter = null;
-    this.shown = PAGE;
+    this.shownRows = PAGE_ROWS;
     this.started = performance.now();
-    tell(byId("file-trouble"), "");
+    tell(byId("file-error"), "");
     byId("start").hidden = true;
     byId("run").hidden = false;
     byId("waiting").textContent = "";
     announce(`Scoring ${this.file.name}`, 0);
-    const timer = setInterval(() => this.isNow(abort) && this.showProgress(), REDRAW);
+    const timer = setInterval(() => this.isCurrent(controller) && this.showProgress(), REDRAW_INTERVAL);
     this.showProgress();
     try {
-      await job.run();
-      if (this.isNow(abort)) this.finish("");
+      await run.start();
+      if (this.isCurrent(controller)) this.finish("");
     } catch (error) {
-      if (this.isNow(abort)) this.finish(abort.signal.aborted ? "Stopped." : this.inWords(error));
+      if (this.isCurrent(controller)) this.finish(controller.signal.aborted ? "Stopped." : this.messageFor(error));
     } finally {
       clearInterval(timer);
     }
   }
 
-  /** Whether the run is still the one that the page shows. */
-  isNow(abort) {
-    return this.abort === abort && !byId("run").hidden;
+  /** Whether a run is still the one that the page shows. */
+  isCurrent(controller) {
+    return this.controller === controller && !byId("run").hidden;
   }
 
-  inWords(error) {
+  messageFor(error) {
     if (error instanceof Failure) return error.message;
-    if (error.name === "NotReadableError") return "The file has changed meanwhile. Choose it again.";
+    if (error.name === "NotReadableError") return "The file has changed. Choose it again.";
     console.error(error);
     return `The page failed: ${error.message}.`;
   }
 
   showWait(failure, seconds) {
-    const again = seconds >= 1 ? ` Going on in ${Math.ceil(seconds)} s.` : "";
-    byId("waiting").textContent = failure ? `${failure.message}${again}` : "";
+    const resumes = seconds >= 1 ? ` Continuing in ${Math.ceil(seconds)} s.` : "";
+    byId("waiting").textContent = failure ? `${failure.message}${resumes}` : "";
   }
 
   showProgress() {
-    const { bytes, rows } = this.job;
+    const { bytes, rows } = this.run;
     byId("progress").max = this.file.size;
     byId("progress").value = bytes;
     const share = bytes / this.file.size;
     const seconds = (performance.now() - this.started) / 1000;
     const left = share > 0.02 && seconds > 3 ? `, about ${duration((seconds / share) * (1 - share))} left` : "";
-    byId("progress-words").textContent = `${count(rows, "row")}${left}`;
-    if (this.job.scored) this.showResult();
+    byId("progress-text").textContent = `${count(rows, "row")}${left}`;
+    if (this.run.scored) this.showResult();
   }
 
-  finish(trouble) {
-    const { rows } = this.job;
+  finish(error) {
+    const { rows } = this.run;
     byId("run").hidden = true;
-    byId("start").hidden = !trouble;
-    const isKeyless = trouble && this.job.scored === 0 && /API key/.test(trouble);
-    const enter = async () => (await askForKey()) && this.run();
-    const key = isKeyless ? [" ", element("button", { type: "button", class: "link", click: enter }, "Enter a key")] : [];
-    const soFar = trouble && rows ? ` The first ${count(rows, "row")} are below.` : "";
-    tell(byId("file-trouble"), `${trouble}${soFar}`, ...key);
-    if (!rows && trouble) return;
+    byId("start").hidden = !error;
+    const needsKey = error && this.run.scored === 0 && /API key/.test(error);
+    const enterKey = async () => (await askForKey()) && this.start();
+    const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
+    const soFar = error && rows ? ` The first ${count(rows, "row")} are below.` : "";
+    tell(byId("file-error"), `${error}${soFar}`, ...(needsKey ? [" ", button] : []));
+    if (!rows && error) return;
     this.showResult(true);
     const seconds = (performance.now() - this.started) / 1000;
-    byId("took").textContent = trouble ? "" : ` in ${duration(seconds)}`;
-    if (!trouble) announce(`${byId("summary").textContent} ${byId("balance").textContent}`, 0);
+    byId("duration").textContent = error ? "" : ` in ${duration(seconds)}`;
+    if (!error) announce(`${byId("summary").textContent} ${byId("other-rows").textContent}`, 0);
   }
 
   showResult(isDone = false) {
-    const { rows, scored, blank, rejected, counts, labels } = this.job;
+    const { rows, scored, blank, rejected, counts, labels } = this.run;
     byId("result").hidden = false;
     byId("scored").textContent = count(scored, "text");
-    byId("took").textContent = "";
-    const besides = [
+    byId("duration").textContent = "";
+    const others = [
       blank && `${count(blank, "row")} without a text`,
-      rejected.length && `${count(rejected.length, "row")} left out`,
+      rejected.length && `${count(rejected.length, "row")} rejected`,
     ].filter(Boolean);
-    byId("balance").textContent = besides.length ? `${number.format(rows)} rows in all: ${besides.join(", ")}.` : "";
+    byId("other-rows").textContent = others.length ? `${number.format(rows)} rows in all: ${others.join(", ")}.` : "";
     byId("downloads").hidden = !isDone;
     if (isDone) this.showDownloads();
     this.showRejected(isDone);
-    showChart(byId("chart"), labels, counts, scored, this.filter, (label) => this.select(label));
-    this.showRows(this.shown);
+    showChart(byId("chart"), labels, counts, scored, this.filter, (label) => this.toggleFilter(label));
+    this.showRows(this.shownRows);
   }
 
   showDownloads() {
-    this.links?.forEach((url) => URL.revokeObjectURL(url));
-    const { rejected } = this.job;
+    this.downloadUrls?.forEach((url) => URL.revokeObjectURL(url));
+    const { rejected } = this.run;
     const lines = rejected.map((row) => `${JSON.stringify(row)}\n`);
     const link = (id, blob, name) => {
       const url = URL.createObjectURL(blob);
@@ -220,66 +220,72 @@ export class FileSection {
       return url;
     };
     byId("download-rejected").hidden = !rejected.length;
-    this.links = [
-      link("download", this.job.output(), this.job.outputName()),
-      link("download-rejected", new Blob(lines, { type: "application/x-ndjson" }), `${this.job.outputName()}.rejected.jsonl`),
+    this.downloadUrls = [
+      link("download", this.run.output(), this.run.outputName()),
+      link("download-rejected", new Blob(lines, { type: "application/x-ndjson" }), `${this.run.outputName()}.rejected.jsonl`),
     ];
   }
 
   showRejected(isDone) {
-    const { rejected } = this.job;
+    const { rejected } = this.run;
     byId("rejected").hidden = !isDone || !rejected.length;
     if (!isDone) return;
-    const shown = rejected.slice(0, 20).map(({ line, reason }) => element("li", {}, `Line ${line}: ${reason}`));
-    const rest = rejected.length - shown.length;
-    byId("rejected-rows").replaceChildren(...shown, ...(rest > 0 ? [element("li", {}, `and ${count(rest, "more row")}`)] : []));
+    const items = rejected
+      .slice(0, MAX_SHOWN_REJECTED)
+      .map(({ line, reason }) => element("li", {}, `Line ${line}: ${reason}`));
+    const rest = rejected.length - items.length;
+    if (rest > 0) items.push(element("li", {}, `and ${count(rest, "more row")}`));
+    byId("rejected-rows").replaceChildren(...items);
   }
 
-  select(label) {
+  toggleFilter(label) {
     this.filter = this.filter === label ? null : label;
-    this.shown = PAGE;
+    this.shownRows = PAGE_ROWS;
     this.showResult(!byId("downloads").hidden);
     announce(byId("caption").textContent, 0);
   }
 
-  showRows(shown) {
-    this.shown = shown;
-    const { first, of, labels, counts, rows } = this.job;
-    const all = this.filter ? (of.get(this.filter) ?? []) : first;
-    const total = this.filter ? (counts.get(this.filter) ?? 0) : rows;
-    const kind = this.filter ? `${this.filter} rows` : "rows";
-    const most = Math.min(shown, all.length);
-    byId("caption").textContent = most < total ? `The first ${number.format(most)} of ${number.format(total)} ${kind}` : `All ${number.format(total)} ${kind}`;
+  showRows(shownRows) {
+    this.shownRows = shownRows;
+    const { firstRows, firstRowsByLabel, labels, counts, rows, rejected } = this.run;
+    const kept = this.filter ? (firstRowsByLabel.get(this.filter) ?? []) : firstRows;
+    const total = this.filter ? (counts.get(this.filter) ?? 0) : rows - rejected.length;
+    const noun = this.filter ? `${this.filter} rows` : "rows";
+    const shown = Math.min(shownRows, kept.length);
+    byId("caption").textContent =
+      shown < total ? `The first ${number.format(shown)} of ${number.format(total)} ${noun}` : `All ${number.format(total)} ${noun}`;
     const body = byId("rows");
-    const key = `${this.filter}`;
-    if (body.dataset.filter !== key || this.body !== this.job) body.replaceChildren();
-    body.dataset.filter = key;
-    this.body = this.job;
-    body.append(...all.slice(body.childElementCount, most).map((row) => tableRow(row, labels)));
-    byId("more").hidden = most >= all.length;
+    const filter = `${this.filter}`;
+    if (body.dataset.filter !== filter || this.shownRun !== this.run) body.replaceChildren();
+    body.dataset.filter = filter;
+    this.shownRun = this.run;
+    body.append(...kept.slice(body.childElementCount, shown).map((row) => tableRow(row, labels)));
+    byId("more").hidden = shown >= kept.length;
   }
 }
 
-function tableRow({ line, text, label, score, scores, set, clear }, labels) {
+function tableRow({ line, text, score, scores, predictionSet, isNeutral }, labels) {
   const emotion = element("td", { class: "emotion" });
   if (scores) {
-    const { sure, names, words } = verdict(labels, scores, set, clear);
-    const dots = names.map((name) => colour(element("span", { class: "dot" }), name, labels));
-    emotion.append(...dots, element("span", { class: sure ? false : "unsure" }, words));
+    const { isSure, names, heading } = verdict(labels, scores, predictionSet, isNeutral);
+    emotion.append(
+      ...names.map((name) => dot(name, labels)),
+      element("span", { class: isSure ? false : "unsure" }, heading),
+    );
   }
   return element(
     "tr",
     {},
     element("td", { class: "figure line" }, String(line)),
-    element("td", { class: "text", dir: "auto" }, clipped(text ?? "")),
+    element("td", { class: "text", dir: "auto" }, shortened(text ?? "")),
     emotion,
     element("td", { class: "figure" }, scores ? percent(score) : "", scores ? null : element("span", { class: "hidden" }, "no text")),
   );
 }
 
-/** Labels and how many rows have them; each is a button that shows its rows alone. */
-function showChart(root, labels, counts, scored, chosen, onChoose) {
-  const most = Math.max(...counts.values(), 1);
+/** A bar per label with its number of rows; each is a button that filters the table. */
+function showChart(root, labels, counts, scored, filter, onChoose) {
+  const largest = Math.max(...counts.values(), 1);
   if (root.childElementCount !== labels.length || root.dataset.labels !== labels.join()) {
     root.dataset.labels = labels.join();
     root.replaceChildren(...labels.map((label) => chartRow(label, labels, onChoose)));
@@ -287,11 +293,11 @@ function showChart(root, labels, counts, scored, chosen, onChoose) {
   labels.forEach((label, i) => {
     const button = root.children[i].firstElementChild;
     const rows = counts.get(label) ?? 0;
-    button.setAttribute("aria-pressed", String(chosen === label));
-    button.disabled = rows === 0 && chosen !== label;
-    button.querySelector(".bar").style.setProperty("--share", rows / most);
+    button.setAttribute("aria-pressed", String(filter === label));
+    button.disabled = rows === 0 && filter !== label;
+    button.querySelector(".bar").style.setProperty("--share", rows / largest);
     button.querySelector(".value").textContent = number.format(rows);
-    button.querySelector(".portion").textContent = scored ? percent(rows / scored).replace(/[<>]/, "") : "";
+    button.querySelector(".portion").textContent = scored ? `${((100 * rows) / scored).toFixed(1)}%` : "";
   });
 }
 
@@ -307,12 +313,15 @@ function chartRow(label, labels, onChoose) {
   return element("li", {}, colour(button, label, labels));
 }
 
-const clipped = (text) => (text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text);
+const shortened = (text) => (text.length > MAX_SHOWN_CHARACTERS ? `${text.slice(0, MAX_SHOWN_CHARACTERS)}…` : text);
 
-const duration = (seconds) =>
-  seconds < 0.1 ? "less than 0.1 s" : seconds < 60 ? `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+function duration(seconds) {
+  if (seconds < 0.1) return "less than 0.1 s";
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+}
 
-function size(bytes) {
+function fileSize(bytes) {
   for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
     if (bytes >= scale) return `${(bytes / scale).toPrecision(3)} ${unit}`;
   }

@@ -1,44 +1,44 @@
-// What a file is: its encoding, its format, its delimiter, its header, and the column that holds the texts.
+// Guesses the layout of a file: its encoding, format, delimiter, header, and the column with the texts.
 
 import { Delimited, record } from "./records.js";
 
-const SAMPLE = 1 << 18;
-const ROWS = 200;
+const SAMPLE_BYTES = 1 << 18;
+const MAX_ROWS = 200; // rows of a sample to look at
 const DELIMITERS = [",", "\t", ";", "|"];
-const CONSISTENT = 0.9;
+const MIN_CONSISTENT = 0.9; // share of the rows that must have as many fields as the first
 const TEXT_NAME = /^(text|review|comment|message|body|content|tweet|sentence|feedback|utterance|post|caption|verbatim)s?$/i;
 const LIKE_TEXT_NAME = /text|review|comment|message|tweet|feedback|description|answer|response|remark|note|title/i;
 const UNREADABLE = [
-  [[0x50, 0x4b], "This is a workbook or a zip file. Save it as CSV, and drop that."],
-  [[0x50, 0x41, 0x52, 0x31], "Parquet is not read here: `emoscope score` on the command line does."],
-  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "Arrow is not read here: `emoscope score` on the command line does."],
-  [[0x1f, 0x8b], "This file is compressed. Unpack it, and drop that."],
-  [[0x28, 0xb5, 0x2f, 0xfd], "This file is compressed. Unpack it, and drop that."],
-  [[0x25, 0x50, 0x44, 0x46], "This is a PDF. Copy its text into a text file, and drop that."],
+  [[0x50, 0x4b], "This is a spreadsheet or a zip file. Save it as CSV and choose that file."],
+  [[0x50, 0x41, 0x52, 0x31], "This page cannot read Parquet. Use `emoscope score` on the command line."],
+  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "This page cannot read Arrow files. Use `emoscope score` on the command line."],
+  [[0x1f, 0x8b], "This file is compressed. Unpack it and choose the unpacked file."],
+  [[0x28, 0xb5, 0x2f, 0xfd], "This file is compressed. Unpack it and choose the unpacked file."],
+  [[0x25, 0x50, 0x44, 0x46], "This is a PDF. Copy its text into a text file and choose that file."],
 ];
 
 /**
- * The beginning of a file: {text, isWhole, encoding, bom}.
+ * The beginning of a file: {text, isComplete, encoding, bom}.
  *
- * @throws {Error} it holds no text; the message says what to do
+ * @throws {Error} the file is not text; the message says what to do
  */
-export async function beginning(file) {
-  const bytes = new Uint8Array(await file.slice(0, SAMPLE).arrayBuffer());
-  const isWhole = bytes.length === file.size;
+export async function sampleOf(file) {
+  const bytes = new Uint8Array(await file.slice(0, SAMPLE_BYTES).arrayBuffer());
+  const isComplete = bytes.length === file.size;
   if (!bytes.length) throw new Error("This file is empty.");
   for (const [magic, advice] of UNREADABLE) if (magic.every((byte, i) => bytes[i] === byte)) throw new Error(advice);
-  const { encoding, bom } = encodingOf(bytes, isWhole);
-  const text = new TextDecoder(encoding).decode(bytes, { stream: !isWhole });
-  if (text.includes("\0")) throw new Error("This file holds no text. CSV, TSV, JSON lines and text files are read.");
-  return { text, isWhole, encoding, bom };
+  const { encoding, bom } = encodingOf(bytes, isComplete);
+  const text = new TextDecoder(encoding).decode(bytes, { stream: !isComplete });
+  if (text.includes("\0")) throw new Error("This is not a text file. Choose a CSV, TSV, JSON lines or text file.");
+  return { text, isComplete, encoding, bom };
 }
 
-function encodingOf(bytes, isWhole) {
+function encodingOf(bytes, isComplete) {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { encoding: "utf-16le", bom: true };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { encoding: "utf-16be", bom: true };
   const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
   try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: !isWhole });
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: !isComplete });
     return { encoding: "utf-8", bom };
   } catch {
     return { encoding: "windows-1252", bom };
@@ -46,12 +46,12 @@ function encodingOf(bytes, isWhole) {
 }
 
 /**
- * How to read a file, guessed from its name and its beginning.
+ * The layout of a file, guessed from its name and its beginning.
  *
  * @returns {{kind: "delimited"|"jsonl"|"lines", delimiter: string, header: boolean, columns: string[], column: number}}
  */
-export function guess(name, { text, isWhole }) {
-  const lines = wholeLines(text, isWhole);
+export function guessLayout(name, { text, isComplete }) {
+  const lines = completeLines(text, isComplete);
   const ending = name.toLowerCase().split(".").pop();
   if (["jsonl", "ndjson"].includes(ending) || lines.slice(0, 20).filter(Boolean).every(isObject)) return jsonLayout(lines);
   const best = bestDelimiter(lines);
@@ -60,22 +60,22 @@ export function guess(name, { text, isWhole }) {
   return best ? delimitedLayout(lines, best) : { kind: "lines", columns: [], column: 0 };
 }
 
-/** The layout when somebody has chosen the format. */
-export function layoutAs(format, { text, isWhole }) {
-  const lines = wholeLines(text, isWhole);
+/** The layout for a format that the user has chosen. */
+export function layoutAs(format, { text, isComplete }) {
+  const lines = completeLines(text, isComplete);
   if (format === "lines") return { kind: "lines", columns: [], column: 0 };
   return format === "jsonl" ? jsonLayout(lines) : delimitedLayout(lines, format);
 }
 
-/** The layout when somebody has said whether the first row names the columns. */
-export function withHeader(layout, header, { text, isWhole }) {
-  return { ...delimitedLayout(wholeLines(text, isWhole), layout.delimiter, header), column: layout.column };
+/** The layout once the user has said whether the first row has the column names. */
+export function withHeader(layout, header, { text, isComplete }) {
+  return { ...delimitedLayout(completeLines(text, isComplete), layout.delimiter, header), column: layout.column };
 }
 
-/** Whether a pasted text is more likely a table than a text. */
+/** Whether a pasted text is more likely a table than prose. */
 export function looksLikeTable(text) {
   if (!text.includes("\n")) return false;
-  const lines = text.slice(0, SAMPLE / 8).split("\n").filter((line) => line.trim());
+  const lines = text.slice(0, SAMPLE_BYTES / 8).split("\n").filter((line) => line.trim());
   if (lines.length < 3) return false;
   if (lines.slice(0, -1).every(isObject)) return true;
   const delimiter = bestDelimiter(lines);
@@ -84,9 +84,9 @@ export function looksLikeTable(text) {
   return delimiter === "\t" || (header && !columns.some((name) => /^\s|[.!,]$/.test(name)));
 }
 
-function wholeLines(text, isWhole) {
+function completeLines(text, isComplete) {
   const lines = text.split("\n");
-  if (!isWhole || lines.at(-1) === "") lines.pop();
+  if (!isComplete || lines.at(-1) === "") lines.pop();
   return lines;
 }
 
@@ -101,7 +101,7 @@ const isObject = (line) => {
 
 function records(lines, delimiter) {
   const found = [];
-  for (let start = 0; start < lines.length && found.length <= ROWS; ) {
+  for (let start = 0; start < lines.length && found.length <= MAX_ROWS; ) {
     const { fields, end = start + 1 } = record(lines, start, delimiter);
     if (fields && (fields.length > 1 || fields[0])) found.push(fields);
     start = end;
@@ -109,14 +109,14 @@ function records(lines, delimiter) {
   return found;
 }
 
-/** The delimiter that cuts nearly all rows into as many fields as the first, more than one; undefined for none. */
+/** The delimiter that splits nearly all rows into the same number of fields, at least two; undefined if none does. */
 function bestDelimiter(lines) {
   const candidates = DELIMITERS.map((delimiter) => {
     const rows = records(lines, delimiter);
     const width = rows[0]?.length ?? 0;
     return { delimiter, width, share: rows.filter((row) => row.length === width).length / rows.length };
   });
-  const consistent = candidates.filter(({ width, share }) => width > 1 && share >= CONSISTENT);
+  const consistent = candidates.filter(({ width, share }) => width > 1 && share >= MIN_CONSISTENT);
   return consistent.sort((a, b) => b.share - a.share || b.width - a.width)[0]?.delimiter;
 }
 
@@ -128,7 +128,7 @@ function delimitedLayout(lines, delimiter, header) {
   return { kind: "delimited", delimiter, header, columns, column: textColumn(columns, (i) => rows.map((row) => row[i])) };
 }
 
-/** Names are short (but for a question), all different, no numbers, and do not come again among the values below. */
+/** Whether the first row has column names: short or questions, all different, not numbers, not repeated below. */
 function isHeader(first, rest) {
   const isShort = (cell) => (cell.length <= 64 && cell.split(/\s+/).length <= 6) || cell.trim().endsWith("?");
   const isName = (cell) => cell.trim() && isShort(cell) && Number.isNaN(Number(cell));
@@ -137,15 +137,15 @@ function isHeader(first, rest) {
 }
 
 function jsonLayout(lines) {
-  const values = lines.filter(isObject).slice(0, ROWS).map((line) => JSON.parse(line));
+  const values = lines.filter(isObject).slice(0, MAX_ROWS).map((line) => JSON.parse(line));
   const columns = [...new Set(values.flatMap(Object.keys))];
   const cells = (i) => values.map((value) => value[columns[i]]).filter((cell) => typeof cell === "string");
   return { kind: "jsonl", columns, column: textColumn(columns, cells) };
 }
 
-/** The column that reads most like texts: many words, mostly letters, seldom twice the same, and a telling name. */
+/** The column most likely to have the texts: many words, mostly letters, few repeats, and a typical name. */
 function textColumn(columns, cellsOf) {
-  const likeness = columns.map((name, i) => {
+  const likelihoods = columns.map((name, i) => {
     const cells = cellsOf(i).filter((cell) => cell.trim());
     if (!cells.length) return 0;
     const mean = (measure) => cells.reduce((sum, cell) => sum + measure(cell), 0) / cells.length;
@@ -155,16 +155,16 @@ function textColumn(columns, cellsOf) {
     const named = TEXT_NAME.test(name.trim()) ? 8 : LIKE_TEXT_NAME.test(name) ? 3 : 0;
     return words * letters ** 2 * variety + named * letters;
   });
-  return Math.max(likeness.indexOf(Math.max(...likeness)), 0);
+  return Math.max(likelihoods.indexOf(Math.max(...likelihoods)), 0);
 }
 
-/** The first texts of a sample, as they will be read. */
-export function firstTexts(layout, { text, isWhole }, count = 3) {
-  const lines = wholeLines(text, isWhole);
+/** The first texts of a sample, read with a layout. */
+export function firstTexts(layout, { text, isComplete }, count = 3) {
+  const lines = completeLines(text, isComplete);
   if (layout.kind === "lines") return lines.filter((line) => line.trim()).slice(0, count);
   if (layout.kind === "jsonl") {
     const name = layout.columns[layout.column];
     return lines.filter(isObject).map((line) => JSON.parse(line)[name]).filter((value) => typeof value === "string").slice(0, count);
   }
-  return new Delimited(layout).push(lines, isWhole).filter((row) => row.text?.trim()).slice(0, count).map((row) => row.text);
+  return new Delimited(layout).push(lines, isComplete).filter((row) => row.text?.trim()).slice(0, count).map((row) => row.text);
 }

@@ -1,11 +1,11 @@
-// Lines of a file to rows, as `emoscope score` reads them: a broken row is left out alone, with its line and the reason.
-// A row is {line, raw, text, problem}: `raw` as it stands in the file, `text` null where there is none.
+// Splits the lines of a file into rows, as `emoscope score` does: a broken row is rejected alone, with line and reason.
+// A row is {line, raw, text, problem}: `raw` as it is in the file, `text` null if it has none.
 
-const LONGEST_ROW = 1 << 20;
+const MAX_ROW_CHARACTERS = 1 << 20;
 
 const withoutReturn = (line) => (line.endsWith("\r") ? line.slice(0, -1) : line);
 
-/** The fields of the record that begins at a line, and the line behind it; or what is wrong with it. */
+/** The fields of the record that begins at a line, and the line after it; or what is wrong with it. */
 export function record(lines, start, delimiter) {
   if (!lines[start].includes('"')) return { fields: withoutReturn(lines[start]).split(delimiter), end: start + 1 };
   const fields = [];
@@ -37,28 +37,28 @@ export function record(lines, start, delimiter) {
     }
     fields.push(value);
     if (at >= withoutReturn(line).length) return { fields, end: end + 1 };
-    if (line[at] !== delimiter) return { problem: "something stands behind a closing quote" };
+    if (line[at] !== delimiter) return { problem: "text follows a closing quote" };
   }
 }
 
-/** Rows of CSV and its kin. The first record is the header where the layout has one. */
+/** Rows of delimited files, such as CSV. The first record is the header if the layout has one. */
 export class Delimited {
   constructor({ delimiter, header, columns, column }) {
     Object.assign(this, { delimiter, width: columns.length, column });
     this.lines = [];
     this.number = 1;
-    this.headerIsAhead = header;
+    this.expectsHeader = header;
     this.header = null;
   }
 
-  /** Rows of further lines; a record that may go on is kept for the next call. */
+  /** Rows of the next lines; a record that may continue is kept for the next call. */
   push(lines, isLast) {
     const all = this.lines.length ? this.lines.concat(lines) : lines;
     const rows = [];
     let start = 0;
     while (start < all.length) {
       const { fields, end, problem, isOpen } = record(all, start, this.delimiter);
-      if (isOpen && !isLast && this.isBearable(all, start)) break;
+      if (isOpen && !isLast && this.canContinue(all, start)) break;
       const stop = end ?? start + 1;
       this.add(rows, fields, problem, all.slice(start, stop), this.number + start);
       start = stop;
@@ -68,29 +68,30 @@ export class Delimited {
     return rows;
   }
 
-  isBearable(lines, start) {
+  /** Whether an open record is short enough to wait for its end. */
+  canContinue(lines, start) {
     let length = 0;
-    for (let i = start; i < lines.length && length <= LONGEST_ROW; i++) length += lines[i].length;
-    return length <= LONGEST_ROW;
+    for (let i = start; i < lines.length && length <= MAX_ROW_CHARACTERS; i++) length += lines[i].length;
+    return length <= MAX_ROW_CHARACTERS;
   }
 
   add(rows, fields, problem, lines, line) {
     const raw = withoutReturn(lines.join("\n"));
     if (raw === "" && this.width > 1) return;
-    if (this.headerIsAhead) {
-      this.headerIsAhead = false;
+    if (this.expectsHeader) {
+      this.expectsHeader = false;
       this.header = raw;
       return;
     }
-    if (!problem && fields.length !== this.width) problem = `${fields.length} fields, where the first row has ${this.width}`;
+    if (!problem && fields.length !== this.width) problem = `${fields.length} fields, but the first row has ${this.width}`;
     rows.push({ line, raw, problem, text: problem ? null : fields[this.column] });
   }
 }
 
-/** Rows of JSON lines. `taken`: the names of the fields that will be added. */
+/** Rows of JSON lines. `addedNames`: names of the fields that will be added. */
 export class JsonLines {
-  constructor({ columns, column }, taken = []) {
-    Object.assign(this, { name: columns[column], taken, number: 1 });
+  constructor({ columns, column }, addedNames = []) {
+    Object.assign(this, { name: columns[column], addedNames, number: 1 });
   }
 
   push(lines) {
@@ -108,13 +109,13 @@ export class JsonLines {
     try {
       value = JSON.parse(raw);
     } catch {
-      return { ...row, problem: "no JSON" };
+      return { ...row, problem: "not JSON" };
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return { ...row, problem: "no JSON object" };
-    const twice = this.taken.find((name) => Object.hasOwn(value, name));
-    if (twice) return { ...row, problem: `a field ${twice} is there already` };
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return { ...row, problem: "not a JSON object" };
+    const existing = this.addedNames.find((name) => Object.hasOwn(value, name));
+    if (existing) return { ...row, problem: `the field ${existing} exists already` };
     const text = value[this.name] ?? null;
-    if (text !== null && typeof text !== "string") return { ...row, problem: `${this.name} is no text` };
+    if (text !== null && typeof text !== "string") return { ...row, problem: `${this.name} is not a string` };
     return { ...row, text };
   }
 }
@@ -132,19 +133,19 @@ export class PlainLines {
   }
 }
 
-export function reader(layout, taken) {
-  if (layout.kind === "jsonl") return new JsonLines(layout, taken);
+export function reader(layout, addedNames) {
+  if (layout.kind === "jsonl") return new JsonLines(layout, addedNames);
   return layout.kind === "lines" ? new PlainLines() : new Delimited(layout);
 }
 
-const PIECE = 1 << 18;
+const CHUNK_BYTES = 1 << 18;
 
-/** Lines of a file, a piece at a time, so that neither memory nor the page suffers: {lines, bytes, isLast}. */
+/** Lines of a file, a chunk at a time to save memory and to keep the page responsive: {lines, bytes, isLast}. */
 export async function* linesOf(file, encoding) {
   const decoder = new TextDecoder(encoding);
   let rest = "";
-  for (let start = 0; start < file.size; start += PIECE) {
-    const bytes = Math.min(start + PIECE, file.size);
+  for (let start = 0; start < file.size; start += CHUNK_BYTES) {
+    const bytes = Math.min(start + CHUNK_BYTES, file.size);
     const isLast = bytes === file.size;
     const text = decoder.decode(await file.slice(start, bytes).arrayBuffer(), { stream: !isLast });
     const cut = text.lastIndexOf("\n");

@@ -1,43 +1,43 @@
-// JSON Schema in words: a list item a field, nested ones below it; and an example of a schema that has none.
+// Describes a JSON Schema: one list item per field, with nested fields below it. Makes an example where there is none.
 
 import { element } from "./dom.js";
 import { count } from "./emotions.js";
 
-const DEEPEST = 6;
+const MAX_DEPTH = 6;
 const LIMITS = {
-  minimum: (least) => `at least ${least}`,
-  maximum: (most) => `at most ${most}`,
+  minimum: (bound) => `at least ${bound}`,
+  maximum: (bound) => `at most ${bound}`,
   exclusiveMinimum: (bound) => `above ${bound}`,
   exclusiveMaximum: (bound) => `below ${bound}`,
-  minLength: (least) => `at least ${count(least, "character")}`,
-  maxLength: (most) => `at most ${count(most, "character")}`,
-  minItems: (least) => `at least ${count(least, "item")}`,
-  maxItems: (most) => `at most ${count(most, "item")}`,
+  minLength: (length) => `at least ${count(length, "character")}`,
+  maxLength: (length) => `at most ${count(length, "character")}`,
+  minItems: (length) => `at least ${count(length, "item")}`,
+  maxItems: (length) => `at most ${count(length, "item")}`,
   pattern: (pattern) => `pattern ${pattern}`,
   default: (value) => `default ${JSON.stringify(value)}`,
 };
 const PLURALS = { string: "strings", number: "numbers", integer: "integers", boolean: "booleans", object: "objects" };
 
-/** What a reference into the same file points at; any other value as it is. */
+/** The target of a reference within the document; any other value unchanged. */
 export function resolve(api, value) {
   if (!value?.$ref) return value;
   const parts = value.$ref.slice(2).split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
   return parts.reduce((node, part) => node?.[part], api);
 }
 
-/** Text with what stands between backticks as code. */
-export const codes = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
+/** Text with the parts between backticks as code elements. */
+export const withCode = (text) => text.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : part));
 
-/** A schema with its references followed and its parts (allOf) put together. */
-function whole(api, described, depth = 0) {
-  if (!described || described === true || depth > DEEPEST) return {};
+/** A schema with its references resolved and its parts (allOf) merged. */
+function resolved(api, described, depth = 0) {
+  if (!described || described === true || depth > MAX_DEPTH) return {};
   if (described.$ref) {
-    const { $ref, ...beside } = described;
-    return { ...whole(api, resolve(api, { $ref }), depth + 1), ...beside };
+    const { $ref, ...others } = described;
+    return { ...resolved(api, resolve(api, { $ref }), depth + 1), ...others };
   }
   if (!described.allOf) return described;
-  const { allOf, ...beside } = described;
-  return [...allOf.map((part) => whole(api, part, depth + 1)), beside].reduce((all, part) => ({
+  const { allOf, ...others } = described;
+  return [...allOf.map((part) => resolved(api, part, depth + 1)), others].reduce((all, part) => ({
     ...all,
     ...part,
     properties: { ...all.properties, ...part.properties },
@@ -48,8 +48,8 @@ function whole(api, described, depth = 0) {
 const choices = (described) => described.oneOf ?? described.anyOf;
 
 function typeOf(api, described, depth = 0) {
-  const node = whole(api, described);
-  if (depth > DEEPEST) return "…";
+  const node = resolved(api, described);
+  if (depth > MAX_DEPTH) return "…";
   if (choices(node)) return choices(node).map((choice) => typeOf(api, choice, depth + 1)).join(" or ");
   if (node.const !== undefined) return JSON.stringify(node.const);
   if (node.enum) return node.enum.map((value) => JSON.stringify(value)).join(", ");
@@ -65,22 +65,23 @@ function listOf(type) {
 }
 
 function limits(node) {
-  const said = Object.entries(LIMITS).filter(([key]) => node[key] !== undefined);
-  return said.map(([key, words]) => words(node[key])).join(", ");
+  const entries = Object.entries(LIMITS).filter(([key]) => node[key] !== undefined);
+  return entries.map(([key, words]) => words(node[key])).join(", ");
 }
 
-/** A field, or a whole body where there is no name, as a list item with what stands in it. */
+/** A field with its nested fields as a list item; without a name, a whole body. */
 export function schema(api, described, { name = "", isRequired = false, place = "", depth = 0 } = {}) {
-  const node = whole(api, described);
+  const node = resolved(api, described);
   const details = [typeOf(api, described), limits(node), place && `in the ${place}`].filter(Boolean).join("; ");
-  const inner = depth < DEEPEST ? fields(api, node, depth) : [];
+  const inner = depth < MAX_DEPTH ? fields(api, node, depth) : [];
   return element(
     "li",
     {},
     name ? element("span", { class: "name" }, name) : null,
     element("span", { class: "type" }, details),
-    isRequired ? element("span", { class: "must" }, "required") : null,
-    node.description ? element("p", {}, ...codes(node.description)) : null,
+    isRequired ? element("span", { class: "required" }, "required") : null,
+    node.deprecated ? element("span", { class: "deprecated" }, "deprecated") : null,
+    node.description ? element("p", {}, ...withCode(node.description)) : null,
     inner.length ? element("ul", { class: "schema" }, ...inner) : null,
   );
 }
@@ -92,15 +93,15 @@ function fields(api, node, depth) {
       schema(api, property, { name, isRequired: node.required?.includes(name), depth: depth + 1 }),
     );
   }
-  if (node.items) return fields(api, whole(api, node.items), depth + 1);
-  return (choices(node) ?? []).flatMap((choice) => (depth < DEEPEST ? fields(api, whole(api, choice), depth + 1) : []));
+  if (node.items) return fields(api, resolved(api, node.items), depth + 1);
+  return (choices(node) ?? []).flatMap((choice) => (depth < MAX_DEPTH ? fields(api, resolved(api, choice), depth + 1) : []));
 }
 
-/** A value that fits the schema; undefined where nothing can be said. */
+/** A value that matches the schema; undefined if none can be made. */
 export function example(api, described, depth = 0) {
-  const node = whole(api, described);
+  const node = resolved(api, described);
   const given = node.example ?? node.examples?.[0] ?? node.const ?? node.default ?? node.enum?.[0];
-  if (given !== undefined || depth > DEEPEST) return given;
+  if (given !== undefined || depth > MAX_DEPTH) return given;
   if (choices(node)) return example(api, choices(node)[0], depth + 1);
   if (node.properties) {
     const pairs = Object.entries(node.properties).map(([name, property]) => [name, example(api, property, depth + 1)]);

@@ -1,102 +1,104 @@
-// A file through the server in batches: row after row, in order, with what was read, scored and left out.
+// Scores a file in batches through the server, row after row and in order, and keeps what was read, scored and rejected.
 
-import { call, untilDone } from "./client.js";
+import { call, retry } from "./client.js";
 import { linesOf, reader } from "./records.js";
 
 const FIRST_BATCH = 32;
 const MAX_TEXTS = 256;
-const MAX_CHARACTERS = 100_000;
-const QUICK = 200;
-const SLOW = 1000;
-const REFUSED = new Set([400, 413, 422]);
-const KEPT = 500;
-const TYPES = { jsonl: "application/x-ndjson", delimited: "text/csv", lines: "text/csv" };
+const MAX_CHARACTERS = 100_000; // in a batch
+const FAST = 200; // milliseconds: a batch that is faster can be larger
+const SLOW = 1000; // milliseconds: a batch that is slower should be smaller
+const REJECTED = new Set([400, 413, 422]);
+const MAX_KEPT_ROWS = 500; // for the table on the page, per label
+const MAX_LINES_IN_PART = 5000;
+const MEDIA_TYPES = { jsonl: "application/x-ndjson", delimited: "text/csv", lines: "text/csv" };
 const PREFIX = "predicted_";
 
-/** Scores a file. What it holds may be looked at while it runs. */
-export class Scoring {
+/** One run over a file. Its counts and rows can be read while it runs. */
+export class ScoringRun {
   /**
    * @param {File} file
-   * @param {object} layout of `guess`, with the encoding and whether a byte order mark begins the file
-   * @param {{signal: AbortSignal, onWait: function, mostTexts: number}} options
+   * @param {object} layout of `guessLayout`, with the encoding and whether the file begins with a byte order mark
+   * @param {{signal: AbortSignal, onWait: function, maxTexts: number}} options
    */
-  constructor(file, layout, { signal, onWait, mostTexts = MAX_TEXTS }) {
+  constructor(file, layout, { signal, onWait, maxTexts = MAX_TEXTS }) {
     Object.assign(this, { file, layout, signal, onWait });
-    this.most = Math.max(1, Math.min(mostTexts, MAX_TEXTS));
-    this.size = Math.min(FIRST_BATCH, this.most);
-    Object.assign(this, { bytes: 0, rows: 0, scored: 0, blank: 0, doubtful: 0, labels: [], rejected: [] });
+    this.maxBatch = Math.max(1, Math.min(maxTexts, MAX_TEXTS));
+    this.batchSize = Math.min(FIRST_BATCH, this.maxBatch);
+    Object.assign(this, { bytes: 0, rows: 0, scored: 0, blank: 0, labels: [], rejected: [] });
     this.counts = new Map();
-    this.first = [];
-    this.of = new Map();
-    this.waiting = [];
-    this.characters = 0;
+    this.firstRows = [];
+    this.firstRowsByLabel = new Map();
+    this.pending = [];
+    this.pendingCharacters = 0;
     this.written = [];
     this.parts = [];
   }
 
-  async run() {
-    this.labels = (await this.ask(["text"])).labels;
-    this.names = this.added();
+  async start() {
+    this.labels = (await this.predict(["text"])).labels;
+    this.names = this.addedNames();
     const rows = reader(this.layout, this.names);
     for await (const { lines, bytes, isLast } of linesOf(this.file, this.layout.encoding)) {
       for (const row of rows.push(lines, isLast)) {
-        this.waiting.push(row);
-        this.characters += row.text?.length ?? 0;
-        if (this.waiting.length >= this.size || this.characters >= MAX_CHARACTERS) await this.flush(rows);
+        this.pending.push(row);
+        this.pendingCharacters += row.text?.length ?? 0;
+        const isFull = this.pending.length >= this.batchSize || this.pendingCharacters >= MAX_CHARACTERS;
+        if (isFull) await this.flush(rows);
       }
       await this.flush(rows);
       this.bytes = bytes;
     }
-    if (!this.begun) this.begin(rows);
+    if (!this.hasBegun) this.writeHeader(rows);
   }
 
-  /** Names of the added columns, none of which is there already. */
-  added() {
-    const plain = ["emotion", "emotion_score", ...this.labels];
-    const taken = new Set(this.layout.columns);
+  /** Names of the added columns, with a prefix if the file has one of them already. */
+  addedNames() {
+    const names = ["emotion", "emotion_score", ...this.labels];
+    const existing = new Set(this.layout.columns);
     for (let prefix = ""; ; prefix += PREFIX) {
-      const names = plain.map((name) => prefix + name);
-      if (!names.some((name) => taken.has(name))) return names;
+      const prefixed = names.map((name) => prefix + name);
+      if (!prefixed.some((name) => existing.has(name))) return prefixed;
     }
   }
 
   async flush(reader) {
-    const rows = this.waiting;
-    [this.waiting, this.characters] = [[], 0];
+    const rows = this.pending;
+    [this.pending, this.pendingCharacters] = [[], 0];
     const batches = [rows.filter((row) => !row.problem && row.text?.trim())];
     while (batches.length) {
       const batch = batches.shift();
       if (batch.length) batches.unshift(...(await this.score(batch)));
     }
-    if (!this.begun) this.begin(reader);
-    rows.forEach((row) => this.take(row));
+    if (!this.hasBegun) this.writeHeader(reader);
+    rows.forEach((row) => this.finishRow(row));
   }
 
-  /** Score a batch; batches to try instead where the server refuses it, the text alone that it will not take. */
+  /** Score a batch. If the server rejects it, return its halves to try instead, or reject its only row. */
   async score(batch) {
     const started = performance.now();
     try {
-      const answer = await this.ask(batch.map((row) => row.text));
+      const response = await this.predict(batch.map((row) => row.text));
       batch.forEach((row, i) => {
-        row.label = answer.label[i];
-        row.score = answer.score[i];
-        row.scores = answer.scores[i];
-        row.set = answer.sets?.[i] ?? null;
-        row.clear = answer.clear?.[i] ?? null;
+        row.label = response.label[i];
+        row.score = response.score[i];
+        row.scores = response.scores[i];
+        row.predictionSet = response.prediction_sets?.[i] ?? null;
+        row.isNeutral = response.neutral?.[i] ?? null;
       });
-      this.adapt(batch.length, performance.now() - started);
+      this.adaptBatchSize(batch.length, performance.now() - started);
       return [];
     } catch (failure) {
-      if (failure.status === 429) this.size = Math.max(1, Math.ceil(batch.length / 2));
-      else if (!REFUSED.has(failure.status)) throw failure;
+      if (failure.status === 429) this.batchSize = Math.max(1, Math.ceil(batch.length / 2));
+      else if (!REJECTED.has(failure.status)) throw failure;
       if (batch.length > 1) return halves(batch);
       batch[0].problem = failure.message;
       return [];
     }
   }
 
-  /** The server's answer, waited for as long as it is busy or away; one that is too busy for so many texts gets fewer. */
-  ask(texts) {
+  /** The server's response, retried while the server is busy or away. A second 429 fails, so that fewer texts are sent. */
+  predict(texts) {
     let refusals = 0;
     const work = async () => {
       try {
@@ -106,17 +108,16 @@ export class Scoring {
         throw failure;
       }
     };
-    return untilDone(work, { onWait: this.onWait, signal: this.signal });
+    return retry(work, { onWait: this.onWait, signal: this.signal });
   }
 
-  /** So many texts at once that an answer takes neither long nor no time. */
-  adapt(length, milliseconds) {
-    if (milliseconds < QUICK && length >= this.size) this.size = Math.min(this.size * 2, this.most);
-    if (milliseconds > SLOW) this.size = Math.max(1, this.size >> 1);
+  adaptBatchSize(length, milliseconds) {
+    if (milliseconds < FAST && length >= this.batchSize) this.batchSize = Math.min(this.batchSize * 2, this.maxBatch);
+    if (milliseconds > SLOW) this.batchSize = Math.max(1, this.batchSize >> 1);
   }
 
-  begin({ header }) {
-    this.begun = true;
+  writeHeader({ header }) {
+    this.hasBegun = true;
     if (this.layout.bom) this.written.push("\ufeff");
     const delimiter = this.layout.delimiter ?? ",";
     const names = this.names.map((name) => quoted(name, delimiter)).join(delimiter);
@@ -124,7 +125,7 @@ export class Scoring {
     else if (header != null) this.written.push(`${header}${delimiter}${names}\n`);
   }
 
-  take(row) {
+  finishRow(row) {
     this.rows++;
     if (row.problem) {
       this.rejected.push({ file: this.file.name, line: row.line, rows: 1, reason: row.problem });
@@ -134,31 +135,32 @@ export class Scoring {
       this.scored++;
       this.counts.set(row.label, (this.counts.get(row.label) ?? 0) + 1);
     } else this.blank++;
-    this.keep(row);
-    this.written.push(`${this.line(row)}\n`);
-    if (this.written.length >= 5000) this.parts.push(new Blob(this.written.splice(0)));
+    this.keepForTable(row);
+    this.written.push(`${this.outputLine(row)}\n`);
+    if (this.written.length >= MAX_LINES_IN_PART) this.parts.push(new Blob(this.written.splice(0)));
   }
 
-  keep(row) {
-    if (this.first.length < KEPT) this.first.push(row);
+  keepForTable(row) {
+    if (this.firstRows.length < MAX_KEPT_ROWS) this.firstRows.push(row);
     if (!row.scores) return;
-    if (!this.of.has(row.label)) this.of.set(row.label, []);
-    if (this.of.get(row.label).length < KEPT) this.of.get(row.label).push(row);
+    if (!this.firstRowsByLabel.has(row.label)) this.firstRowsByLabel.set(row.label, []);
+    const rows = this.firstRowsByLabel.get(row.label);
+    if (rows.length < MAX_KEPT_ROWS) rows.push(row);
   }
 
-  /** A row as it stands in the file, and its scores behind it. */
-  line({ raw, label, score, scores }) {
+  /** A row as it is in the file, followed by its scores. */
+  outputLine({ raw, label, score, scores }) {
     const values = scores ? [label, ...[score, ...scores].map((value) => Number(value.toPrecision(7)))] : null;
     if (this.layout.kind === "jsonl") return withFields(raw, this.names, values);
     const delimiter = this.layout.delimiter ?? ",";
     const cells = values ? [quoted(values[0], delimiter), ...values.slice(1)] : this.names.map(() => "");
-    const kept = this.layout.kind === "lines" ? quoted(raw, ",") : raw;
-    return [kept, ...cells].join(delimiter);
+    const original = this.layout.kind === "lines" ? quoted(raw, ",") : raw;
+    return [original, ...cells].join(delimiter);
   }
 
   /** The scored file so far. */
   output() {
-    return new Blob([...this.parts, ...this.written], { type: TYPES[this.layout.kind] });
+    return new Blob([...this.parts, ...this.written], { type: MEDIA_TYPES[this.layout.kind] });
   }
 
   outputName() {

@@ -1,4 +1,4 @@
-// Light or dark, before anything is painted. The choice is kept only where it differs from the system's.
+// Light or dark mode, set before the first paint. The user's choice is stored only if it differs from the system's.
 (() => {
   const KEY = "emoscope.theme";
   const system = matchMedia("(prefers-color-scheme: dark)");

@@ -1,4 +1,4 @@
-"""The server on a port of its own, in moods: a test may have it wait, refuse and want keys."""
+"""A server on a free port whose requests a test can record, delay and refuse."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 import uvicorn
 
 Refusal = tuple[int, str, dict[str, str]]
-"""Status, message, further headers."""
+"""Status, message, and headers in addition."""
 
 
-class Moods:
-    """Stands before an application and does what it is told with requests to /v1.
+class Interceptor:
+    """ASGI middleware that acts on requests to /v1 before an application gets them.
 
     Attributes:
-        asked: path and body of every request that came, in their order.
-        refusals: what the next requests get instead of an answer, the first first.
-        holding: answers wait while this is true.
-        keys: keys that are let in; empty for everybody.
-        max_at_once: of each path, most requests that were under way together.
+        requests: path and JSON body of every request, in order.
+        refusals: responses that the next requests get instead of an answer.
+        is_holding: whether responses wait.
+        keys: accepted API keys; empty to accept every request.
+        max_concurrent: maximum number of requests under way at the same time, by path.
     """
 
     def __init__(self, app: Any) -> None:
@@ -32,12 +32,12 @@ class Moods:
         self.reset()
 
     def reset(self) -> None:
-        self.asked: list[tuple[str, Any]] = []
+        self.requests: list[tuple[str, Any]] = []
         self.refusals: list[Refusal] = []
-        self.holding = False
+        self.is_holding = False
         self.keys: set[str] = set()
-        self.max_at_once: Counter[str] = Counter()
-        self._now: Counter[str] = Counter()
+        self.max_concurrent: Counter[str] = Counter()
+        self._concurrent: Counter[str] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
@@ -48,44 +48,43 @@ class Moods:
             messages.append(await receive())
         body = b"".join(message.get("body", b"") for message in messages)
         path = scope["path"]
-        self.asked.append((path, json.loads(body)))
-        self._now[path] += 1
-        self.max_at_once[path] = max(self.max_at_once[path], self._now[path])
+        self.requests.append((path, json.loads(body)))
+        self._concurrent[path] += 1
+        self.max_concurrent[path] = max(self.max_concurrent[path], self._concurrent[path])
         try:
-            await self._answer(scope, messages, receive, send)
+            await self._respond(scope, messages, receive, send)
         finally:
-            self._now[path] -= 1
+            self._concurrent[path] -= 1
 
-    async def _answer(self, scope: Any, messages: list[Any], receive: Any, send: Any) -> None:
-        while self.holding:
+    async def _respond(self, scope: Any, messages: list[Any], receive: Any, send: Any) -> None:
+        while self.is_holding:
             await asyncio.sleep(0.01)
         refusal = self._refusal(scope)
         if refusal:
             await _refuse(send, *refusal)
             return
 
-        async def again() -> Any:
+        async def replay() -> Any:
             return messages.pop(0) if messages else await receive()
 
-        await self.app(scope, again, send)
+        await self.app(scope, replay, send)
 
     def texts(self, path: str) -> list[str]:
-        """Every text that came to a path."""
-        return [text for asked, body in self.asked if asked == path for text in body.get("texts", [body.get("text")])]
+        """Every text that was sent to a path."""
+        bodies = (body for requested, body in self.requests if requested == path)
+        return [text for body in bodies for text in body.get("texts", [body.get("text")])]
 
     def _refusal(self, scope: Any) -> Refusal | None:
-        given = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
-        if self.keys and given not in self.keys:
+        key = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+        if self.keys and key not in self.keys:
             return 401, "a key is needed", {}
         return self.refusals.pop(0) if self.refusals else None
 
 
 async def _refuse(send: Any, status: int, message: str, headers: dict[str, str]) -> None:
     body = json.dumps({"error": {"code": "refused", "message": message}}).encode()
-    pairs = [
-        (name.lower().encode(), value.encode())
-        for name, value in {"Content-Type": "application/json", **headers}.items()
-    ]
+    headers = {"Content-Type": "application/json", **headers}
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": pairs})
     await send({"type": "http.response.body", "body": body})
 
