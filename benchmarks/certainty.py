@@ -31,7 +31,6 @@ from emoscope.model_folder import open_folder, resolve
 from emoscope.neutral import centred_logs
 from emoscope.probabilities import LEAST, temperature_scaled
 from emoscope.runtime import OnnxModel
-from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 
 Rows = NDArray[np.float32]
@@ -147,7 +146,7 @@ class _Raw:
         folder = open_folder(resolve(model))
         if folder.graph is None or folder.tokenizer is None:
             raise SystemExit(f"{model} is no exported model folder")
-        self.form = NORMALIZERS[folder.manifest.normalizer]
+        self.form = folder.normalizer
         self.tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=folder.manifest.max_length)
         self.model = OnnxModel(folder.graph)
 

@@ -30,8 +30,9 @@ import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.classifier import MAX_PROCESSES
 from emoscope.data import load_splits
-from emoscope.encoding import Preprocessor, usable_cores
 from emoscope.model_folder import BUNDLED
+from emoscope.parallel import usable_cores
+from emoscope.preprocessing import Preprocessor
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import PackedModel, TorchModel, read_module

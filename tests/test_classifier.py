@@ -122,6 +122,19 @@ def test_any_text_has_an_answer(classifier, text):
     np.testing.assert_array_equal(row, classifier.predict_proba([mark(text)]))
 
 
+def test_repr_names_model_labels_and_runtime(classifier):
+    assert repr(classifier) == f"EmotionClassifier('bundled', labels={EMOTIONS!r}, runtime=OnnxModel)"
+
+
+def test_old_names_of_methods_warn(classifier):
+    texts = ["i feel so happy today", "the bus leaves at nine"]
+    rows = classifier.predict_proba(texts)
+    with pytest.warns(DeprecationWarning, match=r"label_sets is now EmotionClassifier\.prediction_sets"):
+        np.testing.assert_array_equal(classifier.label_sets(rows), classifier.prediction_sets(rows))
+    with pytest.warns(DeprecationWarning, match=r"clear is now the negation of EmotionClassifier\.neutral"):
+        assert classifier.clear(texts, rows).tolist() == [True, False]
+
+
 def test_one_str_is_refused(classifier):
     for method in (classifier.predict, classifier.predict_proba):
         with pytest.raises(TypeError, match=r"predict\(\[text\]\)"):

@@ -232,7 +232,7 @@ def test_another_method_is_an_error(classifier):
 
 
 def test_one_str_is_an_error(classifier):
-    with pytest.raises(TypeError, match="one str"):
+    with pytest.raises(TypeError, match="a single str"):
         classifier.explain("i feel happy")
 
 

@@ -147,5 +147,5 @@ def test_the_bundled_model_follows_a_text():
         atol=1e-6,
     )
     assert tuple(line.prediction.scores) == EMOTIONS
-    with pytest.raises(TypeError, match="one str"):
+    with pytest.raises(TypeError, match="a single str"):
         classifier.timeline(text)

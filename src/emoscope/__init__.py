@@ -20,3 +20,7 @@ def __getattr__(name: str) -> Any:
 
         return EmotionClassifier
     raise AttributeError(f"module 'emoscope' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

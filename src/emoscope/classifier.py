@@ -1,8 +1,8 @@
-"""`EmotionClassifier`: texts to scores, composed of a preprocessor, a runtime and a calibration."""
+"""`EmotionClassifier`: texts to probabilities and predictions, by a preprocessor, a runtime and a calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -12,37 +12,37 @@ from numpy.typing import NDArray
 
 from emoscope.calibrated import UNCALIBRATED, Calibration
 from emoscope.deprecation import warn_renamed
-from emoscope.encoding import Preprocessor, PreprocessorPool, in_order, usable_cores
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
 from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
+from emoscope.parallel import map_in_threads, usable_cores
 from emoscope.prediction import Prediction
-from emoscope.protocols import Runtime, parameters_of, tokens_read_of
+from emoscope.preprocessing import Preprocessor, PreprocessorPool
+from emoscope.protocols import Keywords, Runtime, parameters_of, tokens_read_of
 from emoscope.runtime import OnnxModel
-from emoscope.text import NORMALIZERS
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import BASELINES, INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch, Tokenizer
 
 CHUNK = 16_384
-"""Texts tokenised at once while the chunk before them is in the graph: many, so that few groups are small."""
+"""Texts that are preprocessed at once, while the model runs on the chunk before; the more, the fewer small groups."""
 FIRST_CHUNK = 2_048
-"""The first chunk, while which the graph has nothing to do; each is twice as large as the one before, up to CHUNK."""
+"""Texts of the first chunk, during which the model is idle; every chunk is twice as large as the last, up to CHUNK."""
 PROCESS_CHUNK = 8_192
-"""Texts tokenised at once by each of several processes."""
+"""Texts that each of several processes preprocesses at once."""
 MAX_PROCESSES = 8
-"""Processes that feed a GPU; each takes some 100 MB."""
+"""Maximum number of processes that preprocess texts for a GPU; each takes about 100 MB."""
 
 
 class EmotionClassifier:
-    """Scores texts with a model folder or a checkpoint.
+    """A model that scores texts: a model folder or a checkpoint.
 
     Attributes:
         labels: label names in index order.
         calibration: temperature, thresholds, prediction sets and neutral region of the model.
-        parameters: number of the model's parameters; None where an ONNX model folder does not record it.
-        ambiguous_keywords: words that the training data uses for several labels, with the share of each label; empty
-            where the model folder does not record them.
+        parameters: number of parameters; None if an ONNX model folder does not record it.
+        ambiguous_keywords: words that the training data uses for two labels, with the share of each label; empty if the
+            model folder does not record them.
 
     >>> from emoscope import EmotionClassifier
     >>> EmotionClassifier.from_pretrained().predict(["i feel so happy today"])[0].label
@@ -57,7 +57,7 @@ class EmotionClassifier:
         *,
         calibration: Calibration = UNCALIBRATED,
         processes: int = 0,
-        ambiguous_keywords: Mapping[str, Mapping[str, float]] | None = None,
+        ambiguous_keywords: Keywords | None = None,
         attribute_tokens: Callable[[], AttributeTokens] | None = None,
     ) -> None:
         """Compose a classifier of its parts; `from_pretrained` does it for a folder or a Hub id.
@@ -67,16 +67,17 @@ class EmotionClassifier:
             preprocessor: raw texts to token ids.
             runtime: token ids to logits.
             calibration: logits to probabilities and decisions.
-            processes: maximum number of processes that tokenize more than CHUNK texts, for a runtime that one core
-                cannot feed and that several threads may call; 0 for a thread.
-            ambiguous_keywords: word -> label -> share of the training rows that the word decides; None for no words.
-            attribute_tokens: returns the function that computes token attributions by gradients, loaded when it is
-                first needed; None for a model without gradients.
+            processes: maximum number of processes that preprocess more than CHUNK texts, for a runtime that is faster
+                than one core and can be called from several threads; 0 for a thread.
+            ambiguous_keywords: words that the training data uses for two labels, with the share of each label.
+            attribute_tokens: loads the function that attributes a label to tokens by gradients, when it is first
+                needed; None for a model without gradients.
         """
         self.labels = labels
         self.calibration = calibration
         self.parameters = parameters_of(runtime)
         self.ambiguous_keywords = ambiguous_keywords or {}
+        self._name: str | None = None
         self._preprocessor = preprocessor
         self._processes = PreprocessorPool(preprocessor, processes) if processes else None
         self._runtime = runtime
@@ -94,40 +95,36 @@ class EmotionClassifier:
         """Load a model.
 
         Args:
-            name_or_path: None or "bundled" for the model in the package, a model folder, a checkpoint, or a Hub id
-                (with the Hub's own HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN). On the CPU an ONNX graph is
-                preferred to weights; weights need the extra "torch".
-            device: "cpu", or for a checkpoint "cuda" or one of several GPUs, "cuda:1".
-            dtype: precision of a checkpoint's weights: "float32", "float16" or "bfloat16"; None for float32 on the
-                CPU and float16 on a GPU (float32 there too for an architecture outside the four families).
-            threads: of an ONNX graph, how much of it runs at once; None for one thread a usable core.
+            name_or_path: None or "bundled" for the model in the package, a model folder, a checkpoint, or a Hub id (the
+                Hub's HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN apply). On the CPU, an ONNX graph is preferred
+                to weights; weights need the extra "torch".
+            device: "cpu"; for a checkpoint also "cuda", or one of several GPUs, such as "cuda:1".
+            dtype: precision of a checkpoint's weights: "float32", "float16" or "bfloat16"; None for float32 on the CPU
+                and float16 on a GPU (there too float32 for architectures other than BERT, DistilBERT, RoBERTa, ALBERT).
+            threads: number of threads that run an ONNX graph; None for one per usable core.
 
         Raises:
-            ModelError: no such model, or one that cannot be read, or not on this device or in this precision.
+            ModelError: no such model, or it cannot be read, or it does not run on this device or in this precision.
             ChecksumError: a file of the model is damaged.
             MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed.
         """
         kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
-        return cls._from_folder(open_folder(resolve(name_or_path, one_of=kinds)), device, dtype, threads)
-
-    @classmethod
-    def _from_folder(
-        cls, folder: ModelFolder, device: str, dtype: str | None, threads: int | None
-    ) -> EmotionClassifier:
-        manifest = folder.manifest
-        if manifest.normalizer not in NORMALIZERS:
-            raise ModelError(
-                f"{folder.path} has the normalizer {manifest.normalizer!r}; allowed: {', '.join(NORMALIZERS)}"
-            )
-        return cls(
+        folder = open_folder(resolve(name_or_path, one_of=kinds))
+        classifier = cls(
             folder.labels.names,
-            Preprocessor(NORMALIZERS[manifest.normalizer], _tokenizer(folder)),
+            Preprocessor(folder.normalizer, _tokenizer(folder)),
             _runtime(folder, device, dtype, threads),
             calibration=folder.calibration,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
-            ambiguous_keywords=manifest.ambiguous_keywords,
+            ambiguous_keywords=folder.manifest.ambiguous_keywords,
             attribute_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
         )
+        classifier._name = str(name_or_path or "bundled")
+        return classifier
+
+    def __repr__(self) -> str:
+        name = "" if self._name is None else f"{self._name!r}, "
+        return f"EmotionClassifier({name}labels={self.labels!r}, runtime={type(self._runtime).__name__})"
 
     @property
     def multi_label(self) -> bool:
@@ -148,11 +145,12 @@ class EmotionClassifier:
         """Label and scores of each text.
 
         Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            TypeError: `texts` is a single str, or contains something other than str.
         """
-        texts = _check(texts)
+        texts = _checked(texts)
         rows = self.predict_proba(texts)
         neutral = self.neutral(texts, rows)
+        flags = [None] * len(texts) if neutral is None else neutral.tolist()
         return [
             Prediction.from_scores(
                 dict(zip(self.labels, row, strict=True)),
@@ -160,61 +158,53 @@ class EmotionClassifier:
                 neutral=is_neutral,
                 prediction_sets=self.calibration.prediction_sets,
             )
-            for row, is_neutral in zip(
-                rows.tolist(), [None] * len(texts) if neutral is None else neutral.tolist(), strict=True
-            )
+            for row, is_neutral in zip(rows.tolist(), flags, strict=True)
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.
 
-        A text longer than the model's longest input is read whole, in windows: its probabilities are
-        the windows' mean, weighted by their tokens. An empty text gets what the model says of no words.
+        A text longer than the model's longest input is read completely, in windows: its probabilities are the mean of
+        the windows' probabilities, weighted by their number of tokens. An empty text is scored like any other.
 
         Args:
             texts: any number of texts of any length.
 
         Returns:
-            float32 (len(texts), len(labels)); rows sum to 1 (multi-label: each entry in [0, 1]).
+            float32 (len(texts), len(labels)); rows sum to 1 (multi-label: each entry is in [0, 1]).
 
         Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            TypeError: `texts` is a single str, or contains something other than str.
         """
-        return self._rows(texts, self._probabilities)
+        return self._predict_rows(texts, self._probabilities)
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """What the model says of each text before it is made a probability: no temperature, no softmax or sigmoid.
-
-        Args:
-            texts: as for `predict_proba`; of a text in windows it is the mean of their logits, weighted alike.
+        """Logits of each text, before temperature and softmax or sigmoid; arguments and errors as of `predict_proba`.
 
         Returns:
-            float32 (len(texts), len(labels)).
-
-        Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            float32 (len(texts), len(labels)); for a text in windows, the weighted mean of their logits.
         """
-        return self._rows(texts, self._logits)
+        return self._predict_rows(texts, self._logits)
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens included (of a long text, those of each window).
+        """Number of tokens of each text, including the special tokens (of each window, for a long text).
 
         Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            TypeError: `texts` is a single str, or contains something other than str.
         """
-        batch = self._preprocessor(_check(texts))
+        batch = self._preprocessor(_checked(texts))
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
     def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
-        """For each text the labels that hold the truth in a share of cases; see `Prediction.prediction_set`.
+        """Labels in the prediction set of each text; see `Prediction.prediction_set`.
 
         Args:
-            probabilities: (texts, labels), from `predict_proba`.
-            coverage: from 0.5 to 0.99.
+            probabilities: (texts, labels), what `predict_proba` returned.
+            coverage: share of texts whose set contains the true label, from 0.5 to 0.99.
 
         Returns:
-            bool (texts, labels), where a row may be all false; None if the model was not calibrated.
+            bool (texts, labels), where a row may be all false; None if the model has no prediction sets.
 
         Raises:
             ValueError: the coverage is out of range.
@@ -223,7 +213,7 @@ class EmotionClassifier:
         return None if sets is None else sets.sets(probabilities, coverage)
 
     def neutral(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each text shows no emotion clearly; a blank text shows none.
+        """Whether each text shows no clear emotion; a blank text shows none.
 
         Args:
             texts: the texts.
@@ -249,73 +239,77 @@ class EmotionClassifier:
         return None if neutral is None else ~neutral
 
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
-        """How much each word moved the label of its text; see `emoscope.explanation.explain`.
+        """Contribution of each word to the label of its text; see `emoscope.explanation.explain`.
 
         Args:
             texts: any number of texts of any length.
-            method: "loo" (each word left out alone), "shapley" (words in random orders; slower, more faithful), or,
-                of a checkpoint, "integrated-gradients" (extra "train").
-            seed: of the random orders.
+            method: "loo" (each word is left out alone), "shapley" (words in random orders; slower, more faithful), or
+                for a checkpoint "integrated-gradients" (extra "train").
+            seed: seed of the random orders.
 
         Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            TypeError: `texts` is a single str, or contains something other than str.
             ValueError: no such method.
-            ModelError: the model has no weights to take gradients of.
+            ModelError: gradients of a model without weights.
             MissingExtraError: gradients without the extra "train".
         """
-        texts = _check(texts)
-        if method == INTEGRATED_GRADIENTS:
-            if self._attribute_tokens is None:
-                raise ModelError(
-                    "integrated gradients need a checkpoint's weights (model.safetensors), and this model is a graph "
-                    "alone; give the checkpoint, or use method 'loo' or 'shapley'"
-                )
-            return explain_by_tokens(self, texts, self._preprocessor, self._attribute_tokens(), self.ambiguous_keywords)
-        return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+        texts = _checked(texts)
+        if method != INTEGRATED_GRADIENTS:
+            return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
+        if self._attribute_tokens is None:
+            raise ModelError(
+                "integrated gradients need a checkpoint's weights (model.safetensors), but this model is only a graph; "
+                "give the checkpoint, or use method 'loo' or 'shapley'"
+            )
+        return explain_by_tokens(self, texts, self._preprocessor, self._attribute_tokens(), self.ambiguous_keywords)
 
     def timeline(self, texts: Sequence[str]) -> list[Timeline]:
-        """The emotions of each text sentence by sentence, and of the whole by them; see `emoscope.timeline`.
+        """Scores of each text sentence by sentence, and of the whole text from them; see `emoscope.timeline`.
 
         Raises:
-            TypeError: `texts` is one str, or holds something that is not a str.
+            TypeError: `texts` is a single str, or contains something other than str.
         """
-        return timeline(self, _check(texts))
+        return timeline(self, _checked(texts))
 
     def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
-        """All scores, shaped like `transformers.pipeline("text-classification", top_k=None)`.
+        """All scores, in the shape of `transformers.pipeline("text-classification", top_k=None)`.
 
         Returns:
-            One list a text (a single str too), of {"label", "score"} with the highest score first.
+            For each text (for a single str too) a list of {"label", "score"}, the highest score first.
         """
         predictions = self.predict([inputs] if isinstance(inputs, str) else inputs)
-        return [_ranked(prediction.scores) for prediction in predictions]
+        rankings = (sorted(each.scores.items(), key=lambda item: -item[1]) for each in predictions)
+        return [[{"label": label, "score": score} for label, score in ranking] for ranking in rankings]
 
-    def _rows(self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]) -> NDArray[np.float32]:
-        """What `score` makes of the texts, chunk after chunk, float32 (len(texts), len(labels))."""
-        texts = _check(texts)
+    def _predict_rows(
+        self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """Results of `score` for all texts, chunk by chunk, float32 (len(texts), len(labels))."""
+        texts = _checked(texts)
         result = np.empty((len(texts), len(self.labels)), np.float32)
         done = 0
-        for rows in self._scored(texts, score):
+        for rows in self._chunk_rows(texts, score):
             result[done : done + len(rows)] = rows
             done += len(rows)
         return result
 
-    def _scored(
+    def _chunk_rows(
         self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
     ) -> Iterator[NDArray[np.float32]]:
         if self._processes and len(texts) > CHUNK:
             chunks = _chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
-            return in_order(score, in_order(self._processes, chunks, threads=self._processes.count), threads=2)
+            batches = map_in_threads(self._processes, chunks, threads=self._processes.count)
+            return map_in_threads(score, batches, threads=2)
         chunks = _chunks(texts, FIRST_CHUNK, CHUNK)
         if len(texts) <= FIRST_CHUNK:
             return map(score, map(self._preprocessor, chunks))
-        return map(score, in_order(self._preprocessor, chunks, threads=1))
+        return map(score, map_in_threads(self._preprocessor, chunks, threads=1))
 
     def _logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        return _of_texts(self._window_logits(batch), batch)
+        return batch.text_means(self._window_logits(batch))
 
     def _probabilities(self, batch: TokenBatch) -> NDArray[np.float32]:
-        return _of_texts(self.calibration.probabilities(self._window_logits(batch)), batch)
+        return batch.text_means(self.calibration.probabilities(self._window_logits(batch)))
 
     def _window_logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         logits = self._runtime.logits(batch)
@@ -327,26 +321,15 @@ class EmotionClassifier:
         return logits
 
 
-def _of_texts(rows: NDArray[np.float32], batch: TokenBatch) -> NDArray[np.float32]:
-    """Rows of windows to rows of texts: their mean, weighted by the windows' tokens."""
-    if len(rows) == batch.texts:
-        return rows
-    starts = np.flatnonzero(np.diff(batch.text_index, prepend=-1))
-    weights = batch.lengths.astype(np.float32)
-    total = np.add.reduceat(weights, starts)
-    mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
-    return mean.astype(np.float32)
-
-
 def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int | None) -> Runtime:
-    """What turns token ids into logits on this device."""
+    """The runtime of a folder's model on a device."""
     if folder.graph and device == "cpu":
         if dtype:
-            raise ModelError(f"the precision of {folder.graph} is its own, got dtype {dtype!r}; leave it out")
+            raise ModelError(f"the precision of {folder.graph} is fixed, got dtype {dtype!r}; leave it out")
         return OnnxModel(folder.graph, threads=threads, parameters=folder.manifest.parameters)
     if not folder.has_weights:
         raise ModelError(
-            f"{folder.path} has an ONNX graph but no weights, and that runs on device 'cpu', got {device!r}; "
+            f"{folder.path} has an ONNX graph but no weights, and a graph runs on device 'cpu', got {device!r}; "
             "leave the device out, or give the checkpoint"
         )
     from emoscope.torch_runtime import read_model
@@ -355,19 +338,19 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
 
 
 def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
-    """What takes gradients of a checkpoint, beside the runtime: in float32, by transformers' own module."""
+    """Integrated gradients of a checkpoint, in float32, beside its runtime."""
     from emoscope.torch_runtime import IntegratedGradients
 
-    tokenizer, calibration = _tokenizer(folder), folder.calibration
+    tokenizer = _tokenizer(folder)
     baseline = tokenizer.first_id(BASELINES)
     if baseline is None:
-        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} to stand for no word")
+        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} for the baseline")
     return IntegratedGradients.read(
         folder.path,
         baseline=baseline,
         specials=tokenizer.specials,
-        temperature=calibration.temperature,
-        multi_label=calibration.multi_label,
+        temperature=folder.calibration.temperature,
+        multi_label=folder.calibration.multi_label,
         device=device,
     )
 
@@ -389,9 +372,9 @@ def _tokenizer(folder: ModelFolder) -> Tokenizer:
     return tokenizer
 
 
-def _check(texts: Sequence[str]) -> Sequence[str]:
+def _checked(texts: Sequence[str]) -> Sequence[str]:
     if isinstance(texts, str):
-        raise TypeError("texts must be a sequence of str, got one str; write predict([text])")
+        raise TypeError("texts must be a sequence of str, got a single str; write predict([text])")
     texts = texts if isinstance(texts, (list, tuple)) else list(texts)
     for position, text in enumerate(texts):
         if not isinstance(text, str):
@@ -399,15 +382,10 @@ def _check(texts: Sequence[str]) -> Sequence[str]:
     return texts
 
 
-def _chunks(texts: Sequence[str], size: int, largest: int) -> Iterator[Sequence[str]]:
-    """Chunks of `size` texts, then of twice as many each time, up to `largest`."""
+def _chunks(texts: Sequence[str], size: int, max_size: int) -> Iterator[Sequence[str]]:
+    """Chunks of `size` texts at first, each twice as large as the one before, up to `max_size`."""
     start = 0
     while start < len(texts):
         yield texts[start : start + size]
         start += size
-        size = min(2 * size, largest)
-
-
-def _ranked(scores: dict[str, float]) -> list[dict[str, str | float]]:
-    ranking = sorted(scores.items(), key=lambda item: -item[1])
-    return [{"label": label, "score": score} for label, score in ranking]
+        size = min(2 * size, max_size)

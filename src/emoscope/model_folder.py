@@ -8,7 +8,7 @@ or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from emoscope.errors import ModelError
 from emoscope.hub import download
 from emoscope.labels import Labels
 from emoscope.manifest import MANIFEST, Manifest, read_json, read_manifest
+from emoscope.text import NORMALIZERS
 
 BUNDLED = Path(__file__).parent / "bundled"
 BUNDLED_IN_0_1 = "e9945ffa1d6a48cb49e849adaac2aea946ec043ac00448d9e952a97bbca5a8eb"
@@ -59,6 +60,18 @@ class ModelFolder:
     def calibration(self) -> Calibration:
         """Temperature, thresholds, prediction sets and neutral region of the model."""
         return self.manifest.calibration
+
+    @property
+    def normalizer(self) -> Callable[[str], str]:
+        """The normalizer that the manifest names.
+
+        Raises:
+            ModelError: there is no such normalizer.
+        """
+        name = self.manifest.normalizer
+        if name not in NORMALIZERS:
+            raise ModelError(f"{self.path} has the normalizer {name!r}; allowed: {', '.join(NORMALIZERS)}")
+        return NORMALIZERS[name]
 
     @property
     def graph(self) -> Path | None:

@@ -13,8 +13,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from emoscope.encoding import usable_cores
 from emoscope.errors import ModelError, first_line
+from emoscope.parallel import usable_cores
 from emoscope.tokenization import TokenBatch, in_row_order
 
 Ids = NDArray[np.int64]

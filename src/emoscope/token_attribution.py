@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.encoding import Preprocessor
 from emoscope.explanation import Explanation, Words, ambiguous_word
+from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Classifier, Keywords
 from emoscope.text import normalize
 

@@ -70,6 +70,25 @@ class TokenBatch:
             for rows in np.array_split(alike, pieces):
                 yield rows, self._dense(rows, lengths[rows])
 
+    def text_means(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From one row of results for each row of tokens to one for each text.
+
+        For a text in several windows, that is the mean of their results, weighted by their number of tokens.
+
+        Args:
+            rows: float32 (rows, size).
+
+        Returns:
+            float32 (texts, size).
+        """
+        if len(rows) == self.texts:
+            return rows
+        starts = np.flatnonzero(np.diff(self.text_index, prepend=-1))
+        weights = self.lengths.astype(np.float32)
+        total = np.add.reduceat(weights, starts)
+        mean = np.add.reduceat(rows * weights[:, None], starts) / total[:, None]
+        return mean.astype(np.float32)
+
     def _dense(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         places = self.offsets[rows][:, None] + np.arange(lengths[0])
         ids = self.ids.take(places, mode="clip").astype(np.int64)

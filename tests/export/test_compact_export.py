@@ -15,11 +15,11 @@ from emoscope import EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.cli import main
 from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad
-from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
 from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
 from emoscope.model_folder import open_folder
+from emoscope.preprocessing import Preprocessor
 from emoscope.tokenization import Tokenizer
 from emoscope.training import train
 from emoscope.training.config import CompactConfig

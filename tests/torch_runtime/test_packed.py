@@ -319,6 +319,6 @@ def test_multi_label_goes_the_same_way(folders: dict[str, Path], tmp_path: Path)
     classifier = EmotionClassifier.from_pretrained(tmp_path)
     original = transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
     texts = ["I woke up stunned", "naïve <pad> café"]
-    rows = classifier._encode(texts)
+    rows = classifier._preprocessor(texts)
     expected = torch.from_numpy(reference(original, rows)).sigmoid().numpy()
     np.testing.assert_allclose(classifier.predict_proba(texts), expected, atol=1e-5)

@@ -23,10 +23,10 @@ from tokenizers.processors import TemplateProcessing
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, CompactShape, save_checkpoint
-from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED, open_folder
+from emoscope.preprocessing import Preprocessor
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import TorchModel, read_module, read_tokenizer

@@ -121,7 +121,7 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
     from socket import socket
 
     from emoscope.classifier import EmotionClassifier
-    from emoscope.encoding import usable_cores
+    from emoscope.parallel import usable_cores
     from emoscope.serving import create_app
     from emoscope.serving import run as serve
 

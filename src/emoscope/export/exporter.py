@@ -17,7 +17,6 @@ from emoscope.classifier import EmotionClassifier
 from emoscope.compact import CompactRuntime, load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
-from emoscope.encoding import Preprocessor
 from emoscope.errors import ModelError
 from emoscope.evaluation.report import describe_dataset
 from emoscope.export.card import drop_calibration, write_card
@@ -30,10 +29,10 @@ from emoscope.export.reference_texts import TEXTS
 from emoscope.files import require_free, staged_folder
 from emoscope.manifest import write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
+from emoscope.preprocessing import Preprocessor
 from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
-from emoscope.text import NORMALIZERS
 from emoscope.tokenization import TokenBatch, Tokenizer
 from emoscope.verification import VerificationRecord, margins
 
@@ -124,10 +123,7 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
     require_free(output, ModelError)
     if not folder.has_weights:
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
-    if folder.manifest.normalizer not in NORMALIZERS:
-        raise ModelError(
-            f"{folder.path} has the normalizer {folder.manifest.normalizer!r}; allowed: {', '.join(NORMALIZERS)}"
-        )
+    folder.normalizer  # noqa: B018 - raises where there is none
     if quantize and _is_compact(folder):
         raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
     names, others = folder.labels.names, examples.labels.names
@@ -163,7 +159,7 @@ class _Scorer:
     def __init__(self, folder: ModelFolder, tokenizer: Path) -> None:
         self.folder = folder
         self.tokenizer = Tokenizer.from_file(tokenizer, max_length=folder.manifest.max_length)
-        self.normalizer = NORMALIZERS[folder.manifest.normalizer]
+        self.normalizer = folder.normalizer
 
     def tokens(self, texts: Sequence[str]) -> TokenBatch:
         return self.tokenizer.encode([self.normalizer(text) for text in texts])

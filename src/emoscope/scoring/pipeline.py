@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from emoscope.encoding import in_order
+from emoscope.parallel import map_in_threads
 from emoscope.scoring.core import Scored, Scorer, grouped
 from emoscope.scoring.reading import Reading
 from emoscope.scoring.writing import Writer
@@ -85,7 +85,7 @@ def score_all(
             yield part.table
 
     with closing(_one_ahead(grouped(reading.tables(), part_rows))) as parts:
-        for _ in in_order(writer.write_table, scored(parts), threads=1):
+        for _ in map_in_threads(writer.write_table, scored(parts), threads=1):
             pass
 
 

@@ -17,7 +17,7 @@ from types import FrameType
 
 from prometheus_client.multiprocess import mark_process_dead
 
-from emoscope.encoding import usable_cores
+from emoscope.parallel import usable_cores
 from emoscope.serving.logs import FIELDS, LOGGER
 from emoscope.serving.metrics import FOLDER_VARIABLE
 

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 import emoscope
-from emoscope.encoding import in_order
 from emoscope.errors import EmoscopeError, ModelError, first_line
+from emoscope.parallel import map_in_threads
 from emoscope.scoring.model import Workers
 from emoscope.scoring.on_ray.cluster import connect, room
 
@@ -157,7 +157,7 @@ class ClusterClassifier:
             function: asks this classifier.
             items: taken in the calling thread, not far ahead of the results.
         """
-        return in_order(function, items, threads=self.count + 1, abandon=self.abandon)
+        return map_in_threads(function, items, threads=self.count + 1, abandon=self.abandon)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probabilities, float32 (len(texts), len(labels)), all by one worker.

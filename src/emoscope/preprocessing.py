@@ -1,7 +1,8 @@
-"""Texts -> TokenBatches, ahead of the runtime that takes them: in a thread, or in processes beside this one.
+"""Raw texts to `TokenBatch`: normalized and tokenized, in this process or in several others.
 
-A CPU is slower at the model than at its texts, so one thread is far enough ahead. A GPU takes more texts a second than
-one core tokenises, and Python's threads share a core: there, processes encode chunks side by side. Knows no model.
+A CPU is slower at the model than at preprocessing, so a thread is fast enough to work ahead of it. A GPU takes more
+texts a second than one core preprocesses, and Python's threads share a core; a pool of processes then works ahead.
+Knows no model.
 """
 
 from __future__ import annotations
@@ -11,26 +12,21 @@ import pickle
 import signal
 import sys
 import weakref
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
 from subprocess import PIPE, Popen
-from typing import IO, TypeVar
+from typing import IO
 
 from emoscope.errors import EmoscopeError
 from emoscope.tokenization import TokenBatch, Tokenizer
-
-T = TypeVar("T")
-R = TypeVar("R")
 
 _ONE_THREAD = {"TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _PROGRAM = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
-from emoscope.encoding import serve
+from emoscope.preprocessing import serve
 serve()
 """
 
@@ -40,61 +36,34 @@ class Preprocessor:
     """Turns raw texts into token ids.
 
     Attributes:
-        normalizer: raw text to the form that the model was trained on.
-        tokenizer: texts in their form to token ids.
+        normalizer: brings a raw text to the form that the model was trained on.
+        tokenizer: turns normalized texts into token ids.
     """
 
     normalizer: Callable[[str], str]
     tokenizer: Tokenizer
 
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
-        """Token ids of the texts."""
+        """Token ids of raw texts."""
         return self.tokenizer.encode([self.normalizer(text) for text in texts])
 
 
-def in_order(
-    function: Callable[[T], R], items: Iterable[T], *, threads: int, abandon: Callable[[], None] | None = None
-) -> Iterator[R]:
-    """`map`, in so many threads: while a result is in use, the next `threads` of them are being made.
-
-    Args:
-        function: called in a thread of its own each time; what it raises is raised here.
-        items: taken in this thread, no more than `threads + 1` ahead of the results.
-        threads: one at least.
-        abandon: called if this ends before the items do, so that no call goes on for long; the calls under way are
-            waited for in any case.
-    """
-    ahead: deque[Future[R]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="emoscope") as pool:
-        try:
-            for item in items:
-                ahead.append(pool.submit(function, item))
-                if len(ahead) > threads:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        except BaseException:
-            if abandon:
-                abandon()
-            raise
-
-
 class PreprocessorPool:
-    """A `Preprocessor` in several processes; a call takes a free one and waits for it, so threads keep several busy.
+    """A `Preprocessor` in other processes. A call waits for a free process, so several threads keep several busy.
 
-    Each is started when first needed, and ends with this object or this process, however that ends. Texts and ids
-    pass through pipes: 30 MB a second of them at 250,000 texts a second.
+    A process starts when it is first needed, and ends with this object or with this process, however that ends. Texts
+    and ids pass through pipes: 30 MB a second at 250,000 texts a second.
 
-    They are not `multiprocessing`'s, whose processes run the caller's main module again: a script without
+    `multiprocessing` is not used because its processes run the caller's main module again: a script without
     `if __name__ == "__main__"` would start itself over and over.
     """
 
     def __init__(self, preprocessor: Preprocessor, count: int) -> None:
-        """Nothing is started yet.
+        """Prepare the pool; no process is started yet.
 
         Args:
-            preprocessor: can be pickled; its normalizer is a function of a module.
-            count: most processes.
+            preprocessor: a preprocessor that can be pickled: its normalizer is a function of a module.
+            count: maximum number of processes.
         """
         self.count = count
         self._preprocessor = pickle.dumps(preprocessor)
@@ -106,10 +75,10 @@ class PreprocessorPool:
         weakref.finalize(self, _end, self._started)
 
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
-        """Token ids of the texts; what `Preprocessor` raises in the process is raised here.
+        """Token ids of raw texts; exceptions of the preprocessor are raised here.
 
         Raises:
-            EmoscopeError: the process ended, or this one is a fork of the one that made this object.
+            EmoscopeError: the process ended, or this process is a fork of the one that made the pool.
         """
         if os.getpid() != self._owner:
             raise EmoscopeError(
@@ -137,7 +106,7 @@ class PreprocessorPool:
 
 
 class _Process:
-    """One process, this end of its pipes."""
+    """One process and this end of its pipes."""
 
     def __init__(self, preprocessor: bytes) -> None:
         command = [sys.executable, "-c", _PROGRAM]
@@ -154,7 +123,7 @@ class _Process:
             answer: TokenBatch | Exception = pickle.load(self._answers)
         except (EOFError, OSError) as error:
             raise EmoscopeError(
-                f"a process that tokenises ended with exit status {self._popen.wait()}; if memory was short, "
+                f"a tokenizing process ended with exit status {self._popen.wait()}; if memory was short, "
                 "give fewer texts at once"
             ) from error
         return answer
@@ -163,7 +132,7 @@ class _Process:
         self._popen.kill()
         self._popen.wait()
         self._answers.close()
-        with suppress(OSError):  # what it was still to be asked
+        with suppress(OSError):  # unsent texts in the buffer
             self._questions.close()
 
 
@@ -173,7 +142,7 @@ def _end(processes: list[_Process]) -> None:
 
 
 def serve() -> None:
-    """What such a process runs: reads a function and then texts from standard input, and writes what comes of them."""
+    """The program of a process: read a preprocessor and then lists of texts from stdin, write what it returns."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     questions, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not come between the answers
@@ -192,10 +161,3 @@ def _answer(preprocessor: Preprocessor, texts: list[str]) -> bytes:
         return pickle.dumps(preprocessor(texts))
     except Exception as error:
         return pickle.dumps(error)
-
-
-def usable_cores() -> int:
-    """Cores that this process may use: of those it has, as many as OMP_NUM_THREADS says, which clusters set."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, max(1, int(allowed))) if allowed.isdecimal() else cores

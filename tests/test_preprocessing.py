@@ -1,4 +1,4 @@
-"""Texts encoded ahead: in order, errors included, in threads and in processes that leave nothing behind."""
+"""Preprocessing in this process and in others, which leave nothing behind."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +17,10 @@ from hypothesis import strategies as st
 
 import emoscope.classifier
 from emoscope import EmotionClassifier
-from emoscope.encoding import Preprocessor, PreprocessorPool, in_order, usable_cores
 from emoscope.errors import EmoscopeError
 from emoscope.model_folder import BUNDLED
+from emoscope.parallel import map_in_threads
+from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.text import NORMALIZERS, normalize
 from emoscope.tokenization import TokenBatch, Tokenizer
 from hub.vocabularies import byte_level, unigram, wordpiece
@@ -34,15 +33,15 @@ def bundled() -> Tokenizer:
 
 
 def hostile(text: str) -> str:
-    """A text form that prints, and does not take every text."""
+    """A normalizer that prints, and raises for one text."""
     sys.stdout.write("what a library prints\n")
     if text == "bad":
-        raise ValueError(f"no form for {text}")
+        raise ValueError(f"cannot normalize {text}")
     return text
 
 
 def killed(text: str) -> str:
-    """A text form that ends its process."""
+    """A normalizer that ends its process for one text."""
     if text == "bad":
         os.kill(os.getpid(), signal.SIGKILL)
     return text
@@ -73,87 +72,6 @@ def wait_for_end(pid: int) -> None:
     assert not alive(pid)
 
 
-# -- threads
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.lists(st.integers()), st.integers(1, 4))
-def test_in_order_is_map(items: list[int], threads: int) -> None:
-    assert list(in_order(lambda item: item * 2, items, threads=threads)) == [item * 2 for item in items]
-
-
-def test_results_keep_their_order_when_the_first_is_the_slowest() -> None:
-    first_may_end = threading.Event()
-
-    def work(item: int) -> int:
-        if item == 0:
-            assert first_may_end.wait(30)
-        else:
-            first_may_end.set()
-        return item
-
-    assert list(in_order(work, range(5), threads=2)) == [0, 1, 2, 3, 4]
-
-
-def test_no_more_is_taken_than_is_needed_ahead() -> None:
-    taken = []
-
-    def items() -> Iterator[int]:
-        for item in range(100):
-            taken.append(item)
-            yield item
-
-    results = in_order(str, items(), threads=3)
-    assert next(results) == "0"
-    assert len(taken) == 4
-    results.close()
-
-
-def test_an_error_comes_where_its_result_would() -> None:
-    results = in_order(lambda item: 6 // item, [3, 2, 0, 1], threads=2)
-    assert [next(results), next(results)] == [2, 3]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
-@pytest.mark.parametrize("end", ["close", "error"])
-def test_calls_under_way_are_abandoned_when_it_ends_early(end: str) -> None:
-    """Else a call that waits for something would be waited for."""
-    ended = threading.Event()
-
-    def work(item: int) -> int:
-        if item:
-            assert ended.wait(30)
-        return 6 // (item or int(end == "close"))
-
-    results = in_order(work, range(3), threads=2, abandon=ended.set)
-    if end == "close":
-        assert next(results) == 6 and not ended.is_set()
-        results.close()  # type: ignore[attr-defined]
-    else:
-        with pytest.raises(ZeroDivisionError):
-            next(results)
-    assert ended.is_set()
-
-
-def test_nothing_is_abandoned_at_the_end() -> None:
-    ended = threading.Event()
-    assert list(in_order(str, range(3), threads=2, abandon=ended.set)) == ["0", "1", "2"] and not ended.is_set()
-
-
-@pytest.mark.parametrize(("allowed", "cores"), [("1", 1), ("0", 1), ("100000", None), ("", None), ("4,2", None)])
-def test_as_many_cores_as_are_there_and_are_allowed(
-    monkeypatch: pytest.MonkeyPatch, allowed: str, cores: int | None
-) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    every = usable_cores()
-    monkeypatch.setenv("OMP_NUM_THREADS", allowed)
-    assert usable_cores() == (cores or every)
-
-
-# -- processes
-
-
 @pytest.fixture(scope="module")
 def processes() -> PreprocessorPool:
     return PreprocessorPool(Preprocessor(normalize, bundled()), 2)
@@ -161,7 +79,7 @@ def processes() -> PreprocessorPool:
 
 @settings(deadline=None, max_examples=20)
 @given(texts=st.lists(st.sampled_from(TEXTS) | st.text(max_size=30), max_size=12))
-def test_a_process_encodes_like_this_one(processes: PreprocessorPool, texts: list[str]) -> None:
+def test_a_process_returns_what_this_one_does(processes: PreprocessorPool, texts: list[str]) -> None:
     assert_equal(processes(texts), Preprocessor(normalize, bundled())(texts))
 
 
@@ -172,19 +90,19 @@ def test_the_tokenizers_of_every_architecture_reach_a_process(vocabulary) -> Non
     assert_equal(PreprocessorPool(Preprocessor(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)
 
 
-def test_several_threads_keep_several_processes_busy_in_order(processes: PreprocessorPool) -> None:
+def test_several_threads_keep_several_processes_busy_map_in_threads(processes: PreprocessorPool) -> None:
     chunks = [[f"{text} number {i}" for text in TEXTS] for i in range(12)]
-    encode = Preprocessor(normalize, bundled())
-    batches = list(in_order(processes, chunks, threads=processes.count))
+    preprocessor = Preprocessor(normalize, bundled())
+    batches = list(map_in_threads(processes, chunks, threads=processes.count))
     for batch, chunk in zip(batches, chunks, strict=True):
-        assert_equal(batch, encode(chunk))
+        assert_equal(batch, preprocessor(chunk))
     assert len(set(pids(processes))) == processes.count
 
 
 def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
     processes = PreprocessorPool(Preprocessor(hostile, bundled()), 1)
     assert processes(["happy"]).texts == 1
-    with pytest.raises(ValueError, match="no form for bad"):
+    with pytest.raises(ValueError, match="cannot normalize bad"):
         processes(["happy", "bad"])
     assert_equal(processes(["sad"]), bundled().encode(["sad"]))
     assert len(pids(processes)) == 1
@@ -227,7 +145,7 @@ def test_a_fork_does_not_write_into_the_pipes_of_its_parent(processes: Preproces
 
 SCRIPT = """
 import os, signal, sys
-from emoscope.encoding import Preprocessor, PreprocessorPool
+from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.model_folder import BUNDLED
 from emoscope.text import normalize
 from emoscope.tokenization import Tokenizer
@@ -248,9 +166,6 @@ def test_a_script_needs_no_main_guard_and_leaves_no_process_behind(tmp_path: Pat
     tokens, pid = map(int, run.stdout.split())
     assert tokens == len(bundled().encode(["happy"]).ids)
     wait_for_end(pid)
-
-
-# -- in a classifier
 
 
 def test_a_classifier_with_processes_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
