@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,7 +43,7 @@ HEAVY = {
     "fastapi",
 }
 NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
-MAX_FUNCTION_LINES, MAX_FILE_LINES = 60, 500
+MAX_FUNCTION_LINES, MAX_FILE_LINES = 60, 420
 IMPORT_NAMES = {"scikit_learn": "sklearn"}
 """Import names of distributions that have another name."""
 
@@ -195,6 +195,127 @@ def test_a_right_arrow_is_allowed(module: str, source: str) -> None:
 def test_a_heavy_import_is_seen(source: str, seen: bool) -> None:
     assert bool(heavy_imports("emoscope.data", source, "emoscope")) is seen
     assert heavy_imports("emoscope.training.trainer", source, "emoscope.training") == []
+
+
+# -- circles
+
+
+def edges(sources: Mapping[str, tuple[str, str]]) -> dict[str, set[str]]:
+    """The modules of the package that each one names in an import, wherever it is written; the door is left out.
+
+    Args:
+        sources: package and source by module name. `from a import b` names the module a.b if there is one, else a.
+    """
+
+    def targets(module: str, package: str, source: str) -> set[str]:
+        ours = [i for i in imports(source, package) if i.top == "emoscope" and not is_door(module, i)]
+        return {i.name if i.name in sources else i.name.rpartition(".")[0] for i in ours} & sources.keys()
+
+    return {module: targets(module, package, source) for module, (package, source) in sources.items()}
+
+
+def circles(edges: Mapping[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of more than one module, or of one that imports itself."""
+    reached = {module: _reachable(edges, module) for module in edges}
+    components = {frozenset({m} | {n for n in reached[m] if m in reached[n]}) for m in edges if m in reached[m]}
+    return sorted(map(set, components), key=sorted)
+
+
+def _reachable(edges: Mapping[str, set[str]], start: str) -> set[str]:
+    reached: set[str] = set()
+    ahead = [start]
+    while ahead:
+        new = edges[ahead.pop()] - reached
+        reached |= new
+        ahead += new
+    return reached
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    sources = {module_name(file): (package_name(file), file.read_text("utf-8")) for file in FILES}
+    assert circles(edges(sources)) == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        ("import emoscope.b", "from emoscope.a import x", True),
+        ("import emoscope.b", "def f():\n    from emoscope import a", True),
+        ("if TYPE_CHECKING:\n    from emoscope.b import B", "from . import a", True),
+        ("from emoscope import __version__", "from emoscope import a", True),
+        ("from emoscope import a", "", True),
+        ("import emoscope.b", "import emoscope.c\nfrom emoscope.labels import Labels", False),
+    ],
+)
+def test_a_circle_is_seen(a: str, b: str, expected: bool) -> None:
+    sources = {"emoscope": "from emoscope.b import B", "emoscope.a": a, "emoscope.b": b, "emoscope.c": ""}
+    assert bool(circles(edges({name: ("emoscope", source) for name, source in sources.items()}))) is expected
+
+
+# -- attributes looked up by name, which hide what a module needs of an object
+
+ATTRIBUTE_BY_NAME = {"getattr", "hasattr", "attrgetter", "getattr_static", "methodcaller"}
+LOOKUPS: dict[tuple[str, str], str] = {
+    ("emoscope.cli.data_options", "args"): "a flag that some commands lack",
+    ("emoscope.cli.recipe_options", "other"): "a field of a recipe, by its name",
+    ("emoscope.encoding", "os"): "a function that some systems lack",
+    ("emoscope.export.encoder_graph", "model.config"): "a field that only some architectures have",
+    ("emoscope.hub", "cause"): "an exception of an HTTP client that may not be installed",
+    ("emoscope.hub", "getattr(cause, 'response', None)"): "an exception of an HTTP client that may not be installed",
+    ("emoscope.labelled_data", "error"): "an exception of the JSON module, among others",
+    ("emoscope.labelled_data", "feature"): "a feature of a data set of the Hub",
+    ("emoscope.labelled_data", "getattr(feature, 'feature', feature)"): "a feature of a data set of the Hub",
+    ("emoscope.line_records", "error"): "an exception of the JSON module, among others",
+    ("emoscope.manifest", "manifest"): "a field of a dataclass, by its name",
+    ("emoscope.scoring", "on_ray"): "a name of a module that is imported late",
+    ("emoscope.serving", "import_module(f'emoscope.serving.{_MODULES[name]}')"): "a name of a module imported late",
+    ("emoscope.serving.logs", "record"): "a log record, to which callers add attributes",
+    ("emoscope.torch_runtime.architectures", "model.config"): "a field that only some architectures have",
+    ("emoscope.torch_runtime.checkpoint", "self.model.get_input_embeddings()"): "torch modules of any architecture",
+    ("emoscope.training", "import_module(f'emoscope.training.{_ROOMS[name]}')"): "a name of a module imported late",
+    ("emoscope.training.config", "config"): "a field of a recipe, by its name",
+    ("emoscope.training.layers", "stack"): "the list of layers, which each architecture names otherwise",
+    ("emoscope.word_units", "model"): "a component of the library tokenizers",
+}
+"""Allowed lookups, by module and object, each with its reason. Optional capabilities of models: see protocols.py."""
+
+
+def lookups(module: str, source: str) -> list[tuple[str, str]]:
+    """Module and object of each lookup of an attribute by its name, and of each catch of AttributeError."""
+    found = []
+    tree = ast.parse(source)
+    objects = {id(n.func): ast.unparse(n.args[0]) for n in ast.walk(tree) if isinstance(n, ast.Call) and n.args}
+    for node in ast.walk(tree):
+        name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+        if name in ATTRIBUTE_BY_NAME:
+            found.append((module, objects.get(id(node), "not called")))
+        if isinstance(node, ast.ImportFrom):
+            found += [(module, "not called") for alias in node.names if alias.name in ATTRIBUTE_BY_NAME]
+        if isinstance(node, ast.ExceptHandler) and node.type and "AttributeError" in ast.unparse(node.type):
+            found.append((module, "except AttributeError"))
+    return found
+
+
+def test_attributes_are_looked_up_by_name_only_where_allowed() -> None:
+    found = {lookup for file in FILES for lookup in lookups(module_name(file), file.read_text("utf-8"))}
+    found = {lookup for lookup in found if lookup[0] != "emoscope.protocols"}
+    assert found - LOOKUPS.keys() == set()
+    assert LOOKUPS.keys() - found == set(), "allowed, but not there any more"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "hasattr(classifier, 'logits')",
+        "probe = getattr",
+        "import builtins\nbuiltins.hasattr(classifier, 'logits')",
+        "from operator import attrgetter",
+        "import inspect\ninspect.getattr_static(classifier, 'logits', None)",
+        "try:\n    classifier.logits\nexcept (TypeError, AttributeError):\n    pass",
+    ],
+)
+def test_a_lookup_by_name_is_seen(source: str) -> None:
+    assert lookups("emoscope.a", source) != []
 
 
 # -- dependencies

@@ -304,7 +304,7 @@ def test_flags_of_a_server_give_the_same_settings(case: dict[str, Any], monkeypa
     captured: dict[str, Any] = {}
 
     def create_app(classifier: object, settings: Any, **options: Any) -> None:
-        captured.update(dataclasses.asdict(settings))
+        captured.update(dataclasses.asdict(settings), access_log=settings.access_log or settings.log_texts)
         raise CapturedError
 
     monkeypatch.setattr("emoscope.serving.create_app", create_app)
@@ -321,7 +321,7 @@ def test_flags_of_a_server_give_the_same_settings(case: dict[str, Any], monkeypa
 
 def test_api_keys_come_from_the_file_and_the_environment(tmp_path: Path) -> None:
     need("uvicorn", "httptools", "prometheus_client")
-    from emoscope.serving.keys import read_keys
+    from emoscope.serving.api_keys import read_keys
 
     recorded = read_json("serve.json")["keys"]
     file = tmp_path / "keys"
@@ -329,5 +329,5 @@ def test_api_keys_come_from_the_file_and_the_environment(tmp_path: Path) -> None
     keys = read_keys(None, {recorded["file_variable"]: str(file), **recorded["environment"]})
     assert len(keys) == 3
     for key in (recorded["key_of_file"], "first-of-several-keys", "second-of-several-keys"):
-        assert keys.admit({b"authorization": f"Bearer {key}".encode()})
-    assert not keys.admit({b"x-api-key": hashlib.sha256(b"x").hexdigest().encode()})
+        assert keys.accepts({b"authorization": f"Bearer {key}".encode()})
+    assert not keys.accepts({b"x-api-key": hashlib.sha256(b"x").hexdigest().encode()})

@@ -41,6 +41,9 @@ def with_old_keys(report: Mapping[str, Any]) -> dict[str, Any]:
     if old["clearness"]:
         shares = old["clearness"].pop("predicted_neutral")
         old["clearness"] |= {key: shares[new] for key, new in SHARES.items()}
+    if curves := report.get("curves"):
+        curve = curves["risk_coverage"]
+        old["curves"] = {**curves, "risk_coverage": {**curve, "answered": curve["coverage"]}}
     return {**report, **old}
 
 
