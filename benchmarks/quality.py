@@ -2,7 +2,7 @@
 
 Each seed is trained once into OUTPUT/seedN and taken from there the next time. Other kinds of text: the dev split of
 GoEmotions, raw, rows with one label and that among the six; and the sixty texts of tests/real_text.py.
-Run: python benchmarks/quality.py --data DIR --goemotions DIR [--vectors ENCODER] [--seeds 0 1] [--output runs/quality]
+Run: python benchmarks/quality.py --data DIR --goemotions DIR [--embeddings ENCODER] [--seeds 0 1] [--output DIR]
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True)
     parser.add_argument("--goemotions", type=Path, required=True)
-    parser.add_argument("--vectors")
+    parser.add_argument("--embeddings")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--output", type=Path, default=Path("runs/quality"))
     return parser.parse_args()
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
 def _report(args: argparse.Namespace, splits: Any, seed: int) -> dict[str, Any]:
     folder = args.output / f"seed{seed}"
     if not folder.exists():
-        recipe = read_recipe(RECIPE) | {"seed": seed} | ({"vectors": args.vectors} if args.vectors else {})
+        recipe = read_recipe(RECIPE) | {"seed": seed} | ({"embeddings": args.embeddings} if args.embeddings else {})
         train(configure(recipe), splits, folder)
     report: dict[str, Any] = json.loads((folder / "report.json").read_text())
     return report

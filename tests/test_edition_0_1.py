@@ -183,14 +183,14 @@ def read_rows(name: str) -> list[list[str]]:
 
 def test_a_folder_of_folds_answers_with_the_model_that_did_not_see_the_text(edition: Path) -> None:
     need("torch", "transformers", "accelerate", "datasets")
-    from emoscope.training import CrossFitted
+    from emoscope.training import FoldEnsemble
 
     texts = [text for text, _ in read_rows("rows/train.csv")]
-    teacher = CrossFitted(Path("folds"))
-    np.testing.assert_array_equal(teacher.held_out(texts), np.load(DATA / "folds" / "held_out.npy"))
+    teacher = FoldEnsemble(Path("folds"))
+    np.testing.assert_array_equal(teacher.out_of_fold(texts), np.load(DATA / "folds" / "held_out.npy"))
     members = [EmotionClassifier.from_pretrained(f"folds/fold-{fold}") for fold in range(2)]
     mean = np.mean([member.predict_proba(["a new text"]) for member in members], axis=0)
-    np.testing.assert_allclose(teacher.held_out(["a new text"]), mean, atol=TOLERANCE)
+    np.testing.assert_allclose(teacher.out_of_fold(["a new text"]), mean, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,14 @@ def test_a_recipe_is_read_as_it_was(name: str) -> None:
     assert {"kind": kind_of(config), **json.loads(json.dumps(dataclasses.asdict(config)))} == values
 
 
-RENAMED_KEYS: dict[str, str] = {}
+RENAMED_KEYS = {
+    "vectors": "embeddings",
+    "vector_std": "embedding_std",
+    "further": "extra_data",
+    "spliced": "recombined",
+    "text_form": "normalizer",
+    "copy_neighbour": "copy_swap",
+}
 """Keys of recipes and settings that have other names today."""
 
 # -- scoring runs

@@ -116,7 +116,11 @@ def _prose(details: str) -> Iterator[str]:
 
 def _groups(parser: argparse.ArgumentParser) -> Iterator[str]:
     for group in parser._action_groups:
-        actions = [action for action in group._group_actions if not isinstance(action, argparse._HelpAction)]
+        actions = [
+            action
+            for action in group._group_actions
+            if action.help != argparse.SUPPRESS and not isinstance(action, argparse._HelpAction)
+        ]
         if actions:
             title = {"positional arguments": "Arguments", "options": "Options"}.get(group.title or "", group.title)
             yield f"**{title}**"

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
+def read_sequence_classifier(folder: Path, *, new_head: bool = False, **settings: Any) -> Any:
     """The checkpoint's `PreTrainedModel` with a classification head, in float32 and evaluation mode, on the CPU.
 
     Args:
         folder: `config.json` and weights.
+        new_head: the weights may lack the head, as those of a pretrained encoder do; it is then drawn at random.
         settings: further arguments of `from_pretrained`.
 
     Raises:
@@ -41,7 +42,7 @@ def read_sequence_classifier(folder: Path, **settings: Any) -> Any:
             )
     except Exception as error:  # the library raises whatever its many readers meet
         raise ModelError(f"no checkpoint can be read from {folder}: {first_line(error)}") from error
-    if missing := sorted(loading["missing_keys"]):
+    if (missing := sorted(loading["missing_keys"])) and not new_head:
         raise ModelError(
             f"{folder} is no whole classifier, its weights lack {', '.join(missing[:3])}; "
             "fine-tune it first: emoscope train --model"

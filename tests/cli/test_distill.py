@@ -33,7 +33,17 @@ def encoder(tmp_path_factory):
 
 def test_a_student_of_the_bundled_model_by_flags_alone(data, encoder, tmp_path, capsys):
     output = tmp_path / "student"
-    command = ["distill", "--data", str(data), "--output", str(output), "--vectors", encoder, "--teachers", "bundled"]
+    command = [
+        "distill",
+        "--data",
+        str(data),
+        "--output",
+        str(output),
+        "--embeddings",
+        encoder,
+        "--teachers",
+        "bundled",
+    ]
     more = ["--unlabelled", str(data / "more.csv"), "--unlabelled-column", "comment", "--copies", "1"]
     assert main([*command, *more, *SMALL]) == 0
     shown = capsys.readouterr()
@@ -47,13 +57,13 @@ def test_a_student_of_the_bundled_model_by_flags_alone(data, encoder, tmp_path, 
     recipe = (output / "recipe.toml").read_text()
     assert 'kind = "compact-student"\n' in recipe
     assert 'teachers = ["bundled"]\n' in recipe
-    assert "for 1 texts without a label" in " ".join((output / "README.md").read_text().split())
+    assert "1 texts without a label" in " ".join((output / "README.md").read_text().split())
 
 
 def test_a_flag_wins_over_the_recipe(data, encoder, tmp_path):
     pytest.importorskip("tomllib")
     recipe, output = tmp_path / "recipe.toml", tmp_path / "student"
-    recipe.write_text(f'teachers = ["nowhere/at-all"]\nvectors = "{encoder}"\nsoft_weight = 0.7\nseed = 3\n')
+    recipe.write_text(f'teachers = ["nowhere/at-all"]\nembeddings = "{encoder}"\nsoft_weight = 0.7\nseed = 3\n')
     command = ["distill", str(recipe), "--teachers", "bundled", "--data", str(data), "--output", str(output)]
     assert main([*command, "--seed=4", *SMALL]) == 0
     written = (output / "recipe.toml").read_text()
@@ -84,32 +94,41 @@ def failed(arguments, capsys):
 
 def test_errors_are_one_line_and_leave_nothing(data, encoder, tmp_path, capsys):
     run = ["--data", str(data), "--output", str(tmp_path / "run")]
-    student = [*run, "--vectors", encoder]
-    assert "no teacher to learn from" in failed(["distill", *student], capsys)
+    student = [*run, "--embeddings", encoder]
+    assert "has no teachers" in failed(["distill", *student], capsys)
     assert "no model at '../nowhere'" in failed(["distill", *student, "--teachers", "../nowhere"], capsys)
     refused = failed(["distill", *student, "--teachers", "bundled", "--unlabelled", "nowhere.txt"], capsys)
     assert "no unlabelled texts at 'nowhere.txt'" in refused
     refused = failed(["distill", *student, "--teachers", "bundled", "--soft-weight=0", "--hard-weight=0"], capsys)
     assert "both 0" in refused
-    assert "one label a text" in failed(["distill", *student, "--teachers", "bundled", "--multi-label"], capsys)
+    assert "one label per text" in failed(["distill", *student, "--teachers", "bundled", "--multi-label"], capsys)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_two_commands_name_each_other(data, encoder, tmp_path, capsys):
     pytest.importorskip("tomllib")
     run = ["--data", str(data), "--output", str(tmp_path / "run")]
-    (tmp_path / "plain.toml").write_text(f'kind = "compact"\nvectors = "{encoder}"\n')
+    (tmp_path / "plain.toml").write_text(f'kind = "compact"\nembeddings = "{encoder}"\n')
     refused = failed(["distill", str(tmp_path / "plain.toml"), *run], capsys)
-    assert "kind compact has no teachers: emoscope train" in refused
-    (tmp_path / "student.toml").write_text(f'teachers = ["bundled"]\nvectors = "{encoder}"\n')
+    assert "kind compact has no teachers, so it is one for emoscope train" in refused
+    (tmp_path / "student.toml").write_text(f'teachers = ["bundled"]\nembeddings = "{encoder}"\n')
     refused = failed(["train", str(tmp_path / "student.toml"), *run], capsys)
-    assert "kind compact-student learns from teachers: emoscope distill" in refused
+    assert "kind compact-student has teachers, so it is one for emoscope distill" in refused
     assert not (tmp_path / "run").exists()
 
 
 def test_an_unlabelled_file_that_is_no_table_names_its_line(data, encoder, tmp_path, capsys):
     (tmp_path / "bad.txt").write_text("fine\n   \nfine\n")
-    arguments = ["--data", str(data), "--output", str(tmp_path / "run"), "--vectors", encoder, "--teachers", "bundled"]
+    arguments = [
+        "--data",
+        str(data),
+        "--output",
+        str(tmp_path / "run"),
+        "--embeddings",
+        encoder,
+        "--teachers",
+        "bundled",
+    ]
     assert "bad.txt, line 2: no text" in failed(
         ["distill", *arguments, "--unlabelled", str(tmp_path / "bad.txt")], capsys
     )
@@ -118,7 +137,7 @@ def test_an_unlabelled_file_that_is_no_table_names_its_line(data, encoder, tmp_p
 def test_labels_other_than_the_teachers(encoder, tmp_path, capsys):
     for split in ("train", "validation"):
         (tmp_path / f"{split}.txt").write_text("a good one;good\na bad one;bad\n")
-    arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--vectors", encoder]
+    arguments = ["--data", str(tmp_path), "--output", str(tmp_path / "run"), "--embeddings", encoder]
     refused = failed(["distill", *arguments, "--teachers", "bundled"], capsys)
     assert "teacher bundled has the labels sadness, joy" in refused
-    assert "but the data's are bad, good" in refused
+    assert "but the data has bad, good" in refused

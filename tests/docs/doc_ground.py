@@ -27,7 +27,7 @@ from emoscope.training import train
 from emoscope.training.config import CompactConfig, EncoderConfig
 
 ROOT = Path(__file__).parents[2]
-SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "spliced": "0.0"}
+SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "recombined": "0.0"}
 REVIEWS = ("What a lovely surprise, thank you!", "I am so angry about the delivery", "I was afraid it would break")
 
 
@@ -43,7 +43,7 @@ def lay_ground(folder: Path, blocks: Sequence[Block], models: Callable[[], Path]
     run = "".join(block.code for block in blocks if not block.not_run)
     made = {block.title for block in blocks} | set(re.findall(r"--output ([\w/.-]+)", run))
     if "emoscope distill" in code:
-        code += CompactConfig().vectors
+        code += CompactConfig().embeddings
     for name, lay in PIECES.items():
         if (
             name not in made
@@ -94,7 +94,7 @@ def _neutral(folder: Path, _: Callable[[], Path]) -> None:
 
 def _recipes(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(ROOT / "recipes", folder)
-    for encoder in (CompactConfig().vectors, EncoderConfig().model):
+    for encoder in (CompactConfig().embeddings, EncoderConfig().model):
         if not (folder.parent / encoder).exists():
             PIECES[encoder](folder.parent / encoder, models)
     program = folder / "real_text.py"
@@ -131,7 +131,7 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
     if not trained.exists():
         rows = {split: tiny.examples(split) for split in ("train", "validation")}
         vectors = str(models() / "models" / "google-bert/bert-base-uncased")
-        train(CompactConfig(vectors=vectors, dimension=8, hidden=8, epochs=3, learning_rate=0.02), rows, trained)
+        train(CompactConfig(embeddings=vectors, dimension=8, hidden=8, epochs=3, learning_rate=0.02), rows, trained)
     shutil.copytree(trained, folder)
 
 

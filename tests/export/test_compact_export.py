@@ -46,7 +46,7 @@ def session(model):
 def checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     config = CompactConfig(
-        vectors=str(tiny.encoder(folder / "encoder")), dimension=8, hidden=8, epochs=3, max_length=16
+        embeddings=str(tiny.encoder(folder / "encoder")), dimension=8, hidden=8, epochs=3, max_length=16
     )
     splits = {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
     train(config, splits, folder / "student")
@@ -163,7 +163,7 @@ def test_commands_from_data_to_prediction(tmp_path, capsys):
         (tmp_path / f"{split}.txt").write_text("".join(lines))
     encoder, data = str(tiny.encoder(tmp_path / "encoder")), str(tmp_path)
     flags = ["--dimension", "16", "--hidden", "16", "--epochs", "25", "--learning-rate", "0.02", "--batch-size", "16"]
-    assert main(["train", "--data", data, "--output", str(tmp_path / "run"), "--vectors", encoder, *flags]) == 0
+    assert main(["train", "--data", data, "--output", str(tmp_path / "run"), "--embeddings", encoder, *flags]) == 0
     assert "macro F1" in capsys.readouterr().out
     assert main(["export", str(tmp_path / "run"), str(tmp_path / "model"), "--data", data]) == 0
     assert "equal labels" in capsys.readouterr().out

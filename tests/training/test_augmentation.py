@@ -12,16 +12,16 @@ from safetensors.numpy import save_file
 from emoscope.errors import ModelError, RecipeError
 from emoscope.training.augmentation import MASK, augmented, augmented_copies, check_augmentation
 from emoscope.training.config import CompactStudentConfig
-from emoscope.training.word_swap import NEAREST, nearest_words, whole_words
+from emoscope.training.word_swap import NEAREST, similar_words, whole_words
 
-PLAIN = {"copy_drop": 0.0, "copy_mask": 0.0, "copy_neighbour": 0.0, "copy_span": 0.0}
+PLAIN = {"copy_drop": 0.0, "copy_mask": 0.0, "copy_swap": 0.0, "copy_span": 0.0}
 TEXT = "one two three four five six seven eight"
-NEIGHBOURS = {"two": ["zwei", "deux"], "five": ["fünf"]}
+SIMILAR = {"two": ["zwei", "deux"], "five": ["fünf"]}
 
 
 def copy(seed=0, text=TEXT, **keys):
     config = CompactStudentConfig(**PLAIN | keys)
-    return augmented(text, config, NEIGHBOURS, np.random.default_rng(seed))
+    return augmented(text, config, SIMILAR, np.random.default_rng(seed))
 
 
 def test_nothing_changes_where_nothing_may():
@@ -38,14 +38,14 @@ def test_masks_take_the_place_of_words():
 
 
 def test_only_words_with_neighbours_are_replaced():
-    words = copy(copy_neighbour=1.0).split()
-    assert words[1] in NEIGHBOURS["two"]
+    words = copy(copy_swap=1.0).split()
+    assert words[1] in SIMILAR["two"]
     assert words[4] == "fünf"
     assert [words[i] for i in (0, 2, 3, 5, 6, 7)] == ["one", "three", "four", "six", "seven", "eight"]
 
 
 def test_every_neighbour_comes_up():
-    assert {copy(seed, copy_neighbour=1.0).split()[1] for seed in range(30)} == {"zwei", "deux"}
+    assert {copy(seed, copy_swap=1.0).split()[1] for seed in range(30)} == {"zwei", "deux"}
 
 
 @given(st.integers(0, 2**32), st.lists(st.sampled_from(TEXT.split()), min_size=1, max_size=9))
@@ -84,8 +84,8 @@ def encoder(tmp_path_factory):
     return folder
 
 
-def test_nearest_words_by_cosine_without_itself_and_without_pieces(encoder):
-    found = nearest_words(encoder, ["glad", "sad", "unknown", "[MASK]", "7"])
+def test_similar_words_by_cosine_without_itself_and_without_pieces(encoder):
+    found = similar_words(encoder, ["glad", "sad", "unknown", "[MASK]", "7"])
     assert set(found) == {"glad", "sad"}
     assert found["glad"][:2] == ["happy", "merry"]
     assert found["sad"][0] == "gloomy"
@@ -121,14 +121,14 @@ def test_copies_that_equal_their_text_are_left_out(encoder):
 
 def test_a_vocabulary_is_read_only_where_neighbours_are_wanted(tmp_path):
     texts = ["so sad and gloomy"]
-    assert augmented_copies(CompactStudentConfig(copies=1, copy_neighbour=0.0), texts, tmp_path, seed=0)
+    assert augmented_copies(CompactStudentConfig(copies=1, copy_swap=0.0), texts, tmp_path, seed=0)
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
         augmented_copies(CompactStudentConfig(copies=1), texts, tmp_path, seed=0)
 
 
 def test_probabilities_that_cannot_be_are_refused():
     check_augmentation(CompactStudentConfig(copies=0, **PLAIN))
-    with pytest.raises(RecipeError, match="1 together at most, got 1.2"):
-        check_augmentation(CompactStudentConfig(copy_drop=0.6, copy_mask=0.6, copy_neighbour=0.0))
-    with pytest.raises(RecipeError, match="copies that equal their texts"):
+    with pytest.raises(RecipeError, match="sum to 1 at most, got 1.2"):
+        check_augmentation(CompactStudentConfig(copy_drop=0.6, copy_mask=0.6, copy_swap=0.0))
+    with pytest.raises(RecipeError, match="copies would equal their texts"):
         check_augmentation(CompactStudentConfig(copies=1, **PLAIN))

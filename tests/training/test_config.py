@@ -40,7 +40,7 @@ def test_shared_keys_have_one_type():
 
 
 @needs_toml
-@pytest.mark.parametrize(("config_class", "name"), [(CompactConfig, "vectors"), (EncoderConfig, "model")])
+@pytest.mark.parametrize(("config_class", "name"), [(CompactConfig, "embeddings"), (EncoderConfig, "model")])
 def test_recipe_round_trip(tmp_path, config_class, name):
     config = config_class(epochs=2, learning_rate=1e-5, **{name: 'odd "name" \\ é'})
     (tmp_path / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
@@ -88,12 +88,12 @@ def test_without_a_kind_the_keys_decide(values, kinds, expected):
 
 
 def test_unknown_key_lists_those_allowed():
-    with pytest.raises(RecipeError, match=r"\['epoch'\] in a recipe of kind compact; allowed: vectors, .*epochs"):
+    with pytest.raises(RecipeError, match=r"\['epoch'\] in a recipe of kind compact; allowed: embeddings, .*epochs"):
         configure({"epoch": 3})
 
 
 @pytest.mark.parametrize(
-    "values", [{"epochs": "3"}, {"epochs": 3.0}, {"epochs": True}, {"vectors": 3}, {"dropout": None}]
+    "values", [{"epochs": "3"}, {"epochs": 3.0}, {"epochs": True}, {"embeddings": 3}, {"dropout": None}]
 )
 def test_wrong_type_is_an_error(values):
     with pytest.raises(RecipeError, match="must be of type"):
@@ -122,8 +122,8 @@ CARD = {
 
 
 @needs_toml
-def test_the_committed_recipe_of_the_student_is_the_default_with_further_texts():
-    bundled = CompactConfig(further=("runs/real_text.csv",), spliced=2.0)
+def test_committed_recipe_of_the_student_is_the_default_with_extra_texts():
+    bundled = CompactConfig(extra_data=("runs/real_text.csv",), recombined=2.0)
     assert configure(read_recipe(RECIPES / "compact.toml")) == bundled
 
 

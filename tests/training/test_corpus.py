@@ -26,7 +26,7 @@ def test_a_corpus_has_the_labelled_rows_first():
 
 def test_what_is_learnt_without_held_out_rows_has_neither_them_nor_what_was_made_of_them():
     corpus = Corpus.of(TRAIN).with_copies(FURTHER)
-    held_out, rest = corpus.held_out(0.4, np.array([1, 3, 2, 4, 0]))
+    held_out, rest = corpus.hold_out(0.4, np.array([1, 3, 2, 4, 0]))
     assert held_out.texts == ["b", "d"]
     assert held_out.label_ids.tolist() == [1, 0]
     assert rest.texts == ["c", "a", "a", "u", "a x", "c", "u x"]
@@ -34,8 +34,8 @@ def test_what_is_learnt_without_held_out_rows_has_neither_them_nor_what_was_made
 
 
 def test_equality_is_that_of_the_form():
-    corpus = Corpus.of(TRAIN).with_copies([("B!", "B!"), ("x", "B!")]).in_form(lambda text: text.lower().strip("!"))
-    _, rest = corpus.held_out(0.2, np.array([1, 0, 2, 3, 4]))
+    corpus = Corpus.of(TRAIN).with_copies([("B!", "B!"), ("x", "B!")]).normalized(lambda text: text.lower().strip("!"))
+    _, rest = corpus.hold_out(0.2, np.array([1, 0, 2, 3, 4]))
     assert rest.texts == ["a", "c", "d", "a"]
 
 
@@ -43,7 +43,7 @@ def test_soft_targets_stay_with_their_texts():
     targets = np.arange(22, dtype=np.float32).reshape(11, 2)
     corpus = Corpus.of(TRAIN).with_copies(FURTHER)
     corpus = replace(corpus, soft_targets=targets)
-    _, rest = corpus.held_out(0.4, np.array([1, 3, 2, 4, 0]))
+    _, rest = corpus.hold_out(0.4, np.array([1, 3, 2, 4, 0]))
     assert rest.soft_targets.tolist() == targets[[2, 4, 0, 5, 7, 9, 10]].tolist()
 
 

@@ -74,7 +74,7 @@ def splits():
 
 @pytest.fixture(scope="module")
 def config(encoder):
-    return CompactStudentConfig(vectors=encoder, teachers=("keywords",), epochs=8, **SMALL)
+    return CompactStudentConfig(embeddings=encoder, teachers=("keywords",), epochs=8, **SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_the_student_comes_closer_to_the_teacher_than_labels_and_than_a_student_
     rows = splits["train"]
     soft = replace(config, soft_weight=1.0, hard_weight=0.0, soft_temperature=1.0, epochs=15)
     distill(soft, splits, tmp_path / "student", classifiers={"keywords": KeywordTeacher()})
-    train(CompactConfig(vectors=encoder, epochs=15, **SMALL), splits, tmp_path / "plain")
+    train(CompactConfig(embeddings=encoder, epochs=15, **SMALL), splits, tmp_path / "plain")
     wanted = KeywordTeacher().predict_proba(rows.texts)
     distance = {
         name: np.abs(own_probabilities(tmp_path / name, rows.texts) - wanted).sum(1).mean()
@@ -128,11 +128,11 @@ def test_the_card_says_from_whom_and_on_what(distilled):
         "accuracy"
     ]
     text = " ".join(card.content.split())
-    assert "its teachers (`keywords`)" in text
-    assert "labels of the train split, 360 rows. And on the mean" in text
-    assert f"for 2 texts without a label and for {steps[0].total - 362} augmented copies of both" in text
+    assert "probabilities of the teachers (`keywords`)" in text
+    assert "labels of the 360 rows of the train split, and on the mean" in text
+    assert f"2 texts without a label, and {steps[0].total - 362} augmented copies of both" in text
     assert "`emoscope distill`" in text
-    assert "What its teachers were trained and chosen on" in text
+    assert "the teachers' own model cards" in text
 
 
 def test_progress_has_a_stage_for_each_teacher_and_each_training(distilled):
@@ -172,21 +172,21 @@ def test_soft_targets_are_the_mean_of_the_softened_probabilities(tmp_path):
 
 
 def test_a_cross_fitted_teacher_gives_what_the_model_says_that_did_not_see_a_row(encoder, splits, tmp_path):
-    small = CompactConfig(vectors=encoder, epochs=2, **SMALL)
+    small = CompactConfig(embeddings=encoder, epochs=2, **SMALL)
     cross_validate(small, splits, tmp_path / "folds", 2)
     (teacher,) = find_teachers([str(tmp_path / "folds")], Labels(), {})
     scored = teacher.probabilities(teacher.load(), [splits["train"].texts[5], "something new"])
-    np.testing.assert_allclose(scored[0], np.load(tmp_path / "folds" / "held_out.npy")[5], atol=1e-6)
+    np.testing.assert_allclose(scored[0], np.load(tmp_path / "folds" / "out_of_fold.npy")[5], atol=1e-6)
     members = [EmotionClassifier.from_pretrained(tmp_path / "folds" / f"fold-{fold}") for fold in (0, 1)]
     mean = np.mean([member.predict_proba(["something new"])[0] for member in members], axis=0)
     np.testing.assert_allclose(scored[1], mean, atol=1e-6)
-    student = CompactStudentConfig(vectors=encoder, teachers=(str(tmp_path / "folds"), "bundled"), epochs=1, **SMALL)
+    student = CompactStudentConfig(embeddings=encoder, teachers=(str(tmp_path / "folds"), "bundled"), epochs=1, **SMALL)
     report = distill(student, splits, tmp_path / "student")
     assert report["dataset"]["rows"] == 120
 
 
 def test_the_checksum_of_a_teacher_follows_its_weights_and_not_its_card(encoder, splits, tmp_path):
-    train(CompactConfig(vectors=encoder, epochs=1, **SMALL), splits, tmp_path / "plain")
+    train(CompactConfig(embeddings=encoder, epochs=1, **SMALL), splits, tmp_path / "plain")
 
     def checksum():
         return find_teachers([str(tmp_path / "plain")], Labels(), {})[0].checksum
@@ -237,7 +237,7 @@ class StopError(Exception):
 
 
 def test_an_interrupted_run_is_another_with_another_teacher_or_other_texts(config, splits, encoder, tmp_path):
-    train(CompactConfig(vectors=encoder, epochs=1, **SMALL), splits, tmp_path / "teacher")
+    train(CompactConfig(embeddings=encoder, epochs=1, **SMALL), splits, tmp_path / "teacher")
     (tmp_path / "more.txt").write_text("i feel so very lonely again\n")
     recipe = replace(config, teachers=(str(tmp_path / "teacher"),), unlabelled=(str(tmp_path / "more.txt"),))
 
@@ -249,12 +249,12 @@ def test_an_interrupted_run_is_another_with_another_teacher_or_other_texts(confi
     with pytest.raises(RecipeError, match="--resume continues it"):
         distill(recipe, splits, tmp_path / "run")
     (tmp_path / "more.txt").write_text("i feel so very lonely\n")
-    with pytest.raises(RecipeError, match="a run with another unlabelled texts;"):
+    with pytest.raises(RecipeError, match="differs in its unlabelled texts;"):
         distill(recipe, splits, tmp_path / "run", resume=True)
     (tmp_path / "more.txt").write_text("i feel so very lonely again\n")
     changed = json.loads((tmp_path / "teacher" / "config.json").read_text()) | {"temperature": 2.0}
     (tmp_path / "teacher" / "config.json").write_text(json.dumps(changed))
-    with pytest.raises(RecipeError, match="a run with another teachers;"):
+    with pytest.raises(RecipeError, match="differs in its teachers;"):
         distill(recipe, splits, tmp_path / "run", resume=True)
 
 
@@ -285,12 +285,12 @@ def refused(error, match, config, splits, output, **options):
 @pytest.mark.parametrize(
     ("keys", "error", "message"),
     [
-        ({"teachers": ()}, RecipeError, "no teacher to learn from; .*--teachers M"),
+        ({"teachers": ()}, RecipeError, "has no teachers; .*--teachers MODEL"),
         ({"teachers": ("../nowhere",)}, ModelError, r"no model at '\.\./nowhere'"),
         ({"soft_weight": 0.0, "hard_weight": 0.0}, RecipeError, "both 0"),
-        ({"copies": 1, "copy_drop": 0.7, "copy_mask": 0.7}, RecipeError, "1 together"),
+        ({"copies": 1, "copy_drop": 0.7, "copy_mask": 0.7}, RecipeError, "sum to 1 at most"),
         ({"unlabelled": ("nowhere.txt",)}, DataError, r"no unlabelled texts at 'nowhere\.txt'"),
-        ({"vectors": "../nowhere"}, ModelError, r"no model at '\.\./nowhere'"),
+        ({"embeddings": "../nowhere"}, ModelError, r"no model at '\.\./nowhere'"),
         ({"dimension": 99}, ModelError, "dimension is 99, but .* 16"),
     ],
 )
@@ -300,7 +300,7 @@ def test_a_recipe_that_cannot_work_leaves_nothing_behind(config, splits, tmp_pat
 
 def test_a_teacher_with_other_labels_or_with_several(hub, config, splits, encoder, tmp_path):
     fewer = KeywordTeacher([*EMOTIONS[:5], "disgust"])
-    refused(LabelError, "teacher keywords has the labels .*disgust, but the data's", config, splits, tmp_path / "run",
+    refused(LabelError, "teacher keywords has the labels .*disgust, but the data has", config, splits, tmp_path / "run",
             classifiers={"keywords": fewer})  # fmt: skip
     source = hub.repository(ARCHITECTURES[0].fine_tuned).folder
     several = tmp_path / "several"
@@ -309,7 +309,7 @@ def test_a_teacher_with_other_labels_or_with_several(hub, config, splits, encode
         (several / file.name).write_bytes(file.read_bytes())
     settings = json.loads((source / "config.json").read_text()) | {"problem_type": "multi_label_classification"}
     (several / "config.json").write_text(json.dumps(settings))
-    refused(ModelError, "several labels a text", replace(config, teachers=(str(several),)), splits, tmp_path / "run")
+    refused(ModelError, "several labels per text", replace(config, teachers=(str(several),)), splits, tmp_path / "run")
 
 
 def test_a_teacher_of_the_wrong_shape(config, splits, tmp_path):
@@ -323,9 +323,9 @@ def test_a_teacher_of_the_wrong_shape(config, splits, tmp_path):
 
 def test_multi_label_data_missing_splits_and_other_reports(config, splits, tmp_path):
     indicators = {name: replace(rows, label_ids=np.eye(6, dtype=bool)[rows.label_ids]) for name, rows in splits.items()}
-    refused(RecipeError, "one label a text", config, indicators, tmp_path / "run")
+    refused(RecipeError, "one label per text", config, indicators, tmp_path / "run")
     refused(DataError, "no split validation", config, {"train": splits["train"]}, tmp_path / "run")
-    refused(RecipeError, "only an encoder's run reports", config, splits, tmp_path / "run", report_to="tensorboard")
+    refused(RecipeError, "only an encoder.s run can report", config, splits, tmp_path / "run", report_to="tensorboard")
 
 
 def test_torchrun_is_refused(config, splits, tmp_path, monkeypatch):
@@ -334,9 +334,9 @@ def test_torchrun_is_refused(config, splits, tmp_path, monkeypatch):
 
 
 def test_train_and_distill_refuse_each_others_recipes(config, splits, encoder, tmp_path):
-    refused(RecipeError, "kind compact has no teachers: emoscope train", CompactConfig(vectors=encoder), splits,
-            tmp_path / "run")  # fmt: skip
-    with pytest.raises(RecipeError, match="kind compact-student learns from teachers: emoscope distill"):
+    message = "kind compact has no teachers, so it is one for emoscope train"
+    refused(RecipeError, message, CompactConfig(embeddings=encoder), splits, tmp_path / "run")
+    with pytest.raises(RecipeError, match="kind compact-student has teachers, so it is one for emoscope distill"):
         train(config, splits, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
@@ -350,20 +350,20 @@ def test_a_used_output_is_left_alone(config, splits, distilled):
 
 def test_held_out_rows_of_the_temperature_teach_the_part_student_nothing(config, splits, tmp_path, monkeypatch):
     """Every row that the part-student learns from, against the rows that its temperature is fitted on."""
-    from emoscope.training import student
+    from emoscope.training import compact_training
 
     seen, held_out = [], []
 
-    def rows(tokenizer, corpus, whole=student._rows):
+    def rows(tokenizer, corpus, whole=compact_training._tokenized):
         seen.append(corpus)
         return whole(tokenizer, corpus)
 
-    def temperature(model, tokenizer, corpus, whole=student._temperature):
+    def temperature(model, tokenizer, corpus, whole=compact_training._temperature):
         held_out.append(corpus)
         return whole(model, tokenizer, corpus)
 
-    monkeypatch.setattr(student, "_rows", rows)
-    monkeypatch.setattr(student, "_temperature", temperature)
+    monkeypatch.setattr(compact_training, "_tokenized", rows)
+    monkeypatch.setattr(compact_training, "_temperature", temperature)
     texts = [f"unlike any other number {number} {word}" for number, word in enumerate(list(WORDS) * 5)]
     different = Examples(texts, np.arange(120) % 6, Labels(), "different", "train")
     (tmp_path / "same.txt").write_text("\n".join(texts[::-1]) + "\n")

@@ -20,8 +20,7 @@ from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.training import distill
 from emoscope.training.config import EncoderStudentConfig
-from emoscope.training.encoder_student import cosine_distance
-from emoscope.training.layers import LAYERS, layer_teacher, shallow_copy
+from emoscope.training.encoder_student import LAYERS, cosine_distance, read_layer_teacher, shallow_copy
 from hub.repositories import ARCHITECTURES
 
 DEPTH = 4
@@ -71,7 +70,7 @@ every_architecture = pytest.mark.parametrize("architecture", [architecture.name 
 
 @every_architecture
 def test_the_student_is_every_second_layer_of_its_teacher(teachers, architecture):
-    _, teacher = layer_teacher(teachers[architecture], Labels())
+    _, teacher = read_layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 0)
     assert (student.config.num_hidden_layers, teacher.config.num_hidden_layers) == (2, DEPTH)
     whole, kept = layers_of(teacher), layers_of(student)
@@ -90,7 +89,7 @@ def test_the_student_is_every_second_layer_of_its_teacher(teachers, architecture
 @every_architecture
 def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, architecture, tmp_path):
     """Against a model that transformers reads from the student's files."""
-    tokenizer, teacher = layer_teacher(teachers[architecture], Labels())
+    tokenizer, teacher = read_layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 2).eval()
     student.save_pretrained(tmp_path)
     again = AutoModelForSequenceClassification.from_pretrained(tmp_path).eval()
@@ -103,13 +102,13 @@ def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, ar
 
 @pytest.mark.parametrize(("layers", "kept"), [(1, [0]), (2, [0, 2]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
 def test_layers_are_spaced_evenly(teachers, layers, kept):
-    _, teacher = layer_teacher(teachers["bert"], Labels())
+    _, teacher = read_layer_teacher(teachers["bert"], Labels())
     whole, student = layers_of(teacher), layers_of(shallow_copy(teacher, layers))
     assert all(same(layer, whole[number]) for layer, number in zip(student, kept, strict=True))
 
 
 def test_a_student_does_not_share_weights_with_its_teacher(teachers):
-    _, teacher = layer_teacher(teachers["bert"], Labels())
+    _, teacher = read_layer_teacher(teachers["bert"], Labels())
     student = shallow_copy(teacher, 0)
     before = [weight.clone() for weight in teacher.parameters()]
     with torch.no_grad():
@@ -122,7 +121,7 @@ def test_a_student_does_not_share_weights_with_its_teacher(teachers):
 def test_labels_in_another_order_change_no_score(teachers, architecture):
     scores = []
     for order in (EMOTIONS, EMOTIONS[::-1]):
-        tokenizer, model = layer_teacher(teachers[architecture], Labels(order))
+        tokenizer, model = read_layer_teacher(teachers[architecture], Labels(order))
         with torch.no_grad():
             logits = model(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
         assert tuple(model.config.id2label.values()) == order
@@ -143,7 +142,7 @@ class StopError(Exception):
 
 
 def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(config, splits, tmp_path):
-    recipe, steps = replace(config, copies=1, copy_neighbour=0.3), []
+    recipe, steps = replace(config, copies=1, copy_swap=0.3), []
     report = distill(recipe, splits, tmp_path / "undisturbed", progress=steps.append)
     assert list(dict.fromkeys(step.stage for step in steps)) == ["teacher 1/1", "student"]
     last = steps[-1].total
@@ -165,7 +164,7 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(config, splits
     assert student.labels == EMOTIONS
     assert json.loads((tmp_path / "stopped" / "config.json").read_text())["num_hidden_layers"] == 2
     card = (tmp_path / "stopped" / "README.md").read_text()
-    assert "Made by [emoscope]" in card
+    assert "distilled with [emoscope]" in card
     assert "emoscope distill" in card
 
 
@@ -177,7 +176,7 @@ def test_training_brings_the_student_nearer_to_its_teacher(config, splits, tmp_p
     """Nearer than the layers alone: in its probabilities by the soft term, in its hidden states by the cosine term."""
     recipe = replace(config, epochs=6, learning_rate=3e-3, soft_temperature=1.0, **keys)
     distill(recipe, splits, tmp_path / "student")
-    tokenizer, teacher = layer_teacher(Path(config.model), Labels())
+    tokenizer, teacher = read_layer_teacher(Path(config.model), Labels())
     trained = AutoModelForSequenceClassification.from_pretrained(tmp_path / "student").eval()
     tokens = tokenizer(splits["train"].texts, padding=True, return_tensors="pt")
 
@@ -211,7 +210,7 @@ def refused(error, match, config, splits, output):
 
 def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
     run = tmp_path / "run"
-    refused(RecipeError, "to have 5 layers, but its teacher has 4", replace(config, layers=5), splits, run)
+    refused(RecipeError, "layers is 5, but the student.s teacher has 4", replace(config, layers=5), splits, run)
     refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
     refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
     unfinished = str(hub.repository(ARCHITECTURES[1].encoder).folder)
@@ -226,7 +225,7 @@ def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
         refused(error, match, replace(config, model=str(other)), splits, run)
 
 
-def test_an_architecture_that_no_student_is_made_of(config, splits, tmp_path, teachers):
+def test_a_family_that_no_student_is_made_of(config, splits, tmp_path, teachers):
     from transformers import ElectraConfig, ElectraForSequenceClassification
 
     other = shutil.copytree(teachers["bert"], tmp_path / "electra", ignore=shutil.ignore_patterns("config.json"))

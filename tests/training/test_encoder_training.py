@@ -77,7 +77,7 @@ def test_multi_label_with_thresholds_tuned_on_validation(config, splits, tmp_pat
 
 def test_the_student_refuses_multi_label_data(splits, tmp_path):
     rows = {name: replace(rows, label_ids=np.eye(6, dtype=bool)[rows.label_ids]) for name, rows in splits.items()}
-    with pytest.raises(RecipeError, match="one label a text"):
+    with pytest.raises(RecipeError, match="one label per text"):
         train(CompactConfig(), rows, tmp_path / "run")
 
 
@@ -118,7 +118,7 @@ def test_card_is_valid_and_holds_every_measured_metric(undisturbed):
     assert values["Weighted recall"] == report["recall_weighted"]
     assert len(values) == 9
     assert card.data.base_model is None
-    assert "kept, so the figures are a little higher" in card.content
+    assert "was kept, so the results are slightly higher" in card.content
 
 
 def test_progress_reaches_the_last_step_with_metrics(undisturbed):
@@ -190,22 +190,22 @@ def test_an_interrupted_run_is_refused_without_resume_and_with_another_recipe(co
         train(config, splits, tmp_path / "run", progress=stop)
     with pytest.raises(RecipeError, match="--resume continues it"):
         train(config, splits, tmp_path / "run")
-    with pytest.raises(RecipeError, match="another recipe"):
+    with pytest.raises(RecipeError, match="differs in its recipe;"):
         train(replace(config, seed=7), splits, tmp_path / "run", resume=True)
     fewer = {**splits, "train": splits["train"].subset(range(60))}
-    with pytest.raises(RecipeError, match="another rows of train"):
+    with pytest.raises(RecipeError, match="differs in its rows of train;"):
         train(config, fewer, tmp_path / "run", resume=True)
 
 
 def test_a_half_written_checkpoint_is_passed_over(tmp_path):
-    from emoscope.training.encoder import _newest_whole
+    from emoscope.training.encoder_training import _newest_complete
 
     for step, content in ((8, '{"global_step": 8}'), (16, '{"global_s'), (24, None)):
         (tmp_path / f"checkpoint-{step}").mkdir()
         if content is not None:
             (tmp_path / f"checkpoint-{step}" / "trainer_state.json").write_text(content)
-    assert _newest_whole(tmp_path) == str(tmp_path / "checkpoint-8")
-    assert _newest_whole(tmp_path / "nothing") is None
+    assert _newest_complete(tmp_path) == str(tmp_path / "checkpoint-8")
+    assert _newest_complete(tmp_path / "nothing") is None
 
 
 def test_no_such_encoder_is_an_error(splits, tmp_path):
@@ -267,5 +267,5 @@ def test_an_encoder_without_tokenizer_or_with_broken_weights_is_an_error(config,
         train(replace(config, model=str(bare)), splits, tmp_path / "run")
     broken = shutil.copytree(config.model, tmp_path / "broken")
     (broken / "model.safetensors").write_bytes(b"broken")
-    with pytest.raises(ModelError, match="no encoder can be read"):
+    with pytest.raises(ModelError, match="no checkpoint can be read"):
         train(replace(config, model=str(broken)), splits, tmp_path / "run")

@@ -6,7 +6,8 @@ pytest.importorskip("torch")
 import tiny
 from emoscope.data import Examples
 from emoscope.labels import EMOTIONS, Labels
-from emoscope.training.keyword_reader import LONGEST, fit_reader, splice
+from emoscope.training.keyword_reader import MAX_WORDS, fit_reader
+from emoscope.training.recombination import recombine
 
 KEYWORDS = {word for words in tiny.KEYWORDS.values() for word in words}
 
@@ -45,22 +46,22 @@ def test_unknown_words_and_no_words_get_probabilities(reader):
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-5)
 
 
-def test_spliced_texts_are_of_known_words_and_hold_a_keyword(reader, train):
+def test_recombined_texts_are_of_known_words_and_hold_a_keyword(reader, train):
     known = {word for text in train.texts for word in text.split()}
-    made = splice(reader, train, 200, seed=1)
+    made = recombine(reader, train, 200, seed=1)
     assert len(made) == 200
     assert len(set(made) - set(train.texts)) > 100
     for text in made:
         assert set(text.split()) <= known
         assert KEYWORDS & set(text.split())
-        assert len(text.split()) <= LONGEST
+        assert len(text.split()) <= MAX_WORDS
 
 
 def test_the_same_seed_makes_the_same_texts(reader, train):
-    assert splice(reader, train, 20, seed=3) == splice(reader, train, 20, seed=3)
-    assert splice(reader, train, 20, seed=3) != splice(reader, train, 20, seed=4)
+    assert recombine(reader, train, 20, seed=3) == recombine(reader, train, 20, seed=3)
+    assert recombine(reader, train, 20, seed=3) != recombine(reader, train, 20, seed=4)
 
 
-def test_where_no_word_decides_nothing_is_spliced():
+def test_where_no_word_decides_nothing_is_recombined():
     rows = Examples(["a b", "a b"] * 50, np.arange(100) % 2, Labels(("x", "y", "z")), "noise", "train")
-    assert len(splice(fit_reader(rows, seed=0), rows, 5, seed=0)) in (0, 5)
+    assert len(recombine(fit_reader(rows, seed=0), rows, 5, seed=0)) in (0, 5)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from emoscope.audit.unique_texts import RowRef, deal_folds
+from emoscope.audit.unique_texts import RowRef
 from emoscope.data import Examples
 from emoscope.errors import LabelError
+from emoscope.folds import assign_folds
 from emoscope.protocols import Classifier
 from emoscope.text import normalize
 
@@ -138,7 +139,7 @@ def _out_of_fold(texts: list[str], given: NDArray[np.int64]) -> NDArray[np.float
     """Probabilities of each row by a model that saw neither it nor an equal text, float64 (rows, labels)."""
     words = TfidfVectorizer(preprocessor=normalize, token_pattern=r"\S+", sublinear_tf=True, dtype=np.float32)
     features = words.fit_transform(texts)
-    folds = deal_folds(texts, given, FOLDS)
+    folds = assign_folds(texts, FOLDS, label_ids=given)
     probabilities = np.zeros((len(texts), given.max() + 1))
     for fold in range(FOLDS):
         inside = folds == fold

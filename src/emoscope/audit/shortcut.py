@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.audit.unique_texts import deal_folds
 from emoscope.data import Examples
 from emoscope.evaluation.keywords import AmbiguousKeyword, fit_keywords
+from emoscope.folds import assign_folds
 
 FOLDS = 5
 
@@ -75,7 +75,7 @@ def find_shortcut(splits: Mapping[str, Examples], pooled: Examples) -> Shortcut 
 
 
 def _cross_validated(rows: Examples) -> NDArray[np.bool_]:
-    folds = deal_folds(rows.texts, rows.label_ids, FOLDS)
+    folds = assign_folds(rows.texts, FOLDS, label_ids=rows.label_ids)
     right = np.zeros((len(rows), 2), np.bool_)
     for fold in np.unique(folds):
         inside = folds == fold

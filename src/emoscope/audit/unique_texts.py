@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emoscope.data import Examples, RejectedRow
-from emoscope.text import normalize
 
 
 @dataclass(frozen=True)
@@ -62,23 +60,6 @@ def group_by_text(rows: Iterable[tuple[str, RowRef]]) -> list[UniqueText]:
     for text, row in rows:
         rows_of_text.setdefault(text, []).append(row)
     return [UniqueText(text, tuple(rows)) for text, rows in rows_of_text.items()]
-
-
-def deal_folds(texts: list[str], label_ids: NDArray[np.int64], folds: int) -> NDArray[np.int64]:
-    """Fold of each row, from 0, at random with a fixed seed, each label spread evenly.
-
-    Texts that are equal in their plain form are in one fold, so that no row is judged by what was learnt from its
-    twin. A label with at least `folds` different texts stands in every fold.
-
-    Returns:
-        int64 (rows,).
-    """
-    _, first, twins = np.unique([normalize(text) for text in texts], return_index=True, return_inverse=True)
-    shuffled = np.random.default_rng(0).permutation(len(first))
-    by_label = shuffled[np.argsort(label_ids[first][shuffled], kind="stable")]
-    fold = np.empty(len(first), np.int64)
-    fold[by_label] = np.arange(len(first)) % folds
-    return fold[twins]
 
 
 def _label_names(examples: Examples) -> list[str]:

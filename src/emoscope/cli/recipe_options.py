@@ -1,4 +1,4 @@
-"""The flags of commands that make a model from a recipe, and the recipe that they give."""
+"""The flags that `train` and `distill` share: the run, and one flag for each recipe key."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ if TYPE_CHECKING:
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of a run: its recipe, its output, whether it continues, where it reports."""
-    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE.toml", help="default: every key's default")
-    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="checkpoint folder to write")
-    parser.add_argument("--resume", action="store_true", help="continue a run that was interrupted")
+    """Add the flags of a run: recipe, output folder, resuming, logging."""
     parser.add_argument(
-        "--report-to", choices=("none", "tensorboard"), default="none", help="also log the run of an encoder there"
+        "recipe", nargs="?", type=Path, metavar="RECIPE.toml", help="recipe file; default: the default of every key"
+    )
+    parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="checkpoint folder to write")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--report-to", choices=("none", "tensorboard"), default="none", help="where else to log an encoder's run"
     )
 
 
 def add_recipe_keys(parser: argparse.ArgumentParser, kinds: Mapping[str, type[AnyConfig]]) -> None:
-    """One flag for each key of the recipes of some kinds."""
+    """Add one flag for each recipe key of these kinds, and a hidden one for a key's former name."""
     from dataclasses import fields
 
     known: set[str] = set()
@@ -39,24 +41,30 @@ def _add_key(group: Any, field: Any, config_class: type[AnyConfig], kinds: Mappi
     from emoscope.training.config import STRINGS, key_types
 
     key_type = key_types(config_class)[field.name]
-    listed = key_type == STRINGS
+    several = key_type == STRINGS
     defaults = [str(getattr(other, field.name)) for other in kinds.values() if hasattr(other, field.name)]
-    shown = "none" if listed else " / ".join(dict.fromkeys(defaults))
-    group.add_argument(
-        "--" + field.name.replace("_", "-"),
-        type=str if listed else key_type,
-        nargs="+" if listed else None,
-        default=argparse.SUPPRESS,
-        metavar="STR" if listed else key_type.__name__.upper(),
-        help=f"{field.metadata['help']} (default: {shown})",
-    )
+    shown = "none" if several else " / ".join(dict.fromkeys(defaults))
+    for name, help in (
+        (field.name, f"{field.metadata['help']} (default: {shown})"),
+        (field.metadata["formerly"], argparse.SUPPRESS),
+    ):
+        if name:
+            group.add_argument(
+                "--" + name.replace("_", "-"),
+                dest=field.name,
+                type=str if several else key_type,
+                nargs="+" if several else None,
+                default=argparse.SUPPRESS,
+                metavar="STR" if several else key_type.__name__.upper(),
+                help=help,
+            )
 
 
 def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) -> AnyConfig:
-    """The recipe that the flags name, with the flags of its keys over it.
+    """The recipe named on the command line, updated by the flags of its keys.
 
     Raises:
-        RecipeError: it cannot be read, or has a wrong key or value.
+        RecipeError: the recipe cannot be read, or a key or value is wrong.
     """
     from emoscope.training.config import configure, key_types, read_recipe
 
@@ -66,7 +74,7 @@ def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) 
 
 
 def headline(output: Path, report: EvaluationReport, rows: str) -> str:
-    """One line with the figures of a report."""
+    """One line with the main figures of a report."""
     return (
         f"{output}: accuracy {report['accuracy']:.4f}, macro F1 {report['f1_macro']:.4f}, "
         f"loss {report['loss']:.4f} on {rows}"

@@ -51,5 +51,5 @@ def run(args: argparse.Namespace) -> int:
             report = cross_validate(config, splits, args.output, args.folds, **options)
     if report is not None:
         rows = report["dataset"]["split"]
-        print(headline(args.output, report, rows if args.folds is None else f"{rows}, each row unseen by its model"))
+        print(headline(args.output, report, rows if args.folds is None else f"{rows}, each row scored out of fold"))
     return 0

@@ -1,28 +1,32 @@
-"""Training, cross-fitting, distillation: recipe and examples in, checkpoint out. Needs the extra `train`.
+"""Training, cross-validation, distillation: recipe and examples in, checkpoint out. Needs the extra `train`.
 
-`config` alone works on the base install, so that the command line can show every recipe key.
+`config` alone works on the base install, so that the command line can list every recipe key.
 """
 
 from __future__ import annotations
 
+import warnings
 from importlib import import_module
 from typing import Any
 
 from emoscope.errors import require_extra
 
-__all__ = ["CrossFitted", "Progress", "cross_validate", "distill", "train"]
+__all__ = ["FoldEnsemble", "Progress", "cross_validate", "distill", "train"]
 
-_ROOMS = {
-    "CrossFitted": "crossfit",
+_MODULES = {
+    "FoldEnsemble": "fold_ensemble",
     "Progress": "progress",
-    "cross_validate": "crossfit",
+    "cross_validate": "cross_validation",
     "distill": "distillation",
     "train": "trainer",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name == "CrossFitted":
+        warnings.warn("emoscope.training.CrossFitted is now FoldEnsemble", DeprecationWarning, stacklevel=2)
+        name = "FoldEnsemble"
+    if name not in _MODULES:
         raise AttributeError(f"module 'emoscope.training' has no attribute {name!r}")
     require_extra("train")
-    return getattr(import_module(f"emoscope.training.{_ROOMS[name]}"), name)
+    return getattr(import_module(f"emoscope.training.{_MODULES[name]}"), name)

@@ -18,37 +18,62 @@ STRINGS = tuple[str, ...]
 """Type of a recipe key with any number of strings: a list in TOML, several values after its flag."""
 
 
-def key(default: Any, help: str, least: float = -math.inf, most: float = math.inf) -> Any:
-    """A recipe key with its default, the line that explains it, and the least and the most it may be."""
-    return dataclasses.field(default=default, metadata={"help": help, "range": (least, most)})
+def key(
+    default: Any, help: str, minimum: float = -math.inf, maximum: float = math.inf, *, formerly: str | None = None
+) -> Any:
+    """A recipe key.
+
+    Args:
+        default: its default value.
+        help: the line that explains it.
+        minimum: smallest value allowed.
+        maximum: largest value allowed.
+        formerly: its name in emoscope 0.1, which recipes and flags may still use.
+    """
+    metadata = {"help": help, "range": (minimum, maximum), "formerly": formerly}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class CompactConfig:
     """Recipe of the compact student."""
 
-    vectors: str = key(
+    embeddings: str = key(
         "sentence-transformers/all-MiniLM-L6-v2",
-        "encoder whose word-piece vectors and tokenizer the student starts from: a Hub id or a folder",
+        "pretrained encoder whose tokenizer and word-piece embeddings the student starts from: a Hub id or a folder",
+        formerly="vectors",
     )
-    further: tuple[str, ...] = key((), "tables of further labelled texts, dealt out over the epochs: each learnt once")
-    spliced: float = key(
-        0.0, "texts made of parts of the training rows, for each row and epoch, where one word decides a label", 0.0
+    extra_data: tuple[str, ...] = key(
+        (),
+        "tables of extra labelled texts, divided among the epochs: each text is used in one epoch",
+        formerly="further",
     )
-    dimension: int = key(128, "principal components kept of a word-piece vector", 1)
-    hidden: int = key(64, "GRU units a direction", 1)
-    vector_std: float = key(1.0, "standard deviation that the first vectors are scaled to", 1e-6)
+    recombined: float = key(
+        0.0,
+        "texts recombined from parts of the training rows, per row and epoch; for data where one word decides a label",
+        0.0,
+        formerly="spliced",
+    )
+    dimension: int = key(128, "principal components kept of the word-piece embeddings", 1)
+    hidden: int = key(64, "GRU units per direction", 1)
+    embedding_std: float = key(
+        1.0, "standard deviation that the initial embeddings are scaled to", 1e-6, formerly="vector_std"
+    )
     max_length: int = key(512, "longest input in tokens; longer texts are read in windows", 3)
     epochs: int = key(5, "passes over the training rows", 1)
-    batch_size: int = key(64, "texts a step", 1)
+    batch_size: int = key(64, "texts per step", 1)
     learning_rate: float = key(2e-3, "highest learning rate of the one-cycle schedule", 0.0, 10.0)
-    warmup: float = key(0.1, "share of the steps until the highest learning rate", 0.0, 0.99)
-    weight_decay: float = key(0.01, "AdamW's decay of the layers' matrices", 0.0)
+    warmup: float = key(0.1, "share of the steps before the highest learning rate", 0.0, 0.99)
+    weight_decay: float = key(0.01, "AdamW's weight decay of the layers' matrices", 0.0)
     gradient_clip: float = key(1.0, "largest norm of a gradient", 1e-6)
-    word_dropout: float = key(0.1, "probability that a word piece's vector is zero in a training step", 0.0, 0.99)
+    word_dropout: float = key(
+        0.1, "probability that the embedding of a word piece is set to zero in a training step", 0.0, 0.99
+    )
     dropout: float = key(0.3, "dropout of the pooled text", 0.0, 0.99)
     label_smoothing: float = key(0.02, "share of each target spread evenly over the labels", 0.0, 0.99)
-    adversarial_radius: float = key(3.0, "length of the adversarial shift of a text's vectors; 0 for none", 0.0)
+    adversarial_radius: float = key(
+        3.0, "length of the adversarial perturbation of a text's embeddings; 0 for none", 0.0
+    )
     calibration_share: float = key(0.1, "share of the training rows that the temperature is fitted on", 0.01, 0.9)
     seed: int = key(0, "seed of every random choice", 0, 2**32 - 1)
 
@@ -59,35 +84,45 @@ class EncoderConfig:
 
     model: str = key("distilbert-base-uncased", "pretrained encoder to fine-tune: a Hub id or a folder")
     epochs: int = key(8, "passes over the training rows", 1)
-    batch_size: int = key(64, "texts a step and device", 1)
-    learning_rate: float = key(2e-5, "first learning rate; it falls linearly to zero", 0.0, 10.0)
-    warmup: float = key(0.0, "share of the steps until the highest learning rate", 0.0, 0.99)
-    weight_decay: float = key(0.01, "AdamW's decay of the matrices", 0.0)
-    max_length: int = key(512, "longest input in tokens; longer training texts are cut", 3)
-    normalizer: str = key("raw", "form of the texts: raw as they are, plain or marked lower-case words")
-    patience: int = key(0, "stop after so many epochs without a better weighted F1; 0 never", 0)
+    batch_size: int = key(64, "texts per step and device", 1)
+    learning_rate: float = key(2e-5, "highest learning rate; after the warm-up it falls linearly to zero", 0.0, 10.0)
+    warmup: float = key(0.0, "share of the steps before the highest learning rate", 0.0, 0.99)
+    weight_decay: float = key(0.01, "AdamW's weight decay of the matrices", 0.0)
+    max_length: int = key(512, "longest input in tokens; longer training texts are truncated", 3)
+    normalizer: str = key(
+        "raw",
+        "form that texts are brought to: raw (unchanged), plain or marked (lower-case words)",
+        formerly="text_form",
+    )
+    patience: int = key(0, "stop after this many epochs without a better weighted F1; 0 for never", 0)
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """What the recipe of a student says of its teachers, its texts and its loss."""
+    """The keys of a student's recipe: its teachers, its additional texts and its loss."""
 
     teachers: tuple[str, ...] = key(
         (),
-        "models whose mean probabilities are learnt: bundled, model folders, checkpoints, Hub ids, or folders that "
-        "emoscope train --folds wrote",
+        "models whose mean probabilities the student learns: bundled, model folders, checkpoints, Hub ids, or folders "
+        "that emoscope train --folds wrote",
     )
-    unlabelled: tuple[str, ...] = key((), "files of further texts: .txt one text a line, .csv, .tsv, .jsonl, .parquet")
+    unlabelled: tuple[str, ...] = key(
+        (), "files of texts without labels: .txt with one text per line, .csv, .tsv, .jsonl, .parquet"
+    )
     unlabelled_column: str = key("text", "column of the texts in those tables; a number where there is no header")
-    soft_weight: float = key(0.9, "weight of the teachers' probabilities, which every text has", 0.0)
+    soft_weight: float = key(0.9, "weight of the loss on the teachers' probabilities, which every text has", 0.0)
     soft_temperature: float = key(2.0, "temperature that softens the teachers' and the student's probabilities", 0.01)
-    hard_weight: float = key(0.1, "weight of the labels, which the labelled texts have", 0.0)
+    hard_weight: float = key(0.1, "weight of the loss on labels, which the labelled texts have", 0.0)
     copies: int = key(0, "augmented copies of each text, labelled or not", 0)
-    copy_drop: float = key(0.1, "probability that a copy lacks a word", 0.0, 1.0)
-    copy_mask: float = key(0.1, "probability that a copy has [MASK] instead of a word", 0.0, 1.0)
-    copy_neighbour: float = key(
-        0.1, "probability that a copy has, instead of a word, one near it in the vectors of the encoder", 0.0, 1.0
+    copy_drop: float = key(0.1, "probability that a word is missing from a copy", 0.0, 1.0)
+    copy_mask: float = key(0.1, "probability that a word of a copy is replaced by [MASK]", 0.0, 1.0)
+    copy_swap: float = key(
+        0.1,
+        "probability that a word of a copy is replaced by a word with a similar embedding in the encoder",
+        0.0,
+        1.0,
+        formerly="copy_neighbour",
     )
     copy_span: float = key(0.25, "probability that a copy is a random contiguous part of the text", 0.0, 1.0)
 
@@ -97,22 +132,20 @@ class CompactStudentConfig(Distillation, CompactConfig):
     """Recipe of the compact student that learns from teachers."""
 
     reader_weight: float = key(
-        0.2,
-        "weight of the reader of keywords beside the teachers, on training rows and spliced texts",
-        0.0,
-        1.0,
+        0.2, "weight of the keyword reader beside the teachers, on training rows and recombined texts", 0.0, 1.0
     )
 
 
 @dataclass(frozen=True)
 class EncoderStudentConfig(Distillation, EncoderConfig):
-    """Recipe of an encoder made of a fine-tuned one's own layers, `model` being that one."""
+    """Recipe of an encoder made of some layers of `model`, a fine-tuned encoder."""
 
     model: str = key(
-        "bhadresh-savani/bert-base-uncased-emotion", "fine-tuned encoder to make the student of: a Hub id or a folder"
+        "bhadresh-savani/bert-base-uncased-emotion",
+        "fine-tuned encoder whose layers the student is made of: a Hub id or a folder",
     )
     layers: int = key(0, "layers taken from the model, evenly spaced; 0 for half of them", 0)
-    cosine_weight: float = key(0.1, "weight of the angle between the last hidden states of the two", 0.0)
+    cosine_weight: float = key(0.1, "weight of the cosine distance between the last hidden states of the two", 0.0)
     label_smoothing: float = key(0.0, "share of each label's target spread evenly over the labels", 0.0, 0.99)
 
 
@@ -120,7 +153,7 @@ AnyConfig: TypeAlias = CompactConfig | EncoderConfig
 StudentConfig: TypeAlias = CompactStudentConfig | EncoderStudentConfig
 
 TRAINED: dict[str, type[AnyConfig]] = {"compact": CompactConfig, "encoder": EncoderConfig}
-"""Kinds of recipes for `emoscope train`, by what the key `kind` names."""
+"""Kinds of recipes for `emoscope train`, by the value of the key `kind`."""
 
 DISTILLED: dict[str, type[AnyConfig]] = {
     "compact-student": CompactStudentConfig,
@@ -130,6 +163,14 @@ DISTILLED: dict[str, type[AnyConfig]] = {
 
 KINDS = TRAINED | DISTILLED
 
+FORMER_KEYS: dict[str, str] = {
+    field.metadata["formerly"]: field.name
+    for config_class in KINDS.values()
+    for field in dataclasses.fields(config_class)
+    if field.metadata["formerly"]
+}
+"""Today's name of each key that had another one in emoscope 0.1."""
+
 
 def key_types(config_class: type[AnyConfig]) -> dict[str, Any]:
     """Type of each recipe key, in the order of declaration: str, int, float or STRINGS."""
@@ -138,46 +179,53 @@ def key_types(config_class: type[AnyConfig]) -> dict[str, Any]:
 
 
 def type_name(key_type: Any) -> str:
-    """A type of a recipe key as people read it."""
+    """The name of a recipe key's type in messages."""
     return "list of str" if key_type == STRINGS else str(key_type.__name__)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """The keys of a recipe file.
+    """The keys of a recipe file under today's names.
 
     Raises:
-        RecipeError: no such file, or not TOML.
+        RecipeError: the file is missing or not TOML, or has a key under both its names.
     """
     toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         recipe: dict[str, Any] = toml.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RecipeError(f"recipe {path} cannot be read: {error}") from error
-    return recipe
+    return _renamed(recipe)
+
+
+def _renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values, each under today's name of its key."""
+    if twice := [f"{old} and {new}" for old, new in FORMER_KEYS.items() if {old, new} <= set(values)]:
+        raise RecipeError(f"recipe keys {', '.join(twice)} are two names of one key; give the second only")
+    return {FORMER_KEYS.get(name, name): value for name, value in values.items()}
 
 
 def kind_of(config: AnyConfig) -> str:
-    """What the key `kind` of a configuration's recipe says."""
+    """The value of the key `kind` in the recipe of a configuration."""
     return next(kind for kind, config_class in KINDS.items() if type(config) is config_class)
 
 
 def recipe_text(config: AnyConfig) -> str:
-    """Every key of a configuration as TOML that `read_recipe` reads back."""
+    """All keys of a configuration as TOML, which `read_recipe` reads back."""
     values = {"kind": kind_of(config)} | dataclasses.asdict(config)
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
 def configure(values: Mapping[str, Any], kinds: Iterable[str] = TRAINED) -> AnyConfig:
-    """The configuration that recipe keys describe.
+    """The configuration described by recipe keys.
 
     Args:
-        values: the keys. Without `kind`, the recipe is of the kind that has the most of them.
-        kinds: those that come first where several kinds have as many.
+        values: the keys. Without `kind`, the recipe is of the kind that has most of them.
+        kinds: the kinds to prefer where several have equally many.
 
     Raises:
-        RecipeError: a kind or key that does not exist, or a value of another type or out of range.
+        RecipeError: the kind or a key does not exist, or a value has the wrong type or is out of range.
     """
-    values = dict(values)
+    values = _renamed(values)
     kind = values.pop("kind") if "kind" in values else _likeliest(values, [*kinds, *KINDS])
     if not isinstance(kind, str) or kind not in KINDS:
         raise RecipeError(f"unknown kind of recipe {kind!r}; allowed: {', '.join(KINDS)}")
@@ -195,9 +243,9 @@ def _likeliest(values: Mapping[str, Any], kinds: Iterable[str]) -> str:
     return max(kinds, key=lambda kind: len(values.keys() & key_types(KINDS[kind])))
 
 
-def _check_range(name: str, value: Any, least: float, most: float) -> None:
-    if isinstance(value, int | float) and not least <= value <= most:
-        raise RecipeError(f"recipe key {name} must be from {least:g} to {most:g}, got {value!r}")
+def _check_range(name: str, value: Any, minimum: float, maximum: float) -> None:
+    if isinstance(value, int | float) and not minimum <= value <= maximum:
+        raise RecipeError(f"recipe key {name} must be from {minimum:g} to {maximum:g}, got {value!r}")
 
 
 def _typed(name: str, value: Any, expected: Any) -> Any:

@@ -1,9 +1,10 @@
-"""The texts that a model learns from: with a label or without, with soft targets or without."""
+"""The texts that a model learns from: with or without a label, with or without soft targets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,73 +14,73 @@ from emoscope.labels import Labels
 from emoscope.training.objective import NO_LABEL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Corpus:
-    """Texts to learn from: the training rows first, then texts without a label, both learnt in every epoch.
+    """Texts to learn from.
 
-    After them stand those that are dealt out over the epochs, each learnt in one: further labelled and made-up texts.
+    The training rows come first, then texts without a label; all of these are used in every epoch. Last come the texts
+    that are divided among the epochs, each used in one: extra labelled data and recombined texts.
 
     Attributes:
-        train_rows: how many training rows there are.
+        train_rows: number of training rows.
         texts: the texts.
-        sources: of an augmented copy the text that it was made from, of any other text itself.
-        label_ids: int64 (texts,), NO_LABEL of a text without a label.
+        sources: for an augmented copy the text that it was made from, for any other text itself.
+        label_ids: int64 (texts,), NO_LABEL for a text without a label; or, of multi-label rows, bool (texts, labels).
         soft_targets: float32 (texts, labels), or None.
         labels: the label names.
-        dealt_out: how many texts are dealt out over the epochs.
+        one_epoch_rows: number of texts that are used in one epoch only.
     """
 
     train_rows: int
     texts: list[str]
     sources: list[str]
-    label_ids: NDArray[np.int64]
+    label_ids: NDArray[Any]
     soft_targets: NDArray[np.float32] | None
     labels: Labels
-    dealt_out: int = 0
+    one_epoch_rows: int = 0
 
     @classmethod
     def of(cls, train: Examples, *, unlabelled: Sequence[str] = ()) -> Corpus:
         """A corpus of training rows and texts without a label; no soft targets."""
         corpus = cls(len(train), train.texts, train.texts, train.label_ids, None, train.labels)
-        return corpus.with_copies([(text, text) for text in unlabelled]) if unlabelled else corpus
+        return corpus.with_copies([(text, text) for text in unlabelled])
 
     def with_copies(self, copies: Sequence[tuple[str, str]]) -> Corpus:
-        """The same and further texts without a label, each with the text that it was made from; no soft targets."""
-        return replace(
-            self,
-            texts=[*self.texts, *(text for text, _ in copies)],
-            sources=[*self.sources, *(source for _, source in copies)],
-            label_ids=np.concatenate([self.label_ids, np.full(len(copies), NO_LABEL)]),
-            soft_targets=None,
-        )
+        """This corpus and more texts without a label, each with the text that it was made from."""
+        return self._with([text for text, _ in copies], sources=[source for _, source in copies])
 
-    def with_further(self, further: Sequence[Examples]) -> Corpus:
-        """The same and, to be dealt out, labelled rows of other sources with the same labels."""
-        texts = [text for examples in further for text in examples.texts]
-        label_ids = [examples.label_ids for examples in further]
-        return self._dealing_out(texts, np.concatenate(label_ids), None) if texts else self
+    def with_extra_data(self, extra_data: Sequence[Examples]) -> Corpus:
+        """This corpus and labelled rows of other sources with the same labels, each used in one epoch."""
+        texts = [text for rows in extra_data for text in rows.texts]
+        return self._with(texts, [rows.label_ids for rows in extra_data], one_epoch_rows=len(texts))
 
-    def with_made_up(self, texts: Sequence[str], soft_targets: NDArray[np.float32]) -> Corpus:
-        """The same and, to be dealt out, texts without a label with soft targets, float32 (texts, labels)."""
-        return self._dealing_out(texts, np.full(len(texts), NO_LABEL), soft_targets)
+    def with_recombined(self, texts: Sequence[str], soft_targets: NDArray[np.float32]) -> Corpus:
+        """This corpus and texts with soft targets, float32 (texts, labels), but no label, each used in one epoch."""
+        return self._with(texts, soft_targets=soft_targets, one_epoch_rows=len(texts))
 
-    def _dealing_out(
-        self, texts: Sequence[str], label_ids: NDArray[np.int64], soft_targets: NDArray[np.float32] | None
+    def _with(
+        self,
+        texts: Sequence[str],
+        label_ids: Sequence[NDArray[Any]] | None = None,
+        *,
+        sources: Sequence[str] | None = None,
+        soft_targets: NDArray[np.float32] | None = None,
+        one_epoch_rows: int = 0,
     ) -> Corpus:
-        targets = None
+        if not texts:
+            return self
         if self.soft_targets is not None or soft_targets is not None:
-            targets = np.zeros((len(self) + len(texts), len(self.labels)), np.float32)
-            if self.soft_targets is not None:
-                targets[: len(self)] = self.soft_targets
-            if soft_targets is not None:
-                targets[len(self) :] = soft_targets
+            parts = ((self.soft_targets, len(self)), (soft_targets, len(texts)))
+            soft_targets = np.concatenate(
+                [np.zeros((rows, len(self.labels)), np.float32) if given is None else given for given, rows in parts]
+            )
         return replace(
             self,
             texts=[*self.texts, *texts],
-            sources=[*self.sources, *texts],
-            label_ids=np.concatenate([self.label_ids, label_ids]),
-            soft_targets=targets,
-            dealt_out=self.dealt_out + len(texts),
+            sources=[*self.sources, *(sources or texts)],
+            label_ids=np.concatenate([self.label_ids, *(label_ids or [np.full(len(texts), NO_LABEL)])]),
+            soft_targets=soft_targets,
+            one_epoch_rows=self.one_epoch_rows + one_epoch_rows,
         )
 
     def __len__(self) -> int:
@@ -88,16 +89,12 @@ class Corpus:
     @property
     def labelled(self) -> int:
         """Number of texts with a label."""
-        return int((self.label_ids != NO_LABEL).sum())
+        return len(self) - int((self.label_ids == NO_LABEL).sum())
 
     @property
     def copies(self) -> int:
         """Number of augmented copies."""
         return sum(text != source for text, source in zip(self.texts, self.sources, strict=True))
-
-    def in_form(self, form: Callable[[str], str]) -> Corpus:
-        """The same with every text in a form of `text.NORMALIZERS`."""
-        return replace(self, texts=[*map(form, self.texts)], sources=[*map(form, self.sources)])
 
     @property
     def train(self) -> Examples:
@@ -105,19 +102,23 @@ class Corpus:
         rows = slice(self.train_rows)
         return Examples(self.texts[rows], self.label_ids[rows], self.labels, "corpus", "train")
 
-    def held_out(self, share: float, order: NDArray[np.int64]) -> tuple[Examples, Corpus]:
+    def normalized(self, normalizer: Callable[[str], str]) -> Corpus:
+        """This corpus with a normalizer of `text.NORMALIZERS` applied to every text."""
+        return replace(self, texts=[*map(normalizer, self.texts)], sources=[*map(normalizer, self.sources)])
+
+    def hold_out(self, share: float, order: NDArray[np.int64]) -> tuple[Examples, Corpus]:
         """The first training rows of an order, and what can be learnt without knowing them.
 
-        The second part has the other training rows, and those further texts that neither equal a text of the first part
-        nor were made from one.
+        The second part has the other training rows, and those other texts that neither equal a held-out text nor were
+        made from one.
 
         Args:
-            share: of the training rows, that the first part has; one at least.
+            share: share of the training rows to hold out; at least one row is held out.
             order: the numbers of the training rows.
         """
         first, rest = np.split(order, [max(1, round(share * len(order)))])
-        unseen = {self.texts[row] for row in first}
-        others = [row for row in range(self.train_rows, len(self)) if self.sources[row] not in unseen]
+        held_out = {self.texts[row] for row in first}
+        others = [row for row in range(self.train_rows, len(self)) if self.sources[row] not in held_out]
         return self.train.subset(first), self._subset(np.array([*rest, *others], np.int64), len(rest))
 
     def _subset(self, rows: NDArray[np.int64], train_rows: int) -> Corpus:
@@ -128,5 +129,5 @@ class Corpus:
             self.label_ids[rows],
             None if self.soft_targets is None else self.soft_targets[rows],
             self.labels,
-            int((rows >= len(self) - self.dealt_out).sum()),
+            int((rows >= len(self) - self.one_epoch_rows).sum()),
         )

@@ -1,4 +1,4 @@
-"""A distillation run: teachers, labelled and unlabelled texts in, a student's whole checkpoint folder out."""
+"""A distillation run: teachers and texts with and without labels in, a student's complete checkpoint folder out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from emoscope.evaluation import EvaluationReport
 from emoscope.protocols import Classifier
 from emoscope.score_store import texts_digest
 from emoscope.training.augmentation import augmented_copies, check_augmentation
+from emoscope.training.compact_training import InitialStudent, TeacherScores, train_compact
 from emoscope.training.config import (
     DISTILLED,
     AnyConfig,
@@ -23,18 +24,17 @@ from emoscope.training.config import (
     kind_of,
 )
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder import EncoderRun
-from emoscope.training.encoder_student import Pair, train_encoder_student
+from emoscope.training.encoder_student import InitialEncoderStudent, train_encoder_student
+from emoscope.training.encoder_training import EncoderRun
 from emoscope.training.progress import OnProgress, no_progress
-from emoscope.training.run import CHECKPOINTS, run_folder
+from emoscope.training.run_folder import CHECKPOINTS, run_folder
 from emoscope.training.soft_targets import soft_targets
-from emoscope.training.student import Start, Teach, train_student
 from emoscope.training.teachers import find_teachers
-from emoscope.training.trainer import check_for_compact, check_splits, finish, read_further, run_identity
+from emoscope.training.trainer import check_compact, check_splits, finish, read_extra_data, run_identity
 from emoscope.training.unlabelled import read_unlabelled
 
-Fit = Callable[[Corpus, Path, Teach], None]
-"""Trains a student on a corpus, whose teachers may be asked more, and writes its checkpoint into a folder."""
+Fit = Callable[[Corpus, Path, TeacherScores], None]
+"""Trains a student on a corpus and writes its checkpoint into a folder; the teachers can score more texts meanwhile."""
 
 
 def distill(
@@ -51,23 +51,24 @@ def distill(
 
     Args:
         config: the recipe, of a kind with teachers.
-        splits: "train" and "validation", with one label a row.
+        splits: "train" and "validation", with one label per row.
         output: the folder to write.
-        classifiers: teachers in memory, by the names that the recipe has for them. One is known by its name alone: of
-            another one under the same name, an interrupted run would keep the old one's probabilities.
-        resume: continue an interrupted run of the same recipe on the same rows, to the same result: what the teachers
-            have scored is kept, the student continues from its last whole epoch. Without one, start.
-        report_to: "tensorboard" or "none"; of an encoder's run.
+        classifiers: teachers in memory, by the names that the recipe uses. Such a teacher is identified by its name
+            alone: if another one takes its name, a resumed run still uses the stored probabilities of the first.
+        resume: continue an interrupted run of the same recipe on the same rows, to the same result. Stored
+            probabilities of the teachers are used again, and the student continues from its last complete epoch. If
+            there is no such run, start a new one.
+        report_to: "tensorboard" or "none"; for encoders only.
         progress: called after each chunk of texts that a teacher has scored, then after each step.
 
     Returns:
         The report on validation.
 
     Raises:
-        DataError: a split is missing, or unlabelled texts cannot be read.
+        DataError: a split is missing, or extra data or unlabelled texts cannot be read.
         LabelError: a teacher has other labels than the data.
         ModelError: a teacher or an encoder cannot be found or used.
-        RecipeError: the recipe cannot work, `output` is in use, or another run is to be resumed.
+        RecipeError: the recipe is not valid, `output` is in use, or the run to resume is a different one.
     """
     check_splits(splits)
     train = splits["train"]
@@ -75,35 +76,38 @@ def distill(
     teachers = find_teachers(config.teachers, train.labels, classifiers or {})
     unlabelled = read_unlabelled(config.unlabelled, config.unlabelled_column)
     encoder, fit = _student(config, splits, resume, report_to, progress)
-    further = read_further(config, splits)
-    identity = run_identity(config, splits, further) | {
+    extra_data = read_extra_data(config, splits)
+    identity = run_identity(config, splits, extra_data) | {
         "teachers": " ".join(teacher.checksum for teacher in teachers),
         "unlabelled texts": texts_digest(unlabelled),
     }
     with run_folder(output, identity, resume) as folder:
         corpus = Corpus.of(train, unlabelled=unlabelled)
-        corpus = corpus.with_copies(augmented_copies(config, corpus.texts, encoder, config.seed)).with_further(further)
-        scored = folder / CHECKPOINTS / "scores"
-        teach = partial(soft_targets, teachers, temperature=config.soft_temperature, folder=scored, progress=progress)
-        fit(replace(corpus, soft_targets=teach(corpus.texts)), folder, teach)
+        copies = augmented_copies(config, corpus.texts, encoder, config.seed)
+        corpus = corpus.with_copies(copies).with_extra_data(extra_data)
+        scores = folder / CHECKPOINTS / "scores"
+        teacher_scores = partial(
+            soft_targets, teachers, temperature=config.soft_temperature, folder=scores, progress=progress
+        )
+        fit(replace(corpus, soft_targets=teacher_scores(corpus.texts)), folder, teacher_scores)
     return finish(config, splits, folder, output, corpus)
 
 
 def _checked(config: AnyConfig, train: Examples) -> StudentConfig:
-    """The recipe, if it can work.
+    """The recipe, if it is valid.
 
     Raises:
-        RecipeError: it cannot.
+        RecipeError: it is not.
     """
     if not isinstance(config, CompactStudentConfig | EncoderStudentConfig):
         raise RecipeError(
-            f"a recipe of kind {kind_of(config)} has no teachers: emoscope train; "
+            f"a recipe of kind {kind_of(config)} has no teachers, so it is one for emoscope train; "
             f"emoscope distill takes the kinds {', '.join(DISTILLED)}"
         )
     if train.multi_label:
-        raise RecipeError("a student gives one label a text; multi-label data cannot be distilled, only trained on")
+        raise RecipeError("a student gives one label per text; multi-label data can only be used by emoscope train")
     if not config.soft_weight and not config.hard_weight:
-        raise RecipeError("soft_weight and hard_weight are both 0: there is nothing to learn; give one of them")
+        raise RecipeError("soft_weight and hard_weight are both 0, so there is nothing to learn; give one of them")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RecipeError("emoscope distill runs in one process; start it without torchrun")
     check_augmentation(config)
@@ -113,19 +117,19 @@ def _checked(config: AnyConfig, train: Examples) -> StudentConfig:
 def _student(
     config: StudentConfig, splits: Mapping[str, Examples], resume: bool, report_to: str, progress: OnProgress
 ) -> tuple[Path, Fit]:
-    """The folder of the encoder that the student starts from, and what trains it.
+    """The folder of the encoder that the student starts from, and the function that trains the student.
 
     Raises:
         LabelError, ModelError, RecipeError: the student cannot be made.
     """
     if isinstance(config, CompactStudentConfig):
-        check_for_compact(splits, report_to)
-        start = Start.read(config)
-        return start.encoder, partial(train_student, config, start, progress=progress)
-    pair = Pair.read(config, splits["train"].labels)
+        check_compact(splits, report_to)
+        student = InitialStudent.read(config)
+        return student.encoder, partial(train_compact, config, student, progress=progress)
+    initial = InitialEncoderStudent.read(config, splits["train"].labels)
 
-    def fit(corpus: Corpus, folder: Path, _teach: Teach) -> None:
+    def fit(corpus: Corpus, folder: Path, _: TeacherScores) -> None:
         run = EncoderRun(config, folder, resume, report_to, progress, stage="student")
-        train_encoder_student(config, run, pair, corpus, splits["validation"])
+        train_encoder_student(config, run, initial, corpus, splits["validation"])
 
-    return pair.source, fit
+    return initial.source, fit

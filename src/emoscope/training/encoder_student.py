@@ -1,7 +1,12 @@
-"""Trains an encoder made of another one's layers: soft targets, hard labels, and the direction of the hidden states."""
+"""An encoder student: made of some layers of a fine-tuned encoder, its layer teacher, and trained to come close to it.
+
+After Sanh et al., "DistilBERT, a distilled version of BERT", 2019: embeddings and head are copied, and every second
+layer; the loss has terms for soft targets, for hard labels, and for the direction of the hidden states.
+"""
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,23 +19,27 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 
 from emoscope.data import Examples
+from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
+from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder import EncoderRun, Tokens, check_normalizer, find_checkpoint, fit_encoder
-from emoscope.training.layers import layer_teacher, shallow_copy
+from emoscope.training.encoder_training import EncoderRun, TokenDataset, check_normalizer, find_checkpoint, fit_encoder
 from emoscope.training.objective import Objective
+
+LAYERS = {"bert": "encoder.layer", "roberta": "encoder.layer", "distilbert": "transformer.layer", "albert": None}
+"""Submodule that holds the layers of each architecture; ALBERT has one layer, which it repeats."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """An encoder student before its training, and the encoder that it is made of.
+class InitialEncoderStudent:
+    """An encoder student before training, and its layer teacher.
 
     Attributes:
-        source: folder of the teacher.
-        tokenizer: of both.
-        teacher: fine-tuned, its outputs in the order of the data's labels.
-        student: has some of the teacher's layers.
+        source: folder of the layer teacher.
+        tokenizer: tokenizer of both.
+        teacher: the layer teacher, its outputs in the order of the data's labels.
+        student: a copy of the teacher with fewer layers.
     """
 
     source: Path
@@ -39,48 +48,110 @@ class Pair:
     student: PreTrainedModel
 
     @classmethod
-    def read(cls, config: EncoderStudentConfig, labels: Labels) -> Pair:
-        """Read the teacher and make the student.
+    def read(cls, config: EncoderStudentConfig, labels: Labels) -> InitialEncoderStudent:
+        """Read the layer teacher that a recipe names, and make the student.
 
         Raises:
             LabelError: the teacher has other labels.
             ModelError: it cannot be read, or no student can be made of it.
-            RecipeError: more layers than it has, or no such `normalizer`.
+            RecipeError: it has fewer layers than the student is to have, or the normalizer does not exist.
         """
         check_normalizer(config)
         source = find_checkpoint(config.model)
-        tokenizer, teacher = layer_teacher(source, labels)
+        tokenizer, teacher = read_layer_teacher(source, labels)
         return cls(source, tokenizer, teacher, shallow_copy(teacher, config.layers))
 
 
-def train_encoder_student(
-    config: EncoderStudentConfig, run: EncoderRun, pair: Pair, corpus: Corpus, validation: Examples
-) -> None:
-    """Train the student, and leave the best epoch (by weighted F1 on validation) in the run's folder.
+def read_layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+    """A fine-tuned encoder and its tokenizer, its outputs brought into the order of the labels.
 
     Args:
-        config: the recipe, which is the run's.
-        run: its folder and so on.
-        pair: the student, and what it is made of.
-        corpus: with soft targets.
+        source: the checkpoint's folder.
+        labels: the labels of the data.
+
+    Raises:
+        LabelError: the encoder has other labels.
+        ModelError: it cannot be read, is not fine-tuned, or no student can be made of its architecture.
+    """
+    model = read_sequence_classifier(source)
+    if model.config.model_type not in LAYERS:
+        raise ModelError(
+            f"{source} has the architecture {model.config.model_type!r}; a student can be made of: {', '.join(LAYERS)}"
+        )
+    if model.config.problem_type == "multi_label_classification":
+        raise ModelError(f"{source} gives several labels per text; a student is made of an encoder that gives one")
+    _reorder(model, labels, source)
+    return read_fast_tokenizer(source), model
+
+
+def shallow_copy(model: PreTrainedModel, layers: int) -> PreTrainedModel:
+    """A copy with fewer layers: with n of N layers, layer i is the original's layer floor(i * N / n).
+
+    Args:
+        model: a model of an architecture in LAYERS.
+        layers: number of layers to keep; 0 for half of them.
+
+    Raises:
+        RecipeError: the model has fewer layers.
+    """
+    depth = model.config.num_hidden_layers
+    layers = layers or max(1, depth // 2)
+    if layers > depth:
+        raise RecipeError(f"layers is {layers}, but the student's teacher has {depth}; give at most that")
+    copy = deepcopy(model)
+    copy.config.num_hidden_layers = layers
+    if path := LAYERS[model.config.model_type]:
+        owner, _, name = path.rpartition(".")
+        stack = copy.base_model.get_submodule(owner)
+        originals = getattr(stack, name)
+        setattr(stack, name, nn.ModuleList(originals[i * depth // layers] for i in range(layers)))
+    return copy
+
+
+def _reorder(model: PreTrainedModel, labels: Labels, source: Path) -> None:
+    """Bring the rows of the head's last layer into the order of the labels."""
+    own = Labels.from_config(model.config.to_dict())
+    if set(own.names) != set(labels.names):
+        raise LabelError(
+            f"{source} has the labels {', '.join(own.names)}, but the data has {', '.join(labels.names)}; "
+            "give an encoder fine-tuned on the data's labels"
+        )
+    rows = [own.index(name) for name in labels.names]
+    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    with torch.no_grad():
+        last.weight.copy_(last.weight[rows])
+        last.bias.copy_(last.bias[rows])
+    model.config.id2label, model.config.label2id = labels.id2label, labels.label2id
+
+
+def train_encoder_student(
+    config: EncoderStudentConfig, run: EncoderRun, initial: InitialEncoderStudent, corpus: Corpus, validation: Examples
+) -> None:
+    """Train the student; the best epoch (by weighted F1 on validation) is left in the run's folder.
+
+    Args:
+        config: the recipe, the same as the run's.
+        run: the settings.
+        initial: the student before training, and its layer teacher.
+        corpus: texts with soft targets.
         validation: labelled rows.
     """
     targets = {"labels": corpus.label_ids.tolist(), "soft_targets": np.asarray(corpus.soft_targets).tolist()}
-    rows = Tokens(corpus.texts, targets, pair.tokenizer, config)
-    trainer_class = partial(StudentTrainer, teacher=pair.teacher, config=config)
-    fit_encoder(run, pair.student, pair.tokenizer, rows, validation, trainer_class)
+    rows = TokenDataset(corpus.texts, targets, initial.tokenizer, config)
+    trainer_class = partial(StudentTrainer, teacher=initial.teacher, config=config)
+    fit_encoder(run, initial.student, initial.tokenizer, rows, validation, trainer_class)
 
 
 class StudentTrainer(Trainer):
-    """A Trainer whose loss on rows with soft targets has three terms; on other rows it is the cross-entropy."""
+    """A Trainer with a loss of three terms for rows with soft targets, and the cross-entropy for other rows."""
 
     def __init__(self, *args: Any, teacher: nn.Module, config: EncoderStudentConfig, **rest: Any) -> None:
         """Prepare a run.
 
         Args:
             args: see `Trainer`.
-            teacher: the encoder that the student is made of.
-            config: the weights of the terms.
+            teacher: the student's layer teacher.
+            config: the recipe, which has the weights of the terms.
             rest: see `Trainer`.
         """
         super().__init__(*args, **rest)
@@ -96,7 +167,7 @@ class StudentTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Loss of a batch, and with `return_outputs` what the model gave."""
+        """Loss of a batch, and with `return_outputs` the model's outputs."""
         tokens = {name: values for name, values in inputs.items() if name not in ("labels", "soft_targets")}
         soft_targets = inputs.get("soft_targets")
         if soft_targets is None:
@@ -112,13 +183,13 @@ class StudentTrainer(Trainer):
     def _distance(self, states: Tensor, tokens: dict[str, Tensor]) -> Tensor:
         """Mean cosine distance of the student's last hidden states, (rows, length, width), from the teacher's."""
         with torch.no_grad():
-            wanted = self._teacher(**tokens, output_hidden_states=True).hidden_states[-1]
-        return cosine_distance(states.float(), wanted.float(), tokens["attention_mask"].bool())
+            target = self._teacher(**tokens, output_hidden_states=True).hidden_states[-1]
+        return cosine_distance(states.float(), target.float(), tokens["attention_mask"].bool())
 
 
-def cosine_distance(states: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
-    """Mean of 1 - cosine over the real tokens.
+def cosine_distance(states: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Mean of 1 - cosine over the tokens that are not padding.
 
     *Shape:* (rows, length, width), the same, bool (rows, length) -> ().
     """
-    return (1 - F.cosine_similarity(states, wanted, dim=-1))[mask].mean()
+    return (1 - F.cosine_similarity(states, target, dim=-1))[mask].mean()

@@ -1,6 +1,6 @@
-"""The loss of a student: soft targets at a temperature, hard labels, each with its weight.
+"""The loss of a student: a weighted sum of a term for hard labels and one for soft targets at a temperature.
 
-Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. Plain training is hard labels alone.
+Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015. Plain training uses hard labels alone.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from torch import Tensor
 from emoscope.training.config import CompactConfig, Distillation, EncoderStudentConfig
 
 NO_LABEL = -100
-"""Label id of a text without a label, which is what torch's cross-entropy leaves out."""
+"""Label id of a text without a label; torch's cross-entropy ignores it."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What the loss of a row is made of.
+    """The terms of a row's loss.
 
     Attributes:
-        hard_weight: of the cross-entropy with the row's label, where it has one.
+        hard_weight: weight of the cross-entropy with the row's label, for rows that have one.
         label_smoothing: share of a label's target spread evenly over the labels.
-        soft_weight: of the cross-entropy with the row's soft targets, times the squared temperature, which keeps its
-            gradients as large at every temperature.
-        temperature: of the soft targets; the logits are divided by it there.
+        soft_weight: weight of the cross-entropy with the row's soft targets. That term is multiplied by the squared
+            temperature, which keeps its gradients equally large at every temperature.
+        temperature: temperature of the soft targets; that term divides the logits by it.
     """
 
     hard_weight: float = 1.0
@@ -38,7 +38,7 @@ class Objective:
 
     @classmethod
     def of(cls, config: CompactConfig | EncoderStudentConfig) -> Objective:
-        """The objective of a recipe: of one without teachers, labels and soft targets as they are."""
+        """The objective of a recipe; without teachers, labels and soft targets weigh 1 and the temperature is 1."""
         if isinstance(config, Distillation):
             return cls(config.hard_weight, config.label_smoothing, config.soft_weight, config.soft_temperature)
         return cls(label_smoothing=config.label_smoothing, soft_weight=1.0)
@@ -48,8 +48,8 @@ class Objective:
 
         Args:
             logits: float32 (rows, labels).
-            label_ids: int64 (rows,), NO_LABEL for a row without one.
-            soft_targets: float32 (rows, labels), zeros for a row without them; or None for hard labels alone.
+            label_ids: int64 (rows,), NO_LABEL for a row without a label.
+            soft_targets: float32 (rows, labels), zeros for a row without them; None for hard labels alone.
         """
         loss = 0.0 * logits.sum()  # has a gradient even where no term applies
         labelled = (label_ids != NO_LABEL).float().mean()
@@ -69,22 +69,24 @@ def soften(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float3
         probabilities: (rows, labels).
         temperature: 1 changes nothing, above 1 softens.
     """
-    powers = probabilities.astype(np.float64) ** (1 / temperature)
-    softened: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return softened
+    return _normalized(probabilities.astype(np.float64) ** (1 / temperature))
 
 
 def geometric_mean(
     probabilities: NDArray[np.float32], others: NDArray[np.float32], weight: float
 ) -> NDArray[np.float32]:
-    """Weighted geometric mean of two distributions a row, over its sum: softmax((1 - weight) log p + weight log q).
+    """Weighted geometric mean of two distributions per row: softmax((1 - weight) log p + weight log q).
 
     Args:
-        probabilities: (rows, labels), whose weight is the rest of 1.
-        others: (rows, labels).
-        weight: of the others, from 0 to 1.
+        probabilities: p, (rows, labels).
+        others: q, (rows, labels).
+        weight: weight of q, from 0 to 1.
     """
-    logs = [np.log(np.maximum(rows.astype(np.float64), 1e-6)) for rows in (probabilities, others)]
-    powers = np.exp((1 - weight) * logs[0] + weight * logs[1])
-    mean: NDArray[np.float32] = (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
-    return mean
+    log_p, log_q = (np.log(np.maximum(rows.astype(np.float64), 1e-6)) for rows in (probabilities, others))
+    return _normalized(np.exp((1 - weight) * log_p + weight * log_q))
+
+
+def _normalized(rows: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Each row divided by its sum."""
+    result: NDArray[np.float32] = (rows / rows.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result

@@ -1,4 +1,4 @@
-"""What a training run tells while it runs."""
+"""What a training run reports while it runs."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """How far a run has come.
 
     Attributes:
-        stage: what is being done: "encoder"; or "temperature", then "student"; before them, where there are teachers,
-            "teacher 1/3" and so on. With folds, "fold 1/5, " stands before it.
+        stage: what is being done: "encoder"; or "temperature", then "student". In a distillation, scoring by the
+            teachers comes first: "teacher 1/3" and so on. In a cross-validation, every stage begins with its fold:
+            "fold 1/5, ".
         done: steps done.
-        total: steps of the stage.
+        total: all steps of the stage.
         loss: training loss of the last step; None where texts are scored.
-        metrics: of the last evaluation, empty before the first.
+        metrics: results of the last evaluation, empty before the first.
         unit: what a step is: "step", or "text" where texts are scored.
     """
 
@@ -29,7 +30,8 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+"""Called with the progress of a run."""
 
 
 def no_progress(progress: Progress) -> None:
-    """Tells nobody."""
+    """Does nothing."""

@@ -1,4 +1,4 @@
-"""What teachers say of texts, kept on disk chunk by chunk so that an interrupted run scores nothing twice."""
+"""The teachers' soft targets, stored on disk chunk by chunk so that an interrupted run scores no text twice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from emoscope.training.progress import OnProgress, Progress
 from emoscope.training.teachers import Teacher
 
 CHUNK = 1024
-"""Texts scored and written at once."""
+"""Texts scored and stored at once."""
 
 
 def soft_targets(
@@ -24,17 +24,17 @@ def soft_targets(
     """Mean of the teachers' softened probabilities.
 
     Args:
-        teachers: one at least.
-        texts: any number.
+        teachers: at least one.
+        texts: any number of texts.
         temperature: see `soften`.
-        folder: where the probabilities are kept, and taken from if they are there.
-        progress: called before the first chunk and after each, with a stage for each teacher.
+        folder: where probabilities are stored, and read from if they are there.
+        progress: called before the first chunk and after each, with one stage per teacher.
 
     Returns:
         float32 (texts, labels).
 
     Raises:
-        ModelError: a teacher cannot be loaded, or does not give probabilities.
+        ModelError: a teacher cannot be loaded, or does not return probabilities.
     """
     folder.mkdir(parents=True, exist_ok=True)
     softened = []
@@ -51,7 +51,7 @@ def soft_targets(
 def scores(
     teacher: Teacher, texts: Sequence[str], folder: Path, on_chunk: Callable[[int], None]
 ) -> NDArray[np.float32]:
-    """A teacher's probabilities, float32 (texts, labels); it is loaded when the first chunk is not in the folder."""
+    """A teacher's probabilities, float32 (texts, labels); it is loaded at the first chunk that is not stored."""
     load = cache(teacher.load)
     store = ScoreStore(folder, teacher.checksum)
     chunks = []

@@ -1,4 +1,4 @@
-"""Teachers: any classifiers with the data's labels, known by a checksum, loaded when they are first asked."""
+"""Teachers: classifiers with the data's labels, identified by a checksum, loaded when they first score a text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,9 @@ from emoscope.checksums import sha256_of_files
 from emoscope.classifier import EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
-from emoscope.model_folder import DECISIVE_FILES, GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
+from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
 from emoscope.protocols import Classifier
-from emoscope.training.cross_validation import HELD_OUT_FILE, CrossFitted
-from emoscope.training.folds import FOLDS_FILE
-from emoscope.training.run import FOLD
-
-DECISIVE_FILES_OF_FOLDS = (FOLDS_FILE, HELD_OUT_FILE, *(f"{FOLD.format('*')}/{name}" for name in DECISIVE_FILES))
+from emoscope.training.fold_ensemble import DECISIVE_FILES, FOLDS_FILE, FoldEnsemble
 
 
 @dataclass(frozen=True)
@@ -30,10 +26,10 @@ class Teacher:
     """A classifier that a student learns from.
 
     Attributes:
-        name: as the recipe has it.
-        checksum: SHA-256 of the files that decide what it says; of a classifier in memory, of its name.
+        name: its name in the recipe.
+        checksum: SHA-256 of the files that decide its scores; for a classifier in memory, of its name.
         columns: for each label of the data, the teacher's column.
-        load: reads it.
+        load: reads the classifier.
     """
 
     name: str
@@ -42,14 +38,14 @@ class Teacher:
     load: Callable[[], Classifier]
 
     def probabilities(self, classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-        """What the loaded teacher says, in the order of the data's labels: float32 (texts, labels).
+        """The loaded classifier's probabilities in the order of the data's labels, float32 (texts, labels).
 
-        A cross-fitted teacher judges texts of its training rows by the model that did not see them.
+        A fold ensemble scores the texts that it was trained on out of fold.
 
         Raises:
-            ModelError: what it returns are not probabilities.
+            ModelError: it does not return probabilities.
         """
-        score = classifier.held_out if isinstance(classifier, CrossFitted) else classifier.predict_proba
+        score = classifier.out_of_fold if isinstance(classifier, FoldEnsemble) else classifier.predict_proba
         scored = score(texts)
         if scored.shape != (len(texts), len(self.columns)):
             raise ModelError(
@@ -57,7 +53,7 @@ class Teacher:
                 f"expected {(len(texts), len(self.columns))}"
             )
         if not ((scored >= 0).all() and (np.abs(scored.sum(axis=1) - 1) < 1e-3).all()):
-            raise ModelError(f"teacher {self.name} returned rows that are no probabilities: they do not sum to 1")
+            raise ModelError(f"teacher {self.name} returned rows that are not probabilities: they do not sum to 1")
         return scored[:, self.columns].astype(np.float32)
 
 
@@ -65,17 +61,17 @@ def find_teachers(names: Sequence[str], labels: Labels, in_memory: Mapping[str, 
     """The teachers of a recipe, found and checked, but not loaded.
 
     Args:
-        names: "bundled", a model folder, a checkpoint, a folder of folds, a Hub id, or a name in `in_memory`.
-        labels: those of the data.
+        names: each "bundled", a model folder, a checkpoint, a folder of folds, a Hub id, or a name in `in_memory`.
+        labels: the labels of the data.
         in_memory: classifiers by name.
 
     Raises:
-        RecipeError: no teacher.
-        ModelError: one cannot be found or read, or gives several labels a text.
-        LabelError: one has other labels than the data.
+        RecipeError: there are no teachers.
+        ModelError: a teacher cannot be found or read, or is multi-label.
+        LabelError: a teacher has other labels than the data.
     """
     if not names:
-        raise RecipeError("no teacher to learn from; name one or several: teachers in the recipe, or --teachers M")
+        raise RecipeError("the recipe has no teachers; name at least one: teachers in the recipe, or --teachers MODEL")
     return [
         _in_memory(name, labels, in_memory[name]) if name in in_memory else _on_disk(name, labels) for name in names
     ]
@@ -87,27 +83,23 @@ def _in_memory(name: str, labels: Labels, classifier: Classifier) -> Teacher:
 
 
 def _on_disk(name: str, labels: Labels) -> Teacher:
-    if (Path(name) / FOLDS_FILE).is_file():
-        return _folds(name, labels)
     on_gpu = torch.cuda.is_available()
+    if (Path(name) / FOLDS_FILE).is_file():
+        load_folds = partial(FoldEnsemble, Path(name), device="cuda" if on_gpu else "cpu")
+        checksum = sha256_of_files(Path(name), DECISIVE_FILES)
+        return Teacher(name, checksum, _columns(name, load_folds().labels, labels), load_folds)
     folder = open_folder(resolve(name, one_of=(*WEIGHTS, GRAPHS) if on_gpu else (GRAPHS, *WEIGHTS)))
     if folder.calibration.multi_label:
-        raise ModelError(f"teacher {name} gives several labels a text; allowed: models that give one")
+        raise ModelError(f"teacher {name} gives several labels per text; allowed: models that give one")
     device = "cuda" if on_gpu and folder.has_weights else "cpu"
     load = partial(EmotionClassifier.from_pretrained, folder.path, device=device)
     return Teacher(name, model_checksum(folder.path), _columns(name, folder.labels.names, labels), load)
 
 
-def _folds(name: str, labels: Labels) -> Teacher:
-    load = partial(CrossFitted, Path(name), device="cuda" if torch.cuda.is_available() else "cpu")
-    checksum = sha256_of_files(Path(name), DECISIVE_FILES_OF_FOLDS)
-    return Teacher(name, checksum, _columns(name, load().labels, labels), load)
-
-
-def _columns(name: str, own: Sequence[str], labels: Labels) -> list[int]:
-    if set(own) != set(labels.names):
+def _columns(name: str, teacher_labels: Sequence[str], labels: Labels) -> list[int]:
+    if set(teacher_labels) != set(labels.names):
         raise LabelError(
-            f"teacher {name} has the labels {', '.join(own)}, but the data's are {', '.join(labels.names)}; "
-            "allowed: the data's, in any order"
+            f"teacher {name} has the labels {', '.join(teacher_labels)}, but the data has {', '.join(labels.names)}; "
+            "allowed: the labels of the data, in any order"
         )
-    return [list(own).index(label) for label in labels.names]
+    return [list(teacher_labels).index(label) for label in labels.names]

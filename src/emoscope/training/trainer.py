@@ -1,4 +1,4 @@
-"""A training run from recipe and examples to a whole checkpoint folder: model, recipe, report, model card."""
+"""A training run, from a recipe and examples to a complete checkpoint folder: model, recipe, report, model card."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples, load_examples
 from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import EvaluationReport, evaluate, fit_keywords
+from emoscope.training.compact_training import InitialStudent, train_compact
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder import EncoderRun, fine_tune
+from emoscope.training.encoder_training import EncoderRun, fine_tune
 from emoscope.training.model_card import model_card
 from emoscope.training.progress import OnProgress, no_progress
-from emoscope.training.run import is_main_process, publish, run_folder
-from emoscope.training.student import Start, train_student
+from emoscope.training.run_folder import is_main_process, publish, run_folder
 
 
 def train(
@@ -30,57 +30,56 @@ def train(
     report_to: str = "none",
     progress: OnProgress = no_progress,
 ) -> EvaluationReport | None:
-    """Train what the recipe describes and write its checkpoint folder.
+    """Train the model that the recipe describes and write its checkpoint folder.
 
     Args:
         config: the recipe, of a kind without teachers.
         splits: "train" and "validation".
         output: the folder to write.
-        resume: continue an interrupted run of the same recipe on the same rows from its last whole epoch, to the same
-            result; without one, start.
-        report_to: "tensorboard" or "none"; of an encoder's run.
+        resume: continue an interrupted run of the same recipe on the same rows from its last complete epoch, to the
+            same result; if there is none, start a new run.
+        report_to: "tensorboard" or "none"; for encoders only.
         progress: called after each step.
 
     Returns:
-        The report on validation; None in the helping processes of a run on several devices.
+        The report on validation; None in the other processes of a run on several devices.
 
     Raises:
-        DataError: a split is missing.
+        DataError: a split is missing, or extra data cannot be read.
         ModelError: the encoder to start from cannot be found or read.
-        RecipeError: the recipe has teachers, `output` is in use, or a run of another recipe or other rows is to be
-            resumed.
+        RecipeError: the recipe has teachers, `output` is in use, or the run to resume has another recipe or other rows.
     """
     check_trainable(config)
     check_splits(splits)
-    further = read_further(config, splits)
-    corpus = Corpus.of(splits["train"]).with_further(further)
-    with run_folder(output, run_identity(config, splits, further), resume) as folder:
+    extra_data = read_extra_data(config, splits)
+    corpus = Corpus.of(splits["train"]).with_extra_data(extra_data)
+    with run_folder(output, run_identity(config, splits, extra_data), resume) as folder:
         if isinstance(config, CompactConfig):
-            check_for_compact(splits, report_to)
-            train_student(config, Start.read(config), corpus, folder, progress=progress)
+            check_compact(splits, report_to)
+            train_compact(config, InitialStudent.read(config), corpus, folder, progress=progress)
         else:
-            fine_tune(EncoderRun(config, folder, resume, report_to, progress), splits)
+            fine_tune(EncoderRun(config, folder, resume, report_to, progress), corpus, splits["validation"])
     return finish(config, splits, folder, output, corpus) if is_main_process() else None
 
 
 def check_trainable(config: AnyConfig) -> None:
-    """Refuse recipes with teachers.
+    """Check that the recipe has no teachers.
 
     Raises:
-        RecipeError: the recipe is one for `distill`.
+        RecipeError: it is a recipe for `distill`.
     """
     if kind_of(config) not in TRAINED:
         raise RecipeError(
-            f"a recipe of kind {kind_of(config)} learns from teachers: emoscope distill; "
+            f"a recipe of kind {kind_of(config)} has teachers, so it is one for emoscope distill; "
             f"emoscope train takes the kinds {', '.join(TRAINED)}"
         )
 
 
 def check_splits(splits: Mapping[str, Examples]) -> None:
-    """Refuse data without the splits that a run needs, or with nothing to tell apart.
+    """Check that the data has the splits that a run needs, and more than one label.
 
     Raises:
-        DataError: train or validation is missing, or each row has the one label that there is.
+        DataError: train or validation is missing, or there is one label, which every row has.
     """
     missing = sorted({"train", "validation"} - set(splits))
     if missing:
@@ -88,42 +87,44 @@ def check_splits(splits: Mapping[str, Examples]) -> None:
     train = splits["train"]
     if len(train.labels) == 1 and not train.multi_label:
         raise DataError(
-            f"the data has the label {train.labels.names[0]!r} alone, so that there is nothing to learn; give rows of "
-            "two labels at least, or read the data as multi-label, in which a row may have none"
+            f"the data has only the label {train.labels.names[0]!r}, so there is nothing to learn; give rows with at "
+            "least two labels, or read the data as multi-label, where a row may have none"
         )
 
 
-def check_for_compact(splits: Mapping[str, Examples], report_to: str) -> None:
-    """Refuse what only an encoder's run can do.
+def check_compact(splits: Mapping[str, Examples], report_to: str) -> None:
+    """Check that a run of the compact student does not need what only encoders can do.
 
     Raises:
-        RecipeError: multi-label data, or a report to TensorBoard.
+        RecipeError: the data is multi-label, or the run is to report to TensorBoard.
     """
     if splits["train"].multi_label:
-        raise RecipeError("the compact student gives one label a text; multi-label data needs an encoder: --model")
+        raise RecipeError("the compact student gives one label per text; multi-label data needs an encoder: --model")
     if report_to != "none":
-        raise RecipeError(f"only an encoder's run reports to {report_to}; for the student leave --report-to out")
+        raise RecipeError(f"only an encoder's run can report to {report_to}; leave out --report-to")
 
 
-def read_further(config: AnyConfig, splits: Mapping[str, Examples]) -> list[Examples]:
-    """The further labelled texts that a recipe names.
+def read_extra_data(config: AnyConfig, splits: Mapping[str, Examples]) -> list[Examples]:
+    """The extra labelled texts that a recipe names.
 
     Raises:
-        DataError: one cannot be read, or has other labels than the train split.
+        DataError: a file cannot be read, or has other labels than the train split.
     """
-    files = config.further if isinstance(config, CompactConfig) else ()
+    files = config.extra_data if isinstance(config, CompactConfig) else ()
     return [load_examples(file, labels=splits["train"].labels) for file in files]
 
 
-def run_identity(config: AnyConfig, splits: Mapping[str, Examples], further: Sequence[Examples] = ()) -> dict[str, str]:
-    """What a run is, for those that continue it: its recipe and its rows."""
+def run_identity(
+    config: AnyConfig, splits: Mapping[str, Examples], extra_data: Sequence[Examples] = ()
+) -> dict[str, str]:
+    """What a run must have in common with the run that it resumes: recipe and rows."""
     rows = {f"rows of {split}": splits[split].fingerprint for split in ("train", "validation")}
-    more = {f"rows of {examples.name}": examples.fingerprint for examples in further}
-    return {"recipe": recipe_text(config)} | rows | more
+    extra = {f"rows of {examples.name}": examples.fingerprint for examples in extra_data}
+    return {"recipe": recipe_text(config)} | rows | extra
 
 
 def device_for(config: AnyConfig) -> str:
-    """Where what was trained is evaluated: an encoder on the GPU, if there is one."""
+    """The device to evaluate a trained model on: the GPU for an encoder, if there is one."""
     on_gpu = not isinstance(config, CompactConfig) and torch.cuda.is_available()
     return "cuda" if on_gpu else "cpu"
 
@@ -131,14 +132,14 @@ def device_for(config: AnyConfig) -> str:
 def finish(
     config: AnyConfig, splits: Mapping[str, Examples], folder: Path, output: Path, corpus: Corpus
 ) -> EvaluationReport:
-    """Evaluate what was saved, write recipe, report and card beside it, and move everything into its place.
+    """Evaluate the saved model, write recipe, report and card beside it, and rename the folder to the output.
 
     Args:
         config: the recipe.
         splits: "train" and "validation".
-        folder: the run's.
-        output: where it goes.
-        corpus: what was learnt from, for the card.
+        folder: folder of the run.
+        output: its name when it is complete.
+        corpus: what the model learnt from.
     """
     classifier = EmotionClassifier.from_pretrained(folder, device=device_for(config))
     keywords = None if splits["train"].multi_label else fit_keywords(splits["train"])
@@ -151,7 +152,7 @@ def finish(
     )
     (folder / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
     (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    card = model_card(config, splits["train"], report, parameters=classifier.parameters, corpus=corpus)
+    card = model_card(config, corpus, report, classifier.parameters)
     (folder / "README.md").write_text(card, encoding="utf-8")
     publish(folder, output)
     return report

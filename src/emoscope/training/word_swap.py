@@ -1,4 +1,4 @@
-"""Words that stand near one another in the word-piece vectors of a pretrained encoder."""
+"""Words with similar embeddings: what may replace a word in an augmented copy (TextAttack's `WordSwapEmbedding`)."""
 
 from __future__ import annotations
 
@@ -13,43 +13,44 @@ from emoscope.errors import ModelError
 from emoscope.training.embeddings import word_embeddings
 
 NEAREST = 8
-"""Neighbours that a word has."""
+"""Number of similar words that each word has."""
 
-_BLOCK = 1024  # words whose similarities are worked out at once
-_MARKERS = ("▁", "Ġ")  # of a piece that begins a word, in vocabularies that do not mark those inside a word
+_BLOCK = 1024  # words whose similarities are computed at once
+_MARKERS = ("▁", "Ġ")  # begin the first piece of a word, in vocabularies that do not mark the later pieces
 
 
-def nearest_words(encoder: Path, words: Iterable[str]) -> dict[str, list[str]]:
-    """The nearest whole words of those words that are one piece in the encoder's vocabulary, by cosine.
+def similar_words(encoder: Path, words: Iterable[str]) -> dict[str, list[str]]:
+    """For each word that is a single piece in the encoder's vocabulary, the whole words nearest to it by cosine.
 
     Args:
         encoder: folder with `tokenizer.json` and `model.safetensors`.
         words: any words.
 
     Returns:
-        NEAREST words for each word that the vocabulary has whole, the nearest first.
+        NEAREST words for each of the words that the vocabulary has whole, the nearest first.
 
     Raises:
         ModelError: a file is missing or broken.
     """
     ids = whole_words(encoder / "tokenizer.json")
-    names, rows = list(ids), np.fromiter(ids.values(), np.int64)
-    vectors = word_embeddings(encoder / "model.safetensors")[rows]
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-12
-    place = {word: row for row, word in enumerate(names)}
-    asked = sorted(place.keys() & set(words))
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(asked), _BLOCK):
-        block = asked[start : start + _BLOCK]
-        own = [place[word] for word in block]
-        similarity = vectors[own] @ vectors.T
-        similarity[np.arange(len(own)), own] = -np.inf
-        found |= {word: [names[row] for row in rows] for word, rows in zip(block, _largest(similarity), strict=True)}
-    return found
+    vocabulary = list(ids)
+    embeddings = word_embeddings(encoder)[np.fromiter(ids.values(), np.int64)]
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True) + 1e-12
+    row_of_word = {word: row for row, word in enumerate(vocabulary)}
+    known = sorted(row_of_word.keys() & set(words))
+    similar: dict[str, list[str]] = {}
+    for start in range(0, len(known), _BLOCK):
+        block = known[start : start + _BLOCK]
+        rows = [row_of_word[word] for word in block]
+        similarity = embeddings[rows] @ embeddings.T
+        similarity[np.arange(len(rows)), rows] = -np.inf
+        for word, nearest in zip(block, _largest(similarity), strict=True):
+            similar[word] = [vocabulary[row] for row in nearest]
+    return similar
 
 
 def _largest(similarity: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Columns of the NEAREST largest entries of each row but the word's own, the largest first."""
+    """Columns of the NEAREST largest entries of each row except the word itself, the largest first."""
     count = min(NEAREST, similarity.shape[1] - 1)
     columns = np.argpartition(-similarity, count, axis=1)[:, :count]
     order = np.argsort(-np.take_along_axis(similarity, columns, axis=1), axis=1, kind="stable")
@@ -57,20 +58,21 @@ def _largest(similarity: NDArray[np.float32]) -> NDArray[np.int64]:
 
 
 def whole_words(tokenizer: Path) -> dict[str, int]:
-    """The pieces of a vocabulary that are words of letters alone, without what marks them, and their ids.
+    """The pieces of a vocabulary that are words of letters only, without their markers, and their ids.
 
     Raises:
-        ModelError: the file holds no tokenizer.
+        ModelError: the file is not a tokenizer.
     """
     try:
         vocabulary = tokenizers.Tokenizer.from_file(str(tokenizer)).get_vocab()
     except Exception as error:  # the library raises a bare Exception for everything
-        raise ModelError(f"no tokenizer in {tokenizer} ({error}); neighbours of words need one") from error
+        raise ModelError(f"{tokenizer} cannot be read as a tokenizer ({error}); copy_swap needs one") from error
     marker = next((marker for marker in _MARKERS if _share(marker, vocabulary) > 0.1), "")
     words = {piece.removeprefix(marker): id_ for piece, id_ in vocabulary.items() if piece.startswith(marker)}
     return {word: id_ for word, id_ in sorted(words.items()) if word.isalpha() and len(word) > 1}
 
 
 def _share(marker: str, vocabulary: Iterable[str]) -> float:
+    """Share of the pieces that begin with the marker."""
     begins = [piece.startswith(marker) for piece in vocabulary]
     return sum(begins) / len(begins)

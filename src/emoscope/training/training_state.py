@@ -1,4 +1,4 @@
-"""The state of a training run after an epoch, in a file: from it the run continues to the same weights."""
+"""A file with the state of a training run after an epoch, from which the run continues to the same weights."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import nn
 from emoscope.files import staged_file
 
 
-class EpochFile:
-    """Model, optimizer, schedule and random states, with the number of epochs done."""
+class TrainingState:
+    """Model, optimizer, schedule, random states and the number of epochs done, kept in a file."""
 
     def __init__(
         self,
@@ -23,21 +23,21 @@ class EpochFile:
         schedule: torch.optim.lr_scheduler.LRScheduler,
         order: torch.Generator,
     ) -> None:
-        """Name what is to be saved and restored.
+        """Name what to save and restore.
 
         Args:
-            path: of the file; its folder is made.
+            path: the file; its folder is created.
             model: the model.
             optimizer: its optimizer.
-            schedule: of the learning rate.
-            order: draws the order of the rows; torch's own generator is saved beside it.
+            schedule: the schedule of the learning rate.
+            order: the generator that shuffles the rows; torch's global generator is saved too.
         """
         self._path = path
         self._parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self._order = order
 
     def save(self, epochs: int) -> None:
-        """Write the state in one step, so that an interrupted save leaves the previous one as it was."""
+        """Write the state atomically, after this number of epochs."""
         state = {name: part.state_dict() for name, part in self._parts.items()}
         random = {"order": self._order.get_state(), "random": torch.get_rng_state()}
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ class EpochFile:
             torch.save({"epochs": epochs, **state, **random}, new)
 
     def restore(self) -> int:
-        """Bring everything to the state of the file; returns its epochs done, 0 where there is no whole file."""
+        """Restore the state; returns the number of epochs done, 0 where the file is missing or incomplete."""
         try:
             state = torch.load(self._path, weights_only=True)
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):

@@ -1,7 +1,7 @@
-"""Fits a compact student: rows of token ids and their targets in, trained module out. Knows no text.
+"""The training loop of a compact student: token ids and targets in, trained module out. Knows no text.
 
-Supervised training on clean and on adversarially shifted vectors (fast gradient method for text:
-Miyato, Dai and Goodfellow, "Adversarial Training Methods for Semi-Supervised Text Classification", ICLR 2017).
+Each step trains on clean and on adversarially perturbed embeddings (the fast gradient method for text of Miyato, Dai
+and Goodfellow, "Adversarial Training Methods for Semi-Supervised Text Classification", ICLR 2017).
 """
 
 from __future__ import annotations
@@ -18,58 +18,59 @@ from torch import Tensor, nn
 
 from emoscope.compact import CompactModel, CompactShape, pad
 from emoscope.training.config import CompactConfig
-from emoscope.training.epoch_file import EpochFile
 from emoscope.training.objective import Objective
-
-TokenIds = list[list[int]]
+from emoscope.training.training_state import TrainingState
 
 OnStep = Callable[[int, int, float], None]
 """Called after each step with the steps done, all steps, and the step's training loss."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """What a student learns from.
+class TokenizedRows:
+    """Rows of token ids and their targets.
 
     Attributes:
-        token_ids: ids of each row.
-        label_ids: int64 (rows,), `objective.NO_LABEL` of a row without a label.
+        token_ids: token ids of each row.
+        label_ids: int64 (rows,), `objective.NO_LABEL` for a row without a label.
         soft_targets: float32 (rows, labels), zeros for a row without them; or None.
-        labels: how many labels there are, whether or not each occurs.
-        recurring: rows that are read in every epoch. Those after them are dealt out: each is read in one.
+        labels: number of labels, whether or not each occurs.
+        every_epoch: number of rows, from the first on, that are used in every epoch; each row after them is used in
+            one epoch.
     """
 
-    token_ids: TokenIds
+    token_ids: list[list[int]]
     label_ids: Tensor
     soft_targets: Tensor | None
     labels: int
-    recurring: int
+    every_epoch: int
 
 
-def fit(vectors: Tensor, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> CompactModel:
+def fit(
+    embeddings: Tensor, rows: TokenizedRows, config: CompactConfig, state_file: Path, on_step: OnStep
+) -> CompactModel:
     """Train a student.
 
-    Only the vectors of word pieces that occur are trained, which makes a step three times cheaper; the others keep
-    their first values. The same seed gives the same weights on the same machine: one thread, whose sums have one order
-    (a second one would gain little on steps this small).
+    Only the embeddings of word pieces that occur are trained, which makes a step three times cheaper; the others keep
+    their initial values. The same seed gives the same weights on the same machine, because one thread adds numbers in
+    one order (a second thread would gain little on steps this small).
 
     Args:
-        vectors: float32 (vocabulary, dimension), the first word-piece vectors.
+        embeddings: float32 (vocabulary, dimension), the initial word-piece embeddings.
         rows: what to learn from.
         config: the recipe.
-        epoch_file: written after each epoch; where it is there already, the training continues from it, to the
-            weights that it would have come to undisturbed.
+        state_file: written after each epoch. If it exists, training continues from it to the weights that an
+            uninterrupted run would have reached.
         on_step: called after each step.
     """
     torch.manual_seed(config.seed)
     used = torch.tensor(sorted({token for ids in rows.token_ids for token in ids}))
-    place = {token: row for row, token in enumerate(used.tolist())}
-    student = _student(vectors[used], rows.labels, config)
+    position = {token: row for row, token in enumerate(used.tolist())}
+    student = _student(embeddings[used], rows.labels, config)
     with _one_thread():
-        placed = replace(rows, token_ids=[[place[token] for token in ids] for ids in rows.token_ids])
-        _run(student, placed, config, epoch_file, on_step)
-    whole = _student(vectors, rows.labels, config)
-    trained = vectors.index_copy(0, used, student.vectors.detach())
+        renumbered = replace(rows, token_ids=[[position[token] for token in ids] for ids in rows.token_ids])
+        _run(student, renumbered, config, state_file, on_step)
+    whole = _student(embeddings, rows.labels, config)
+    trained = embeddings.index_copy(0, used, student.vectors.detach())
     whole.load_state_dict({**student.state_dict(), "vectors": trained})
     return whole.eval()
 
@@ -84,22 +85,23 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _student(vectors: Tensor, labels: int, config: CompactConfig) -> CompactModel:
-    student = CompactModel(CompactShape(len(vectors), config.dimension, config.hidden, labels), dropout=config.dropout)
-    student.vectors.data.copy_(vectors)
+def _student(embeddings: Tensor, labels: int, config: CompactConfig) -> CompactModel:
+    shape = CompactShape(len(embeddings), config.dimension, config.hidden, labels)
+    student = CompactModel(shape, dropout=config.dropout)
+    student.vectors.data.copy_(embeddings)
     return student
 
 
-def _run(student: CompactModel, rows: Rows, config: CompactConfig, epoch_file: Path, on_step: OnStep) -> None:
+def _run(student: CompactModel, rows: TokenizedRows, config: CompactConfig, state_file: Path, on_step: OnStep) -> None:
     objective = Objective.of(config)
     epochs = [_rows_of_epoch(rows, epoch, config.epochs) for epoch in range(config.epochs)]
     steps_before = [0, *accumulate(math.ceil(len(chosen) / config.batch_size) for chosen in epochs)]
     steps = steps_before[-1]
     optimizer, schedule = _optimizer_and_schedule(student, steps, config)
     order = torch.Generator().manual_seed(config.seed)
-    file = EpochFile(epoch_file, student, optimizer, schedule, order)
+    state = TrainingState(state_file, student, optimizer, schedule, order)
     student.train()
-    for epoch in range(file.restore(), config.epochs):
+    for epoch in range(state.restore(), config.epochs):
         batches = _batches(rows.token_ids, epochs[epoch], config.batch_size, order)
         for done, batch in enumerate(batches, start=steps_before[epoch] + 1):
             loss = _backward(student, rows, batch, config, objective)
@@ -108,30 +110,32 @@ def _run(student: CompactModel, rows: Rows, config: CompactConfig, epoch_file: P
             schedule.step()
             optimizer.zero_grad()
             on_step(done, steps, loss)
-        file.save(epoch + 1)
+        state.save(epoch + 1)
 
 
 def _optimizer_and_schedule(
     student: CompactModel, steps: int, config: CompactConfig
 ) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
-    """AdamW on a one-cycle schedule; only the layers' matrices decay, neither word-piece vectors nor biases."""
+    """AdamW on a one-cycle schedule; weight decay applies to the layers' matrices, not to embeddings and biases."""
     decayed = [student.input_weight, student.recurrent_weight, student.attention, student.output.weight]
-    kept = [weight for weight in student.parameters() if not any(weight is matrix for matrix in decayed)]
-    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    others = [weight for weight in student.parameters() if not any(weight is matrix for matrix in decayed)]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
     warmup = config.warmup if config.warmup * steps > 1 else 0.0  # torch divides by zero where it is one step
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, total_steps=steps, pct_start=warmup)
     return optimizer, schedule
 
 
-def _rows_of_epoch(rows: Rows, epoch: int, epochs: int) -> Tensor:
+def _rows_of_epoch(rows: TokenizedRows, epoch: int, epochs: int) -> Tensor:
     """Row numbers of an epoch."""
-    dealt = torch.arange(rows.recurring, len(rows.token_ids))[epoch::epochs]
-    return torch.cat([torch.arange(rows.recurring), dealt])
+    one_epoch = torch.arange(rows.every_epoch, len(rows.token_ids))[epoch::epochs]
+    return torch.cat([torch.arange(rows.every_epoch), one_epoch])
 
 
-def _batches(token_ids: TokenIds, chosen: Tensor, batch_size: int, order: torch.Generator) -> Iterator[list[int]]:
-    """Row numbers of every step of an epoch: rows of nearly equal length together, in a random order."""
+def _batches(
+    token_ids: list[list[int]], chosen: Tensor, batch_size: int, order: torch.Generator
+) -> Iterator[list[int]]:
+    """Row numbers of each step of an epoch: rows of nearly equal length together, in random order."""
     lengths = torch.tensor([len(token_ids[row]) for row in chosen.tolist()])
     by_length = torch.argsort(lengths + 2 * torch.rand(len(lengths), generator=order))
     batches = torch.split(chosen[by_length], batch_size)
@@ -140,9 +144,9 @@ def _batches(token_ids: TokenIds, chosen: Tensor, batch_size: int, order: torch.
 
 
 def _backward(
-    student: CompactModel, rows: Rows, batch: list[int], config: CompactConfig, objective: Objective
+    student: CompactModel, rows: TokenizedRows, batch: list[int], config: CompactConfig, objective: Objective
 ) -> float:
-    """Add the gradients of the loss on clean and on adversarially shifted vectors; returns the clean loss."""
+    """Add the gradients of the loss on clean and on adversarially perturbed embeddings; returns the clean loss."""
     ids, mask = pad([rows.token_ids[row] for row in batch])
     label_ids = rows.label_ids[batch]
     soft_targets = None if rows.soft_targets is None else rows.soft_targets[batch]

@@ -1,7 +1,7 @@
-"""Fine-tunes a pretrained encoder with the Hugging Face Trainer: recipe and examples in, checkpoint folder out.
+"""Fine-tunes a pretrained encoder on a corpus with the Hugging Face Trainer, and writes its checkpoint folder.
 
-Every epoch ends in a checkpoint, from which a run that was killed continues to the same result. Several devices:
-`torchrun -m emoscope train ...`, unchanged.
+Every epoch ends in a checkpoint, from which an interrupted run continues to the same result. To train on several
+devices, start the same command with torchrun: `torchrun -m emoscope train ...`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import (
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
     DataCollatorWithPadding,
     EarlyStoppingCallback,
     EvalPrediction,
@@ -36,28 +35,30 @@ from transformers.trainer_utils import PredictionOutput
 
 from emoscope.calibration import tune_thresholds
 from emoscope.data import Examples
-from emoscope.errors import ModelError, RecipeError, first_line, require_extra
+from emoscope.errors import ModelError, RecipeError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
+from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.probabilities import probabilities
 from emoscope.quiet import quiet_transformers
 from emoscope.text import NORMALIZERS
 from emoscope.training.config import EncoderConfig
+from emoscope.training.corpus import Corpus
 from emoscope.training.progress import OnProgress, Progress, no_progress
-from emoscope.training.run import CHECKPOINTS, is_main_process
+from emoscope.training.run_folder import CHECKPOINTS, is_main_process
 
 
 @dataclass(frozen=True)
 class EncoderRun:
-    """How an encoder is trained, whatever it learns from.
+    """The settings of a run that do not depend on what the encoder learns from.
 
     Attributes:
         config: the recipe.
-        folder: where to write; checkpoints of the run go into `folder/checkpoints`.
-        resume: continue from the newest whole checkpoint there.
-        report_to: "tensorboard" logs every step into `folder/tensorboard`, "none" nothing.
-        progress: called after each step and each epoch's evaluation.
-        stage: the name that progress has.
+        folder: the folder to write; checkpoints go into `folder/checkpoints`.
+        resume: whether to continue from the newest complete checkpoint.
+        report_to: "tensorboard" logs every step into `folder/tensorboard`; "none" logs nothing.
+        progress: called after each step and after the evaluation of each epoch.
+        stage: name of the stage in progress reports.
     """
 
     config: EncoderConfig
@@ -68,42 +69,42 @@ class EncoderRun:
     stage: str = "encoder"
 
 
-def fine_tune(run: EncoderRun, splits: Mapping[str, Examples]) -> None:
-    """Fine-tune and leave the best epoch (by weighted F1 on validation) in the run's folder.
+def fine_tune(run: EncoderRun, corpus: Corpus, validation: Examples) -> None:
+    """Fine-tune on a corpus; the best epoch (by weighted F1 on validation) is left in the run's folder.
 
     Args:
-        run: recipe, folder and so on.
-        splits: "train" and "validation".
+        run: the settings.
+        corpus: labelled texts.
+        validation: labelled rows.
 
     Raises:
-        ModelError: no such encoder.
-        RecipeError: `normalizer` does not exist.
+        ModelError: the encoder cannot be found or read.
+        RecipeError: the normalizer does not exist.
     """
-    tokenizer, model = _with_new_head(run.config, splits["train"])
-    train = splits["train"]
-    rows = Tokens(train.texts, {"labels": _targets(train)}, tokenizer, run.config)
-    fit_encoder(run, model, tokenizer, rows, splits["validation"])
+    tokenizer, model = _with_new_head(run.config, corpus.train)
+    rows = TokenDataset(corpus.texts, {"labels": _targets(corpus.label_ids)}, tokenizer, run.config)
+    fit_encoder(run, model, tokenizer, rows, validation)
 
 
 def fit_encoder(
     run: EncoderRun,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: Tokens,
+    rows: TokenDataset,
     validation: Examples,
     trainer_class: Callable[..., Trainer] = Trainer,
 ) -> None:
-    """Train an encoder and leave the best epoch in the run's folder, in the Hugging Face layout.
+    """Train an encoder; the best epoch is left in the run's folder, in the Hugging Face layout.
 
     Args:
-        run: recipe, folder and so on.
-        model: what to train.
+        run: the settings.
+        model: the model to train.
         tokenizer: its tokenizer.
-        rows: what to train on.
-        validation: what each epoch is evaluated on.
-        trainer_class: the Trainer, or one with another loss.
+        rows: the rows to train on.
+        validation: the rows that each epoch is evaluated on.
+        trainer_class: the Trainer, or a subclass with another loss.
     """
-    validation_rows = Tokens(validation.texts, {"labels": _targets(validation)}, tokenizer, run.config)
+    validation_rows = TokenDataset(validation.texts, {"labels": _targets(validation.label_ids)}, tokenizer, run.config)
     trainer = trainer_class(
         model=model,
         args=_arguments(run.config, run.folder / CHECKPOINTS),
@@ -116,7 +117,7 @@ def fit_encoder(
     )
     trainer.remove_callback(PrinterCallback)
     with quiet_transformers():
-        trainer.train(resume_from_checkpoint=_newest_whole(run.folder / CHECKPOINTS) if run.resume else None)
+        trainer.train(resume_from_checkpoint=_newest_complete(run.folder / CHECKPOINTS) if run.resume else None)
         scored = trainer.predict(validation_rows) if validation.multi_label else None
         if trainer.is_world_process_zero():
             _save(trainer, tokenizer, run.config, run.folder)
@@ -125,10 +126,10 @@ def fit_encoder(
 
 
 def check_normalizer(config: EncoderConfig) -> None:
-    """Refuse a form of text that does not exist.
+    """Check that the recipe's normalizer exists.
 
     Raises:
-        RecipeError: there is no such form.
+        RecipeError: it does not.
     """
     if config.normalizer not in NORMALIZERS:
         raise RecipeError(f"unknown normalizer {config.normalizer!r}; allowed: {', '.join(NORMALIZERS)}")
@@ -138,55 +139,35 @@ def find_checkpoint(name_or_path: str) -> Path:
     """Folder of a pretrained or fine-tuned encoder, given as a path or a Hub id.
 
     Raises:
-        ModelError: there is none, or it lacks configuration or tokenizer.
+        ModelError: the encoder cannot be found, or has no configuration or no tokenizer.
     """
     source = resolve(name_or_path, one_of=WEIGHTS)
     for kind, files in (("config.json", ("config.json",)), ("tokenizer", TOKENIZERS)):
         if not holds(source, files):
-            raise ModelError(f"{source} is no encoder to fine-tune: it has no {kind}")
+            raise ModelError(f"{source} is not an encoder that can be fine-tuned: it has no {kind}")
     return source
 
 
-def read_encoder(source: Path, **settings: Any) -> tuple[PreTrainedTokenizerBase, PreTrainedModel, list[str]]:
-    """Tokenizer and sequence classifier of a checkpoint, and the names of the weights that it lacks.
-
-    Args:
-        source: the checkpoint.
-        settings: of its configuration, to change.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    try:
-        with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(source)
-            model, loading = AutoModelForSequenceClassification.from_pretrained(
-                source, dtype=torch.float32, output_loading_info=True, **settings
-            )
-    except Exception as error:  # the library raises whatever its many readers meet
-        raise ModelError(f"no encoder can be read from {source}: {first_line(error)}") from error
-    return tokenizer, model, sorted(loading["missing_keys"])
-
-
 def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
-    """The encoder's tokenizer, and the encoder with a new head drawn from the seed."""
+    """The encoder's tokenizer, and the encoder with a new classification head drawn from the seed."""
     check_normalizer(config)
     source = find_checkpoint(config.model)
     torch.manual_seed(config.seed)
-    tokenizer, model, _ = read_encoder(
+    model = read_sequence_classifier(
         source,
+        new_head=True,
         num_labels=len(train.labels),
         id2label=train.labels.id2label,
         label2id=train.labels.label2id,
         problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
     )
-    return tokenizer, model
+    return read_fast_tokenizer(source), model
 
 
-def _targets(examples: Examples) -> list[Any]:
-    """The label id of each row, or (multi-label) its indicators as float."""
-    targets = examples.label_ids.astype(np.float32) if examples.multi_label else examples.label_ids
-    return list(targets.tolist())
+def _targets(label_ids: NDArray[Any]) -> list[Any]:
+    """The label id of each row, or of multi-label rows the indicators as float."""
+    targets: list[Any] = (label_ids.astype(np.float32) if label_ids.ndim == 2 else label_ids).tolist()
+    return targets
 
 
 def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
@@ -237,8 +218,8 @@ def _callbacks(run: EncoderRun) -> list[TrainerCallback]:
     return callbacks
 
 
-class Tokens(Dataset[dict[str, Any]]):
-    """Token ids of each row, and its targets, by name."""
+class TokenDataset(Dataset[dict[str, Any]]):
+    """Token ids of each row, and its targets by name."""
 
     def __init__(
         self,
@@ -247,10 +228,10 @@ class Tokens(Dataset[dict[str, Any]]):
         tokenizer: PreTrainedTokenizerBase,
         config: EncoderConfig,
     ) -> None:
-        """Tokenize the texts, in the form and to the length of the recipe."""
-        formed = [NORMALIZERS[config.normalizer](text) for text in texts]
-        self._columns = {**tokenizer(formed, truncation=True, max_length=config.max_length), **targets}
-        self._rows = len(formed)
+        """Normalize and tokenize the texts as the recipe says."""
+        normalized = [NORMALIZERS[config.normalizer](text) for text in texts]
+        self._columns = {**tokenizer(normalized, truncation=True, max_length=config.max_length), **targets}
+        self._rows = len(normalized)
 
     def __len__(self) -> int:
         return self._rows
@@ -260,7 +241,7 @@ class Tokens(Dataset[dict[str, Any]]):
 
 
 class _Reporter(TrainerCallback):
-    """Passes the Trainer's steps and evaluations on; the Trainer itself prints nothing."""
+    """Passes steps and evaluations of the Trainer on to `run.progress`."""
 
     def __init__(self, run: EncoderRun) -> None:
         self._run = run
@@ -277,8 +258,8 @@ class _Reporter(TrainerCallback):
             self._run.progress(step)
 
 
-def _newest_whole(folder: Path) -> str | None:
-    """The newest checkpoint whose last file is whole: a kill in the middle of a save leaves a part of one."""
+def _newest_complete(folder: Path) -> str | None:
+    """The newest checkpoint whose last file is complete; a run killed while it saved leaves an incomplete one."""
     numbered = sorted(folder.glob("checkpoint-*"), key=lambda path: -int(path.name.rpartition("-")[2]))
     for checkpoint in numbered:
         try:
@@ -303,6 +284,6 @@ def _extend_config(folder: Path, **values: Any) -> None:
 
 
 def _thresholds(scored: PredictionOutput) -> list[float]:
-    """The probability from which each label applies, with the best F1 on validation."""
+    """For each label the probability threshold with the best F1 on validation."""
     scores = probabilities(np.asarray(scored.predictions), multi_label=True)
     return tune_thresholds(scores, np.asarray(scored.label_ids) > 0)

@@ -1,0 +1,42 @@
+"""Random folds of rows for cross-validation, with equal texts in one fold. Knows no model and no file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emoscope.text import normalize
+
+
+def distinct_texts(texts: Sequence[str]) -> int:
+    """Number of texts that differ in plain form: the most folds that none of them leaves empty."""
+    return len({normalize(text) for text in texts})
+
+
+def assign_folds(
+    texts: Sequence[str], folds: int, *, seed: int = 0, label_ids: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """Fold of each row, at random.
+
+    Texts that are equal in plain form share a fold, so that no model is tested on a text that it was trained on.
+
+    Args:
+        texts: one a row.
+        folds: number of folds. Each has a text if there are as many distinct texts.
+        seed: of the partition.
+        label_ids: int64 (rows,), the label of each row, to stratify by: each label is spread evenly over the folds.
+            Equal texts with different labels count as their first row's.
+
+    Returns:
+        int64 (rows,), from 0 to folds - 1. The folds differ by one distinct text at most.
+    """
+    _, first, text_of_row = np.unique([normalize(text) for text in texts], return_index=True, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(first))
+    if label_ids is not None:
+        order = order[np.argsort(label_ids[first][order], kind="stable")]
+    fold = np.empty(len(first), np.int64)
+    fold[order] = np.arange(len(first)) % folds
+    result: NDArray[np.int64] = fold[text_of_row]
+    return result
