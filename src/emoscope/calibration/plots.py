@@ -74,14 +74,15 @@ def _risk_coverage(report: dict[str, Any]) -> Figure:
     axes.plot(curve["coverage"], curve["risk"], color=BLUE, linewidth=2)
     axes.axhline(1 - report["accuracy"], color=GREY, linestyle="--", linewidth=1)
     shown = [point for point in points if point["accuracy"] is not None and 0 < point["coverage"] < 1]
-    for number, point in enumerate(shown):
+    lowest = max(0.0, min(point["coverage"] for point in points) - 0.1)
+    for point, following in zip(shown, [*shown[1:], points[-1]], strict=True):
         place = (point["coverage"], 1 - point["accuracy"])
-        offset, side = ((7, -4), "left") if number % 2 else ((-6, 5), "right")
+        crowded = 0 < point["coverage"] - following["coverage"] < 0.05 * (1 - lowest)
+        offset, side = ((7, -4), "left") if crowded else ((-6, 5), "right")
         axes.plot(*place, "o", color=ORANGE)
         axes.annotate(f"{point['threshold']:g}", place, xytext=offset, textcoords="offset points", fontsize=9, ha=side)
-    lowest = min(point["coverage"] for point in points)
     axes.set(xlabel="coverage: share of rows answered", ylabel="risk: share of the answers that are wrong")
-    axes.set(xlim=(max(0.0, lowest - 0.1), 1.002), ylim=(0, None))
+    axes.set(xlim=(lowest, 1.002), ylim=(0, None))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.1%}")
     caption = "orange: answers at or above a probability; dashed: every row answered"
@@ -109,8 +110,7 @@ def _prediction_sets(report: dict[str, Any]) -> Figure:
     add_title(
         axes,
         "Coverage of prediction sets",
-        f"dotted: nominal; fitted on one half of {report['dataset']['rows']:,} rows, measured on the other, "
-        f"{repeats} times; bars: 1 SD",
+        f"of held-out halves, {repeats} random splits; bars: ± 1 SD; dotted: nominal",
     )
     _sizes(sizes, report)
     return figure

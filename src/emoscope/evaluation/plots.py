@@ -117,7 +117,6 @@ def _draw_scores(axes: Axes, rows: list[tuple[str, dict[str, Any]]]) -> None:
         axes.bar_label(bars, [f"{height:.2f}" for height in heights], padding=2, fontsize=8)
     axes.set_xticks(positions, [f"{name}\n{row['support']:,} rows" for name, row in rows])
     axes.tick_params(axis="x", length=0)
-    add_grid(axes, "y")
 
 
 def _slices(report: EvaluationReport) -> Figure:
@@ -127,7 +126,7 @@ def _slices(report: EvaluationReport) -> Figure:
     heights = [-(i + sum(i >= first for first in firsts)) for i in range(len(rows))]
     figure = new_figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
     axes = figure.subplots()
-    axes.axvline(report["accuracy"], color=GREY, linestyle="--", linewidth=1, label="all rows")
+    axes.axvline(report["accuracy"], color=GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}")
     for row, height in zip(rows, heights, strict=True):
         differs = row["p_holm"] is not None and row["p_holm"] < 0.05
         colour = GREY if row["p"] is None else ORANGE if differs else BLUE
@@ -135,14 +134,14 @@ def _slices(report: EvaluationReport) -> Figure:
         axes.plot(row["accuracy"], height, "o", color=colour, markerfacecolor="white" if row["p"] is None else colour)
     for i in firsts:
         axes.text(0, heights[i] + 1, f"{rows[i]['by']} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
-    for colour, name, fill in ((BLUE, "like the rest", BLUE), (ORANGE, "differs", ORANGE), (GREY, "few rows", "white")):
+    for colour, name, fill in ((BLUE, "no difference shown", BLUE), (ORANGE, "differs from the rest", ORANGE), (GREY, "too few rows to test", "white")):
         axes.plot([], [], "o-", color=colour, markerfacecolor=fill, label=name)
     axes.set_yticks(heights, [f"{row['slice']} ({row['rows']:,})" for row in rows])
     axes.set(xlabel="accuracy, with Wilson's 95 % interval", ylim=(heights[-1] - 0.7, 0.8))
     axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=GREY)
     add_grid(axes, "x")
     add_legend_below(figure, axes)
-    _title(axes, report, f"Accuracy {report['accuracy']:.2%}")
+    _title(axes, report, "Accuracy by slice")
     return figure
 
 
