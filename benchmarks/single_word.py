@@ -26,7 +26,7 @@ def main() -> None:
     train, held_out = splits["train"], splits["validation"]
     keywords, majority = fit_keywords(train), int(np.bincount(train.label_ids).argmax())
     named = {
-        f"plain rule (at least {MIN_ROWS} rows)": keywords.name_labels(held_out.texts),
+        f"plain rule (at least {MIN_ROWS} rows)": keywords.predict_label_ids(held_out.texts),
         "rare words too, by the rows that they decide": keywords.predict_proba(held_out.texts).argmax(1),
         **{
             f"largest share of one label, at least {least} rows": _by(_share, train, held_out, least)

@@ -14,7 +14,7 @@ def test_the_rule_is_fitted_on_train_and_measured_on_the_other_splits() -> None:
     shortcut = audit({"train": train, "test": test}).shortcut
     assert shortcut is not None
     keywords = fit_keywords(train)
-    plain = keywords.name_labels(test.texts) == test.label_ids
+    plain = keywords.predict_label_ids(test.texts) == test.label_ids
     right = keywords.predict_proba(test.texts).argmax(1) == test.label_ids
     assert (shortcut.rows, shortcut.accuracy) == (21, pytest.approx(plain.mean()))
     assert shortcut.accuracy_with_rare == pytest.approx(right.mean())

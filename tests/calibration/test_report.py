@@ -158,7 +158,7 @@ def test_neutral_data_of_one_label_is_an_error(
 
 
 def test_other_labels_are_an_error(known: dict[str, Any], rows: Examples) -> None:
-    with pytest.raises(LabelError, match="the model's labels are calm, tense, numb, but the data's are"):
+    with pytest.raises(LabelError, match="the model has the labels calm, tense, numb, but the data has a, b, c"):
         calibrate(Model(known), replace(rows, labels=Labels(("a", "b", "c"))), model_name="m", temperature=1.0)
 
 

@@ -68,7 +68,7 @@ def _quick() -> Iterator[None]:
 @pytest.fixture
 def _no_process_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """`compare` measures memory in a process for each model, some seconds of imports; tests/evaluation shows that."""
-    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.highest_resident_bytes())
+    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.own_peak_bytes())
 
 
 @pytest.mark.usefixtures("_no_process_for_memory")

@@ -195,11 +195,13 @@ def test_multi_label_scores_of_each_label_equal_scikit_learns(
 
 
 @given(pairs())
-def test_one_label_a_row_counts_the_same_either_way(case: tuple[NDArray[np.int64], NDArray[np.int64], int]) -> None:
+def test_confusion_and_indicator_counts_agree_on_single_label_rows(
+    case: tuple[NDArray[np.int64], NDArray[np.int64], int],
+) -> None:
     truth, predicted, labels = case
     one = metrics.confusion_counts(metrics.confusion_matrix(truth, predicted, labels))
     other = metrics.indicator_counts(np.eye(labels, dtype=bool)[truth], np.eye(labels, dtype=bool)[predicted])
-    for name in ("correct", "given", "support", "exact", "rows"):
+    for name in ("correct", "predicted", "support", "exact", "rows"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 

@@ -17,7 +17,7 @@ from emoscope.cli import main
 from emoscope.data import Examples, load_column
 from emoscope.errors import DataError
 from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
-from emoscope.evaluation.slices import MAX_VALUES, SMALL, fisher
+from emoscope.evaluation.slices import MAX_VALUES, MIN_ROWS, fisher
 from emoscope.labels import Labels
 
 
@@ -91,7 +91,7 @@ def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
     rows = measured({"where": where, "odd": other}, correct.tolist())
     assert rows["where", "bad"]["p_holm"] < 0.001 and rows["where", "bad"]["difference"] < -0.2
     assert rows["where", "few"]["p"] is None is rows["where", "few"]["difference"]
-    assert rows["where", "few"]["rows"] == 10 < SMALL
+    assert rows["where", "few"]["rows"] == 10 < MIN_ROWS
     assert rows["odd", "yes"]["p_holm"] > 0.05
     assert rows["odd", "yes"]["p"] == rows["odd", "no"]["p"]
     tests = [rows["where", "bad"]["p"], rows["where", "good"]["p"], rows["where", "other"]["p"], rows["odd", "no"]["p"]]

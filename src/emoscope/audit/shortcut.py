@@ -21,7 +21,7 @@ class Shortcut:
 
     Attributes:
         accuracy: share of right labels if a text gets the label of most training rows with its strongest word, among
-            words with at least MIN_ROWS rows (`Keywords.name_labels`).
+            words with at least MIN_ROWS rows (`Keywords.predict_label_ids`).
         accuracy_with_rare: the same with all words, over the rows that a word decides (`Keywords.predict_proba`).
         majority: share of right labels if every text gets the most frequent label.
         rows: number of rows that these were measured on.
@@ -87,6 +87,6 @@ def _cross_validated(rows: Examples) -> NDArray[np.bool_]:
 def _right(train: Examples, evaluated: Examples) -> NDArray[np.bool_]:
     """Whether the word of each text predicts its label, without and with rare words, (rows, 2)."""
     keywords = fit_keywords(train)
-    predicted = keywords.name_labels(evaluated.texts), keywords.predict_proba(evaluated.texts).argmax(1)
+    predicted = keywords.predict_label_ids(evaluated.texts), keywords.predict_proba(evaluated.texts).argmax(1)
     right: NDArray[np.bool_] = np.stack(predicted, axis=1) == evaluated.label_ids[:, None]
     return right

@@ -1,10 +1,11 @@
-"""Does a name or a pronoun move the emotion: pairs of texts that differ in nothing else.
+"""Name and pronoun bias: score pairs of texts that differ only in the person, and compare them.
 
-Templates and names are our own (`bias.json`); the idea is that of Kiritchenko and Mohammad, "Examining Gender and Race
-Bias in Two Hundred Sentiment Analysis Systems", *SEM 2018. Pairs of one template are alike, and so are those of one
-name: the intervals are bootstrap intervals over both. Names stand for a group, and any two lists of names differ by
-some shift: its p comes of dealing the names anew between the two lists (a permutation test). Pronouns stand for
-themselves: there it comes of flipping the sign of whole templates. All shifts are corrected together by Holm.
+The templates and names in `bias.json` are our own; the method is that of Kiritchenko and Mohammad, "Examining Gender
+and Race Bias in Two Hundred Sentiment Analysis Systems", *SEM 2018. Pairs with the same template are dependent, and so
+are pairs with the same name, so the intervals are bootstrap intervals over both. Names represent a group, and any two
+lists of names differ by some shift, so their shifts are tested by permuting the names between the two lists. A pronoun
+represents only itself, so its shifts are tested by swapping the two pronouns in random templates. The p-values of all
+shifts are corrected together by Holm's method.
 """
 
 from __future__ import annotations
@@ -28,36 +29,37 @@ if TYPE_CHECKING:
 
 MATERIAL = Path(__file__).parent / "bias.json"
 BASELINE = "English"
-"""Names of every other origin are held against these."""
+"""Origin with whose names those of every other origin are compared."""
 WIDTH = 110
 RESAMPLES = 10_000
 LIMITS = (
-    "A few English templates of our own and short lists of names, which stand for a group by habit alone. No shift "
-    "here does not mean no bias elsewhere; a shift is one of these texts, and rare names move a model for being rare, "
-    "too. Hold flips and moved of names against those of two names of one kind."
+    "A few English templates of our own and short lists of names, which represent a group only by convention. No shift "
+    "here does not mean no bias elsewhere; a shift is one of these texts; and rare names move a model because they are "
+    "rare. Compare flips and moved of names with those of two names of the same list."
 )
 NOTE = (
     "flips: pairs with different labels; moved: probability that goes to other labels; chance: 95 % of the shifts are "
-    "smaller if names are dealt anew to both sides, or pronouns swapped; * beyond chance, of all labels (Holm)"
+    "smaller if names are permuted between the two sides, or pronouns swapped; * significant, corrected for all labels "
+    "and comparisons (Holm)"
 )
 
 BiasReport = dict[str, Any]
-"""What `check_bias` returns: `json.dumps` writes it as it is.
+"""What `check_bias` returns; `json.dumps` accepts it.
 
-- `model`, `labels`, `templates` and `texts` (how many), `limits`
+- `model`, `labels`, `templates` and `texts` (their numbers), `limits`
 - `comparisons`, a list of {a, b, pairs, flips {share, low, high}, moved {mean, low, high}, largest {moved, a {text,
-  label, score}, b {text, label, score}}, shifts {label: {mean, low, high, chance, p, p_holm}}}: `flips`, the share of
-  pairs with different labels; `moved`, the probability that goes from labels to others within a pair (half the sum of
-  the absolute differences), its mean here and that of one pair in `largest`; `shifts`, the probability with `a` less
-  that with `b`, and what 95 % of the shifts of chance stay below
-- `reference`, the same without `shifts` of two names of one kind
+  label, score}, b {text, label, score}}, shifts {label: {mean, low, high, chance, p, p_holm}}}: `flips` is the share of
+  pairs with different labels; `moved` is the total variation distance within a pair, that is the probability that goes
+  from labels to other labels, its mean here and its maximum in `largest`; `shifts` is the probability with `a` minus
+  that with `b`; `chance` is the size that 95 % of the shifts by chance stay below
+- `reference`, the same without `shifts`, for two names of the same list
 - `settings` {level, resamples, seed}
 """
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who a template speaks of.
+    """The words for a person in a template.
 
     Attributes:
         subject: as in "she cried".
@@ -71,13 +73,16 @@ class Person:
 
     @classmethod
     def named(cls, name: str) -> Person:
-        """Somebody with a name."""
+        """A person with a name."""
         return cls(name, name, f"{name}'s")
 
     def in_template(self, template: str) -> str:
-        """The template with the person in it, a capital first."""
+        """The template with the person in it, beginning with a capital letter."""
         text = template.format(subject=self.subject, object=self.object, possessive=self.possessive)
         return text[0].upper() + text[1:]
+
+
+People = tuple[Person, ...]
 
 
 @dataclass(frozen=True)
@@ -85,25 +90,31 @@ class Group:
     """Two kinds of people that are compared.
 
     Attributes:
-        a: what the first are called.
-        b: what the second are called.
-        lists: people of `a` and as many of `b`, alike in all else: the first with the first, and so on. All lists
-            are of one length.
+        a: name of the first kind.
+        b: name of the second kind.
+        lists: pairs of a list of `a` and a list of `b` that are alike in all else; the first of one is paired with the
+            first of the other, and so on. All lists have the same length.
     """
 
     a: str
     b: str
-    lists: tuple[tuple[tuple[Person, ...], tuple[Person, ...]], ...]
+    lists: tuple[tuple[People, People], ...]
+
+    @classmethod
+    def of_names(cls, a: str, b: str, a_lists: Iterable[Sequence[str]], b_lists: Iterable[Sequence[str]]) -> Group:
+        """Two kinds of names, as lists of names."""
+        pairs = zip(a_lists, b_lists, strict=True)
+        return cls(a, b, tuple((tuple(map(Person.named, x)), tuple(map(Person.named, y))) for x, y in pairs))
 
 
 @dataclass(frozen=True)
 class Material:
-    """Templates, and who is put into them.
+    """Templates, and the people that are put into them.
 
     Attributes:
-        templates: with {subject}, {object} and {possessive}.
-        pronouns: word to its forms.
-        names: origin to names of women and of men, as many of each.
+        templates: texts with {subject}, {object} and {possessive}.
+        pronouns: pronoun -> its forms.
+        names: origin -> "women" and "men" -> names; all lists have the same length.
     """
 
     templates: tuple[str, ...]
@@ -112,40 +123,41 @@ class Material:
 
     @classmethod
     def read(cls) -> Material:
-        """What comes with the package."""
+        """The material of the package."""
         content = json.loads(MATERIAL.read_text(encoding="utf-8"))
         pronouns = {word: Person(**forms) for word, forms in content["pronouns"].items()}
         return cls(tuple(template["text"] for template in content["templates"]), pronouns, content["names"])
 
     @cached_property
     def groups(self) -> tuple[Group, ...]:
-        """Pronouns with each other, names of women with those of men, of every origin with BASELINE."""
+        """Pronouns with each other, names of women with names of men, and each origin with BASELINE."""
         pronouns = (("she", "he"), ("they", "he"), ("they", "she"))
-        of_women, of_men = zip(*((kinds["women"], kinds["men"]) for kinds in self.names.values()), strict=True)
+        women, men = ([lists[kind] for lists in self.names.values()] for kind in ("women", "men"))
+        baseline = self.names[BASELINE].values()
         return (
             *(Group(a, b, (((self.pronouns[a],), (self.pronouns[b],)),)) for a, b in pronouns),
-            Group("women's names", "men's names", _named(of_women, of_men)),
+            Group.of_names("women's names", "men's names", women, men),
             *(
-                Group(f"{origin} names", f"{BASELINE} names", _named(kinds.values(), self.names[BASELINE].values()))
-                for origin, kinds in self.names.items()
+                Group.of_names(f"{origin} names", f"{BASELINE} names", lists.values(), baseline)
+                for origin, lists in self.names.items()
                 if origin != BASELINE
             ),
         )
 
     @cached_property
     def reference(self) -> Group:
-        """Every name with its neighbour in the list, which differs from it by chance alone."""
+        """Every second name of a list with its neighbour, from which it differs by chance alone."""
         lists = [names for kinds in self.names.values() for names in kinds.values()]
-        return Group("a name", "another of its kind", _named([x[::2] for x in lists], [x[1::2] for x in lists]))
+        return Group.of_names("a name", "another of its list", [x[::2] for x in lists], [x[1::2] for x in lists])
 
 
 def check_bias(classifier: Classifier, *, model_name: str, seed: int = 0) -> BiasReport:
-    """Score every template with every person, and compare.
+    """Score every template with every person, and compare the kinds of people.
 
     Args:
-        classifier: any.
-        model_name: what the report calls it.
-        seed: of the resamples.
+        classifier: any classifier.
+        model_name: name of the classifier in the report.
+        seed: seed of the resamples.
     """
     material = Material.read()
     sides = [side for group in (*material.groups, material.reference) for pair in group.lists for side in pair]
@@ -173,17 +185,18 @@ def check_bias(classifier: Classifier, *, model_name: str, seed: int = 0) -> Bia
 
 @dataclass(frozen=True)
 class _Scored:
+    """Probabilities of every template with every person: `rows` is (templates, people, labels)."""
+
     labels: tuple[str, ...]
     people: list[Person]
     texts: list[str]
     rows: NDArray[np.float64]
-    """(templates, people, labels)."""
 
-    def places(self, group: Group) -> NDArray[np.int64]:
-        """Where the people of a group stand: (lists, 2, people of a list)."""
+    def indices(self, group: Group) -> NDArray[np.int64]:
+        """Indices of the people of a group, (lists, 2, people of a list)."""
         return np.array([[[self.people.index(person) for person in side] for side in pair] for pair in group.lists])
 
-    def said(self, template: int, person: int) -> dict[str, Any]:
+    def prediction(self, template: int, person: int) -> dict[str, Any]:
         row = self.rows[template, person]
         text = self.texts[template * len(self.people) + person]
         return {"text": text, "label": self.labels[row.argmax()], "score": float(row.max())}
@@ -191,65 +204,64 @@ class _Scored:
 
 def _compare(group: Group, scored: _Scored, seed: int) -> dict[str, Any]:
     """How far the two texts of a pair are apart."""
-    places = scored.places(group)
-    a, b = (scored.rows[:, places[:, side]] for side in (0, 1))
+    indices = scored.indices(group)
+    a, b = (scored.rows[:, indices[:, side]] for side in (0, 1))
     moved = np.abs(a - b).sum(-1) / 2
     flips = a.argmax(-1) != b.argmax(-1)
-    flip_ends, moved_ends = _intervals(np.stack((flips, moved), -1), seed)
-    template, *place = map(int, np.unravel_index(moved.argmax(), moved.shape))
-    farthest_a, farthest_b = places[place[0], :, place[1]].tolist()
+    flips_interval, moved_interval = _intervals(np.stack((flips, moved), -1), seed)
+    template, pair, position = map(int, np.unravel_index(moved.argmax(), moved.shape))
+    people = dict(zip("ab", indices[pair, :, position].tolist(), strict=True))
     return {
         "a": group.a,
         "b": group.b,
         "pairs": moved.size,
-        "flips": {"share": float(flips.mean())} | flip_ends,
-        "moved": {"mean": float(moved.mean())} | moved_ends,
+        "flips": {"share": float(flips.mean())} | flips_interval,
+        "moved": {"mean": float(moved.mean())} | moved_interval,
         "largest": {
             "moved": float(moved.max()),
-            "a": scored.said(template, farthest_a),
-            "b": scored.said(template, farthest_b),
+            **{side: scored.prediction(template, person) for side, person in people.items()},
         },
     }
 
 
 def _shifts(group: Group, scored: _Scored, seed: int) -> dict[str, dict[str, float]]:
-    """The mean shift of each label, and what chance makes of it."""
-    rows = scored.rows[:, scored.places(group)]
+    """Mean shift of each label, its interval, and how it compares with shifts by chance."""
+    rows = scored.rows[:, scored.indices(group)]
     differences = rows[:, :, 0] - rows[:, :, 1]
     shifts = differences.mean((0, 1, 2))
-    by_chance = np.abs(_by_chance(rows, seed))
+    by_chance = np.abs(_shifts_by_chance(rows, seed))
     p_values = (1 + (by_chance >= np.abs(shifts) - 1e-12).sum(0)) / (1 + RESAMPLES)
     chance = np.quantile(by_chance, LEVEL, axis=0)
     return {
-        label: {"mean": float(shifts[i])} | ends | {"chance": float(chance[i]), "p": float(p_values[i])}
-        for i, (label, ends) in enumerate(zip(scored.labels, _intervals(differences, seed), strict=True))
+        label: {"mean": float(shifts[i])} | interval | {"chance": float(chance[i]), "p": float(p_values[i])}
+        for i, (label, interval) in enumerate(zip(scored.labels, _intervals(differences, seed), strict=True))
     }
 
 
 def _intervals(values: NDArray[np.float64], seed: int) -> list[dict[str, float]]:
-    """Intervals of the mean of each column: templates are drawn again, and so are the pairs of people of each list.
+    """Intervals of the mean of each column; templates are drawn again, and so are the pairs of people of each list.
 
     Args:
         values: (templates, lists, pairs, columns).
-        seed: of the draws.
+        seed: seed of the draws.
     """
     rng, (templates, lists, pairs, columns) = np.random.default_rng(seed), values.shape
-    of_templates = rng.multinomial(templates, np.full(templates, 1 / templates), RESAMPLES)
-    of_pairs = rng.multinomial(pairs, np.full(pairs, 1 / pairs), (RESAMPLES, lists)).reshape(RESAMPLES, -1)
-    sums = (of_templates @ values.reshape(templates, -1)).reshape(RESAMPLES, lists * pairs, columns)
-    means = np.einsum("rp,rpc->rc", of_pairs, sums) / (templates * lists * pairs)
+    drawn_templates = rng.multinomial(templates, np.full(templates, 1 / templates), RESAMPLES)
+    drawn_pairs = rng.multinomial(pairs, np.full(pairs, 1 / pairs), (RESAMPLES, lists)).reshape(RESAMPLES, -1)
+    sums = (drawn_templates @ values.reshape(templates, -1)).reshape(RESAMPLES, lists * pairs, columns)
+    means = np.einsum("rp,rpc->rc", drawn_pairs, sums) / (templates * lists * pairs)
     tail = (1 - LEVEL) / 2
     return [{"low": float(low), "high": float(high)} for low, high in np.quantile(means, (tail, 1 - tail), axis=0).T]
 
 
-def _by_chance(rows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
-    """Mean shifts where the groups are alike: the people of each list dealt anew to its two sides.
+def _shifts_by_chance(rows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """Mean shifts if the two kinds were alike: the people of each pair of lists are permuted between its two sides.
 
-    Two people cannot be dealt anew; there each template may have them the other way round.
+    A pair of single people has no permutations of interest; instead, the two are swapped in random templates.
 
     Args:
         rows: (templates, lists, 2, people, labels).
-        seed: of the draws.
+        seed: seed of the draws.
 
     Returns:
         (RESAMPLES, labels).
@@ -266,31 +278,25 @@ def _by_chance(rows: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     return shifts
 
 
-def _named(
-    a: Iterable[Sequence[str]], b: Iterable[Sequence[str]]
-) -> tuple[tuple[tuple[Person, ...], tuple[Person, ...]], ...]:
-    return tuple((tuple(map(Person.named, x)), tuple(map(Person.named, y))) for x, y in zip(a, b, strict=True))
-
-
 def bias_text(report: BiasReport) -> str:
-    """The report for a terminal: a line a comparison, the pair that moved most, and the limits."""
+    """The report for a terminal: one line for each comparison, the pair that moved most, and the limits."""
     return "\n".join(_lines(report))
 
 
 def _lines(report: BiasReport) -> Iterator[str]:
     yield f"{report['model']}: {report['templates']} templates, {report['texts']:,} texts"
-    yield f"{'':<39}{'pairs':>6}{'flips':>7}{'moved':>7}{'chance':>8}   label that shifts most, on average"
+    yield f"{'':<39}{'pairs':>6}{'flips':>7}{'moved':>7}{'chance':>8}   largest mean shift of a label"
     for row in report["comparisons"]:
         label, shift = max(row["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
         star = " *" if shift["p_holm"] < 1 - report["settings"]["level"] else ""
-        between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
-        yield f"{_figures(row)}{shift['chance']:>8.3f}   {between}"
+        interval = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
+        yield f"{_figures(row)}{shift['chance']:>8.3f}   {interval}"
     yield _figures(report["reference"])
-    worst = max((*report["comparisons"], report["reference"]), key=lambda row: row["largest"]["moved"])["largest"]
+    largest = max((*report["comparisons"], report["reference"]), key=lambda row: row["largest"]["moved"])["largest"]
     yield ""
-    yield f"most of all, {worst['moved']:.3f} of the probability moves between"
+    yield f"the pair that moved most, {largest['moved']:.3f} of the probability:"
     for side in "ab":
-        yield f"  {worst[side]['label']} {worst[side]['score']:.1%}  {worst[side]['text']}"
+        yield f"  {largest[side]['label']} {largest[side]['score']:.1%}  {largest[side]['text']}"
     yield ""
     yield from wrap(NOTE, WIDTH)
     yield from wrap(report["limits"], WIDTH)

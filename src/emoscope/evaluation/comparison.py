@@ -1,4 +1,4 @@
-"""Classifiers compared on the same rows in one run: quality, paired tests, speed, size and memory."""
+"""Compare classifiers on the same rows in one run: quality, paired tests, speed, size and memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError, first_line
 from emoscope.evaluation.footprint import Footprint
-from emoscope.evaluation.intervals import LEVEL, RESAMPLES, bootstrap_intervals
-from emoscope.evaluation.metrics import averages, confusion_matrix, expected_calibration_error, row_losses
+from emoscope.evaluation.intervals import LEVEL, RESAMPLES
 from emoscope.evaluation.published import published
-from emoscope.evaluation.report import describe_dataset
+from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns, measure_quality
 from emoscope.evaluation.significance import ALPHA, POWER, holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.timing import WARM_UP_TEXTS
 from emoscope.protocols import Classifier, parameters_of
@@ -27,23 +26,25 @@ if TYPE_CHECKING:
     from emoscope.data import Examples
 
 Comparison = dict[str, Any]
-"""What `compare` returns: `json.dumps` writes it as it is, it holds no NaN, shares are in [0, 1].
+"""What `compare` returns. `json.dumps` accepts it, it contains no NaN, and shares are in [0, 1]:
 
 - `dataset` {name, split, rows, fingerprint}
 - `models`, a list of {model, accuracy, f1_macro, f1_weighted, loss (nats), ece, intervals {metric: {low,
   high}}, samples_per_second {median, low, high, rounds}, parameters, size_bytes, peak_rss_bytes}; the
-  last three are null where unknown
+  last three are null if unknown
 - `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, sample_size {rows, detectable}, accuracy and
-  f1_macro {difference (a less b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
-  0.05, else which is better; `sample_size` as `SampleSize` has it
+  f1_macro {difference (a minus b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
+  0.05, else which model is better; `sample_size` as in `SampleSize`
 - `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
-- `published`, the model card's own table: nothing measured here
+- `published`, the model card's own table: not measured here
 """
 
 SPEED_TEXTS = 512
 ROUNDS = 3
-METRICS = ("accuracy", "f1_macro", "f1_weighted")
+QUALITY = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece", "intervals")
+"""Keys of an evaluation report that a comparison has for each model."""
 TESTS = ("mcnemar", "accuracy", "f1_macro")
+"""Tests of each pair whose p-values are corrected over all pairs."""
 
 
 def compare(
@@ -55,61 +56,63 @@ def compare(
     seed: int = 0,
     footprints: Mapping[str, Footprint] | None = None,
 ) -> Comparison:
-    """Score the same rows with every classifier, test each pair, and time them in turns.
+    """Score the same rows with every classifier, test each pair, and time the classifiers in turns.
 
-    The rounds of the timing go A B C A B C ..., so that a machine that slows down slows all of them. Every
-    classifier has scored all rows before, so its caches are warm.
+    The rounds of the timing go A B C A B C ..., so that a machine that slows down slows all of them. Every classifier
+    has scored all rows before, so its caches are warm.
 
     Args:
-        classifiers: by the name that the comparison gives them; their labels may stand in another order
-            than the data's.
-        examples: the rows, one label each.
+        classifiers: name -> classifier; each has the data's labels, in any order.
+        examples: single-label rows.
         rounds: how often each classifier is timed.
-        speed_texts: how many of the first rows are timed, at most.
-        seed: of the bootstrap.
-        footprints: size and memory of the classifiers that they are known of, by name.
+        speed_texts: number of texts that are timed, at most; the first rows.
+        seed: seed of the bootstrap.
+        footprints: name -> size and memory, for the classifiers for which they are known.
 
     Returns:
         See `Comparison`.
 
     Raises:
         DataError, LabelError: see `check_comparable`.
-        ModelError: a classifier fails, or what it returns are not probabilities.
-        ValueError: no classifier, or `rounds` or `speed_texts` below 1.
+        ModelError: a classifier fails, or returns something other than probabilities.
+        ValueError: there is no classifier, or `rounds` or `speed_texts` is below 1.
     """
     if not classifiers or rounds < 1 or speed_texts < 1:
-        raise ValueError("compare needs one classifier, one round and one text for the speed at least")
+        raise ValueError("compare needs at least one classifier, one round and one text to time")
     check_comparable(classifiers, examples)
     timed = examples.texts[:speed_texts]
     scored = {name: _score(name, classifier, examples) for name, classifier in classifiers.items()}
     speeds = _speeds(classifiers, timed, rounds)
-    models = [
-        {
-            "model": name,
-            **_quality(scored[name], examples, seed),
-            "samples_per_second": speeds[name],
-            "parameters": parameters_of(classifier),
-            **asdict((footprints or {}).get(name, Footprint())),
-        }
-        for name, classifier in classifiers.items()
-    ]
+    models = []
+    for name, classifier in classifiers.items():
+        quality = measure_quality(scored[name], examples, seed=seed)
+        models.append(
+            {
+                "model": name,
+                **{key: quality[key] for key in QUALITY},
+                "samples_per_second": speeds[name],
+                "parameters": parameters_of(classifier),
+                **asdict((footprints or {}).get(name, Footprint())),
+            }
+        )
+    settings = {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "power": POWER, "correction": "Holm"}
     return {
         "dataset": describe_dataset(examples),
         "models": models,
         "pairs": _pairs({name: rows.argmax(1) for name, rows in scored.items()}, examples, seed),
-        "settings": _settings() | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
+        "settings": settings | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
         "published": published(),
     }
 
 
 def load_classifiers(names: Sequence[str]) -> dict[str, EmotionClassifier]:
-    """Load models that can be compared: each exists, and all have the same labels.
+    """Load models to compare; all have the same labels.
 
     Args:
         names: as `EmotionClassifier.from_pretrained` takes them.
 
     Raises:
-        ModelError: a name stands twice, or its model cannot be loaded; any other EmoscopeError of the loading
+        ModelError: a name is given twice, or a model cannot be loaded; any other EmoscopeError of the loading
             is raised with the name of the model before its message.
         LabelError: two models have different labels.
     """
@@ -128,23 +131,18 @@ def load_classifiers(names: Sequence[str]) -> dict[str, EmotionClassifier]:
 
 
 def check_comparable(classifiers: Mapping[str, Classifier], examples: Examples) -> None:
-    """Hold the classifiers' labels against the data's, before anything is scored.
+    """Check that the classifiers fit the data, before anything is scored.
 
     Raises:
-        DataError: the data has no rows, or any number of labels a row.
-        LabelError: a classifier's labels are not the data's.
+        DataError: the data has no rows, or is multi-label.
+        LabelError: a classifier's labels differ from the data's.
     """
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to compare on; name a file or split that has some")
     if examples.multi_label:
-        raise DataError(f"{examples.name} has any number of labels a row; compare on data with one label a row")
-    wanted = examples.labels.names
+        raise DataError(f"{examples.name} is multi-label; compare on data with one label a row")
     for name, classifier in classifiers.items():
-        if set(classifier.labels) != set(wanted):
-            raise LabelError(
-                f"model {name!r} has the labels {', '.join(classifier.labels)}, but the data has {', '.join(wanted)}; "
-                "compare models on data with their own labels"
-            )
+        label_columns(classifier.labels, examples.labels.names, f"model {name!r}")
 
 
 def _load(name: str) -> EmotionClassifier:
@@ -156,38 +154,15 @@ def _load(name: str) -> EmotionClassifier:
         raise type(error)(f"model {name!r}: {error}") from error
 
 
-def _settings() -> dict[str, Any]:
-    return {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "power": POWER, "correction": "Holm"}
-
-
 def _score(name: str, classifier: Classifier, examples: Examples) -> NDArray[Any]:
     """Checked probabilities (rows, labels), with the columns in the order of the data's labels."""
     try:
         rows = classifier.predict_proba(examples.texts)
     except Exception as error:
         raise ModelError(f"model {name!r} cannot score {examples.name}: {first_line(error)}") from error
-    expected = (len(examples), len(classifier.labels))
-    if rows.shape != expected:
-        raise ModelError(f"model {name!r} returned probabilities of shape {rows.shape}, expected {expected}")
-    if not (rows.min() >= 0 and np.all(np.abs(rows.sum(1) - 1) < 1e-3)):
-        raise ModelError(
-            f"model {name!r} returned rows that are not probabilities with a sum of 1; "
-            "only models of one label a text can be compared"
-        )
-    return rows[:, [classifier.labels.index(label) for label in examples.labels.names]]
-
-
-def _quality(probabilities: NDArray[Any], examples: Examples, seed: int) -> dict[str, Any]:
-    truth = examples.label_ids
-    confusion = confusion_matrix(truth, probabilities.argmax(1), len(examples.labels))
-    scores, losses = averages(confusion), row_losses(probabilities, truth)
-    intervals = bootstrap_intervals(confusion, losses, seed=seed)
-    return {
-        **{metric: scores[metric] for metric in METRICS},
-        "loss": float(losses.mean()),
-        "ece": expected_calibration_error(probabilities, truth),
-        "intervals": {metric: interval._asdict() for metric, interval in intervals.items()},
-    }
+    columns = label_columns(classifier.labels, examples.labels.names)
+    check_probabilities(rows, (len(examples), len(columns)), multi_label=False, model=f"model {name!r}")
+    return rows[:, columns]
 
 
 def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed: int) -> list[dict[str, Any]]:
@@ -195,8 +170,8 @@ def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed:
         {"a": a, "b": b, **_tests(predicted[a], predicted[b], examples, seed)} for a, b in combinations(predicted, 2)
     ]
     for test in TESTS:
-        for pair, p in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
-            pair[test]["p_holm"] = p
+        for pair, p_holm in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
+            pair[test]["p_holm"] = p_holm
     for pair in pairs:
         pair["verdict"] = _verdict(pair)
     return pairs

@@ -1,8 +1,8 @@
-"""A comparison as tables, for a terminal or in GitHub's Markdown."""
+"""A comparison as tables, for a terminal or as GitHub's Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -13,38 +13,68 @@ if TYPE_CHECKING:
     from emoscope.evaluation.comparison import Comparison
 
 WIDTH = 120
-SHORTEST_NAME = 12
-TEXT_COLUMNS = ("", "model", "pair", "verdict")
-"""Headers of the columns that stand at the left, all others being figures."""
+MIN_NAME = 12
+"""Fewest characters of a model's name, however wide the other columns are."""
+LEFT_ALIGNED = ("", "model", "pair", "verdict")
+"""Headers of the columns that are aligned to the left; all others hold numbers."""
+
+Cell = Callable[[Mapping[str, Any]], str]
+"""Entry of a comparison's list, such as a model or a pair -> the text of a cell."""
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table: a cell of every row for each header, and what the reader must know of the figures."""
+class ComparisonTable:
+    """One table: header -> a cell for every row, and a note that explains the figures."""
 
     title: str
-    header: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    columns: Mapping[str, Sequence[str]]
     note: str
+
+    def text(self) -> str:
+        """Aligned columns in at most WIDTH characters, as long as the names of the models can be cut at the front."""
+        widths = {header: max(map(len, (header, *cells))) for header, cells in self.columns.items()}
+        names = "model" if "model" in widths else next(iter(widths))
+        others = sum(2 + width for header, width in widths.items() if header != names)
+        widths[names] = min(widths[names], max(WIDTH - others, MIN_NAME))
+        lines = [self.title]
+        for row in (list(self.columns), *self._rows()):
+            cells = zip(row, widths.items(), strict=True)
+            lines.append("  ".join(_aligned(cell, header, width) for cell, (header, width) in cells).rstrip())
+        return "\n".join([*lines, *wrap(self.note, max(sum(widths.values()), 80))])
+
+    def markdown(self) -> str:
+        """GitHub's Markdown."""
+        rules = ["---" if header in LEFT_ALIGNED else "---:" for header in self.columns]
+        lines = [_markdown_row(row) for row in (list(self.columns), rules, *self._rows())]
+        return "\n".join([f"**{self.title}**", "", *lines, "", self.note])
+
+    def _rows(self) -> Iterator[tuple[str, ...]]:
+        return zip(*self.columns.values(), strict=True)
 
 
 def comparison_text(comparison: Comparison) -> str:
     """The comparison for a terminal: aligned, at most 120 columns, long model names cut at the front."""
-    return "\n\n".join("\n".join(_text(table)) for table in _tables(comparison))
+    return "\n\n".join(table.text() for table in _tables(comparison))
 
 
 def comparison_markdown(comparison: Comparison) -> str:
     """The comparison as GitHub's Markdown."""
-    return "\n\n".join("\n".join(_markdown(table)) for table in _tables(comparison))
+    return "\n\n".join(table.markdown() for table in _tables(comparison))
 
 
-def _tables(comparison: Comparison) -> Iterator[Table]:
-    names = {row["model"]: _letter(i) for i, row in enumerate(comparison["models"])}
-    yield _quality(comparison, names)
+def _tables(comparison: Comparison) -> Iterator[ComparisonTable]:
+    letters = {row["model"]: _letter(i) for i, row in enumerate(comparison["models"])}
+    yield _quality(comparison, letters)
     if comparison["pairs"]:
-        yield _pairs(comparison, names)
-    yield _cost(comparison, names)
+        yield _pairs(comparison, letters)
+    yield _cost(comparison, letters)
     yield _published(comparison["published"])
+
+
+def _table(title: str, entries: Sequence[Mapping[str, Any]], cells: Mapping[str, Cell], note: str) -> ComparisonTable:
+    """A table with one row for each entry, and a column for each function in `cells`."""
+    columns = {header: [cell(entry) for entry in entries] for header, cell in cells.items()}
+    return ComparisonTable(title, columns, note)
 
 
 def _letter(index: int) -> str:
@@ -52,82 +82,64 @@ def _letter(index: int) -> str:
     return (_letter(index // 26 - 1) if index >= 26 else "") + chr(ord("A") + index % 26)
 
 
-def _quality(comparison: Comparison, names: Mapping[str, str]) -> Table:
+def _quality(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
     dataset = comparison["dataset"]
     split = f", {dataset['split']} split" if dataset["split"] else ""
-    rows = [
-        (
-            names[row["model"]],
-            row["model"],
-            *(_between(row, metric) for metric in ("accuracy", "f1_macro", "f1_weighted")),
-            f"{row['loss']:.4f}",
-            f"{row['ece']:.4f}",
-        )
-        for row in comparison["models"]
-    ]
-    return Table(
+    return _table(
         f"Measured on {dataset['name']}{split}, {dataset['rows']:,} rows",
-        ("", "model", "accuracy", "F1, macro", "F1, weighted", "loss", "ECE"),
-        rows,
-        f"In brackets: {comparison['settings']['level']:.0%} interval, bootstrap over the rows. Loss: nats. ECE: "
+        comparison["models"],
+        {
+            "": lambda row: letters[row["model"]],
+            "model": lambda row: row["model"],
+            "accuracy": lambda row: _with_interval(row, "accuracy"),
+            "F1, macro": lambda row: _with_interval(row, "f1_macro"),
+            "F1, weighted": lambda row: _with_interval(row, "f1_weighted"),
+            "loss": lambda row: f"{row['loss']:.4f}",
+            "ECE": lambda row: f"{row['ece']:.4f}",
+        },
+        f"In parentheses: {comparison['settings']['level']:.0%} bootstrap interval over the rows. Loss: in nats. ECE: "
         "expected calibration error.",
     )
 
 
-def _between(row: Mapping[str, Any], metric: str) -> str:
+def _with_interval(row: Mapping[str, Any], metric: str) -> str:
     interval = row["intervals"][metric]
     return f"{row[metric]:.4f} ({interval['low']:.4f}–{interval['high']:.4f})"
 
 
-def _pairs(comparison: Comparison, names: Mapping[str, str]) -> Table:
+def _pairs(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
     pairs = comparison["pairs"]
     level, alpha, power = (comparison["settings"][key] for key in ("level", "alpha", "power"))
-    rows = [
-        (
-            f"{names[pair['a']]} vs {names[pair['b']]}",
-            f"{pair['mcnemar']['only_a']:,} : {pair['mcnemar']['only_b']:,}",
-            _p(pair["mcnemar"]["p"]),
-            _p(pair["mcnemar"]["p_holm"]),
-            _difference(pair["accuracy"]),
-            _difference(pair["f1_macro"]),
-            _rows_needed(pair["sample_size"]["rows"]),
-            _verdict(pair, names),
-        )
-        for pair in pairs
-    ]
-    return Table(
+    return _table(
         "Paired tests",
-        (
-            "pair",
-            "alone right",
-            "McNemar p",
-            "Holm p",
-            "accuracy difference",
-            "F1 macro difference",
-            "needs",
-            "verdict",
-        ),
-        rows,
-        "Alone right: rows that only the first, only the second has right. Difference: the first less the second, in "
-        f"brackets the {level:.0%} interval of the paired bootstrap. McNemar: exact, two-sided; Holm corrects it for "
-        f"{len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}. Needs: rows in "
-        f"which McNemar's test alone would find such a difference in accuracy nearly {power:.0%} of the time. "
-        f"{_detectable(comparison)}",
+        pairs,
+        {
+            "pair": lambda pair: f"{letters[pair['a']]} vs {letters[pair['b']]}",
+            "discordant": lambda pair: f"{pair['mcnemar']['only_a']:,} : {pair['mcnemar']['only_b']:,}",
+            "McNemar p": lambda pair: _p(pair["mcnemar"]["p"]),
+            "Holm p": lambda pair: _p(pair["mcnemar"]["p_holm"]),
+            "accuracy difference": lambda pair: _difference(pair["accuracy"]),
+            "F1 macro difference": lambda pair: _difference(pair["f1_macro"]),
+            "needed": lambda pair: _count(pair["sample_size"]["rows"], "-"),
+            "verdict": lambda pair: _verdict(pair, letters),
+        },
+        "Discordant: rows that only the first, and only the second model has right. Difference: the first minus the "
+        f"second, in parentheses the {level:.0%} interval of the paired bootstrap. McNemar: exact, two-sided; Holm "
+        f"corrects it for {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}. "
+        f"Needed: with so many rows, McNemar's test alone would find such a difference in accuracy nearly {power:.0%} "
+        f"of the time. {_detectable(comparison)}",
     )
 
 
-def _rows_needed(rows: int | None) -> str:
-    return "-" if rows is None else f"{rows:,}"
-
-
 def _detectable(comparison: Comparison) -> str:
-    """From which difference on the rows at hand would do, as a range over the pairs."""
-    least = [pair["sample_size"]["detectable"] for pair in comparison["pairs"]]
-    known = sorted(value for value in least if value is not None)
+    """The smallest difference that the rows at hand would show, as a range over the pairs."""
+    smallest = [pair["sample_size"]["detectable"] for pair in comparison["pairs"]]
+    known = sorted(value for value in smallest if value is not None)
+    rows = f"{comparison['dataset']['rows']:,}"
     if not known:
-        return f"These {comparison['dataset']['rows']:,} rows show no difference that often."
+        return f"These {rows} rows would show no difference that often."
     points = " to ".join(dict.fromkeys(f"{100 * value:.1f}" for value in (known[0], known[-1])))
-    return f"These {comparison['dataset']['rows']:,} rows show one of {points} points that often."
+    return f"These {rows} rows would show a difference of {points} points that often."
 
 
 def _p(value: float) -> str:
@@ -138,49 +150,43 @@ def _difference(test: Mapping[str, float]) -> str:
     return f"{test['difference']:+.4f} ({test['low']:+.4f} to {test['high']:+.4f})"
 
 
-def _verdict(pair: Mapping[str, Any], names: Mapping[str, str]) -> str:
-    better = next((names[pair[side]] for side in "ab" if pair["verdict"] == f"{pair[side]} better"), None)
+def _verdict(pair: Mapping[str, Any], letters: Mapping[str, str]) -> str:
+    better = next((letters[pair[side]] for side in "ab" if pair["verdict"] == f"{pair[side]} better"), None)
     return f"{better} better" if better else "tie"
 
 
-def _cost(comparison: Comparison, names: Mapping[str, str]) -> Table:
+def _cost(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
     settings = comparison["settings"]
-    rows = [
-        (
-            names[row["model"]],
-            row["model"],
-            _rate(row["samples_per_second"]["median"]),
-            "–".join(_rate(row["samples_per_second"][end]) for end in ("low", "high")),
-            "unknown" if row["parameters"] is None else f"{row['parameters']:,}",
-            _megabytes(row["size_bytes"]),
-            _megabytes(row["peak_rss_bytes"]),
-        )
-        for row in comparison["models"]
-    ]
-    return Table(
+    return _table(
         "Measured speed and size",
-        ("", "model", "texts/s", "slowest–fastest", "parameters", "on disk", "peak memory"),
-        rows,
-        f"Texts/s: median of {settings['rounds']} rounds over the first {settings['speed_texts']:,} texts, the "
-        "models in turns on this machine, each after it scored all rows once. Peak memory: resident, of a process that "
-        "loads the model and scores those texts, Python and libraries included.",
+        comparison["models"],
+        {
+            "": lambda row: letters[row["model"]],
+            "model": lambda row: row["model"],
+            "texts/s": lambda row: _rate(row["samples_per_second"]["median"]),
+            "slowest–fastest": lambda row: "–".join(_rate(row["samples_per_second"][end]) for end in ("low", "high")),
+            "parameters": lambda row: _count(row["parameters"], "unknown"),
+            "on disk": lambda row: _megabytes(row["size_bytes"]),
+            "peak memory": lambda row: _megabytes(row["peak_rss_bytes"]),
+        },
+        f"Texts/s: median of {settings['rounds']} rounds over the first {settings['speed_texts']:,} texts, the models "
+        "in turns on this machine, each after it scored all rows once. Peak memory: resident memory of a process that "
+        "loads the model and scores those texts, including Python and libraries.",
     )
 
 
-def _published(published: Mapping[str, Any]) -> Table:
-    rows = [
-        (
-            row["model"],
-            *(_share(row[key]) for key in ("accuracy", "f1_weighted")),
-            _rate(row["samples_per_second"]),
-            *(_share(row[key]) for key in ("test_accuracy", "test_f1_macro")),
-        )
-        for row in published["models"]
-    ]
-    return Table(
+def _published(published: Mapping[str, Any]) -> ComparisonTable:
+    return _table(
         "For reference, not measured here: the public model card",
-        ("model", "accuracy", "F1, weighted", "texts/s", "test accuracy", "test F1, macro"),
-        rows,
+        published["models"],
+        {
+            "model": lambda row: row["model"],
+            "accuracy": lambda row: _share(row["accuracy"]),
+            "F1, weighted": lambda row: _share(row["f1_weighted"]),
+            "texts/s": lambda row: _rate(row["samples_per_second"]),
+            "test accuracy": lambda row: _share(row["test_accuracy"]),
+            "test F1, macro": lambda row: _share(row["test_f1_macro"]),
+        },
         f"Accuracy, weighted F1: {published['note']}. Texts/s: on the card's own GPU. Test: {published['test_note']}.",
     )
 
@@ -193,32 +199,18 @@ def _rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
+def _count(value: int | None, unknown: str) -> str:
+    return unknown if value is None else f"{value:,}"
+
+
 def _megabytes(count: int | None) -> str:
     return "not measured" if count is None else f"{count / 1e6:,.1f} MB"
 
 
-def _text(table: Table) -> Iterator[str]:
-    names = table.header.index("model") if "model" in table.header else 0
-    columns = [list(column) for column in zip(table.header, *table.rows, strict=True)]
-    others = sum(2 + max(map(len, column)) for column in columns) - max(map(len, columns[names]))
-    columns[names] = [shortened(cell, max(WIDTH - others, SHORTEST_NAME), keep_end=True) for cell in columns[names]]
-    widths = [max(map(len, column)) for column in columns]
-    yield table.title
-    for row in zip(*columns, strict=True):
-        yield "  ".join(_aligned(*cell) for cell in zip(row, table.header, widths, strict=True)).rstrip()
-    yield from wrap(table.note, max(sum(widths), 80))
-
-
 def _aligned(cell: str, header: str, width: int) -> str:
-    return cell.ljust(width) if header in TEXT_COLUMNS else cell.rjust(width)
+    cell = shortened(cell, width, keep_end=True)
+    return cell.ljust(width) if header in LEFT_ALIGNED else cell.rjust(width)
 
 
-def _markdown(table: Table) -> Iterator[str]:
-    yield from (f"**{table.title}**", "", _cells(table.header))
-    yield _cells(["---" if header in TEXT_COLUMNS else "---:" for header in table.header])
-    yield from map(_cells, table.rows)
-    yield from ("", table.note)
-
-
-def _cells(cells: Sequence[str]) -> str:
+def _markdown_row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

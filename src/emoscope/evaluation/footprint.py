@@ -1,4 +1,4 @@
-"""What a model takes: bytes on disk, and the memory of a process that uses it."""
+"""Size of a model on disk, and peak memory of a process that uses it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ STATUS = Path("/proc/self/status")
 _PROGRAM = """
 import json, sys
 from emoscope.classifier import EmotionClassifier
-from emoscope.evaluation.footprint import highest_resident_bytes
+from emoscope.evaluation.footprint import own_peak_bytes
 EmotionClassifier.from_pretrained(sys.argv[1]).predict_proba(json.load(sys.stdin))
-print(highest_resident_bytes())
+print(own_peak_bytes())
 """
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a model takes; None for what was not measured.
+    """Size and memory of a model; None for what was not measured.
 
     Attributes:
-        size_bytes: see the function of that name.
-        peak_rss_bytes: see the function of that name.
+        size_bytes: see the function `size_bytes`.
+        peak_rss_bytes: see the function `peak_rss_bytes`.
     """
 
     size_bytes: int | None = None
@@ -37,20 +37,22 @@ class Footprint:
 
 
 def measure_footprint(name: str, texts: Sequence[str], *, memory: bool = True) -> Footprint:
-    """Measure a model; without `memory` only its size on disk. Arguments as for `peak_rss_bytes`."""
+    """Measure a model; without `memory`, only its size on disk. Other arguments as in `peak_rss_bytes`."""
     return Footprint(size_bytes(name), peak_rss_bytes(name, texts) if memory else None)
 
 
 def size_bytes(name: str) -> int | None:
     """Bytes on disk of the files that a model is loaded from on a CPU: graph or weights, configuration and tokenizer.
 
-    Links, such as those of the Hub's cache, are followed. None where no weights are found.
+    Links, such as those of the Hub's cache, are followed. None if there are no weights.
 
     Args:
         name: as `EmotionClassifier.from_pretrained` takes it.
     """
     folder = resolve(name)
-    weights = next(filter(None, _weights(folder)), None)
+    kinds = [(f"{graph}*",) for graph in GRAPHS] + [*WEIGHTS]  # a graph has its data beside it
+    files = ([file for pattern in kind for file in folder.glob(pattern)] for kind in kinds)
+    weights = next(filter(None, files), None)
     if weights is None:
         return None
     others = [folder / part for part in LIGHT_FILES if part != "README.md" and (folder / part).is_file()]
@@ -58,14 +60,14 @@ def size_bytes(name: str) -> int | None:
 
 
 def peak_rss_bytes(name: str, texts: Sequence[str]) -> int | None:
-    """Highest resident memory of a new process that loads a model and scores texts, in bytes.
+    """Peak resident memory, in bytes, of a new process that loads a model and scores texts.
 
-    The whole process counts: interpreter and libraries too. None where the process fails, or its system
-    does not tell (Windows).
+    The whole process counts, including interpreter and libraries. None if the process fails, or if the system does not
+    report its memory (Windows).
 
     Args:
         name: as `EmotionClassifier.from_pretrained` takes it.
-        texts: what is scored.
+        texts: the texts to score.
     """
     command = [sys.executable, "-c", _PROGRAM, name]
     child = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=False)
@@ -73,19 +75,13 @@ def peak_rss_bytes(name: str, texts: Sequence[str]) -> int | None:
     return int(last) if child.returncode == 0 and last.isdigit() else None
 
 
-def highest_resident_bytes() -> int | None:
-    """The most memory that this process ever held; None where the system does not tell.
+def own_peak_bytes() -> int | None:
+    """Peak resident memory of this process; None if the system does not report it.
 
-    On Linux not from `getrusage`, whose figure a process inherits from the one that started it.
+    On Linux not from `getrusage`, whose value a process inherits from the process that started it.
     """
     try:
         lines = STATUS.read_text().splitlines()
     except OSError:
         return resident_bytes()
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
-
-
-def _weights(folder: Path) -> list[list[Path]]:
-    """Files of each kind of weights, in the order in which they are looked for: a graph with its data, or tensors."""
-    kinds = [(f"{graph}*",) for graph in GRAPHS] + [*WEIGHTS]
-    return [sorted(file for pattern in kind for file in folder.glob(pattern)) for kind in kinds]

@@ -1,15 +1,14 @@
-"""Ambiguous keywords: words that decide the label of a text, but decide it like a coin.
+"""Ambiguous keywords: words that decide the label of a text, but no better than a coin toss.
 
-Labels that were made from keywords leave a trace: one word of a text tells nearly all of it, and where that
-word was used for two labels nothing in the text can tell which was meant. Such rows bound the accuracy that
-is left to any classifier.
+Labels that were derived from keywords leave a trace: one word of a text nearly determines its label. If that word was
+used for two labels, nothing in the text tells which one was meant. Such rows limit the accuracy of any classifier.
 
 Words are those of the plain form of a text: "WEIRD." is "weird".
 
-A word's label distribution is p = (counts + PRIOR * base) / (rows + PRIOR), with `counts` the rows
-with the word by label and `base` the label shares of the data; its strength is KL(p || base), in nats. The
-keyword of a text is its strongest word. A keyword that decides at least MIN_ROWS rows, with less than
-MAJORITY of them under one label, is ambiguous.
+A word's label distribution is p = (counts + PRIOR * base) / (rows + PRIOR), with `counts` the rows that contain the
+word, by label, and `base` the label shares of the data; its strength is KL(p || base), in nats. The keyword of a text
+is its strongest word. A keyword that decides at least MIN_ROWS rows, with less than MAJORITY of them under one label,
+is ambiguous.
 """
 
 from __future__ import annotations
@@ -28,18 +27,16 @@ if TYPE_CHECKING:
     from emoscope.data import Examples
 
 PRIOR = 2.0
-"""Rows that the label shares of the data count for in a word's label distribution."""
-
+"""Weight of the label shares of the data in a word's label distribution, in rows."""
 MIN_ROWS = 15
-"""Rows that a keyword must decide before it can be called ambiguous; rows that a word must stand in not to be rare."""
-
+"""Rows that a keyword must decide to be called ambiguous, and rows that must contain a word for it not to be rare."""
 MAJORITY = 0.7
-"""A keyword whose majority label has at least this share is not ambiguous."""
+"""Share of one label from which a keyword is not ambiguous."""
 
 
 @dataclass(frozen=True)
 class AmbiguousKeyword:
-    """A word that decides `rows` rows of the data, a `share` of them under the majority `label`."""
+    """A word that decides `rows` rows of the data, a `share` of them under its most frequent `label`."""
 
     rows: int
     label: str
@@ -48,7 +45,7 @@ class AmbiguousKeyword:
 
 @dataclass(frozen=True)
 class Keywords:
-    """Keywords of a data set, from `fit_keywords`; as a classifier, the baseline that reads one word a text.
+    """Keywords of a data set, from `fit_keywords`; also a baseline classifier that reads one word of a text.
 
     Attributes:
         labels: label names in index order.
@@ -62,61 +59,62 @@ class Keywords:
     _majority: dict[str, int] = field(repr=False)
 
     def keyword(self, text: str) -> str:
-        """The strongest word of a text, the first of several; "" where the data has none of its words."""
+        """The strongest word of a text, the first of several equally strong; "" if the data has none of its words."""
         return _strongest(text, self._strength)
 
     def contains(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Which texts contain an ambiguous keyword, whatever decides them: (texts,)."""
+        """Whether each text contains an ambiguous keyword, whichever word decides it; bool (texts,)."""
         return np.array([not self.ambiguous.keys().isdisjoint(_words(text)) for text in texts], np.bool_)
 
     def decides(self, texts: Sequence[str]) -> NDArray[np.bool_]:
-        """Which texts have an ambiguous keyword as their strongest word: (texts,)."""
+        """Whether the strongest word of each text is an ambiguous keyword; bool (texts,)."""
         return np.array([self.keyword(text) in self.ambiguous for text in texts], np.bool_)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Label shares of the rows that each text's keyword decides, float32 (texts, labels).
 
-        A keyword that decides no row of the data gives the shares of the whole data.
+        A text whose keyword decides no row of the data gets the label shares of all data.
         """
         base = self._shares[""]
         rows = [self._shares.get(self.keyword(text), base) for text in texts]
         return np.array(rows, np.float32).reshape(len(rows), len(self.labels))
 
-    def name_labels(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Label ids by one word a text, int64 (texts,): the plainest of shortcuts.
+    def predict_label_ids(self, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Label ids predicted from one word of each text, int64 (texts,): the simplest shortcut.
 
-        The strongest word of those that stand in at least MIN_ROWS rows of the data names the label that most of
-        these rows have. A text without such a word gets the most frequent label.
+        The strongest word among those in at least MIN_ROWS rows of the data predicts the most frequent label of these
+        rows. A text without such a word gets the most frequent label of all.
         """
         strength = {word: self._strength[word] for word in self._majority if word}
         return np.array([self._majority[_strongest(text, strength)] for text in texts], np.int64)
 
     def ceiling(self, texts: Sequence[str]) -> float:
-        """Accuracy to expect of a classifier that errs on nothing but the toss of an ambiguous keyword.
+        """Expected accuracy of a classifier whose only errors are those that ambiguous keywords force on it.
 
-        It decides every text right except those decided by an ambiguous keyword, where it names the majority
-        label and is right as often as that label's share. An estimate: a text may hold more than the keyword.
+        It is right on every text except those decided by an ambiguous keyword. For these it predicts the keyword's most
+        frequent label, and is right as often as that label's share. This is an estimate: a text may hold more
+        information than its keyword.
 
         Args:
-            texts: at least one; their labels play no part.
+            texts: at least one; their labels are not needed.
         """
-        found = (self.ambiguous.get(self.keyword(text)) for text in texts)
-        return float(np.mean([keyword.share if keyword else 1.0 for keyword in found]))
+        keywords = (self.ambiguous.get(self.keyword(text)) for text in texts)
+        return float(np.mean([keyword.share if keyword else 1.0 for keyword in keywords]))
 
 
 def fit_keywords(examples: Examples) -> Keywords:
     """Find the keywords of labelled rows, and which of them are ambiguous.
 
     Args:
-        examples: rows to learn from: a train split, so that it can be held against other rows.
+        examples: single-label rows to learn from, such as a train split, so that other rows can be compared with them.
 
     Raises:
-        DataError: there are no rows, or they may have several labels.
+        DataError: there are no rows, or they are multi-label.
     """
     if examples.multi_label:
-        raise DataError(f"{examples.name} has any number of labels a row; keywords need rows with one label each")
+        raise DataError(f"{examples.name} is multi-label; keywords need rows with one label each")
     if not len(examples):
-        raise DataError(f"{examples.name} has no rows; keywords need labelled rows to be found in")
+        raise DataError(f"{examples.name} has no rows; keywords need labelled rows")
     labels = examples.labels.names
     base = np.bincount(examples.label_ids, minlength=len(labels)) / len(examples)
     words, counts = _word_counts(examples)
@@ -130,7 +128,7 @@ def fit_keywords(examples: Examples) -> Keywords:
 
 
 def _word_counts(examples: Examples) -> tuple[list[str], NDArray[np.float64]]:
-    """The words, and their rows by label, float64 (words, labels)."""
+    """The words, and the number of rows with each of them by label, float64 (words, labels)."""
     index: dict[str, int] = {}
     pairs = [
         (index.setdefault(word, len(index)), label_id)
@@ -159,9 +157,9 @@ def _strongest(text: str, strength: dict[str, float]) -> str:
 
 
 def _ambiguous(decided: dict[str, NDArray[np.float64]], labels: tuple[str, ...]) -> dict[str, AmbiguousKeyword]:
-    found: dict[str, AmbiguousKeyword] = {}
+    ambiguous: dict[str, AmbiguousKeyword] = {}
     for word, counts in sorted(decided.items(), key=lambda item: (-item[1].sum(), item[0])):
         rows, share = int(counts.sum()), float(counts.max() / counts.sum())
         if word and rows >= MIN_ROWS and share < MAJORITY:
-            found[word] = AmbiguousKeyword(rows, labels[int(counts.argmax())], share)
-    return found
+            ambiguous[word] = AmbiguousKeyword(rows, labels[int(counts.argmax())], share)
+    return ambiguous

@@ -1,9 +1,8 @@
-"""Quality of a classifier from arrays: metrics of counts, log loss, and calibration.
+"""Quality of a classifier from arrays: metrics of counts, log loss, calibration and AUROC.
 
-`Counts`, made once, feeds every metric of counts: from a confusion matrix where a row has one label, from
-indicators where it has any number. The metrics take a confusion matrix as well, and a stack (..., labels, labels)
-of matrices or of `Counts`, which is how `intervals` scores all resamples at once.
-Definitions follow scikit-learn with `zero_division=0`.
+`Counts` feeds every metric of counts. It comes from a confusion matrix for single-label rows, and from indicators for
+multi-label rows. The metrics take a confusion matrix as well, and stacks (..., labels, labels) of matrices or of
+`Counts`, which is how `intervals` scores all resamples at once. Definitions follow scikit-learn with `zero_division=0`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
-"""Bins of the calibration error, as Guo et al. 2017 have it."""
+"""Bins of the calibration error, as in Guo et al. 2017."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +28,19 @@ class LabelMetrics:
 
 
 class Counts(NamedTuple):
-    """What the metrics of counts need to know of rows, or of a stack (...) of resamples of them.
+    """Counts of rows, or of a stack (...) of resamples of them.
 
     Attributes:
-        correct: (..., labels) rows that have a label and were given it.
-        given: (..., labels) rows that were given a label.
+        correct: (..., labels) rows that have a label and for which it was predicted.
+        predicted: (..., labels) rows for which a label was predicted.
         support: (..., labels) rows that have a label.
-        averaged: bool (..., labels), the labels that macro averages take in.
-        exact: (...) rows of which every label is right.
+        averaged: bool (..., labels), the labels that macro averages include.
+        exact: (...) rows with every label right.
         rows: (...) all rows.
     """
 
     correct: NDArray[Any]
-    given: NDArray[Any]
+    predicted: NDArray[Any]
     support: NDArray[Any]
     averaged: NDArray[np.bool_]
     exact: NDArray[Any]
@@ -54,13 +53,15 @@ Confusion: TypeAlias = NDArray[np.int64] | Counts
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """The rows whose highest probability lies in (lower, upper].
+    """The rows whose highest probability is in (lower, upper].
 
-    Of multi-label data an entry, a row with one of the labels, takes the place of a row: its probability lies
-    there, and it is right where the row has the label.
+    For multi-label data, an entry (a row with one of the labels) takes the place of a row: its probability is in the
+    bin, and it is right if the row has the label.
 
     Attributes:
-        rows: how many, at least 1.
+        lower: lower edge of the bin.
+        upper: upper edge of the bin.
+        rows: number of rows, at least 1.
         confidence: mean of their highest probability.
         accuracy: share of them whose top label is right.
     """
@@ -73,15 +74,12 @@ class ReliabilityBin:
 
 
 def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], labels: int) -> NDArray[np.int64]:
-    """Rows counted by true label (first axis) and predicted label (second axis).
+    """Rows counted by true label (first axis) and predicted label (second axis), int64 (labels, labels).
 
     Args:
-        truth: label ids (rows,), each in 0 to labels - 1.
-        predicted: label ids (rows,), the same.
+        truth: label ids (rows,), each from 0 to labels - 1.
+        predicted: label ids (rows,), likewise.
         labels: number of labels.
-
-    Returns:
-        int64 (labels, labels).
     """
     matrix = np.zeros((labels, labels), np.int64)
     np.add.at(matrix, (truth, predicted), 1)
@@ -89,66 +87,61 @@ def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], labels: int) 
 
 
 def confusion_counts(confusion: NDArray[np.int64]) -> Counts:
-    """Counts of one label a row.
-
-    Macro averages take in the labels that occur, in the truth or in the predictions.
+    """Counts of single-label rows; macro averages include the labels that occur, in the truth or the predictions.
 
     Args:
         confusion: (..., labels, labels).
     """
-    correct, given, support = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1)
-    return Counts(correct, given, support, given + support > 0, correct.sum(-1), support.sum(-1))
+    correct, predicted, support = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-2), confusion.sum(-1)
+    return Counts(correct, predicted, support, predicted + support > 0, correct.sum(-1), support.sum(-1))
 
 
-def indicator_counts(truth: NDArray[np.bool_], given: NDArray[np.bool_]) -> Counts:
-    """Counts of any number of labels a row; macro averages take in every label.
+def indicator_counts(truth: NDArray[np.bool_], predicted: NDArray[np.bool_]) -> Counts:
+    """Counts of multi-label rows; macro averages include every label.
 
     Args:
         truth: bool (rows, labels), true where a row has a label.
-        given: bool (rows, labels), true where it was given one.
+        predicted: bool (rows, labels), true where a label was predicted.
     """
     averaged = np.ones(truth.shape[1], np.bool_)
-    exact, rows = (truth == given).all(1).sum(), np.array(len(truth))
-    return Counts((truth & given).sum(0), given.sum(0), truth.sum(0), averaged, exact, rows)
+    exact, rows = (truth == predicted).all(1).sum(), np.array(len(truth))
+    return Counts((truth & predicted).sum(0), predicted.sum(0), truth.sum(0), averaged, exact, rows)
 
 
 def accuracy(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of rows whose every label is right, float64 (...); of one label a row, micro F1 is the same."""
+    """Share of rows with every label right, float64 (...); equal to micro F1 for single-label rows."""
     counts = _counts(confusion)
     return _ratio(counts.exact, counts.rows)
 
 
 def precision(confusion: Confusion) -> NDArray[np.float64]:
-    """Of the rows given a label, the share that has it: (..., labels); 0 where none was given it."""
+    """Share of the rows predicted to have a label that have it, (..., labels); 0 if it was never predicted."""
     return _ratio(*_precision(_counts(confusion)))
 
 
 def recall(confusion: Confusion) -> NDArray[np.float64]:
-    """Of the rows that have a label, the share that was given it: (..., labels); 0 where none has it."""
+    """Share of the rows with a label for which it was predicted, (..., labels); 0 if no row has it."""
     return _ratio(*_recall(_counts(confusion)))
 
 
 def f1(confusion: Confusion) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall: (..., labels); 0 where a label is neither there nor given."""
+    """Harmonic mean of precision and recall, (..., labels); 0 for a label that no row has and none is predicted."""
     return _ratio(*_f1(_counts(confusion)))
 
 
 def macro(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
-    """Mean over the labels that `Counts.averaged` names.
+    """Mean over the labels in `Counts.averaged`, float64 (...).
 
     Args:
         scores: (..., labels), from `precision`, `recall` or `f1`.
-        confusion: what they came from.
-
-    Returns:
-        float64 (...).
+        confusion: what the scores were computed from.
     """
     averaged = _counts(confusion).averaged
     return _ratio((scores * averaged).sum(-1), averaged.sum(-1))
 
 
 def weighted(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
-    """Mean over labels, each weighted by its rows in the truth; shapes as in `macro`."""
+    """Mean over labels, each weighted by the number of its rows; arguments and shapes as in `macro`."""
     support = _counts(confusion).support
     return _ratio((scores * support).sum(-1), support.sum(-1))
 
@@ -180,11 +173,10 @@ def per_label(confusion: Confusion) -> list[LabelMetrics]:
 def row_losses(probabilities: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
     """Negative natural logarithm of the probability of each row's true label.
 
-    Of multi-label rows: the binary cross-entropy, mean over the labels.
+    For multi-label rows: the binary cross-entropy, mean over the labels.
 
     Args:
-        probabilities: floats (rows, labels); clipped to [eps, 1 - eps] of their own dtype, as
-            scikit-learn does.
+        probabilities: floats (rows, labels); clipped to [eps, 1 - eps] of their dtype, as scikit-learn does.
         truth: label ids (rows,), or bool (rows, labels), true where a row has a label.
 
     Returns:
@@ -205,8 +197,7 @@ def log_loss(probabilities: NDArray[Any], truth: NDArray[Any]) -> float:
 def reliability(probabilities: NDArray[Any], truth: NDArray[Any], bins: int = BINS) -> list[ReliabilityBin]:
     """Rows grouped by confidence in the top label, in bins of equal width over (0, 1].
 
-    Of multi-label rows: entries grouped by their probability; see `ReliabilityBin`. A probability of 0 is in the
-    first bin.
+    Multi-label entries are grouped by their probability; see `ReliabilityBin`. A probability of 0 is in the first bin.
 
     Args:
         probabilities: floats (rows, labels).
@@ -214,7 +205,7 @@ def reliability(probabilities: NDArray[Any], truth: NDArray[Any], bins: int = BI
         bins: number of bins.
 
     Returns:
-        The bins that hold a row, from low confidence to high.
+        The bins that contain a row, from low confidence to high.
     """
     multi_label = truth.ndim == 2
     confidence = (probabilities.ravel() if multi_label else probabilities.max(1)).astype(np.float64)
@@ -225,22 +216,22 @@ def reliability(probabilities: NDArray[Any], truth: NDArray[Any], bins: int = BI
     confidences = _ratio(np.bincount(index, confidence, bins), rows)
     accuracies = _ratio(np.bincount(index, correct, bins), rows)
     columns = (edges[:-1], edges[1:], rows, confidences, accuracies)
-    every = [ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-    return [group for group in every if group.rows]
+    groups = [ReliabilityBin(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return [group for group in groups if group.rows]
 
 
 def expected_calibration_error(probabilities: NDArray[Any], truth: NDArray[Any], bins: int = BINS) -> float:
-    """Mean distance of confidence from accuracy over bins, weighted by their rows; in [0, 1].
+    """Mean distance between confidence and accuracy over bins, weighted by their rows; in [0, 1].
 
-    Top label, bins of equal width: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
-    equation 3; of multi-label rows, every entry. The arguments are those of `reliability`.
+    Over the top label, with bins of equal width: Guo et al., "On Calibration of Modern Neural Networks", ICML 2017,
+    equation 3; for multi-label rows, over every entry. The arguments are those of `reliability`.
     """
     groups = reliability(probabilities, truth, bins)
     return sum(group.rows * abs(group.accuracy - group.confidence) for group in groups) / truth.size
 
 
 def auroc(positive: NDArray[Any], negative: NDArray[Any]) -> float:
-    """Area under the ROC curve: the chance that a positive row has a higher score than a negative one, ties half.
+    """Area under the ROC curve: the chance that a positive row has a higher score than a negative one; ties count half.
 
     Hanley and McNeil, "The Meaning and Use of the Area under a ROC Curve", Radiology 143, 1982.
 
@@ -258,7 +249,7 @@ def _counts(confusion: Confusion) -> Counts:
 
 
 def _precision(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
-    return counts.correct, counts.given
+    return counts.correct, counts.predicted
 
 
 def _recall(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -266,7 +257,7 @@ def _recall(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _f1(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
-    return 2 * counts.correct, counts.given + counts.support
+    return 2 * counts.correct, counts.predicted + counts.support
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

@@ -126,7 +126,9 @@ def _slices(report: EvaluationReport) -> Figure:
     heights = [-(i + sum(i >= first for first in firsts)) for i in range(len(rows))]
     figure = new_figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
     axes = figure.subplots()
-    axes.axvline(report["accuracy"], color=GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}")
+    axes.axvline(
+        report["accuracy"], color=GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}"
+    )
     for row, height in zip(rows, heights, strict=True):
         differs = row["p_holm"] is not None and row["p_holm"] < 0.05
         colour = GREY if row["p"] is None else ORANGE if differs else BLUE
@@ -134,7 +136,11 @@ def _slices(report: EvaluationReport) -> Figure:
         axes.plot(row["accuracy"], height, "o", color=colour, markerfacecolor="white" if row["p"] is None else colour)
     for i in firsts:
         axes.text(0, heights[i] + 1, f"{rows[i]['by']} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
-    for colour, name, fill in ((BLUE, "no difference shown", BLUE), (ORANGE, "differs from the rest", ORANGE), (GREY, "too few rows to test", "white")):
+    for colour, name, fill in (
+        (BLUE, "no difference shown", BLUE),
+        (ORANGE, "differs from the rest", ORANGE),
+        (GREY, "too few rows to test", "white"),
+    ):
         axes.plot([], [], "o-", color=colour, markerfacecolor=fill, label=name)
     axes.set_yticks(heights, [f"{row['slice']} ({row['rows']:,})" for row in rows])
     axes.set(xlabel="accuracy, with Wilson's 95 % interval", ylim=(heights[-1] - 0.7, 0.8))

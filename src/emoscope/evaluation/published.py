@@ -1,4 +1,4 @@
-"""Figures that others published of models fine-tuned on `emotion`: a reference, nothing measured here."""
+"""Figures that others published for models fine-tuned on `emotion`: a reference, not measured here."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CARD = "published, validation split, best epoch chosen on the same rows"
-"""What the accuracy, weighted F1 and speed below are."""
+"""Origin of the accuracy, weighted F1 and speed below."""
 
 TEST = "published, verified by the Hub on the true test split"
-"""What the figures named `test_...` are."""
+"""Origin of the figures named `test_...`."""
 
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """One row of the model card's comparison table; shares in [0, 1], None where nothing is published.
+    """One row of the model card's comparison table; shares are in [0, 1], None means not published.
 
     Attributes:
         model: Hub id.
-        accuracy: on the validation split, as `f1_weighted`.
-        samples_per_second: on the card's GPU.
-        test_accuracy: on the true test split, as every `test_...`.
-        source: where the validation figures and the speed are from.
-        test_source: where the `test_...` figures are from.
+        accuracy: accuracy on the validation split.
+        f1_weighted: weighted F1 on the validation split.
+        samples_per_second: speed on the card's GPU.
+        test_accuracy: accuracy on the real test split, like every `test_...`.
+        test_f1_macro: macro F1.
+        test_f1_weighted: weighted F1.
+        test_loss: log loss, in nats.
+        source: source of the validation figures and the speed.
+        test_source: source of the `test_...` figures.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The report of a classifier on labelled rows: quality, calibration, speed and memory, as plain JSON."""
+"""Evaluate a classifier on labelled rows: quality, calibration, speed and memory, as plain JSON."""
 
 from __future__ import annotations
 
@@ -30,25 +30,25 @@ if TYPE_CHECKING:
     from emoscope.evaluation.keywords import Keywords
 
 EvaluationReport = dict[str, Any]
-"""What `evaluate` returns. These keys, shares in [0, 1]:
+"""The report of `evaluate`, with these keys; shares are in [0, 1]:
 
 - `model`; `dataset` {name, split, rows, fingerprint}
-- `accuracy`; `precision_macro`, `_micro`, `_weighted`, and so for `recall` and `f1`
+- `accuracy`; `precision_macro`, `_micro`, `_weighted`, and the same for `recall` and `f1`
 - `loss`, in nats; `ece`, the expected calibration error over 15 bins
 - `per_label` {label: {precision, recall, f1, support}}
-- `thresholds`, null or, of multi-label rows, {label: threshold}
-- `confusion` {labels, matrix}, a row of the matrix for each true label; null of multi-label rows
-- `intervals` {metric: {low, high}}, 95 %, bootstrap over the rows; Wilson's of an accuracy of 0 or 1
-- `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that hold a row
-- `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the
-  number of ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords alone, and {rows,
-  accuracy} of the rows that an ambiguous keyword decides, that contain one, that contain none
-- `slices`, null or a list, as `measure_slices` gives it
+- `thresholds`, {label: threshold} for multi-label rows, else null
+- `confusion` {labels, matrix}, with a row of the matrix for each true label; null for multi-label rows
+- `intervals` {metric: {low, high}}, 95 % bootstrap intervals over the rows; Wilson's for an accuracy of 0 or 1
+- `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that contain a row
+- `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the number of
+  ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords as a classifier, and {rows, accuracy} of the
+  rows that an ambiguous keyword decides, that contain one, and that contain none
+- `slices`, null or the list of `measure_slices`
 - `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
-- `trainer`, the same under the Hugging Face Trainer's names; its `test_f1` is the weighted one
+- `trainer`, some of these figures under the names of the Hugging Face Trainer; its `test_f1` is the weighted F1
 
-Of multi-label rows, `accuracy` is the share of rows whose every label is right, `loss` the mean binary
-cross-entropy over all entries (a row with a label), and `ece` and `reliability` are over entries.
+For multi-label rows, `accuracy` is the share of rows with every label right, `loss` the mean binary cross-entropy over
+all entries (a row with a label), and `ece` and `reliability` are over entries.
 """
 
 
@@ -61,41 +61,44 @@ def evaluate(
     thresholds: Sequence[float] | None = None,
     slices: Slices | None = None,
 ) -> EvaluationReport:
-    """Score labelled rows once and report quality, calibration, speed and memory of that pass.
+    """Score labelled rows once, and report quality, calibration, speed and memory of that pass.
 
     Args:
-        classifier: its labels may stand in another order than the data's; they are matched by name.
-        examples: the rows, with one label each or, multi-label, with any number.
-        model_name: what the report calls the classifier.
-        keywords: ambiguous keywords of the data, found in other rows than these; with None,
-            `ambiguity` is null, as it is for multi-label rows.
-        thresholds: of multi-label rows, the least probability with which a row is given a label, one for each of
-            the classifier's labels, in its order; with None, 0.5 each.
-        slices: for each way to break the report down, the slice of every row; see `slice_texts`.
+        classifier: any classifier with the data's labels, in any order.
+        examples: single-label or multi-label rows.
+        model_name: name of the classifier in the report.
+        keywords: ambiguous keywords of the data set, found in other rows; without them, and for multi-label rows,
+            `ambiguity` is null.
+        thresholds: for multi-label rows, the probability from which a label is predicted, one for each label in the
+            classifier's order; None for 0.5 each.
+        slices: for each way to slice the rows, the slice of every row; see `slice_texts`.
 
     Returns:
-        The report; `json.dumps` writes it as it is, and it holds no NaN.
+        The report; `json.dumps` accepts it, and it contains no NaN.
 
     Raises:
         DataError: the data has no rows.
-        LabelError: the classifier's labels are not the data's, or as many as the thresholds.
-        ModelError: what the classifier returns are not probabilities, or it gives one label where the data has
-            any number, or the reverse.
+        LabelError: the classifier's labels differ from the data's, or there is not one threshold for each.
+        ModelError: the classifier is multi-label and the data is not, or the reverse; or it returned something other
+            than probabilities.
     """
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to evaluate on; name a file or split that has some")
     check_multi_label(classifier, examples.multi_label)
     columns = label_columns(classifier.labels, examples.labels.names)
     measurement = measure(classifier, examples.texts)
-    check_probabilities(measurement.probabilities, (len(examples), len(columns)), examples.multi_label)
+    check_probabilities(measurement.probabilities, (len(examples), len(columns)), multi_label=examples.multi_label)
     probabilities = measurement.probabilities[:, columns]
-    quality = _quality(probabilities, examples, _thresholds(thresholds, columns) if examples.multi_label else None)
+    used = _thresholds(thresholds, columns) if examples.multi_label else None
+    quality = measure_quality(probabilities, examples, used)
+    correct = _correct(probabilities, examples.label_ids, used)
+    losses = row_losses(probabilities, examples.label_ids)
     return {
         "model": model_name,
         "dataset": describe_dataset(examples),
         **quality,
-        "ambiguity": _ambiguity(keywords, examples, probabilities) if keywords and not examples.multi_label else None,
-        "slices": measure_slices(slices, *_rows(probabilities, examples, thresholds, columns)) if slices else None,
+        "ambiguity": _ambiguity(keywords, examples, correct) if keywords and used is None else None,
+        "slices": measure_slices(slices, correct, losses) if slices else None,
         "runtime_seconds": measurement.runtime_seconds,
         "samples_per_second": measurement.samples_per_second,
         "memory": measurement.memory,
@@ -103,76 +106,58 @@ def evaluate(
     }
 
 
-def _rows(
-    probabilities: NDArray[Any], examples: Examples, thresholds: Sequence[float] | None, columns: list[int]
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Whether each row is right, and its loss."""
-    truth = examples.label_ids
-    if examples.multi_label:
-        correct = ((probabilities >= _thresholds(thresholds, columns)) == truth).all(1)
-    else:
-        correct = probabilities.argmax(1) == truth
-    return correct, row_losses(probabilities, truth)
-
-
 def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
-    """Hold what a classifier says of itself in its attribute `multi_label`, if it has one, against the data.
+    """Check that a classifier that says whether it is multi-label agrees with the data.
 
     Raises:
-        ModelError: the classifier gives any number of labels and the data has one a row, or the reverse.
+        ModelError: only one of the two is multi-label.
     """
     if is_multi_label(classifier, default=multi_label) == multi_label:
         return
     if multi_label:
         raise ModelError(
-            "the model gives one label a text, the data is read as multi-label; "
+            "the model gives one label a text, but the data is read as multi-label; "
             "name a multi-label model, or leave multi-label out"
         )
     raise ModelError(
-        "the model is multi-label, the data is read as one label a row; read the data as multi-label (--multi-label)"
+        "the model is multi-label, but the data is read as one label a row; read it as multi-label (--multi-label)"
     )
 
 
-def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArray[np.float64]:
-    if thresholds is None:
-        return np.full(len(columns), 0.5)
-    if len(thresholds) != len(columns):
-        raise LabelError(f"got {len(thresholds)} thresholds for {len(columns)} labels; give one for each label")
-    return np.array(thresholds, np.float64)[columns]
-
-
-def label_columns(got: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where each wanted label stands among those that a classifier has.
+def label_columns(model_labels: Sequence[str], data_labels: Sequence[str], model: str = "the model") -> list[int]:
+    """Column of each of the data's labels in the classifier's probabilities.
 
     Raises:
-        LabelError: the two are not the same labels.
+        LabelError: the two sets of labels differ; the message calls the classifier `model`.
     """
-    if set(got) != set(wanted):
+    if set(model_labels) != set(data_labels):
         raise LabelError(
-            f"the model's labels are {', '.join(got)}, but the data's are {', '.join(wanted)}; "
+            f"{model} has the labels {', '.join(model_labels)}, but the data has {', '.join(data_labels)}; "
             "evaluate a model on data with its own labels"
         )
-    return [got.index(name) for name in wanted]
+    return [model_labels.index(name) for name in data_labels]
 
 
-def check_probabilities(probabilities: NDArray[Any], shape: tuple[int, int], multi_label: bool) -> None:
-    """Refuse what a classifier returned if it is not probabilities of this shape.
+def check_probabilities(
+    probabilities: NDArray[Any], shape: tuple[int, int], *, multi_label: bool, model: str = "the model"
+) -> None:
+    """Check that a classifier returned probabilities of this shape.
 
     Raises:
-        ModelError: names the first row that is wrong.
+        ModelError: it did not; the message calls the classifier `model` and quotes the first wrong row.
     """
     if probabilities.shape != shape:
-        raise ModelError(f"the model returned probabilities of shape {probabilities.shape}, expected {shape}")
-    good = (probabilities >= 0).all(1)
-    good &= (probabilities <= 1).all(1) if multi_label else np.abs(probabilities.sum(1) - 1) < 1e-3
-    if not good.all():
-        row = int(np.argmin(good))
-        wanted = "between 0 and 1" if multi_label else "that sum to 1; a multi-label model needs multi-label data"
-        raise ModelError(f"the model's row {row} is {probabilities[row].tolist()}, not probabilities {wanted}")
+        raise ModelError(f"{model} returned probabilities of shape {probabilities.shape}, expected {shape}")
+    valid = (probabilities >= 0).all(1)
+    valid &= (probabilities <= 1).all(1) if multi_label else np.abs(probabilities.sum(1) - 1) < 1e-3
+    if not valid.all():
+        row = int(np.argmin(valid))
+        expected = "between 0 and 1" if multi_label else "that sum to 1; a multi-label model needs multi-label data"
+        raise ModelError(f"{model} returned {probabilities[row].tolist()} for row {row}, not probabilities {expected}")
 
 
 def describe_dataset(examples: Examples) -> dict[str, Any]:
-    """What a report or a comparison says of its rows: name, split, rows, fingerprint."""
+    """Name, split, number of rows and fingerprint of the rows, for reports."""
     return {
         "name": examples.name,
         "split": examples.split,
@@ -181,16 +166,27 @@ def describe_dataset(examples: Examples) -> dict[str, Any]:
     }
 
 
-def _quality(probabilities: NDArray[Any], examples: Examples, thresholds: NDArray[np.float64] | None) -> dict[str, Any]:
+def measure_quality(
+    probabilities: NDArray[Any], examples: Examples, thresholds: NDArray[np.float64] | None = None, *, seed: int = 0
+) -> dict[str, Any]:
+    """The part of an evaluation report that needs nothing but probabilities and true labels.
+
+    Args:
+        probabilities: (rows, labels), columns in the order of the data's labels.
+        examples: the same rows.
+        thresholds: (labels,) for multi-label rows, else None.
+        seed: seed of the bootstrap.
+    """
     truth, labels = examples.label_ids, examples.labels.names
     losses = row_losses(probabilities, truth)
     if thresholds is None:
         matrix = confusion_matrix(truth, probabilities.argmax(1), len(labels))
         confusion = {"labels": list(labels), "matrix": matrix.tolist()}
-        counts, intervals = confusion_counts(matrix), bootstrap_intervals(matrix, losses)
+        counts, intervals = confusion_counts(matrix), bootstrap_intervals(matrix, losses, seed=seed)
     else:
-        confusion, given = None, probabilities >= thresholds
-        counts, intervals = indicator_counts(truth, given), multi_label_intervals(truth, given, losses)
+        confusion, predicted = None, probabilities >= thresholds
+        counts = indicator_counts(truth, predicted)
+        intervals = multi_label_intervals(truth, predicted, losses, seed=seed)
     return {
         **averages(counts),
         "loss": float(losses.mean()),
@@ -203,22 +199,40 @@ def _quality(probabilities: NDArray[Any], examples: Examples, thresholds: NDArra
     }
 
 
-def _ambiguity(keywords: Keywords, examples: Examples, probabilities: NDArray[Any]) -> dict[str, Any]:
-    correct = probabilities.argmax(1) == examples.label_ids
+def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArray[np.float64]:
+    """One threshold for each of the data's labels."""
+    if thresholds is None:
+        return np.full(len(columns), 0.5)
+    if len(thresholds) != len(columns):
+        raise LabelError(f"got {len(thresholds)} thresholds for {len(columns)} labels; give one for each label")
+    return np.array(thresholds, np.float64)[columns]
+
+
+def _correct(
+    probabilities: NDArray[Any], truth: NDArray[Any], thresholds: NDArray[np.float64] | None
+) -> NDArray[np.bool_]:
+    """Whether each row is right, in every label if it is multi-label."""
+    correct: NDArray[np.bool_] = (
+        probabilities.argmax(1) == truth if thresholds is None else ((probabilities >= thresholds) == truth).all(1)
+    )
+    return correct
+
+
+def _ambiguity(keywords: Keywords, examples: Examples, correct: NDArray[np.bool_]) -> dict[str, Any]:
     contains = keywords.contains(examples.texts)
     columns = label_columns(keywords.labels, examples.labels.names)
-    rule = keywords.predict_proba(examples.texts)[:, columns].argmax(1) == examples.label_ids
+    rule_is_right = keywords.predict_proba(examples.texts)[:, columns].argmax(1) == examples.label_ids
     return {
         "keywords": len(keywords.ambiguous),
         "ceiling": keywords.ceiling(examples.texts),
-        "rule_accuracy": float(rule.mean()),
-        "decided": _share(correct[keywords.decides(examples.texts)]),
-        "with_keyword": _share(correct[contains]),
-        "without_keyword": _share(correct[~contains]),
+        "rule_accuracy": float(rule_is_right.mean()),
+        "decided": _accuracy(correct[keywords.decides(examples.texts)]),
+        "with_keyword": _accuracy(correct[contains]),
+        "without_keyword": _accuracy(correct[~contains]),
     }
 
 
-def _share(correct: NDArray[np.bool_]) -> dict[str, Any]:
+def _accuracy(correct: NDArray[np.bool_]) -> dict[str, Any]:
     return {"rows": len(correct), "accuracy": float(correct.mean()) if len(correct) else None}
 
 

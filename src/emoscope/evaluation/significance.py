@@ -1,11 +1,11 @@
-"""Paired tests of two classifiers on the same rows, the rows that they need, and the correction for many tests.
+"""Paired tests of two classifiers on the same rows, the sample size they need, and the correction for many tests.
 
-McNemar's test looks at the rows that one classifier has right and the other wrong (McNemar, "Note on the
-sampling error of the difference between correlated proportions or percentages", Psychometrika 12, 1947);
-Dietterich recommends it for two classifiers trained once ("Approximate statistical tests for comparing
-supervised classification learning algorithms", Neural Computation 10, 1998). The bootstrap draws rows with
-replacement and scores both classifiers on the same draw (Efron and Tibshirani, "An Introduction to the
-Bootstrap", 1993). Both speak of the choice of rows, not of the seed that a model was trained with.
+McNemar's test looks at the discordant rows, which only one of the two classifiers has right (McNemar, "Note on the
+sampling error of the difference between correlated proportions or percentages", Psychometrika 12, 1947); Dietterich
+recommends it for two classifiers trained once ("Approximate statistical tests for comparing supervised classification
+learning algorithms", Neural Computation 10, 1998). The paired bootstrap draws rows with replacement and scores both
+classifiers on the same draw (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). Both cover the choice of
+the rows, not the seed with which a model was trained.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.intervals import LEVEL, RESAMPLES
+from emoscope.evaluation.intervals import RESAMPLES, percentile_interval
 from emoscope.evaluation.metrics import accuracy, f1, macro
+
+ALPHA = 0.05
+"""Significance level."""
+POWER = 0.8
+"""Power for which sample sizes are computed."""
 
 
 @dataclass(frozen=True)
 class McNemar:
-    """McNemar's exact test of two classifiers.
+    """Result of McNemar's exact test.
 
     Attributes:
-        only_a: rows that the first has right and the second wrong.
-        only_b: rows that the second has right and the first wrong.
-        p: two-sided.
+        only_a: number of rows that only the first classifier has right.
+        only_b: number of rows that only the second classifier has right.
+        p: two-sided p-value.
     """
 
     only_a: int
@@ -37,19 +42,15 @@ class McNemar:
     p: float
 
 
-ALPHA = 0.05
-POWER = 0.8
-
-
 @dataclass(frozen=True)
 class SampleSize:
-    """Rows that McNemar's test needs.
+    """Number of rows that McNemar's test needs.
 
     Attributes:
-        rows: to find a difference in accuracy like the one seen at the level 0.05, in nearly 80 % of all samples of so
-            many rows; None where both classifiers are equally often alone right.
-        detectable: the smallest difference in accuracy that the rows at hand would show as often, with as
-            many rows that one alone has right; None where no difference is large enough.
+        rows: number of rows with which the observed difference in accuracy would be significant at ALPHA in nearly
+            80 % of all samples; None if only_a equals only_b.
+        detectable: smallest difference in accuracy that the rows at hand would show as often, with the observed share
+            of discordant rows; None if no difference is large enough.
     """
 
     rows: int | None
@@ -58,13 +59,13 @@ class SampleSize:
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of the first classifier less that of the second.
+    """A metric of the first classifier minus that of the second.
 
     Attributes:
-        difference: on the rows as they are.
+        difference: observed difference.
         low: lower end of its 95 % interval.
-        high: upper end.
-        p: two-sided; below 0.05 about when the interval leaves out 0.
+        high: upper end of its 95 % interval.
+        p: two-sided p-value; below 0.05 about when the interval excludes 0.
     """
 
     difference: float
@@ -74,11 +75,11 @@ class Difference:
 
 
 def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNemar:
-    """McNemar's exact test; two classifiers that err on the same rows get p = 1.
+    """McNemar's exact test; p is 1 for two classifiers that are wrong on the same rows.
 
     Args:
-        correct_a: whether the first classifier has each row right, (rows,).
-        correct_b: the second, on the same rows.
+        correct_a: bool (rows,), whether the first classifier has each row right.
+        correct_b: bool (rows,), whether the second has.
     """
     only_a = int((correct_a & ~correct_b).sum())
     only_b = int((correct_b & ~correct_a).sum())
@@ -86,28 +87,27 @@ def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNem
 
 
 def sample_size(only_a: int, only_b: int, rows: int) -> SampleSize:
-    """Rows needed to tell two classifiers apart, from what they did on some.
+    """Number of rows needed to distinguish two classifiers that differ as observed.
 
     Connor, "Sample size for testing differences in proportions for the paired-sample design", Biometrics 43, 1987:
-    n = (z(1 - alpha/2) sqrt(psi) + z(power) sqrt(psi - delta^2))^2 / delta^2, with psi the share of the rows that one
-    classifier alone has right, and delta the difference in accuracy. It takes both as they were seen, so it is as
-    unsure as they are; the exact test needs somewhat more, and has a power of 0.76 to 0.8 with these.
+    n = (z(1 - alpha/2) sqrt(psi) + z(power) sqrt(psi - delta^2))^2 / delta^2, with psi the share of discordant rows and
+    delta the difference in accuracy. Both are taken as observed, so the result is as uncertain as they are. The exact
+    test needs somewhat more rows: with n rows its power is 0.76 to 0.8.
 
     Args:
-        only_a: rows that the first has right and the second wrong.
-        only_b: rows that the second has right and the first wrong.
-        rows: all rows, one at least.
+        only_a: number of rows that only the first classifier has right.
+        only_b: number of rows that only the second classifier has right.
+        rows: number of all rows, at least one.
     """
     psi, delta = (only_a + only_b) / rows, abs(only_a - only_b) / rows
+    needed = ceil(_rows_needed(psi, delta)) if delta else None
     low, high = 0.0, psi
-    if not only_a + only_b or _rows_needed(psi, high) > rows:
-        detectable = None
-    else:
-        while high - low > 1e-9:
-            middle = (low + high) / 2
-            low, high = (low, middle) if _rows_needed(psi, middle) <= rows else (middle, high)
-        detectable = high
-    return SampleSize(ceil(_rows_needed(psi, delta)) if delta else None, detectable)
+    if not psi or _rows_needed(psi, high) > rows:
+        return SampleSize(needed, None)
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (low, middle) if _rows_needed(psi, middle) <= rows else (middle, high)
+    return SampleSize(needed, high)
 
 
 def _rows_needed(psi: float, delta: float) -> float:
@@ -116,7 +116,7 @@ def _rows_needed(psi: float, delta: float) -> float:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """Two-sided exact binomial p of `wins` against `losses` where both are equally likely; 1 without either.
+    """Two-sided exact binomial p-value of `wins` against `losses` if both are equally likely; 1 without either.
 
     Twice the shorter tail, at most 1, summed over logarithms so that no number of rows overflows.
     """
@@ -137,31 +137,31 @@ def paired_bootstrap(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """Differences in `accuracy` and `f1_macro`, with percentile intervals and p.
+    """Differences in `accuracy` and `f1_macro`, with percentile intervals and p-values.
 
-    The metrics depend on the rows only through how often each (truth, first, second) occurs, and drawing
-    rows draws those counts from a multinomial distribution: all resamples come from one call. The p is
-    the smallest 1 - level of an interval that leaves out 0 (Efron and Tibshirani, section 15.4), with
-    the rows as they are counted as one draw, so that it is never 0.
+    The metrics depend on the rows only through how often each (truth, first, second) occurs, and drawing rows draws
+    those counts from a multinomial distribution, so one call makes all resamples. The p-value is the smallest 1 - level
+    of an interval that excludes 0 (Efron and Tibshirani, section 15.4); the observed rows count as one draw, so that it
+    is never 0.
 
     Args:
-        truth: label ids (rows,), each in 0 to labels - 1.
+        truth: label ids (rows,), each from 0 to labels - 1.
         predicted_a: label ids (rows,) of the first classifier.
-        predicted_b: label ids (rows,) of the second.
+        predicted_b: label ids (rows,) of the second classifier.
         labels: number of labels.
-        resamples: how often the rows are drawn again.
-        seed: of the draws; the same seed gives the same result.
+        resamples: number of draws.
+        seed: seed of the draws; the same seed gives the same result.
     """
-    cells, counts = np.unique(np.stack([truth, predicted_a, predicted_b], 1), axis=0, return_counts=True)
+    outcomes, counts = np.unique(np.stack([truth, predicted_a, predicted_b], 1), axis=0, return_counts=True)
     draws = np.random.default_rng(seed).multinomial(len(truth), counts / len(truth), resamples)
     weights = np.concatenate([counts[None], draws])
-    scores_a = _scores(_confusions(weights, cells[:, 0], cells[:, 1], labels))
-    scores_b = _scores(_confusions(weights, cells[:, 0], cells[:, 2], labels))
+    scores_a = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 1], labels))
+    scores_b = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 2], labels))
     return {name: _difference(scores_a[name] - scores_b[name]) for name in scores_a}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values adjusted for being several: the chance of one false finding among them stays below the level.
+    """p-values adjusted for several tests: the chance of one false positive among them stays below the level.
 
     Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6, 1979.
     """
@@ -176,7 +176,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def _confusions(
     weights: NDArray[np.int64], truth: NDArray[np.int64], predicted: NDArray[np.int64], labels: int
 ) -> NDArray[np.int64]:
-    """Confusion matrices (draws, labels, labels) of cells that occur `weights` (draws, cells) times."""
+    """Confusion matrices (draws, labels, labels) of outcomes that occur `weights` (draws, outcomes) times."""
     cell_of = np.zeros((len(truth), labels * labels))
     cell_of[np.arange(len(truth)), truth * labels + predicted] = 1.0
     return (weights @ cell_of).astype(np.int64).reshape(len(weights), labels, labels)
@@ -187,8 +187,6 @@ def _scores(confusions: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
 
 
 def _difference(values: NDArray[np.float64]) -> Difference:
-    """From the difference on the rows as they are (first) and on each draw."""
-    tail = (1.0 - LEVEL) / 2.0
-    low, high = np.quantile(values[1:], (tail, 1.0 - tail))
+    """From the observed difference (the first value) and that of each draw."""
     beyond = min((1 + (values[1:] <= 0).sum()), (1 + (values[1:] >= 0).sum())) / len(values)
-    return Difference(float(values[0]), float(low), float(high), float(min(1.0, 2.0 * beyond)))
+    return Difference(float(values[0]), *percentile_interval(values[1:]), float(min(1.0, 2.0 * beyond)))

@@ -1,8 +1,8 @@
-"""A report broken down: how good a classifier is on parts of the rows, and which parts are really worse than the rest.
+"""Quality on slices: accuracy and loss of a classifier on parts of the rows, and which parts differ from the rest.
 
 A way to slice names a slice for every row: by length, negation, first person, ambiguous keyword, or a column of the
-data. The interval of an accuracy is Wilson's. A slice is held against all other rows by Fisher's exact
-test, and all these tests are corrected together by Holm: of twenty slices one differs by chance alone.
+data. The interval of an accuracy is Wilson's. Each slice is compared with all other rows by Fisher's exact test, and
+all tests together are corrected by Holm's method, because of twenty slices one differs by chance alone.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ from emoscope.text import normalize
 if TYPE_CHECKING:
     from emoscope.evaluation.keywords import Keywords
 
-SMALL = 30
-"""A slice of fewer rows is shown, but not tested: its interval says all there is to say."""
+MIN_ROWS = 30
+"""Fewest rows of a slice that is tested; a smaller one is only shown, with its interval."""
 MAX_VALUES = 20
-"""Values of a column that get a slice of their own, the most frequent ones; more different numbers become quarters."""
+"""Most frequent values of a column that get a slice each; a column with more different numbers is cut into quarters."""
 QUARTERS = 4
 LENGTHS = ((5, "up to 5 words"), (10, "6 to 10 words"), (20, "11 to 20 words"), (40, "21 to 40 words"))
 LONGER = "41 words and more"
 WORD_LISTS = Path(__file__).parent / "word_lists.json"
-"""Negations and first persons in the plain form of a text, which has no apostrophes; "don t" is what some data has."""
+"""Negations and first-person words in the plain form of a text, without apostrophes; some data has "don t"."""
 
 Slices = Mapping[str, Sequence[str]]
-"""A way to slice, to the slice of every row; "" for a row in none."""
+"""Way to slice -> slice of every row; "" for a row in no slice."""
 
 
 def slice_texts(texts: Sequence[str], keywords: Keywords | None = None) -> dict[str, list[str]]:
-    """The built-in ways to slice.
+    """The built-in ways to slice: length, negation, first person and, with `keywords`, ambiguous keyword.
 
     Args:
-        texts: raw or plain.
-        keywords: for slices by ambiguous keyword, found in other rows than these; None for none of them.
+        texts: raw or plain texts.
+        keywords: keywords found in other rows than these, if any.
     """
     words = [normalize(text).split() for text in texts]
-    lists = {name: frozenset(each) for name, each in json.loads(WORD_LISTS.read_text(encoding="utf-8")).items()}
+    lists = {name: frozenset(content) for name, content in json.loads(WORD_LISTS.read_text(encoding="utf-8")).items()}
     slices = {
-        "length": [_length(len(each)) for each in words],
-        "negation": ["without" if lists["negations"].isdisjoint(each) else "with" for each in words],
-        "first person": ["no" if lists["first_person"].isdisjoint(each) else "yes" for each in words],
+        "length": [_length(len(of_text)) for of_text in words],
+        "negation": ["without" if lists["negations"].isdisjoint(of_text) else "with" for of_text in words],
+        "first person": ["no" if lists["first_person"].isdisjoint(of_text) else "yes" for of_text in words],
     }
     if keywords is not None:
         decides, contains = keywords.decides(texts), keywords.contains(texts)
@@ -57,7 +57,7 @@ def slice_texts(texts: Sequence[str], keywords: Keywords | None = None) -> dict[
 
 
 def slice_values(values: Sequence[Any]) -> list[str]:
-    """Slices by the values of a column: each of the most frequent, or quarters of many different numbers."""
+    """Slice of every row by the values of a column: the MAX_VALUES most frequent ones, or quarters of many numbers."""
     numbers = _numbers(values)
     if numbers is not None and len(np.unique(numbers[~np.isnan(numbers)])) > MAX_VALUES:
         return _quarters(numbers)
@@ -71,82 +71,80 @@ def measure_slices(slices: Slices, correct: NDArray[np.bool_], losses: NDArray[n
     """Accuracy and loss of every slice, and whether it differs from the rest.
 
     Args:
-        slices: the slice of every row, for each way to slice.
-        correct: whether each row is right, (rows,).
-        losses: of the same rows, from `metrics.row_losses`.
+        slices: for each way to slice, the slice of every row.
+        correct: bool (rows,), whether each row is right.
+        losses: (rows,), from `metrics.row_losses`.
 
     Returns:
-        {by, slice, rows, accuracy, low, high, loss, difference, p, p_holm} of each: its accuracy less that of all
-        other rows that are in a slice, and null for all three where the slice or the rest has fewer than SMALL rows.
-        Two slices that make up the whole are one test.
+        {by, slice, rows, accuracy, low, high, loss, difference, p, p_holm} of each slice. `difference` is its accuracy
+        minus that of all other rows that are in a slice. It and both p-values are None if the slice or the rest has
+        fewer than MIN_ROWS rows. Two slices that make up the whole share one test.
     """
     measured: list[dict[str, Any]] = []
-    tests: list[float] = []
-    of_slice: list[int | None] = []
+    tests: dict[tuple[str, int], float] = {}
+    test_of_slice: list[tuple[str, int] | None] = []
     for by, names in slices.items():
         name_of_row = np.array(names)
-        kinds = sorted(set(names) - {""}, key=_natural)
+        kinds = sorted(set(names) - {""}, key=_natural_order)
         for number, kind in enumerate(kinds):
             inside = name_of_row == kind
-            row, p = _slice(correct, losses, inside, (name_of_row != "") & ~inside)
+            row = _measure_slice(correct, losses, inside, (name_of_row != "") & ~inside)
+            test = None if row["p"] is None else (by, 0 if len(kinds) == 2 else number)
+            if test is not None:
+                row["p"] = tests.setdefault(test, row["p"])
             measured.append({"by": by, "slice": kind, **row})
-            if p is not None and not (len(kinds) == 2 and number == 1):
-                tests.append(p)
-            of_slice.append(None if p is None else len(tests) - 1)
-    adjusted = holm(tests)
+            test_of_slice.append(test)
+    adjusted = dict(zip(tests, holm(list(tests.values())), strict=True))
     return [
-        row | ({"p": None, "p_holm": None} if test is None else {"p": tests[test], "p_holm": adjusted[test]})
-        for row, test in zip(measured, of_slice, strict=True)
+        row | {"p_holm": None if test is None else adjusted[test]}
+        for row, test in zip(measured, test_of_slice, strict=True)
     ]
 
 
-def _slice(
+def _measure_slice(
     correct: NDArray[np.bool_], losses: NDArray[np.float64], inside: NDArray[np.bool_], outside: NDArray[np.bool_]
-) -> tuple[dict[str, Any], float | None]:
-    """What is measured of one slice, and the p of its test."""
+) -> dict[str, Any]:
     rows, right = int(inside.sum()), int(correct[inside].sum())
     rest, rest_right = int(outside.sum()), int(correct[outside].sum())
-    tested = min(rows, rest) >= SMALL
-    low, high = wilson(right, rows)
-    measured = {
+    tested = min(rows, rest) >= MIN_ROWS
+    return {
         "rows": rows,
         "accuracy": right / rows,
-        "low": low,
-        "high": high,
+        **wilson(right, rows)._asdict(),
         "loss": float(losses[inside].mean()),
         "difference": right / rows - rest_right / rest if tested else None,
+        "p": fisher(right, rows, rest_right, rest) if tested else None,
     }
-    return measured, fisher(right, rows, rest_right, rest) if tested else None
 
 
 def fisher(right: int, rows: int, rest_right: int, rest: int) -> float:
-    """Two-sided p of Fisher's exact test: all tables that are no more probable than the one seen.
+    """Two-sided p-value of Fisher's exact test: the sum over all tables no more probable than the observed one.
 
     Args:
-        right: rows of the slice that are right.
-        rows: of the slice.
-        rest_right: other rows that are right.
-        rest: other rows.
+        right: number of rows of the slice that are right.
+        rows: number of rows of the slice.
+        rest_right: number of other rows that are right.
+        rest: number of other rows.
     """
-    every, every_right = rows + rest, right + rest_right
-    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, every + 1)))])
+    total, total_right = rows + rest, right + rest_right
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, total + 1)))])
 
-    def ways(total: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        logs: NDArray[np.float64] = factorials[total] - factorials[chosen] - factorials[total - chosen]
+    def log_ways(of: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        logs: NDArray[np.float64] = factorials[of] - factorials[chosen] - factorials[of - chosen]
         return logs
 
-    possible = np.arange(max(0, every_right - rest), min(rows, every_right) + 1)
-    log_p = ways(rows, possible) + ways(rest, every_right - possible) - ways(every, np.array(every_right))
-    seen = log_p[right - possible[0]]
-    return min(1.0, float(np.exp(log_p[log_p <= seen + 1e-7]).sum()))
+    possible = np.arange(max(0, total_right - rest), min(rows, total_right) + 1)
+    log_p = log_ways(rows, possible) + log_ways(rest, total_right - possible) - log_ways(total, np.array(total_right))
+    observed = log_p[right - possible[0]]
+    return min(1.0, float(np.exp(log_p[log_p <= observed + 1e-7]).sum()))
 
 
 def _length(words: int) -> str:
-    return next((name for most, name in LENGTHS if words <= most), LONGER)
+    return next((name for longest, name in LENGTHS if words <= longest), LONGER)
 
 
 def _numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
-    """A column as numbers, NaN where it is empty; None if a value is none."""
+    """A column as numbers, NaN where it is empty; None if a value is not a number."""
     try:
         return np.array([np.nan if value is None or value == "" else float(value) for value in values])
     except (TypeError, ValueError):
@@ -154,26 +152,29 @@ def _numbers(values: Sequence[Any]) -> NDArray[np.float64] | None:
 
 
 def _quarters(numbers: NDArray[np.float64]) -> list[str]:
-    """Quarters of the numbers, named by their ends; equal numbers are in one."""
+    """Quarters of the numbers, named by their ends; equal numbers are in the same quarter."""
     highest = np.unique(np.quantile(numbers[~np.isnan(numbers)], np.linspace(0, 1, QUARTERS + 1)[1:]))
     index = np.searchsorted(highest, numbers)
     quarters = {i: numbers[index == i] for i in set(index[~np.isnan(numbers)].tolist())}
-    shown = _told_apart([float(end) for quarter in quarters.values() for end in (quarter.min(), quarter.max())])
+    shown = _distinct_names([float(end) for quarter in quarters.values() for end in (quarter.min(), quarter.max())])
     names = {i: f"{shown[quarter.min()]} to {shown[quarter.max()]}" for i, quarter in quarters.items()}
     return [names.get(i, "(none)") for i in index.tolist()]
 
 
-def _told_apart(numbers: list[float]) -> dict[float, str]:
-    """Numbers with all digits before the point, up to 17, and with as many in all, from 6 on, as tell them apart."""
+def _distinct_names(numbers: list[float]) -> dict[float, str]:
+    """Numbers with just enough digits, from 6 up, that different numbers look different.
+
+    All digits before the decimal point are shown, up to 17.
+    """
     different = set(numbers)
     before_point = len(f"{max(map(abs, different)):.0f}")
-    least = before_point if 6 < before_point < 18 else 6
-    shown = ({number: f"{number:.{digits}g}" for number in different} for digits in range(least, 18))
+    fewest = before_point if 6 < before_point < 18 else 6
+    shown = ({number: f"{number:.{digits}g}" for number in different} for digits in range(fewest, 18))
     return next(names for names in shown if len(set(names.values())) == len(different))
 
 
-def _natural(name: str) -> tuple[float, str]:
-    """Slices with a number in front stand in its order, before the others."""
+def _natural_order(name: str) -> tuple[float, str]:
+    """Sort key: slices that begin with a number come first, in its order."""
     first = name.removeprefix("up to ").partition(" ")[0]
     try:
         return float(first), name

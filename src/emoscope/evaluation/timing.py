@@ -1,4 +1,4 @@
-"""Measured speed and memory of a classifier: one pass over the texts, and what it held meanwhile."""
+"""Speed and memory of a classifier: one pass over the texts, timed, and the memory that it held meanwhile."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WARM_UP_TEXTS = 32
 SAMPLE_SECONDS = 0.002
+"""Seconds between two readings of the resident memory."""
 STATM = Path("/proc/self/statm")
 
 
@@ -31,12 +32,12 @@ class Measurement:
     Attributes:
         probabilities: what it returned, float32 (texts, labels).
         runtime_seconds: wall-clock time of the pass.
-        samples_per_second: texts over that time.
-        memory: bytes, with the names and the meaning of the Hugging Face Trainer: `mem_cpu_alloc_delta` is
-            the process's resident memory at the end less that at the start; `mem_cpu_peaked_delta` is how far
-            its peak in between stood above the end, never below 0; their sum is what the pass needed.
-            `mem_gpu_...` is the same of torch's tensors on the current CUDA device, 0 where torch used none.
-            None where the system does not tell a process its memory (Windows).
+        samples_per_second: number of texts divided by that time.
+        memory: bytes, with the names and meaning of the Hugging Face Trainer: `mem_cpu_alloc_delta` is the process's
+            resident memory at the end minus that at the start; `mem_cpu_peaked_delta` is how far the peak in between
+            was above the end, never below 0; their sum is what the pass needed. `mem_gpu_...` is the same for torch's
+            tensors on the current CUDA device, 0 if torch used none. None where a process cannot read its memory
+            (Windows).
     """
 
     probabilities: NDArray[np.float32]
@@ -48,73 +49,55 @@ class Measurement:
 def measure(classifier: Classifier, texts: Sequence[str]) -> Measurement:
     """Run a classifier over texts once, after a warm-up on the first few, and measure the run.
 
-    The memory is sampled every 2 ms in a second thread, so a shorter peak can be missed.
+    The resident memory is read every 2 ms in a second thread, so a shorter peak can be missed.
 
     Args:
         classifier: any classifier.
         texts: at least one.
     """
     classifier.predict_proba(texts[:WARM_UP_TEXTS])
-    with _gpu_memory() as gpu, _cpu_memory() as cpu:
+    memory: dict[str, int | None] = {}
+    with _gpu_memory(memory), _cpu_memory(memory):
         start = perf_counter()
         probabilities = classifier.predict_proba(texts)
         seconds = perf_counter() - start
-    memory = {
-        "mem_cpu_alloc_delta": cpu.alloc,
-        "mem_cpu_peaked_delta": cpu.peaked,
-        "mem_gpu_alloc_delta": gpu.alloc,
-        "mem_gpu_peaked_delta": gpu.peaked,
-    }
-    return Measurement(probabilities, seconds, len(texts) / seconds, memory)
+    return Measurement(probabilities, seconds, len(texts) / seconds, dict(sorted(memory.items())))
 
 
 def resident_bytes() -> int | None:
-    """Resident memory of this process.
+    """Resident memory of this process, from /proc on Linux.
 
-    From /proc on Linux. Elsewhere the most it ever was (`getrusage`), of which only growth can be seen;
-    None where there is not even that.
+    Elsewhere the peak so far (`getrusage`), which shows only growth; None where the system has neither.
     """
     try:
         return int(STATM.read_bytes().split()[1]) * PAGESIZE
     except OSError:
-        return _highest_resident_bytes()
-
-
-def _highest_resident_bytes() -> int | None:
+        pass
     try:
         import resource
     except ImportError:
         return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-@dataclass
-class _Deltas:
-    alloc: int | None = None
-    peaked: int | None = None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager
-def _cpu_memory() -> Iterator[_Deltas]:
-    """Deltas of the resident memory, filled in when the block ends."""
-    deltas = _Deltas()
+def _cpu_memory(memory: dict[str, int | None]) -> Iterator[None]:
+    """Add the deltas of the resident memory over the block."""
     gc.collect()
     start = resident_bytes()
-    if start is None:
-        yield deltas
-        return
     with _sampling(resident_bytes) as samples:
-        yield deltas
+        yield
     gc.collect()
-    end = resident_bytes() or 0
-    deltas.alloc = end - start
-    deltas.peaked = max(0, max(samples, default=0) - end)
+    end = resident_bytes()
+    alloc = peaked = None
+    if start is not None and end is not None:
+        alloc, peaked = end - start, max(0, max(samples, default=0) - end)
+    memory |= {"mem_cpu_alloc_delta": alloc, "mem_cpu_peaked_delta": peaked}
 
 
 @contextmanager
 def _sampling(read: Callable[[], int | None]) -> Iterator[list[int]]:
-    """What `read` says every SAMPLE_SECONDS while the block runs."""
+    """The values that `read` returns every SAMPLE_SECONDS while the block runs."""
     samples: list[int] = []
     done = Event()
 
@@ -132,22 +115,14 @@ def _sampling(read: Callable[[], int | None]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _gpu_memory() -> Iterator[_Deltas]:
-    """Deltas of torch's tensors on the current CUDA device, filled in when the block ends."""
-    deltas = _Deltas(0, 0)
-    cuda = _cuda_in_use()
-    if cuda is None:
-        yield deltas
-        return
-    cuda.reset_peak_memory_stats()
-    start = cuda.memory_allocated()
-    yield deltas
-    end = cuda.memory_allocated()
-    deltas.alloc = end - start
-    deltas.peaked = max(0, cuda.max_memory_allocated() - end)
-
-
-def _cuda_in_use() -> Any:
-    """`torch.cuda` if something has used it, else None; imports no torch."""
+def _gpu_memory(memory: dict[str, int | None]) -> Iterator[None]:
+    """Add the deltas of torch's tensors on the current CUDA device over the block; 0 if nothing used it before."""
     torch = sys.modules.get("torch")
-    return torch.cuda if torch and torch.cuda.is_initialized() else None
+    cuda: Any = torch.cuda if torch and torch.cuda.is_initialized() else None
+    start = 0
+    if cuda:
+        cuda.reset_peak_memory_stats()
+        start = cuda.memory_allocated()
+    yield
+    end, peak = (cuda.memory_allocated(), cuda.max_memory_allocated()) if cuda else (0, 0)
+    memory |= {"mem_gpu_alloc_delta": end - start, "mem_gpu_peaked_delta": max(0, peak - end)}
