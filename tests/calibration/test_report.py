@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from emoscope.calibrated import Calibration
 from emoscope.calibration import calibrate, fit_temperature
 from emoscope.calibration import report as calibration_report
 from emoscope.calibration.report import NEUTRAL_LABELS
@@ -29,11 +30,11 @@ class Model:
     labels = NAMES
     multi_label = False
 
-    def __init__(self, logits: dict[str, Any], temperature: float = 1.0) -> None:
-        self.logits, self.temperature = logits, temperature
+    def __init__(self, logits: dict[str, Any], temperature: float = 1.0, neutral: Neutral | None = None) -> None:
+        self.logits, self.calibration = logits, Calibration(temperature, neutral=neutral)
 
     def predict_proba(self, texts: Any) -> Any:
-        return probabilities(np.array([self.logits[text] for text in texts], np.float32), self.temperature)
+        return self.calibration.probabilities(np.array([self.logits[text] for text in texts], np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -66,19 +67,21 @@ def neutral_data(known: dict[str, Any]) -> dict[str, Examples]:
 
 def test_fitted_temperature_is_that_of_the_logits(known: dict[str, Any], rows: Examples) -> None:
     logits = np.array([known[text] for text in rows.texts], np.float32)
-    fitted = calibrate(Model(known, 0.7), rows, model_name="m", temperature=0.7)
-    assert fitted.temperature == pytest.approx(fit_temperature(logits, rows.label_ids), rel=2e-4)
-    assert fitted.temperature == pytest.approx(1.5, rel=0.2)
+    fitted = calibrate(Model(known, 0.7), rows, model_name="m")
+    assert fitted.calibration.temperature == pytest.approx(fit_temperature(logits, rows.label_ids), rel=2e-4)
+    assert fitted.calibration.temperature == pytest.approx(1.5, rel=0.2)
     loss = fitted.report["loss"]
     assert loss["before"] == pytest.approx(log_loss(probabilities(logits, 0.7), rows.label_ids), rel=1e-5)
-    assert loss["after"] == pytest.approx(log_loss(probabilities(logits, fitted.temperature), rows.label_ids), rel=1e-4)
+    assert loss["after"] == pytest.approx(
+        log_loss(probabilities(logits, fitted.calibration.temperature), rows.label_ids), rel=1e-4
+    )
     assert loss["after"] < loss["before"] and fitted.report["ece"]["after"] < fitted.report["ece"]["before"]
 
 
 def test_prediction_sets_cover_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0)
-    new = Model(known, fitted.temperature).predict_proba(rows.texts)
-    covered = fitted.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
+    fitted = calibrate(Model(known), rows, model_name="m")
+    new = Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
+    covered = fitted.calibration.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
     for label in range(3):
         own = covered[rows.label_ids == label]
         assert 0.9 <= own.mean() <= 0.9 + 2 / len(own)
@@ -87,38 +90,40 @@ def test_prediction_sets_cover_at_the_new_temperature(known: dict[str, Any], row
 def test_the_order_of_the_labels_changes_nothing(known: dict[str, Any], rows: Examples) -> None:
     order = [2, 0, 1]
     other = replace(rows, label_ids=np.argsort(order)[rows.label_ids], labels=Labels(tuple(NAMES[i] for i in order)))
-    first, second = (calibrate(Model(known), each, model_name="m", temperature=1.0) for each in (rows, other))
-    assert first.prediction_sets == second.prediction_sets
+    first, second = (calibrate(Model(known), each, model_name="m") for each in (rows, other))
+    assert first.calibration.prediction_sets == second.calibration.prediction_sets
     assert first.report == second.report
 
 
 def test_the_temperature_can_be_kept(known: dict[str, Any], rows: Examples) -> None:
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.3, keep_temperature=True)
-    assert fitted.temperature == 1.3
+    fitted = calibrate(Model(known, 1.3), rows, model_name="m", keep_temperature=True)
+    assert fitted.calibration.temperature == 1.3
     assert fitted.report["loss"]["before"] == fitted.report["loss"]["after"]
 
 
 def test_the_temperature_is_kept_if_every_row_is_right(known: dict[str, Any], rows: Examples) -> None:
     right = replace(rows, label_ids=np.array([known[text].argmax() for text in rows.texts]))
-    fitted = calibrate(Model(known), right, model_name="m", temperature=1.3)
-    assert (fitted.temperature, fitted.report["accuracy"]) == (1.3, 1.0)
+    fitted = calibrate(Model(known, 1.3), right, model_name="m")
+    assert (fitted.calibration.temperature, fitted.report["accuracy"]) == (1.3, 1.0)
 
 
 def test_neutral_texts_are_fitted_on_train_and_measured_on_validation(
     known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
 ) -> None:
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=neutral_data)
+    fitted = calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data)
     measured = fitted.report["neutral"]
     assert (measured["fitted_on"]["split"], measured["fitted_on"]["rows"]) == ("train", 200)
     assert (measured["measured_on"]["split"], measured["measured_on"]["rows"]) == ("validation", 100)
-    assert fitted.neutral is not None
+    assert fitted.calibration.neutral is not None
     validation = neutral_data["validation"]
-    scored = Model(known, fitted.temperature).predict_proba(validation.texts)
-    neutral, emotional = fitted.neutral.is_neutral(scored), validation.label_ids == 1
-    distance = roc_auc_score(emotional, fitted.neutral.distances(scored))
+    scored = Model(known, fitted.calibration.temperature).predict_proba(validation.texts)
+    neutral, emotional = fitted.calibration.neutral.is_neutral(scored), validation.label_ids == 1
+    distance = roc_auc_score(emotional, fitted.calibration.neutral.distances(scored))
     highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
     assert measured["auroc"] == pytest.approx({"distance": distance, "max_probability": highest}, abs=1e-3)
-    neutral_rows = fitted.neutral.is_neutral(Model(known, fitted.temperature).predict_proba(rows.texts))
+    neutral_rows = fitted.calibration.neutral.is_neutral(
+        Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
+    )
     assert measured["predicted_neutral"] == pytest.approx(
         {
             "neutral": neutral[~emotional].mean(),
@@ -130,10 +135,12 @@ def test_neutral_texts_are_fitted_on_train_and_measured_on_validation(
 
 def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
     before = Neutral((0.2, -0.1, -0.1), 3.0)
-    fitted = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral=before)
-    assert fitted.report["neutral"] is None and fitted.neutral is not None
+    fitted = calibrate(Model(known, neutral=before), rows, model_name="m")
+    assert fitted.report["neutral"] is None and fitted.calibration.neutral is not None
     expected = before.is_neutral(Model(known).predict_proba(rows.texts))
-    found = fitted.neutral.is_neutral(Model(known, fitted.temperature).predict_proba(rows.texts))
+    found = fitted.calibration.neutral.is_neutral(
+        Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
+    )
     np.testing.assert_array_equal(found, expected)
     assert 0.1 < expected.mean() < 0.9
 
@@ -141,7 +148,7 @@ def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any
 def test_the_report_is_json_without_nan(
     known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
 ) -> None:
-    report = calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=neutral_data).report
+    report = calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data).report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))
     assert report["prediction_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
@@ -154,28 +161,28 @@ def test_neutral_data_of_one_label_is_an_error(
     for kind, name in enumerate(NEUTRAL_LABELS.names):
         alone = {"all": train.subset(train.label_ids == kind)}
         with pytest.raises(DataError, match=f"kinds has only {name} texts"):
-            calibrate(Model(known), rows, model_name="m", temperature=1.0, neutral_data=alone)
+            calibrate(Model(known), rows, model_name="m", neutral_data=alone)
 
 
 def test_other_labels_are_an_error(known: dict[str, Any], rows: Examples) -> None:
     with pytest.raises(LabelError, match="the model has the labels calm, tense, numb, but the data has a, b, c"):
-        calibrate(Model(known), replace(rows, labels=Labels(("a", "b", "c"))), model_name="m", temperature=1.0)
+        calibrate(Model(known), replace(rows, labels=Labels(("a", "b", "c"))), model_name="m")
 
 
 def test_a_label_without_rows_is_an_error(known: dict[str, Any], rows: Examples) -> None:
     with pytest.raises(DataError, match="no row has the label numb"):
-        calibrate(Model(known), rows.subset(rows.label_ids < 2), model_name="m", temperature=1.0)
+        calibrate(Model(known), rows.subset(rows.label_ids < 2), model_name="m")
 
 
 def test_a_multi_label_model_is_an_error(known: dict[str, Any], rows: Examples) -> None:
     model = Model(known)
     model.multi_label = True
     with pytest.raises(ModelError, match="the model is multi-label"):
-        calibrate(model, rows, model_name="m", temperature=1.0)
+        calibrate(model, rows, model_name="m")
 
 
 def test_values_that_are_not_probabilities_are_an_error(known: dict[str, Any], rows: Examples) -> None:
     model = Model(known)
     model.predict_proba = lambda texts: np.full((len(texts), 3), np.nan, np.float32)
     with pytest.raises(ModelError, match="not probabilities"):
-        calibrate(model, rows, model_name="m", temperature=1.0)
+        calibrate(model, rows, model_name="m")

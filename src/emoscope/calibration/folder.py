@@ -60,13 +60,7 @@ def write_calibrated(folder: ModelFolder, result: CalibrationResult, output: Pat
 
 
 def _write(path: Path, folder: ModelFolder, result: CalibrationResult) -> None:
-    manifest = folder.manifest
-    fitted = replace(
-        manifest.calibration,
-        temperature=result.temperature,
-        prediction_sets=result.prediction_sets,
-        neutral=result.neutral,
-    )
+    manifest, fitted = folder.manifest, result.calibration
     record = _record(result.report, manifest.calibration_report)
     verification = _verification(folder, fitted.temperature / manifest.calibration.temperature)
     write_manifest(path, replace(manifest, calibration=fitted, calibration_report=record, verification=verification))

@@ -6,12 +6,13 @@ Only a few numbers are fitted; the model does not change. `calibration.folder` w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.calibrated import Calibration
 from emoscope.calibration.coverage import split_half_quality
 from emoscope.calibration.fit import fit_neutral, fit_prediction_sets, fit_temperature
 from emoscope.calibration.selective import aurc, risk_coverage_curve, selective_accuracy
@@ -20,8 +21,8 @@ from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_l
 from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns
 from emoscope.labels import Labels
 from emoscope.neutral import Neutral
-from emoscope.prediction_sets import PredictionSets
 from emoscope.probabilities import LEAST, temperature_scaled
+from emoscope.protocols import is_multi_label
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
@@ -42,9 +43,7 @@ class CalibrationResult:
     """What was fitted, and how good it is.
 
     Attributes:
-        temperature: divisor of the logits.
-        prediction_sets: thresholds of the prediction sets.
-        neutral: how neutral texts are detected, at this temperature; None if the model cannot tell.
+        calibration: the new calibration of the classifier.
         report: plain JSON with these keys, shares in [0, 1]:
 
             - `model`; `dataset` {name, split, rows, fingerprint}; `rows`, the number of rows of each label
@@ -59,9 +58,7 @@ class CalibrationResult:
             - `curves` {reliability, risk_coverage, distances}, which only the plots need
     """
 
-    temperature: float
-    prediction_sets: PredictionSets
-    neutral: Neutral | None
+    calibration: Calibration
     report: dict[str, Any]
 
 
@@ -70,23 +67,19 @@ def calibrate(
     examples: Examples,
     *,
     model_name: str,
-    temperature: float,
     keep_temperature: bool = False,
-    neutral: Neutral | None = None,
     neutral_data: Mapping[str, Examples] | None = None,
 ) -> CalibrationResult:
     """Fit temperature, prediction sets and, with `neutral_data`, neutral texts.
 
     Args:
-        classifier: a single-label classifier.
+        classifier: a single-label classifier. If it detects neutral texts already, it keeps doing so, unless
+            `neutral_data` is given.
         examples: rows that the classifier was not trained on, some of every label; the order of the labels may differ
             from the classifier's.
         model_name: name of the classifier in the report.
-        temperature: the classifier's temperature.
         keep_temperature: do not fit the temperature. Nor is it fitted if the classifier is right on every row, as the
             loss then has no minimum.
-        neutral: how the classifier detects neutral texts today, if it does; kept, at the new temperature, unless
-            `neutral_data` is given.
         neutral_data: splits of texts labelled as in NEUTRAL_LABELS. Fitted on "train" (or the first split), measured
             on another split if there is one.
 
@@ -102,22 +95,28 @@ def calibrate(
     fixed = keep_temperature or bool((before.argmax(axis=1) == truth).all())
     ratio = 1.0 if fixed else fit_temperature(np.log(np.maximum(before, LEAST)), truth)
     after = temperature_scaled(before, ratio) if ratio != 1 else before
-    prediction_sets = fit_prediction_sets(after, truth, classifier.labels)
-    neutral_report = distances = None
+    neutral, neutral_report, distances = classifier.calibration.neutral, None, None
     if neutral_data:
         neutral, neutral_report, distances = _fit_neutral(classifier, neutral_data)
-        neutral_report["predicted_neutral"]["data"] = _share_below(neutral.distances(before), neutral)
+        neutral_report["predicted_neutral"]["data"] = float(neutral.is_neutral(before).mean())
+    temperature = classifier.calibration.temperature
+    fitted = replace(
+        classifier.calibration,
+        temperature=temperature * ratio,
+        prediction_sets=fit_prediction_sets(after, truth, classifier.labels),
+        neutral=neutral and neutral.at_temperature(ratio),
+    )
     report = {
         "model": model_name,
         "dataset": describe_dataset(examples),
         "rows": dict(zip(classifier.labels, np.bincount(truth, minlength=len(columns)).tolist(), strict=True)),
-        "temperature": {"before": temperature, "after": temperature * ratio},
+        "temperature": {"before": temperature, "after": fitted.temperature},
         **_quality(before, after, truth),
         "prediction_sets": {str(percent): _set_quality(classifier, after, truth, percent) for percent in COVERAGES},
         "neutral": neutral_report,
         "curves": _curves(before, after, truth) | {"distances": distances},
     }
-    return CalibrationResult(temperature * ratio, prediction_sets, neutral and neutral.at_temperature(ratio), report)
+    return CalibrationResult(fitted, report)
 
 
 def require_single_label(classifier: EmotionClassifier) -> None:
@@ -126,7 +125,7 @@ def require_single_label(classifier: EmotionClassifier) -> None:
     Raises:
         ModelError: the classifier is multi-label.
     """
-    if classifier.multi_label:
+    if is_multi_label(classifier):
         raise ModelError(
             "the model is multi-label; each of its labels has its own threshold, which training tuned; "
             "calibrate a model that gives one label a text"
@@ -177,13 +176,9 @@ def _fit_neutral(
             "distance": auroc(distances["emotional"], distances["neutral"]),
             "max_probability": auroc(emotional.max(axis=1), neutral.max(axis=1)),
         },
-        "predicted_neutral": {name: _share_below(values, fitted) for name, values in distances.items()},
+        "predicted_neutral": {name: float((far < fitted.threshold).mean()) for name, far in distances.items()},
     }
     return fitted, report, _histogram(distances) | {"threshold": fitted.threshold}
-
-
-def _share_below(distances: NDArray[np.float64], neutral: Neutral) -> float:
-    return float((distances < neutral.threshold).mean())
 
 
 def _neutral_and_emotional(

@@ -85,9 +85,7 @@ def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> CalibrationResu
         classifier,
         examples,
         model_name=args.model,
-        temperature=folder.calibration.temperature,
         keep_temperature=args.keep_temperature,
-        neutral=folder.calibration.neutral,
         neutral_data=load_splits(args.neutral_data, labels=NEUTRAL_LABELS) if args.neutral_data else None,
     )
 
