@@ -1,4 +1,3 @@
-import io
 import json
 import re
 
@@ -8,10 +7,6 @@ from cli.processes import on_terminal, run
 from emoscope.cli import main
 
 TEXT = "I was terrified of the dark stairs.\nI am so happy now!"
-
-
-def standard_input(monkeypatch, content):
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="utf-8"))
 
 
 def test_standard_input_is_one_text():
@@ -47,10 +42,10 @@ def test_a_page_stands_alone(tmp_path, capsys):
     assert not re.search(r"(src|href)=|@import|url\(", html)
 
 
-def test_broken_utf8_is_one_line(monkeypatch, capsys):
-    standard_input(monkeypatch, b"fine\ncaf\xe9\n")
-    assert main(["timeline"]) == 1
-    error = capsys.readouterr().err
+def test_broken_utf8_is_an_error_on_one_line():
+    result = run("timeline", stdin=b"fine\ncaf\xe9\n")
+    error = result.stderr.decode()
+    assert result.returncode == 1
     assert "standard input, line 2: byte 0xe9" in error and error.count("\n") == 1
 
 

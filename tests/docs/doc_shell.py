@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from emoscope.cli import main
+from cli.processes import Terminal, run_here
 from emoscope.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -58,11 +58,6 @@ class Command:
             return self.words[1:]
         at = self.words.index("emoscope") if "emoscope" in self.words else 0
         return self.words[at + 1 :] if at and self.words[at - 1] == "-m" else None
-
-
-class _Terminal(io.TextIOWrapper):
-    def isatty(self) -> bool:
-        return True
 
 
 def run_script(script: str) -> str:
@@ -155,16 +150,10 @@ def _run_command(command: Command, given: bytes, terminal: io.BytesIO, to_termin
 
 def _emoscope(command: Command, given: bytes, terminal: io.BytesIO, to_terminal: bool) -> tuple[int, bytes]:
     passed = terminal if to_terminal else io.BytesIO()
-    stdout = (_Terminal if to_terminal else io.TextIOWrapper)(passed, "utf-8", write_through=True)
-    stderr = _Terminal(terminal, "utf-8", write_through=True)
-    with (
-        mock.patch.multiple(sys, stdin=io.TextIOWrapper(io.BytesIO(given)), stdout=stdout, stderr=stderr),
-        mock.patch.dict(os.environ, {"NO_COLOR": "1", "COLUMNS": "100"} | command.environment),
-    ):
-        try:
-            status = main(command.words[1:])
-        except SystemExit as error:
-            status = int(error.code or 0)
+    stdout = (Terminal if to_terminal else io.TextIOWrapper)(passed, "utf-8", write_through=True)
+    stderr = Terminal(terminal, "utf-8", write_through=True)
+    environment = {"NO_COLOR": "1", "COLUMNS": "100"} | command.environment
+    status = run_here(command.words[1:], given, stdout, stderr, environment)
     stdout.detach()
     stderr.detach()
     return status, b"" if to_terminal else passed.getvalue()
