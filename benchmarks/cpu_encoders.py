@@ -127,7 +127,7 @@ def _architecture(
         except Exception as error:
             errors[system] = f"{type(error).__name__}: {error}"[:500]
             print(f"{name:<12} {system:<36} {errors[system]}", flush=True)
-    lengths = EmotionClassifier.from_pretrained(checkpoint)._encode(validation.texts).lengths
+    lengths = np.array(EmotionClassifier.from_pretrained(checkpoint).token_counts(validation.texts))
     return {
         "tokens_a_text": float(lengths.mean()),
         "errors": errors,

@@ -35,11 +35,11 @@ from emoscope.parallel import usable_cores
 from emoscope.preprocessing import Preprocessor
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
-from emoscope.torch_runtime import PackedModel, TorchModel, read_module
+from emoscope.torch_runtime import PackedModel, TorchModel, load_module
 from emoscope.torch_runtime.architectures import pack
-from emoscope.torch_runtime.cuda import candidates
-from emoscope.torch_runtime.model import DTYPES
-from emoscope.torch_runtime.packed import PackedEncoder
+from emoscope.torch_runtime.loading import DTYPES
+from emoscope.torch_runtime.operations import on_cuda
+from emoscope.torch_runtime.packed_encoder import PackedEncoder
 
 TOKENIZER = BUNDLED / "tokenizer.json"
 SPECIAL = {"pad_token": "[PAD]", "cls_token": "[CLS]", "sep_token": "[SEP]", "unk_token": "[UNK]"}
@@ -154,7 +154,7 @@ def _contestants(folder: Path, args: argparse.Namespace) -> dict[str, tuple[int,
         "emoscope, bfloat16": (args.texts, partial(_emoscope, folder, args, dtype=torch.bfloat16)),
         "emoscope, a thread that tokenises": (args.texts, partial(_emoscope, folder, args, processes=0)),
     }
-    for operations in candidates() if cuda else ():
+    for operations in on_cuda() if cuda else ():
         found[f"emoscope, {operations.name}"] = args.texts, partial(_emoscope, folder, args, operations=operations)
     for tokens in LARGEST_STEPS if cuda else ():
         steps = (*(size for size in (704, 2_816, 11_264) if size < tokens), tokens)
@@ -169,7 +169,7 @@ def _contestants(folder: Path, args: argparse.Namespace) -> dict[str, tuple[int,
 
 
 def _encoder(folder: Path) -> PackedEncoder:
-    encoder = pack(read_module(folder).model)
+    encoder = pack(load_module(folder).model)
     assert encoder is not None
     return encoder
 
@@ -188,7 +188,7 @@ def _emoscope(folder: Path, args: argparse.Namespace, *, processes: int | None =
 
 
 def _model(folder: Path, args: argparse.Namespace) -> torch.nn.Module:
-    model: torch.nn.Module = read_module(folder).model
+    model: torch.nn.Module = load_module(folder).model
     return model.to(args.device, torch.float32 if args.device == "cpu" else DTYPES[args.dtype]).eval()
 
 
@@ -311,7 +311,7 @@ def _alone(folder: Path, batch: Any, args: argparse.Namespace, flops: float, cei
 def _precision(checkpoint: Path, texts: Sequence[str], device: str) -> dict[str, Any]:
     """How far packed probabilities are from those of transformers in float32, by precision."""
     batch = Tokenizer.from_file(checkpoint / "tokenizer.json", max_length=512).encode(list(texts))
-    expected = _softmax(TorchModel(read_module(checkpoint), device=device).logits(batch))
+    expected = _softmax(TorchModel(load_module(checkpoint), device=device).logits(batch))
     rows: dict[str, Any] = {"texts": len(texts)}
     for name, dtype in DTYPES.items():
         model = PackedModel(_encoder(checkpoint), parameters=0, device=device, dtype=dtype)

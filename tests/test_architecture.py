@@ -258,7 +258,7 @@ ATTRIBUTE_BY_NAME = {"getattr", "hasattr", "attrgetter", "getattr_static", "meth
 LOOKUPS: dict[tuple[str, str], str] = {
     ("emoscope.cli.data_options", "args"): "a flag that some commands lack",
     ("emoscope.cli.recipe_options", "other"): "a field of a recipe, by its name",
-    ("emoscope.encoding", "os"): "a function that some systems lack",
+    ("emoscope.parallel", "os"): "a function that some systems lack",
     ("emoscope.export.encoder_graph", "model.config"): "a field that only some architectures have",
     ("emoscope.hub", "cause"): "an exception of an HTTP client that may not be installed",
     ("emoscope.hub", "getattr(cause, 'response', None)"): "an exception of an HTTP client that may not be installed",
@@ -271,10 +271,10 @@ LOOKUPS: dict[tuple[str, str], str] = {
     ("emoscope.serving", "import_module(f'emoscope.serving.{_MODULES[name]}')"): "a name of a module imported late",
     ("emoscope.serving.logs", "record"): "a log record, to which callers add attributes",
     ("emoscope.torch_runtime.architectures", "model.config"): "a field that only some architectures have",
-    ("emoscope.torch_runtime.checkpoint", "self.model.get_input_embeddings()"): "torch modules of any architecture",
-    ("emoscope.training", "import_module(f'emoscope.training.{_ROOMS[name]}')"): "a name of a module imported late",
+    ("emoscope.torch_runtime.modules", "self.model.get_input_embeddings()"): "torch modules of any architecture",
+    ("emoscope.training", "import_module(f'emoscope.training.{_MODULES[name]}')"): "a name of a module imported late",
     ("emoscope.training.config", "config"): "a field of a recipe, by its name",
-    ("emoscope.training.layers", "stack"): "the list of layers, which each architecture names otherwise",
+    ("emoscope.training.encoder_student", "stack"): "the list of layers, which each architecture names otherwise",
     ("emoscope.word_units", "model"): "a component of the library tokenizers",
 }
 """Allowed lookups, by module and object, each with its reason. Optional capabilities of models: see protocols.py."""

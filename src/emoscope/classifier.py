@@ -332,9 +332,9 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
             f"{folder.path} has an ONNX graph but no weights, and a graph runs on device 'cpu', got {device!r}; "
             "leave the device out, or give the checkpoint"
         )
-    from emoscope.torch_runtime import read_model
+    from emoscope.torch_runtime import load_runtime
 
-    return read_model(folder.path, device=device, dtype=dtype)
+    return load_runtime(folder.path, device=device, dtype=dtype)
 
 
 def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
@@ -345,7 +345,7 @@ def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
     baseline = tokenizer.first_id(BASELINES)
     if baseline is None:
         raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} for the baseline")
-    return IntegratedGradients.read(
+    return IntegratedGradients.load(
         folder.path,
         baseline=baseline,
         specials=tokenizer.specials,
@@ -360,9 +360,9 @@ def _tokenizer(folder: ModelFolder) -> Tokenizer:
     if folder.tokenizer:
         tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=max_length)
     else:
-        from emoscope.torch_runtime import read_tokenizer
+        from emoscope.torch_runtime import load_tokenizer
 
-        tokenizer = Tokenizer(read_tokenizer(folder.path), max_length=max_length)
+        tokenizer = Tokenizer(load_tokenizer(folder.path), max_length=max_length)
     if folder.names_token_types and tokenizer.has_types:
         raise ModelError(
             f"{folder.path} gives its special tokens token types other than 0, which emoscope does not pass on; give "

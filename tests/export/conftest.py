@@ -24,8 +24,8 @@ from emoscope.export import exporter
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder
-from emoscope.pretrained import read_sequence_classifier
 from emoscope.tokenization import TokenBatch, Tokenizer
+from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.verification import margins
 from hub.repositories import ARCHITECTURES, build
 from hub.sentences import EMOTIONS, sentences
@@ -50,7 +50,7 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def graphs(checkpoints: dict[str, Path]) -> dict[str, onnx.ModelProto]:
     """The graph of each, in float32."""
     eager = {"attn_implementation": "eager"}
-    return {name: encoder_graph(read_sequence_classifier(folder, **eager)) for name, folder in checkpoints.items()}
+    return {name: encoder_graph(load_sequence_classifier(folder, **eager)) for name, folder in checkpoints.items()}
 
 
 @pytest.fixture

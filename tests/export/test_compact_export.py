@@ -14,13 +14,14 @@ import tiny
 from emoscope import EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.cli import main
-from emoscope.compact import CompactModel, CompactRuntime, CompactShape, load_checkpoint, pad
+from emoscope.compact import CompactModel, CompactShape, load_checkpoint, pad
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
 from emoscope.export.compact_graph import build_graph, int8_rows, with_int8_vectors
 from emoscope.model_folder import open_folder
 from emoscope.preprocessing import Preprocessor
 from emoscope.tokenization import Tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel
 from emoscope.training import train
 from emoscope.training.config import CompactConfig
 from emoscope.verification import verify
@@ -112,7 +113,7 @@ def test_exported_folder_predicts_like_the_checkpoint(checkpoint, tmp_path):
     reference = EmotionClassifier(
         source.labels.names,
         Preprocessor(str, Tokenizer.from_file(source.tokenizer, max_length=source.max_length)),
-        CompactRuntime(with_int8_vectors(source.model)),
+        TorchModel(CompactClassifier(with_int8_vectors(source.model))),
         calibration=Calibration(source.temperature),
     )
     np.testing.assert_allclose(classifier.predict_proba(texts), reference.predict_proba(texts), atol=1e-4)

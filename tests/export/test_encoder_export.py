@@ -23,7 +23,7 @@ from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.neutral import Neutral
 from emoscope.prediction_sets import PredictionSets
-from emoscope.pretrained import read_sequence_classifier
+from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.verification import verify
 from hub.repositories import ARCHITECTURES
 
@@ -222,7 +222,7 @@ def test_verification_passes_here_and_fails_where_results_differ(
     assert "passed, 100.00% equal labels" in capsys.readouterr().out
     manifest = json.loads(file.read_text("utf-8"))
     rows = manifest["verification"]["probabilities"]
-    model = read_sequence_classifier(checkpoints["albert"])
+    model = load_sequence_classifier(checkpoints["albert"])
     ids = AutoTokenizer.from_pretrained(checkpoints["albert"])(
         manifest["verification"]["texts"][0], return_tensors="pt"
     )
@@ -279,7 +279,7 @@ def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_until_it_is_me
     tokenizer.save_pretrained(folder)
     classifier = exported(folder, output, sure_of(folder))
     ids = tokenizer("We are GLAD", return_tensors="pt")
-    expected = read_sequence_classifier(folder)(**ids).logits[0].detach()
+    expected = load_sequence_classifier(folder)(**ids).logits[0].detach()
     np.testing.assert_allclose(classifier.predict_logits(["We are GLAD"])[0], expected, atol=1e-4)
 
 
@@ -334,7 +334,7 @@ def test_rubbish_is_one_line(
         "lack classifier": (str(labelled), output, *rest),
         "no split there": (str(folder), output, "--data", str(empty)),
         "give data with the model's labels": (str(folder), output, *rest, "--labels", "joy,sadness"),
-        "has text form 'no such form'": (str(others), output, *rest),
+        "has the normalizer 'no such form'": (str(others), output, *rest),
     }
     for words, arguments in cases.items():
         error = one_line(capsys, "export", *arguments)

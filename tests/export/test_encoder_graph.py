@@ -20,8 +20,8 @@ from emoscope.export.activations import observed
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.integer_graph import is_product
 from emoscope.export.trimming import trimmed
-from emoscope.pretrained import read_sequence_classifier
 from emoscope.tokenization import TokenBatch
+from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from hub.repositories import ARCHITECTURES
 
 SIZES = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 24}
@@ -59,7 +59,7 @@ def assert_equal(graph: onnx.ModelProto, model: Any) -> None:
 def test_a_graph_equals_transformers_with_and_without_padding(
     checkpoints: dict[str, Path], graphs: dict[str, onnx.ModelProto], name: str
 ) -> None:
-    assert_equal(graphs[name], read_sequence_classifier(checkpoints[name]))
+    assert_equal(graphs[name], load_sequence_classifier(checkpoints[name]))
 
 
 @every_architecture
@@ -107,7 +107,7 @@ def test_the_last_layer_sees_one_position(
 @every_architecture
 @torch.inference_mode()
 def test_trimming_is_exact_and_leaves_the_model_as_it_was(checkpoints: dict[str, Path], name: str) -> None:
-    model = read_sequence_classifier(checkpoints[name], attn_implementation="eager")
+    model = load_sequence_classifier(checkpoints[name], attn_implementation="eager")
     before = copy.deepcopy(model)
     shorter, _another = trimmed(model), trimmed(model)
     ids = torch.randint(5, 100, (4, 11), generator=torch.Generator().manual_seed(0))
@@ -153,7 +153,7 @@ def test_a_model_too_large_for_one_file_is_one_line(
 ) -> None:
     monkeypatch.setattr("emoscope.export.encoder_graph.LARGEST_FILE", 1000)
     with pytest.raises(ModelError, match="weights take 0.0 GB, one ONNX file at most 2"):
-        encoder_graph(read_sequence_classifier(checkpoints["albert"], attn_implementation="eager"))
+        encoder_graph(load_sequence_classifier(checkpoints["albert"], attn_implementation="eager"))
 
 
 def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:

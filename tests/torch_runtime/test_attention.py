@@ -20,8 +20,8 @@ from torch import Tensor, nn
 import tiny
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
-from emoscope.torch_runtime.attention import Attention, Rows, by_length, in_stream, varlen
-from emoscope.torch_runtime.packed import Operations
+from emoscope.torch_runtime.attention import Attention, RowLayout, by_length, in_stream, varlen
+from emoscope.torch_runtime.operations import Operations
 from reference_logits import assert_equal_logits, batch, reference
 from tiny import ARCHITECTURES
 
@@ -40,9 +40,9 @@ def masked(q: Tensor, k: Tensor, v: Tensor, begin: Tensor, end: Tensor) -> Tenso
     return torch.einsum("hqk,khd->qhd", weights, v.double())
 
 
-def rows(lengths: list[int], tail: int = 0) -> Rows:
+def rows(lengths: list[int], tail: int = 0) -> RowLayout:
     offsets = torch.tensor([0, *lengths]).cumsum(0).int().to(DEVICE)
-    return Rows(offsets, int(offsets[-1]) + tail, max(lengths))
+    return RowLayout(offsets, int(offsets[-1]) + tail, max(lengths))
 
 
 def inputs(count: int, size: int, dtype: torch.dtype, heads: int = 2) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,10 +88,10 @@ def test_varlen(size: int) -> None:
 
 
 @pytest.fixture
-def kernels(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The kernels; without a GPU in Triton's interpreter, which is chosen when they are imported."""
-    if not CUDA:
-        monkeypatch.setenv("TRITON_INTERPRET", "1")
+def kernels() -> Any:
+    """The kernels; without a GPU they run in Triton's interpreter, which tests/conftest.py chooses."""
+    if not CUDA and os.environ.get("TRITON_INTERPRET") != "1":
+        pytest.skip("there is a GPU, but this torch cannot use it; set TRITON_INTERPRET=1")
     pytest.importorskip("triton", reason="Triton is not installed; torch's CUDA builds bring it")
     from emoscope.torch_runtime import kernels
 

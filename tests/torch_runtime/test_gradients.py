@@ -22,8 +22,8 @@ from emoscope.errors import MissingExtraError, ModelError
 from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED
 from emoscope.tokenization import Tokenizer
-from emoscope.torch_runtime import IntegratedGradients, gradients, read_module
-from emoscope.torch_runtime.model import EmbeddedModule
+from emoscope.torch_runtime import IntegratedGradients, gradients, load_module
+from emoscope.torch_runtime.modules import SequenceClassifier
 from hub.repositories import ARCHITECTURES
 
 GRADIENTS = "integrated-gradients"
@@ -31,7 +31,7 @@ TEXTS = ["I woke up stunned, and 42 zebras didn't care.", "i am sad", "", "?!", 
 every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
 
 
-class Lookup(EmbeddedModule):
+class Lookup(SequenceClassifier):
     """Logits of two labels: the sum of a number a token, and 0."""
 
     def __init__(self, values: list[float]) -> None:
@@ -45,17 +45,17 @@ class Lookup(EmbeddedModule):
     def embed(self, ids: Tensor) -> Tensor:
         return self.values[ids][..., None]
 
-    def from_embedded(self, embedded: Tensor) -> Tensor:
+    def classify(self, embedded: Tensor) -> Tensor:
         sums = embedded.sum((1, 2))
         return torch.stack([sums, torch.zeros_like(sums)], dim=1)
 
 
-def written_out(module: EmbeddedModule, ids: list[int], without: list[int], label: int, steps: int) -> np.ndarray:
+def written_out(module: SequenceClassifier, ids: list[int], without: list[int], label: int, steps: int) -> np.ndarray:
     """The integral by the midpoint rule: the way times the mean gradient along it."""
     start, end = (module.embed(torch.tensor([row])).detach() for row in (without, ids))
     share = (torch.arange(steps)[:, None, None] + 0.5) / steps
     at = (start + (end - start) * share).requires_grad_()
-    probability = module.from_embedded(at).softmax(-1)[:, label].sum()
+    probability = module.classify(at).softmax(-1)[:, label].sum()
     gradient = torch.autograd.grad(probability, at)[0].mean(0)
     return ((end - start)[0] * gradient).sum(-1).numpy()
 
@@ -89,7 +89,7 @@ def test_a_sum_that_is_off_takes_more_steps(monkeypatch: pytest.MonkeyPatch) -> 
 
 @every_architecture
 def test_the_tokens_of_each_architecture_are_weighed_by_the_definition(folders: dict[str, Path], name: str) -> None:
-    module = read_module(folders[name])
+    module = load_module(folders[name])
     tokenizer = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=128)
     mask = tokenizer.first_id(("[MASK]", "<mask>"))
     assert mask is not None

@@ -23,7 +23,7 @@ from emoscope.labels import Labels
 from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
-from emoscope.torch_runtime.cuda import candidates
+from emoscope.torch_runtime.operations import on_cuda as candidates
 from reference_logits import batch, probabilities, reference
 from tiny import ARCHITECTURES
 

@@ -22,9 +22,10 @@ import tiny
 from emoscope import EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch
-from emoscope.torch_runtime import PackedModel, TorchModel, architectures, read_model
+from emoscope.torch_runtime import PackedModel, TorchModel, architectures, load_runtime
 from emoscope.torch_runtime.architectures import pack
-from emoscope.torch_runtime.packed import Operations, PackedEncoder
+from emoscope.torch_runtime.operations import Operations
+from emoscope.torch_runtime.packed_encoder import PackedEncoder
 from reference_logits import assert_equal_logits, batch, probabilities, reference
 from tiny import ARCHITECTURES
 
@@ -157,7 +158,7 @@ def test_ids_and_rows_of_another_models_tokenizer_are_one_line(models: dict[str,
     foreign = batch([4], vocabulary=tiny.VOCABULARY + 1)
     foreign.ids[2] = tiny.VOCABULARY
     for rows, got in (
-        (foreign, "id 300, but the model has vectors for 300 ids"),
+        (foreign, "id 300, but the model has embeddings for 300 ids"),
         (batch([2, 513]), "a row of 513 tokens, but the model has 512 positions"),
     ):
         with pytest.raises(ModelError, match=rf"the tokenizer gave {got}; put its own tokenizer\.json beside it"):
@@ -226,7 +227,7 @@ def test_a_packed_encoder_that_differs_is_refused(
 
 @every_architecture
 def test_a_checkpoint_of_an_architecture_is_packed(folders: dict[str, Path], architecture: str) -> None:
-    model = read_model(folders[architecture])
+    model = load_runtime(folders[architecture])
     assert isinstance(model, PackedModel)
     original = transformers.AutoModelForSequenceClassification.from_pretrained(folders[architecture]).eval()
     assert model.parameters == original.num_parameters()
@@ -239,7 +240,7 @@ def outside(kind: str, folder: Path, **settings: Any) -> tuple[TorchModel, nn.Mo
     config = getattr(transformers, f"{kind}Config")(vocab_size=300, num_labels=6, **settings)
     original = getattr(transformers, f"{kind}ForSequenceClassification")(config).eval()
     original.save_pretrained(folder)
-    model = read_model(folder)
+    model = load_runtime(folder)
     assert isinstance(model, TorchModel)
     return model, original
 
@@ -267,7 +268,7 @@ def test_what_another_architecture_cannot_run_is_one_line(tmp_path: Path) -> Non
     model, _ = outside("Electra", tmp_path, max_position_embeddings=64, **ELECTRA)
     foreign = batch([4])
     foreign.ids[2] = 300
-    with pytest.raises(ModelError, match=r"gave id 300, but the model has vectors for 300 ids; .* tokenizer\.json"):
+    with pytest.raises(ModelError, match=r"gave id 300, but the model has embeddings for 300 ids; .* tokenizer\.json"):
         model.logits(foreign)
     with pytest.raises(
         ModelError, match=r"cannot run a row of 65 tokens \(.*\); check that its config\.json"
@@ -286,14 +287,14 @@ def test_another_architecture_that_overflows_says_so(dtype: str, problem: str, t
         original.classifier.out_proj.bias.fill_({"float16": 1e6, "bfloat16": torch.inf}[dtype])
     original.save_pretrained(tmp_path)
     with pytest.raises(ModelError, match=problem):
-        read_model(tmp_path, dtype=dtype).logits(batch([5]))
+        load_runtime(tmp_path, dtype=dtype).logits(batch([5]))
 
 
 def test_another_architecture_runs_as_it_is(tmp_path: Path) -> None:
     model, original = outside("Electra", tmp_path, **ELECTRA)
     rows = batch([3, 1, 20])
     assert_equal_logits(model.logits(rows), reference(original, rows))
-    half = read_model(tmp_path, dtype="bfloat16").logits(rows)
+    half = load_runtime(tmp_path, dtype="bfloat16").logits(rows)
     assert half.dtype == np.float32
     assert 0 < np.abs(half - reference(original, rows)).max() < 0.05
 
@@ -307,7 +308,7 @@ def test_the_precision_is_by_name(folders: dict[str, Path]) -> None:
     np.testing.assert_array_equal(named, exact)
     with pytest.raises(ModelError, match="no dtype 'int4'; allowed: float32, float16, bfloat16"):
         EmotionClassifier.from_pretrained(folders["bert"], dtype="int4")
-    with pytest.raises(ModelError, match="is its own, got dtype 'float16'; leave it out"):
+    with pytest.raises(ModelError, match="is fixed, got dtype 'float16'; leave it out"):
         EmotionClassifier.from_pretrained(dtype="float16")
 
 

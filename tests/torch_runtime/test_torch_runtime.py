@@ -22,14 +22,14 @@ from tokenizers.processors import TemplateProcessing
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.calibrated import Calibration
-from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, CompactShape, save_checkpoint
+from emoscope.compact import Checkpoint, CompactModel, CompactShape, save_checkpoint
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.preprocessing import Preprocessor
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
-from emoscope.torch_runtime import TorchModel, read_module, read_tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel, load_module, load_tokenizer
 from hub.repositories import ARCHITECTURES
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
@@ -118,8 +118,8 @@ def test_a_row_does_not_depend_on_its_batch(
 @pytest.mark.parametrize("device", DEVICES)
 def test_small_calls_and_every_device_give_the_same_logits(folders: dict[str, Path], name: str, device: str) -> None:
     batch = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=512).encode(TEXTS * 3)
-    expected = TorchModel(read_module(folders[name])).logits(batch)
-    logits = TorchModel(read_module(folders[name]), device=device, max_batch_tokens=64).logits(batch)
+    expected = TorchModel(load_module(folders[name])).logits(batch)
+    logits = TorchModel(load_module(folders[name]), device=device, max_batch_tokens=64).logits(batch)
     assert (logits.dtype, logits.shape) == (np.float32, (len(batch.lengths), 6))
     np.testing.assert_allclose(logits, expected, atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_the_longest_input_is_512_and_works(folders: dict[str, Path], name: str,
     limit = open_folder(folder).manifest.max_length
     batch = Tokenizer.from_file(folder / "tokenizer.json", max_length=limit).encode(["a " * 5000])
     assert limit == 512
-    assert np.isfinite(TorchModel(read_module(folder)).logits(batch)).all()
+    assert np.isfinite(TorchModel(load_module(folder)).logits(batch)).all()
     assert open_folder(copy(folder, tmp_path / "cut", max_length=40, normalizer="raw")).manifest.max_length == 40
 
 
@@ -149,7 +149,7 @@ def test_a_repository_without_tokenizer_json(folders: dict[str, Path], name: str
     folder = copy(folders[name], tmp_path / "model")
     (folder / "tokenizer.json").unlink()
     expected = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=512).encode(TEXTS)
-    batch = Tokenizer(read_tokenizer(folder), max_length=512).encode(TEXTS)
+    batch = Tokenizer(load_tokenizer(folder), max_length=512).encode(TEXTS)
     np.testing.assert_array_equal(batch.ids, expected.ids)
     np.testing.assert_array_equal(batch.offsets, expected.offsets)
 
@@ -168,7 +168,7 @@ def test_weights_in_half_precision_run_in_float32(folders: dict[str, Path], tmp_
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folders["bert"], dtype=torch.float16)
     folder = copy(folders["bert"], tmp_path / "model")
     model.save_pretrained(folder)
-    assert {parameter.dtype for parameter in read_module(folder).parameters()} == {torch.float32}
+    assert {parameter.dtype for parameter in load_module(folder).parameters()} == {torch.float32}
 
 
 # -- what config.json says
@@ -194,7 +194,7 @@ def test_multi_label_has_a_sigmoid_and_thresholds(
     classifier = EmotionClassifier.from_pretrained(folder)
     rows = classifier.predict_proba(SHORT)
     batch = Tokenizer.from_file(folder / "tokenizer.json", max_length=512).encode(SHORT)
-    logits = torch.from_numpy(TorchModel(read_module(folder)).logits(batch))
+    logits = torch.from_numpy(TorchModel(load_module(folder)).logits(batch))
     np.testing.assert_allclose(rows, logits.sigmoid().numpy(), atol=1e-6)
     assert classifier.multi_label and classifier.thresholds == (0.5,) * 6
     assert not classifiers["bert"].multi_label and classifiers["bert"].thresholds is None
@@ -279,7 +279,7 @@ def test_a_compact_checkpoint_equals_its_own_runtime(compact: Path, device: str)
     expected = EmotionClassifier(
         Labels().names,
         Preprocessor(NORMALIZERS["plain"], Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=64)),
-        CompactRuntime(model),
+        TorchModel(CompactClassifier(model)),
         calibration=Calibration(1.5),
     )
     np.testing.assert_allclose(classifier.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5)
@@ -290,7 +290,7 @@ def test_a_compact_checkpoint_equals_its_own_runtime(compact: Path, device: str)
 
 @pytest.mark.parametrize("device", ["tpu", "cuda:99", "", *([] if torch.cuda.is_available() else ["cuda"])])
 def test_an_absent_device_names_those_there_are(folders: dict[str, Path], device: str) -> None:
-    with pytest.raises(ModelError, match=rf"no device '{device}' here; allowed: cpu"):
+    with pytest.raises(ModelError, match=rf"this machine has no device '{device}'; allowed: cpu"):
         EmotionClassifier.from_pretrained(folders["distilbert"], device=device)
 
 
@@ -298,7 +298,7 @@ def test_an_encoder_is_no_classifier(folders: dict[str, Path]) -> None:
     root = folders["bert"].parents[1]
     folder = root / "google-bert" / "bert-base-uncased"
     with pytest.raises(ModelError, match=r"lack classifier\.bias.*emoscope train") as caught:
-        read_module(folder)
+        load_module(folder)
     assert "\n" not in str(caught.value)
 
 
@@ -308,14 +308,14 @@ def test_rubbish_weights_config_and_tokenizer_are_one_line(folders: dict[str, Pa
     rubbish = copy(folders["bert"], tmp_path / "rubbish")
     (rubbish / "model.safetensors").write_bytes(b"rubbish")
     for folder in (unknown, other, rubbish):
-        with pytest.raises(ModelError, match="no checkpoint can be read from") as caught:
-            read_module(folder)
+        with pytest.raises(ModelError, match="the checkpoint in .* cannot be read") as caught:
+            load_module(folder)
         assert "\n" not in str(caught.value)
     empty = copy(folders["albert"], tmp_path / "empty")
     (empty / "tokenizer.json").unlink()
     (empty / "spiece.model").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="no tokenizer can be made") as caught:
-        read_tokenizer(empty)
+        load_tokenizer(empty)
     assert "\n" not in str(caught.value)
 
 

@@ -16,12 +16,13 @@ from huggingface_hub import ModelCard
 
 import tiny
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.compact import CompactRuntime, load_checkpoint
+from emoscope.compact import load_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.probabilities import probabilities
 from emoscope.tokenization import Tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel
 from emoscope.training import cross_validate, distill, train
 from emoscope.training.config import CompactConfig, CompactStudentConfig, configure, read_recipe
 from emoscope.training.objective import soften
@@ -92,7 +93,7 @@ def distilled(config, splits, tmp_path_factory):
 def own_probabilities(folder, texts):
     """What a student says before the temperature."""
     tokenizer = Tokenizer.from_file(folder / "tokenizer.json", max_length=16)
-    return probabilities(CompactRuntime(load_checkpoint(folder).model).logits(tokenizer.encode(texts)))
+    return probabilities(TorchModel(CompactClassifier(load_checkpoint(folder).model)).logits(tokenizer.encode(texts)))
 
 
 def test_the_student_comes_closer_to_the_teacher_than_labels_and_than_a_student_of_labels(

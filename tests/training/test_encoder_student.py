@@ -214,7 +214,7 @@ def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
     refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
     refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
     unfinished = str(hub.repository(ARCHITECTURES[1].encoder).folder)
-    refused(ModelError, "no whole classifier", replace(config, model=unfinished), splits, run)
+    refused(ModelError, "is not a complete classifier", replace(config, model=unfinished), splits, run)
     for key, value, error, match in (
         ("id2label", {str(i): f"LABEL_{i}" for i in range(6)}, LabelError, "has the labels LABEL_0"),
         ("problem_type", "multi_label_classification", ModelError, "several labels"),

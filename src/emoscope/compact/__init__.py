@@ -1,4 +1,4 @@
-"""The compact student: its torch module, its checkpoint, and a runtime over it. Needs the extra `compact`.
+"""The compact student: its torch module and its checkpoint. Needs the extra `compact`.
 
 What `transformers` is for DistilBERT, this folder is for the compact student: the definition that training and
 export share. It knows no recipe and no ONNX.
@@ -11,12 +11,11 @@ from emoscope.errors import require_extra
 require_extra("compact")
 
 from emoscope.compact.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from emoscope.compact.model import CompactModel, CompactRuntime, CompactShape, pad
+from emoscope.compact.model import CompactModel, CompactShape, pad
 
 __all__ = [
     "Checkpoint",
     "CompactModel",
-    "CompactRuntime",
     "CompactShape",
     "load_checkpoint",
     "pad",

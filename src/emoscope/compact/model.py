@@ -5,15 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
-
-from emoscope.tokenization import TokenBatch
-
-RUNTIME_BATCH_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -100,22 +94,6 @@ class CompactModel(nn.Module):
         scores = (both @ self.attention).masked_fill(~mask, -torch.inf)
         mean = (scores.softmax(dim=1).unsqueeze(1) @ both).squeeze(1)
         return torch.cat([largest, mean], dim=-1)
-
-
-class CompactRuntime:
-    """A compact student under the runtime contract: TokenBatch -> logits (rows, labels)."""
-
-    def __init__(self, model: CompactModel) -> None:
-        self.model = model.eval()
-
-    @torch.no_grad()
-    def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """Logits (rows, labels) of every row of the batch."""
-        logits = np.empty((len(batch.lengths), self.model.shape.labels), np.float32)
-        for rows, ids in batch.groups(RUNTIME_BATCH_TOKENS):
-            tensor = torch.from_numpy(ids)
-            logits[rows] = self.model(tensor, torch.ones_like(tensor, dtype=torch.bool)).numpy()
-        return logits
 
 
 def pad(token_ids: list[list[int]]) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from emoscope.calibrated import Calibration
 from emoscope.classifier import EmotionClassifier
-from emoscope.compact import CompactRuntime, load_checkpoint
+from emoscope.compact import load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
 from emoscope.errors import ModelError
@@ -24,16 +24,16 @@ from emoscope.export.compact_graph import build_graph, with_int8_vectors
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
 from emoscope.export.quantization import quantized
-from emoscope.export.reference import TransformersRuntime
 from emoscope.export.reference_texts import TEXTS
 from emoscope.files import require_free, staged_folder
 from emoscope.manifest import write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
 from emoscope.preprocessing import Preprocessor
-from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
 from emoscope.tokenization import TokenBatch, Tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel, TransformersClassifier
+from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.verification import VerificationRecord, margins
 
 GRAPH, INTEGER_GRAPH = GRAPHS
@@ -148,7 +148,7 @@ def _copy_files(folder: ModelFolder, draft: Path) -> None:
             shutil.copyfile(folder.path / name, draft / name)
     missing = [name for name in TOKENIZER if not (draft / name).is_file()]
     if missing and not _is_compact(folder):
-        read_fast_tokenizer(folder.path).save_pretrained(draft.parent / "tokenizer")
+        load_fast_tokenizer(folder.path).save_pretrained(draft.parent / "tokenizer")
         for name in missing:
             shutil.copyfile(draft.parent / "tokenizer" / name, draft / name)
 
@@ -174,7 +174,7 @@ class _Scorer:
 def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
     """Refuse a checkpoint whose texts `transformers`, by tokenizer_config.json, reads otherwise than tokenizer.json."""
     path, max_length = scorer.folder.path, scorer.folder.manifest.max_length
-    library = read_fast_tokenizer(path)
+    library = load_fast_tokenizer(path)
     theirs = Tokenizer(library.backend_tokenizer, max_length=max_length)
     for text in map(scorer.normalizer, (*SPELLINGS, *texts)):
         if not np.array_equal(scorer.tokenizer.encode([text]).ids, theirs.encode([text]).ids):
@@ -191,16 +191,16 @@ def _compact(folder: ModelFolder, draft: Path) -> tuple[dict[str, _Candidate], i
     model = load_checkpoint(folder.path).model
     graph = _saved(build_graph(model), draft / GRAPH)
     candidates = {
-        "int8_vectors": _Candidate(graph, CompactRuntime(with_int8_vectors(model)), EXACT),
-        "as_trained": _Candidate(graph, CompactRuntime(model), INTEGERS),
+        "int8_vectors": _Candidate(graph, TorchModel(CompactClassifier(with_int8_vectors(model))), EXACT),
+        "as_trained": _Candidate(graph, TorchModel(CompactClassifier(model)), INTEGERS),
     }
     return candidates, sum(weight.numel() for weight in model.parameters())
 
 
 def _encoder(folder: ModelFolder, draft: Path, batch: TokenBatch | None) -> tuple[dict[str, _Candidate], int]:
     """The graph in float32 and, fitted to a batch, in integers; with both, only the latter is in the draft."""
-    model = read_sequence_classifier(folder.path, attn_implementation="eager")
-    reference = TransformersRuntime(model)
+    model = load_sequence_classifier(folder.path, attn_implementation="eager")
+    reference = TorchModel(TransformersClassifier(model))
     graph = encoder_graph(model)
     path = draft / GRAPH if batch is None else draft.parent / "float.onnx"
     candidates = {"fp32": _Candidate(_saved(graph, path), reference, EXACT)}

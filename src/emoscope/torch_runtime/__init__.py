@@ -1,6 +1,6 @@
-"""Checkpoints on torch, under the same runtime contract as `OnnxModel`. Needs the extra `torch`.
+"""Runs checkpoints on torch, under the same runtime contract as `OnnxModel`. Needs the extra `torch`.
 
-It knows no text and no label; `EmotionClassifier.from_pretrained` composes it with the rest.
+It knows no text and no label names; `EmotionClassifier.from_pretrained` combines it with a tokenizer and labels.
 """
 
 from __future__ import annotations
@@ -9,9 +9,20 @@ from emoscope.errors import require_extra
 
 require_extra("torch")
 
-from emoscope.torch_runtime.checkpoint import read_model, read_module, read_tokenizer
 from emoscope.torch_runtime.gradients import IntegratedGradients
-from emoscope.torch_runtime.model import TorchModel
-from emoscope.torch_runtime.stream import PackedModel
+from emoscope.torch_runtime.loading import load_module, load_runtime, load_tokenizer
+from emoscope.torch_runtime.modules import CompactClassifier, SequenceClassifier, TransformersClassifier
+from emoscope.torch_runtime.packed_model import PackedModel
+from emoscope.torch_runtime.torch_model import TorchModel
 
-__all__ = ["IntegratedGradients", "PackedModel", "TorchModel", "read_model", "read_module", "read_tokenizer"]
+__all__ = [
+    "CompactClassifier",
+    "IntegratedGradients",
+    "PackedModel",
+    "SequenceClassifier",
+    "TorchModel",
+    "TransformersClassifier",
+    "load_module",
+    "load_runtime",
+    "load_tokenizer",
+]

@@ -1,8 +1,8 @@
-"""Block-diagonal attention over a flat stream of tokens: each token sees the tokens of its own row.
+"""Attention within rows that lie one after the other in a stream of tokens: each token sees the tokens of its own row.
 
-Three ways to the same result: rows of one length together through torch's `scaled_dot_product_attention` (any device,
-any dtype), torch's `varlen_attn` and the kernel of `kernels.py` (CUDA, half precision; static shapes, so that a CUDA
-graph can hold them).
+Three implementations with the same result: `by_length` (any device and dtype, through torch's
+`scaled_dot_product_attention`), and for CUDA in half precision torch's `varlen` kernel and our `in_stream` kernel
+(`kernels.py`), whose shapes are static, so that a CUDA graph can capture them.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from torch.nn import functional
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Where the rows of a stream lie: row i holds the tokens `offsets[i]:offsets[i + 1]`.
+class RowLayout:
+    """Where the rows of a stream begin and end: row i holds the tokens `offsets[i]:offsets[i + 1]`.
 
-    Rows at the end may be empty, and tokens at the end may belong to no row; nothing that is worked out for
-    either is used.
+    Rows at the end may be empty, and tokens at the end may belong to no row; results for either are never used.
 
     Attributes:
         offsets: int32 (rows + 1,), never decreasing.
         tokens: length of the stream.
-        longest: most tokens of a row.
+        longest: maximum number of tokens in a row.
     """
 
     offsets: Tensor
@@ -35,7 +34,7 @@ class Rows:
 
     @cached_property
     def bounds(self) -> tuple[Tensor, Tensor]:
-        """Of each token, where its row begins and ends, int32 (tokens,) twice; both the same for one of no row."""
+        """Begin and end of each token's row, int32 (tokens,) twice; equal for a token that belongs to no row."""
         token = torch.arange(self.tokens, dtype=torch.int32, device=self.offsets.device)
         row = torch.searchsorted(self.offsets[1:], token, right=True)
         begin = torch.cat([self.offsets, self.offsets[-1:]])
@@ -43,7 +42,7 @@ class Rows:
 
     @cached_property
     def positions(self) -> Tensor:
-        """Position of each token in its row, int64 (tokens,), 0 for one of no row."""
+        """Position of each token in its row, int64 (tokens,); 0 for a token that belongs to no row."""
         begin, end = self.bounds
         token = torch.arange(self.tokens, device=begin.device)
         return (token - begin) * (end > begin)
@@ -55,7 +54,7 @@ class Rows:
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
-        """Neighbouring rows of one length: (first token, rows, length) of each such run."""
+        """(first token, rows, length) of each run of neighbouring rows of equal length."""
         lengths, counts = torch.unique_consecutive(self.offsets.diff(), return_counts=True)
         runs, start = [], 0
         for length, count in zip(lengths.tolist(), counts.tolist(), strict=True):
@@ -66,40 +65,42 @@ class Rows:
 
 
 class Attention(Protocol):
-    """Queries of every token, or, with `first`, of each row's first token alone."""
+    """Softmax attention within rows."""
 
-    def __call__(self, q: Tensor, k: Tensor, v: Tensor, rows: Rows, *, first: bool = False) -> Tensor:
-        """*Shape:* (queries, heads, size), (tokens, heads, size) twice -> (queries, heads, size)."""
+    def __call__(self, q: Tensor, k: Tensor, v: Tensor, rows: RowLayout, *, first: bool = False) -> Tensor:
+        """Attend from every token or, with `first`, from each row's first token only.
+
+        *Shape:* (queries, heads, size), (tokens, heads, size) twice -> (queries, heads, size).
+        """
         ...
 
 
-def by_length(q: Tensor, k: Tensor, v: Tensor, rows: Rows, *, first: bool = False) -> Tensor:
-    """Runs of rows of one length, each exact without a mask. Fastest when the rows are sorted by length."""
-    mixed = torch.zeros_like(q)
+def by_length(q: Tensor, k: Tensor, v: Tensor, rows: RowLayout, *, first: bool = False) -> Tensor:
+    """Neighbouring rows of equal length together, without a mask; fastest if the rows are sorted by length."""
+    attended = torch.zeros_like(q)
     row = 0
     for start, count, length in rows.runs:
         tokens = slice(start, start + count * length)
         queries = slice(row, row + count) if first else tokens
         parts = (part.view(count, -1, *part.shape[1:]).transpose(1, 2) for part in (q[queries], k[tokens], v[tokens]))
-        queried, keys, values = parts
-        found = functional.scaled_dot_product_attention(queried, keys, values)
-        mixed[queries] = found.transpose(1, 2).flatten(0, 1)
+        row_q, row_k, row_v = parts
+        attended[queries] = functional.scaled_dot_product_attention(row_q, row_k, row_v).transpose(1, 2).flatten(0, 1)
         row += count
-    return mixed
+    return attended
 
 
-def varlen(q: Tensor, k: Tensor, v: Tensor, rows: Rows, *, first: bool = False) -> Tensor:
-    """The kernel of torch: a block of 64 or 128 queries holds one row, most of it empty where rows are short."""
+def varlen(q: Tensor, k: Tensor, v: Tensor, rows: RowLayout, *, first: bool = False) -> Tensor:
+    """Torch's kernel, in which a block of 64 or 128 queries holds one row and is mostly empty if rows are short."""
     from torch.nn.attention.varlen import varlen_attn
 
     queries = torch.arange(len(rows.offsets), dtype=torch.int32, device=q.device) if first else rows.offsets
-    mixed = varlen_attn(q, k, v, queries, rows.offsets, 1 if first else rows.longest, rows.longest)
-    assert isinstance(mixed, Tensor)
-    return mixed
+    attended = varlen_attn(q, k, v, queries, rows.offsets, 1 if first else rows.longest, rows.longest)
+    assert isinstance(attended, Tensor)
+    return attended
 
 
-def in_stream(q: Tensor, k: Tensor, v: Tensor, rows: Rows, *, first: bool = False) -> Tensor:
-    """Our kernel: a block of 64 neighbouring queries holds several rows."""
+def in_stream(q: Tensor, k: Tensor, v: Tensor, rows: RowLayout, *, first: bool = False) -> Tensor:
+    """Our kernel, in which a block of 64 neighbouring queries holds several rows."""
     from emoscope.torch_runtime import kernels
 
     begin, end = (rows.offsets[:-1], rows.offsets[1:]) if first else rows.bounds

@@ -1,6 +1,6 @@
 """Integrated gradients: what each token of a row adds to the probability of a label. Needs the extra `train`.
 
-Knows no text and no label's name.
+Knows no text and no label names.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from emoscope.errors import require_extra
-from emoscope.torch_runtime.checkpoint import read_module
-from emoscope.torch_runtime.model import EmbeddedModule, existing_device
+from emoscope.torch_runtime.checks import existing_device
+from emoscope.torch_runtime.loading import load_module
+from emoscope.torch_runtime.modules import SequenceClassifier
 
 STEPS = (32, 64, 128, 256)
-"""Points between a row without words and the row at which gradients are taken (Gauss-Legendre): more until the sum is
-right to TOLERANCE."""
+"""Numbers of points (Gauss-Legendre) at which gradients are taken between the baseline and the row: the next one is
+tried until the sum is within TOLERANCE."""
 TOLERANCE = 0.01
-"""Probability that the sum of the attributions may be off."""
+"""Probability by which the sum of the attributions may be off."""
 STEP_TOKENS = 4096
-"""Tokens that run at once; a single longer row runs alone."""
+"""Maximum number of tokens that run at once; a single longer row runs alone."""
 
 
 class IntegratedGradients:
-    """Attributions of the tokens of one row, by captum.
+    """Computes attributions of the tokens of one row, with captum.
 
-    The way leads from a row whose tokens are all the baseline's, special tokens aside, to the row, in the space of
-    token vectors; the gradients of the probability along it, times the way, sum to what the probability gains
-    (Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", ICML 2017).
+    The path leads, in the space of token embeddings, from a baseline row (every token replaced, except special tokens)
+    to the row itself. The gradients of the probability along the path, times the path, sum to the difference of the two
+    probabilities (Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks", ICML 2017).
     """
 
     def __init__(
         self,
-        module: EmbeddedModule,
+        module: SequenceClassifier,
         *,
         baseline: int,
         specials: tuple[int, int],
@@ -47,15 +48,15 @@ class IntegratedGradients:
 
         Args:
             module: in float32; it is put into evaluation mode.
-            baseline: id of the token that stands for no word.
-            specials: number of special tokens before and after a row's own.
+            baseline: id of the token that represents the absence of a word.
+            specials: number of special tokens before and after a row's own tokens.
             temperature: the logits are divided by it.
             multi_label: sigmoid of each logit instead of softmax over all.
             device: "cpu", "cuda", or "cuda:1" for the second GPU.
 
         Raises:
             MissingExtraError: captum is not installed.
-            ModelError: the device does not exist here.
+            ModelError: this machine has no such device.
         """
         require_extra("train")
         from captum.attr import IntegratedGradients as Captum
@@ -67,35 +68,35 @@ class IntegratedGradients:
         self._captum = Captum(self._probabilities)
 
     @classmethod
-    def read(cls, folder: Path, **settings: object) -> IntegratedGradients:
-        """Of the checkpoint in a folder; `settings` as the constructor has them.
+    def load(cls, folder: Path, **settings: object) -> IntegratedGradients:
+        """Integrated gradients of the checkpoint in a folder; `settings` as for the constructor.
 
         Raises:
-            ModelError: as `read_module`, or the device does not exist here.
+            ModelError: as for `load_module`, or this machine has no such device.
             MissingExtraError: captum is not installed.
         """
-        return cls(read_module(folder), **settings)  # type: ignore[arg-type]
+        return cls(load_module(folder), **settings)  # type: ignore[arg-type]
 
     def __call__(self, ids: NDArray[np.int32], label: int) -> tuple[NDArray[np.float64], float]:
-        """What each token adds to the probability of a label, and how far their sum is from what all of them add.
+        """Attribution of each token to the probability of a label, and the convergence delta.
 
         Args:
             ids: token ids of one row, special tokens included, (tokens,).
             label: index of the label.
 
         Returns:
-            float64 (tokens,), 0 of special tokens; and the sum less the difference of the probabilities of the
+            float64 (tokens,), 0 for special tokens; and their sum minus the difference between the probabilities of the
             row and of the baseline (captum's convergence delta).
         """
         row = torch.from_numpy(ids.astype(np.int64)).to(self._device)[None]
-        without = row.clone()
-        without[:, self._before : row.shape[1] - self._after] = self._baseline
-        way = self._module.embed(without), self._module.embed(row)
+        baseline = row.clone()
+        baseline[:, self._before : row.shape[1] - self._after] = self._baseline
+        path = self._module.embed(baseline), self._module.embed(row)
         for steps in STEPS:
-            attributions, error = self._attribute(*way, label, steps)
-            if abs(error) <= TOLERANCE:
+            attributions, delta = self._attribute(*path, label, steps)
+            if abs(delta) <= TOLERANCE:
                 break
-        return attributions, error
+        return attributions, delta
 
     def _attribute(self, start: Tensor, end: Tensor, label: int, steps: int) -> tuple[NDArray[np.float64], float]:
         attributions, delta = self._captum.attribute(
@@ -108,6 +109,6 @@ class IntegratedGradients:
         )
         return attributions.sum(-1)[0].double().cpu().numpy(), float(delta.item())
 
-    def _probabilities(self, embedded: Tensor) -> Tensor:
-        logits = self._module.from_embedded(embedded) / self._temperature
+    def _probabilities(self, embeddings: Tensor) -> Tensor:
+        logits = self._module.classify(embeddings) / self._temperature
         return logits.sigmoid() if self._multi_label else logits.softmax(-1)

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from emoscope.calibration import fit_temperature
-from emoscope.compact import Checkpoint, CompactModel, CompactRuntime, save_checkpoint
+from emoscope.compact import Checkpoint, CompactModel, save_checkpoint
 from emoscope.data import Examples
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel
 from emoscope.training.config import CompactConfig, CompactStudentConfig
 from emoscope.training.corpus import Corpus
 from emoscope.training.embeddings import find_encoder, principal_components
@@ -109,7 +110,7 @@ def train_compact(
 
 def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples) -> float:
     batch = tokenizer.encode(held_out.texts)
-    return fit_temperature(CompactRuntime(model).logits(batch), held_out.label_ids[batch.text_index])
+    return fit_temperature(TorchModel(CompactClassifier(model)).logits(batch), held_out.label_ids[batch.text_index])
 
 
 def _with_recombined(corpus: Corpus, config: CompactConfig, teacher_scores: TeacherScores | None) -> Corpus:

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
 from emoscope.data import Examples
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
-from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
+from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.corpus import Corpus
 from emoscope.training.encoder_training import EncoderRun, TokenDataset, check_normalizer, find_checkpoint, fit_encoder
@@ -73,7 +73,7 @@ def read_layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenize
         LabelError: the encoder has other labels.
         ModelError: it cannot be read, is not fine-tuned, or no student can be made of its architecture.
     """
-    model = read_sequence_classifier(source)
+    model = load_sequence_classifier(source)
     if model.config.model_type not in LAYERS:
         raise ModelError(
             f"{source} has the architecture {model.config.model_type!r}; a student can be made of: {', '.join(LAYERS)}"
@@ -81,7 +81,7 @@ def read_layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenize
     if model.config.problem_type == "multi_label_classification":
         raise ModelError(f"{source} gives several labels per text; a student is made of an encoder that gives one")
     _reorder(model, labels, source)
-    return read_fast_tokenizer(source), model
+    return load_fast_tokenizer(source), model
 
 
 def shallow_copy(model: PreTrainedModel, layers: int) -> PreTrainedModel:

@@ -38,10 +38,10 @@ from emoscope.data import Examples
 from emoscope.errors import ModelError, RecipeError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
-from emoscope.pretrained import read_fast_tokenizer, read_sequence_classifier
 from emoscope.probabilities import probabilities
 from emoscope.quiet import quiet_transformers
 from emoscope.text import NORMALIZERS
+from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderConfig
 from emoscope.training.corpus import Corpus
 from emoscope.training.progress import OnProgress, Progress, no_progress
@@ -153,7 +153,7 @@ def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTo
     check_normalizer(config)
     source = find_checkpoint(config.model)
     torch.manual_seed(config.seed)
-    model = read_sequence_classifier(
+    model = load_sequence_classifier(
         source,
         new_head=True,
         num_labels=len(train.labels),
@@ -161,7 +161,7 @@ def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTo
         label2id=train.labels.label2id,
         problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
     )
-    return read_fast_tokenizer(source), model
+    return load_fast_tokenizer(source), model
 
 
 def _targets(label_ids: NDArray[Any]) -> list[Any]:

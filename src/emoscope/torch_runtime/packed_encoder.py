@@ -1,53 +1,27 @@
-"""An encoder with a classification head over a flat stream of tokens: no padding, and no work that nobody reads.
+"""An encoder with a classification head over a stream of tokens, as a torch module: no padding, no unused results.
 
 The blocks are those of BERT, RoBERTa, DistilBERT and ALBERT: layer norm after each sum, learnt positions, a head that
-reads each row's first token. Queries, keys and values are one product; the last layer works out its queries and
-what follows them for the first tokens alone. `families.py` builds it; it knows no checkpoint and no batch.
+reads each row's first token. Queries, keys and values are one product; the last layer computes its queries, and what
+follows them, for first tokens only. `architectures.py` builds it; it knows no checkpoint and no batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from emoscope.torch_runtime.attention import Attention, Rows, by_length
+from emoscope.torch_runtime.attention import RowLayout
+from emoscope.torch_runtime.operations import TORCH, Operations
 
 Activation = Callable[[Tensor], Tensor]
 
 
-def add_norm(x: Tensor, residual: Tensor, norm: nn.LayerNorm) -> Tensor:
-    """*Shape:* (tokens, hidden) twice -> (tokens, hidden)."""
-    normal: Tensor = norm(x + residual)
-    return normal
-
-
-@dataclass(frozen=True)
-class Operations:
-    """The steps of a layer that differ between devices.
-
-    Attributes:
-        name: what a benchmark calls them.
-        attention: block-diagonal attention.
-        add_norm: layer norm of a sum.
-        static: they need nothing of the rows on the host, so that a CUDA graph can hold them.
-    """
-
-    name: str = "torch"
-    attention: Attention = by_length
-    add_norm: Callable[[Tensor, Tensor, nn.LayerNorm], Tensor] = add_norm
-    static: bool = False
-
-
-TORCH = Operations()
-
-
 class Embedding(nn.Module):
-    """Word, position and token type 0, with their layer norm, and ALBERT's projection."""
+    """Embeddings of words and positions, their layer norm and, in ALBERT, a projection."""
 
     def __init__(
         self,
@@ -58,14 +32,14 @@ class Embedding(nn.Module):
         projection: nn.Module | None = None,
         padding: int | None = None,
     ) -> None:
-        """Compose it.
+        """Combine the parts.
 
         Args:
-            words: a vector a token id.
-            positions: a vector a position, that of token type 0 added.
-            norm: over the sum.
-            projection: from the size of the vectors to that of the layers, where they differ.
-            padding: RoBERTa's padding id: positions count from the one after it, and pass over tokens of that id.
+            words: an embedding for each token id.
+            positions: an embedding for each position, with that of token type 0 added to it.
+            norm: applied to the sum.
+            projection: from the size of the embeddings to that of the layers, if they differ.
+            padding: RoBERTa's padding id: positions count from the number after it, and skip tokens with that id.
         """
         super().__init__()
         self.words = words
@@ -74,15 +48,15 @@ class Embedding(nn.Module):
         self.projection = projection or nn.Identity()
         self.padding = padding
 
-    def forward(self, ids: Tensor, rows: Rows) -> Tensor:
+    def forward(self, ids: Tensor, rows: RowLayout) -> Tensor:
         """*Shape:* integers (tokens,) -> (tokens, hidden)."""
-        positions = rows.positions if self.padding is None else _after_padding(ids, rows, self.padding)
+        positions = rows.positions if self.padding is None else _roberta_positions(ids, rows, self.padding)
         x: Tensor = self.projection(self.norm(self.words(ids) + self.positions(positions)))
         return x
 
 
-def _after_padding(ids: Tensor, rows: Rows, padding: int) -> Tensor:
-    """RoBERTa's positions: (count of other tokens up to this one) + padding, and `padding` itself for that token."""
+def _roberta_positions(ids: Tensor, rows: RowLayout, padding: int) -> Tensor:
+    """(Number of tokens other than padding up to this one) + `padding`; a padding token has the position `padding`."""
     counted = (ids != padding).long()
     before = functional.pad(counted.cumsum(0), (1, 0))
     begin, end = rows.bounds
@@ -90,20 +64,20 @@ def _after_padding(ids: Tensor, rows: Rows, padding: int) -> Tensor:
 
 
 class Residual(nn.Module):
-    """A product, added to what a block began with, and the layer norm of the sum."""
+    """A linear layer whose output is added to a block's input, and the layer norm of the sum."""
 
     def __init__(self, linear: nn.Linear, norm: nn.LayerNorm) -> None:
         super().__init__()
         self.linear = linear
         self.norm = norm
 
-    def forward(self, x: Tensor, began: Tensor, operations: Operations) -> Tensor:
+    def forward(self, x: Tensor, residual: Tensor, operations: Operations) -> Tensor:
         """*Shape:* (tokens, inputs), (tokens, hidden) -> (tokens, hidden)."""
-        return operations.add_norm(self.linear(x), began, self.norm)
+        return operations.add_norm(self.linear(x), residual, self.norm)
 
 
 class Layer(nn.Module):
-    """Attention and feed-forward of one layer."""
+    """Attention and feed-forward block."""
 
     def __init__(
         self,
@@ -115,14 +89,14 @@ class Layer(nn.Module):
         heads: int,
         activation: Activation,
     ) -> None:
-        """Compose it.
+        """Combine the parts.
 
         Args:
             qkv: queries, keys and values, hidden -> 3 * hidden.
-            mix: over what the heads found, hidden -> hidden.
+            mix: projection of the heads' output, hidden -> hidden.
             up: hidden -> inner.
             down: inner -> hidden.
-            heads: number of heads.
+            heads: number of attention heads.
             activation: between `up` and `down`.
         """
         super().__init__()
@@ -133,34 +107,32 @@ class Layer(nn.Module):
         self.heads = heads
         self.activation = activation
 
-    def forward(self, x: Tensor, rows: Rows, operations: Operations) -> Tensor:
-        """Every token: (tokens, hidden) -> (tokens, hidden)."""
+    def forward(self, x: Tensor, rows: RowLayout, operations: Operations) -> Tensor:
+        """States of every token. *Shape:* (tokens, hidden) -> (tokens, hidden)."""
         q, k, v = self._by_head(self.qkv(x), parts=3)
-        mixed = operations.attention(q, k, v, rows)
-        return self._after_attention(x, mixed, operations)
+        return self._after_attention(x, operations.attention(q, k, v, rows), operations)
 
-    def first(self, x: Tensor, rows: Rows, operations: Operations) -> Tensor:
-        """Each row's first token, which sees all of its row: (tokens, hidden) -> (rows, hidden)."""
+    def first(self, x: Tensor, rows: RowLayout, operations: Operations) -> Tensor:
+        """States of each row's first token only. *Shape:* (tokens, hidden) -> (rows, hidden)."""
         hidden = x.shape[1]
         weight, bias = self.qkv.weight, self.qkv.bias
         k, v = self._by_head(functional.linear(x, weight[hidden:], bias[hidden:]), parts=2)
         x = x[rows.first]
         (q,) = self._by_head(functional.linear(x, weight[:hidden], bias[:hidden]), parts=1)
-        mixed = operations.attention(q, k, v, rows, first=True)
-        return self._after_attention(x, mixed, operations)
+        return self._after_attention(x, operations.attention(q, k, v, rows, first=True), operations)
 
     def _by_head(self, x: Tensor, *, parts: int) -> Sequence[Tensor]:
         """*Shape:* (tokens, parts * hidden) -> `parts` of (tokens, heads, size)."""
         return x.view(len(x), parts, self.heads, -1).unbind(1)
 
-    def _after_attention(self, x: Tensor, mixed: Tensor, operations: Operations) -> Tensor:
-        x = self.mix(mixed.flatten(1), x, operations)
+    def _after_attention(self, x: Tensor, attended: Tensor, operations: Operations) -> Tensor:
+        x = self.mix(attended.flatten(1), x, operations)
         result: Tensor = self.down(self.activation(self.up(x)), x, operations)
         return result
 
 
 class Head(nn.Module):
-    """The classifier over each row's first token; in float32 throughout, since probabilities hang on it."""
+    """The classifier over each row's first token, always in float32, because the probabilities depend on it most."""
 
     def __init__(self, *, dense: nn.Linear, activation: Activation, labels: nn.Linear) -> None:
         super().__init__()
@@ -178,13 +150,13 @@ class PackedEncoder(nn.Module):
     """Token ids of a stream of rows -> logits of each row."""
 
     def __init__(self, *, embedding: Embedding, layers: Sequence[Layer], head: Head, longest: int) -> None:
-        """Compose it.
+        """Combine the parts.
 
         Args:
-            embedding: ids to vectors.
-            layers: one at least; ALBERT's are one and the same.
-            head: vectors to logits.
-            longest: most tokens of a row.
+            embedding: token ids to embeddings.
+            layers: at least one; ALBERT repeats the same ones.
+            head: states of first tokens to logits.
+            longest: maximum number of tokens in a row.
         """
         super().__init__()
         self.embedding = embedding
@@ -194,7 +166,7 @@ class PackedEncoder(nn.Module):
 
     @property
     def vocabulary(self) -> int:
-        """Ids are below this."""
+        """Number of token ids that have an embedding."""
         return self.embedding.words.num_embeddings
 
     @property
@@ -203,7 +175,7 @@ class PackedEncoder(nn.Module):
         return self.head.labels.out_features
 
     def place(self, device: torch.device, dtype: torch.dtype) -> None:
-        """Move it there, all but the head in this precision."""
+        """Move it to a device, everything except the head in this precision."""
         self.embedding.to(device, dtype)
         self.layers.to(device, dtype)
         self.head.to(device)
@@ -211,12 +183,25 @@ class PackedEncoder(nn.Module):
     def forward(self, ids: Tensor, offsets: Tensor, operations: Operations = TORCH) -> Tensor:
         """Logits of every row.
 
-        *Shape:* integers (tokens,), int32 (rows + 1,) as in `Rows` -> float32 (rows, labels)
+        *Shape:* integers (tokens,), int32 (rows + 1,) as in `RowLayout` -> float32 (rows, labels)
         """
-        rows = Rows(offsets, len(ids), min(self.longest, len(ids)))
+        rows = RowLayout(offsets, len(ids), min(self.longest, len(ids)))
         x = self.embedding(ids, rows)
         for layer in self.layers[:-1]:
             x = layer(x, rows, operations)
         last = cast(Layer, self.layers[-1])
         logits: Tensor = self.head(last.first(x, rows, operations))
         return logits
+
+    def probe(self) -> tuple[Tensor, Tensor]:
+        """Rows of several lengths to compare logits on: random ids, int64 (tokens,), and offsets, int32 (rows + 1,)."""
+        lengths = torch.tensor([1, 2, 7, 19]).clamp(max=self.longest)
+        ids = torch.randint(self.vocabulary, (int(lengths.sum()),), generator=torch.Generator().manual_seed(0))
+        return ids, functional.pad(lengths.cumsum(0), (1, 0)).int()
+
+
+def near(logits: Tensor, expected: Tensor, tolerance: float) -> bool:
+    """Whether no logit is off by more than `tolerance` times the largest logit or, if that is below 1, `tolerance`."""
+    if logits.shape != expected.shape:
+        return False
+    return bool((logits - expected).abs().max() <= tolerance * expected.abs().max().clamp(min=1))
