@@ -1,10 +1,10 @@
-"""Ask a running `emoscope serve` from Python; the standard library is enough.
+"""A client of `emoscope serve` in Python that needs only the standard library.
 
     python client.py "i feel so happy" "leave me alone"
     EMOSCOPE_URL=https://emotions.example.org EMOSCOPE_API_KEY=... python client.py < lines.txt
 
-One connection is kept for all requests. A busy server says when to come again (429 or 503 with Retry-After): that is
-waited for.
+It keeps one connection open for all requests. If the server is busy (429 or 503), it waits for as many seconds as
+Retry-After says and tries again.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-TEXTS_A_REQUEST = 256
-TRIES = 5
+TEXTS_PER_REQUEST = 256
+MAX_TRIES = 5
 
 
 class EmoscopeClient:
-    """Scores texts over one keep-alive connection; not for several threads at once."""
+    """Scores texts over one keep-alive connection; not thread-safe."""
 
     def __init__(self, url: str = "http://127.0.0.1:8000", api_key: str | None = None, timeout: float = 30) -> None:
         parts = urlsplit(url)
@@ -36,16 +36,16 @@ class EmoscopeClient:
             self._headers["Authorization"] = f"Bearer {api_key}"
 
     def predict(self, texts: Sequence[str]) -> dict[str, Any]:
-        """Labels and scores in columns, as `POST /v1/predict` gives them.
+        """Labels and scores in columns, from `POST /v1/predict`.
 
         Raises:
-            RuntimeError: the server refused the request; its code and message.
+            RuntimeError: the server rejected the request; the message has its code and message.
         """
-        for last in (False,) * (TRIES - 1) + (True,):
+        for is_last in (False,) * (MAX_TRIES - 1) + (True,):
             status, headers, answer = self._post("/v1/predict", {"texts": list(texts)})
             if status == 200:
                 return answer
-            if status not in (429, 503) or last:
+            if status not in (429, 503) or is_last:
                 raise RuntimeError(f"{status} {answer['error']['code']}: {answer['error']['message']}")
             time.sleep(float(headers.get("Retry-After", 1)))
         raise AssertionError
@@ -60,16 +60,16 @@ def main() -> None:
     """Label the texts of the command line, or the lines of standard input."""
     client = EmoscopeClient(os.environ.get("EMOSCOPE_URL", "http://127.0.0.1:8000"), os.environ.get("EMOSCOPE_API_KEY"))
     lines = sys.argv[1:] or (line.rstrip("\n") for line in sys.stdin)
-    for texts in _groups(iter(lines)):
+    for texts in _batches(iter(lines)):
         answer = client.predict(texts)
         for text, label, score in zip(texts, answer["label"], answer["score"], strict=True):
             print(f"{label:<9} {score:.3f}  {text}")
 
 
-def _groups(lines: Iterator[str]) -> Iterator[list[str]]:
-    """Many texts a request: far fewer round trips."""
-    while group := list(islice(lines, TEXTS_A_REQUEST)):
-        yield group
+def _batches(lines: Iterator[str]) -> Iterator[list[str]]:
+    """The texts of each request."""
+    while batch := list(islice(lines, TEXTS_PER_REQUEST)):
+        yield batch
 
 
 if __name__ == "__main__":

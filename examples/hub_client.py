@@ -1,4 +1,4 @@
-"""Ask a running `emoscope serve` with the client of the Hugging Face Hub: what works with its inference API works here.
+"""Uses `emoscope serve` through the Hugging Face Hub's client, which works as with the Hugging Face inference API.
 
 pip install huggingface_hub
 python hub_client.py "i feel so happy" "leave me alone"

@@ -1,4 +1,4 @@
-"""Starts servers on loopback, waits until they answer, measures their memory, and ends them."""
+"""Starts servers on loopback, waits until they respond, measures their memory, and stops them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-START = 180.0
-"""Seconds that a server may take to answer for the first time."""
-END = 30.0
+from waiting import DEADLINE, wait_until
+
 EMOSCOPE = [sys.executable, "-m", "emoscope", "serve", "--host", "127.0.0.1"]
 
 
@@ -31,28 +29,28 @@ class Server:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def pause(self) -> None:
-        """Take no processor time, while another server is measured."""
+        """Stop the processes, so that they take no processor time while another server is measured."""
         self._signal(signal.SIGSTOP)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
     def memory(self) -> int:
-        """Resident bytes of all its processes; pages that they share count in each."""
-        return sum(_resident(pid) for pid in _family(self.process.pid))
+        """Resident bytes of all its processes; shared pages count in each."""
+        return sum(_resident_bytes(pid) for pid in _process_tree(self.process.pid))
 
-    def end(self) -> int:
-        """SIGTERM, then the exit status."""
-        self.go_on()
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit status."""
+        self.resume()
         self.process.terminate()
         try:
-            return self.process.wait(END)
+            return self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
             self._signal(signal.SIGKILL)
-            return self.process.wait(END)
+            return self.process.wait(DEADLINE)
 
     def _signal(self, number: int) -> None:
-        for pid in _family(self.process.pid):
+        for pid in _process_tree(self.process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
@@ -61,7 +59,7 @@ class Server:
 def serve(
     command: Sequence[str], log: Path, *, environment: dict[str, str] | None = None, folder: Path | None = None
 ) -> Iterator[Server]:
-    """The server that `command` starts in `folder`, `{port}` in it replaced; ended with its processes at the end."""
+    """The server that a command starts in a folder, with `{port}` replaced; stopped with its processes at the end."""
     port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -76,48 +74,52 @@ def serve(
     try:
         yield server
     finally:
-        workers = _family(process.pid)[1:]
+        workers = _process_tree(process.pid)[1:]
         if process.poll() is None:
-            server.end()
+            server.stop()
         for pid in workers:
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)  # what its end left behind
+                os.kill(pid, signal.SIGKILL)  # workers that it left running
 
 
 @contextmanager
 def emoscope(log: Path, *flags: str, environment: dict[str, str] | None = None) -> Iterator[Server]:
-    """`emoscope serve` with these flags, ready."""
+    """`emoscope serve` with these flags, ready for requests."""
     with serve([*EMOSCOPE, "--port", "{port}", *flags], log, environment=environment) as server:
-        wait(server, "/health/ready")
+        wait_until_ok(server, "/health/ready")
         yield server
 
 
-def wait(server: Server, path: str, method: str = "GET", body: bytes | None = None) -> None:
-    """Until the server answers this with 200.
+def wait_until_ok(server: Server, path: str, method: str = "GET", body: bytes | None = None) -> None:
+    """Wait until the server answers this request with 200.
 
     Raises:
-        RuntimeError: it ended, or took too long; with the end of its log.
+        RuntimeError: the server ended, or took too long; the message has the end of its log.
     """
-    limit = time.monotonic() + START
-    while time.monotonic() < limit and server.process.poll() is None:
-        try:
-            if ask(server.port, method, path, body)[0] == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"{' '.join(server.process.args)}: no answer; {server.log.read_text()[-2000:]}")  # type: ignore[arg-type]
+
+    is_ok = False
+
+    def has_finished() -> bool:
+        nonlocal is_ok
+        with suppress(OSError):
+            is_ok = request(server.port, method, path, body)[0] == 200
+        return is_ok or server.process.poll() is not None
+
+    with suppress(TimeoutError):
+        wait_until(has_finished)
+    if not is_ok:
+        raise RuntimeError(f"{server.process.args} does not respond; {server.log.read_text()[-2000:]}")
 
 
-def ask(
+def request(
     port: int, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
 ) -> tuple[int, bytes]:
-    """One request on a connection of its own: status and body."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    """Status and body of the response to a request on a connection of its own."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE)
     try:
         connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
-        answer = connection.getresponse()
-        return answer.status, answer.read()
+        response = connection.getresponse()
+        return response.status, response.read()
     finally:
         connection.close()
 
@@ -128,16 +130,16 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _family(pid: int) -> list[int]:
-    """The process and all that descend from it."""
-    found = [pid]
-    for parent in found:
+def _process_tree(pid: int) -> list[int]:
+    """The process and all its descendants."""
+    tree = [pid]
+    for parent in tree:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
             with suppress(OSError):
-                found += map(int, children.read_text().split())
-    return found
+                tree += map(int, children.read_text().split())
+    return tree
 
 
-def _resident(pid: int) -> int:
+def _resident_bytes(pid: int) -> int:
     fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(fields.get("VmRSS", "0 kB").split()[0]) * 1024

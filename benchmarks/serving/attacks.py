@@ -90,7 +90,7 @@ def _watched(
     """One attack, and how the server is after it."""
     before, start = server.memory(), time.perf_counter()
     found = part(server, args)
-    status, body = live_server.ask(
+    status, body = live_server.request(
         server.port, "POST", "/v1/predict", BODIES["/v1/predict"], {"Authorization": f"Bearer {KEY}"}
     )
     found |= {
@@ -199,7 +199,7 @@ def _cancelled(server: live_server.Server, args: argparse.Namespace) -> dict[str
 
 
 def _waiting_tokens(server: live_server.Server) -> float:
-    _, body = live_server.ask(server.port, "GET", "/metrics")
+    _, body = live_server.request(server.port, "GET", "/metrics")
     found = re.findall(r"^emoscope_waiting_tokens(?:\{.*\})? (\S+)$", body.decode(), re.MULTILINE)
     return sum(map(float, found)) if found else float("nan")
 

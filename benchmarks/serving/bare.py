@@ -38,7 +38,7 @@ class Bare(asyncio.Protocol):
 def running(log: Path) -> Iterator[live_server.Server]:
     """Such a server in a process of its own."""
     with live_server.serve([sys.executable, __file__, "{port}"], log) as server:
-        live_server.wait(server, "/")
+        live_server.wait_until_ok(server, "/")
         yield server
 
 

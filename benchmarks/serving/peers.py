@@ -189,7 +189,7 @@ def _start(name: str, system: System, work: Path, text: str, stack: ExitStack) -
     log = work / f"{name}.log"
     environment = OFFLINE | ({} if name.startswith(OURS) else {"PYTHONPATH": ""})
     server = stack.enter_context(live_server.serve(system.command, log, environment=environment, folder=system.folder))
-    live_server.wait(server, system.path, "POST", json.dumps(system.body(text)).encode())
+    live_server.wait_until_ok(server, system.path, "POST", json.dumps(system.body(text)).encode())
     server.pause()
     print("stands:", name, flush=True)
     return server
@@ -203,7 +203,7 @@ def _rounds(
     for number in range(args.rounds):
         for name, system in systems.items():
             server = running[name]
-            server.go_on()
+            server.resume()
             for kind, requests in sent[name].items():
                 for connections in args.connections:
                     outcome = load.closed(

@@ -36,8 +36,8 @@ def samples(tmp_path_factory):
 
     with live_server.emoscope(tmp_path_factory.mktemp("server") / "log") as server:
         for body in (b'{"texts": ["i feel happy"]}', b'{"texts": ["i feel happy", "i feel sad"]}', b"{"):
-            live_server.ask(server.port, "POST", "/v1/predict", body)
-        status, text = live_server.ask(server.port, "GET", "/metrics")
+            live_server.request(server.port, "POST", "/v1/predict", body)
+        status, text = live_server.request(server.port, "GET", "/metrics")
     assert status == 200
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(text.decode()):

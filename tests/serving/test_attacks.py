@@ -65,7 +65,7 @@ def _still_well(request):
     yield
     assert running.process.poll() is None
     headers = {"Authorization": f"Bearer {KEY}"} if name == "server_with_keys" else None
-    status, body = live_server.ask(running.port, "POST", "/v1/predict", TEXT, headers)
+    status, body = live_server.request(running.port, "POST", "/v1/predict", TEXT, headers)
     assert status == 200
     assert json.loads(body)["label"] == ["joy", "anger"]
     assert "Traceback" not in running.log.read_text()
@@ -123,7 +123,7 @@ def test_requests_whose_clients_went_away_leave_nothing_behind(server):
 
 
 def _gauge(running, name):
-    _, body = live_server.ask(running.port, "GET", "/metrics")
+    _, body = live_server.request(running.port, "GET", "/metrics")
     values = re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", body.decode(), re.MULTILINE)
     assert values
     return sum(map(float, values))
