@@ -37,10 +37,10 @@ from hostile_clients import (
     BODIES,
     GETS,
     POSTS,
-    Answer,
-    Hostile,
-    all_once,
+    HostileRequest,
+    Response,
     cancel,
+    every_kind,
     mutations,
     request,
     schemathesis,
@@ -108,20 +108,20 @@ def _watched(
 def _broken(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
     statuses: Counter[int] = Counter()
     failures, unanswered = [], []
-    hostile = islice(chain(all_once(), mutations(args.seed)), args.requests)
+    hostile = islice(chain(every_kind(), mutations(args.seed)), args.requests)
     with ThreadPoolExecutor(16) as pool:
         for each, answer in pool.map(lambda each: (each, _sent(server.port, each)), hostile):
             statuses[answer.status] += 1
             if answer.is_failure:
                 failures.append([each.name, answer.status, answer.body[:200].decode(errors="replace")])
-            if answer.status == 0 and not each.name.startswith("changed"):
+            if answer.status == 0 and not each.name.startswith("mutated"):
                 unanswered.append(each.name)
     return {"status": dict(statuses), "failures": failures, "closed_without_answer": unanswered}
 
 
-def _sent(port: int, each: Hostile) -> Answer:
+def _sent(port: int, each: HostileRequest) -> Response:
     """Its answer; what was not cut at random is waited for longer before the client ends its half of the connection."""
-    return send(port, each.data) if each.name.startswith("changed") else send(port, each.data, soon=3.0)
+    return send(port, each.data) if each.name.startswith("mutated") else send(port, each.data, soon=3.0)
 
 
 def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
@@ -228,7 +228,7 @@ def _keys(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
                 wrong.append([path, name, answer.status])
             if answer.has_scores:
                 leaks.append([path, name])
-    hostile = [each for each in all_once() if each.name.startswith("/")]
+    hostile = [each for each in every_kind() if each.name.startswith("/")]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda each: send(server.port, each.data), hostile))
     leaks += [each.name for each, answer in zip(hostile, answers, strict=True) if answer.has_scores]

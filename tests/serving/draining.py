@@ -1,4 +1,4 @@
-"""Clients that never rest while a server gets SIGTERM, and what became of their requests."""
+"""Clients that send requests without pause while a server gets SIGTERM, and the outcome of their requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import NamedTuple
 
-LATEST = 30.0
+from waiting import DEADLINE
+
 CUT = 0
-"""The status of a request whose connection was closed before the whole answer was there."""
+"""Status of a request whose connection closed before its response was complete."""
 
 
 class Sent(NamedTuple):
-    """One request: when it was wholly sent, and the status of its answer."""
+    """One request: the time at which it was completely sent, and the status of its response."""
 
     at: float
     status: int
@@ -26,13 +27,13 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True)
 class Round:
-    """What one SIGTERM did.
+    """The outcome of one SIGTERM.
 
     Attributes:
-        before: statuses of the requests that were wholly sent before the signal.
-        after: statuses of those sent after it.
-        exit_status: of the server's process.
-        seconds: from the signal to its end.
+        before: statuses of the requests that were completely sent before the signal.
+        after: statuses of the requests that were sent after it.
+        exit_status: exit status of the server.
+        seconds: seconds from the signal to the end of the server.
     """
 
     before: Counter[int]
@@ -42,24 +43,24 @@ class Round:
 
     @property
     def lost(self) -> int:
-        """Requests sent before the signal without a whole answer, or with an error that is not the client's."""
+        """Requests sent before the signal that got no complete response, or an error other than 429 and 503."""
         return sum(count for status, count in self.before.items() if status not in (200, 429, 503))
 
 
 def drain(
     process: subprocess.Popen[bytes], port: int, requests: Sequence[bytes], *, connections: int, delay: float
 ) -> Round:
-    """Load the server with as many connections, end it after `delay` seconds with SIGTERM, and wait for its end."""
+    """Load the server over some connections, send SIGTERM after `delay` seconds, and wait for the server to end."""
     clients = [_Client(port, requests[i:] + requests[:i]) for i in range(connections)]
     for client in clients:
         client.start()
     time.sleep(delay)
     signalled = time.monotonic()
     process.terminate()
-    exit_status = process.wait(LATEST)
+    exit_status = process.wait(DEADLINE)
     seconds = time.monotonic() - signalled
     for client in clients:
-        client.join(LATEST)
+        client.join(DEADLINE)
     sent = [each for client in clients for each in client.sent]
     return Round(
         Counter(each.status for each in sent if each.at < signalled),
@@ -70,28 +71,28 @@ def drain(
 
 
 class _Client(threading.Thread):
-    """Sends one request after another over one connection, until it is closed."""
+    """Sends one request after another over one connection until the server closes it."""
 
     def __init__(self, port: int, requests: Sequence[bytes]) -> None:
         super().__init__(daemon=True)
         self.sent: list[Sent] = []
         self._requests = cycle(requests)
-        self._connection = socket.create_connection(("127.0.0.1", port), timeout=LATEST)
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE)
 
     def run(self) -> None:
         with self._connection:
             for request in self._requests:
                 try:
                     self._connection.sendall(request)
-                except OSError:  # closed before it was sent
+                except OSError:  # the connection closed before the request was sent
                     return
                 at = time.monotonic()
-                status, closes = self._answer()
+                status, closes = self._read_response()
                 self.sent.append(Sent(at, status))
                 if closes:
                     return
 
-    def _answer(self) -> tuple[int, bool]:
+    def _read_response(self) -> tuple[int, bool]:
         received = b""
         while True:
             try:

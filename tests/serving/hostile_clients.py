@@ -1,4 +1,4 @@
-"""What hostile clients send, as bytes, and what they get. Knows no server but its port."""
+"""Requests of hostile clients, as bytes, and the responses they get. Knows nothing of the server but its port."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from waiting import DEADLINE
 
 POSTS = (
     "/v1/predict",
@@ -34,16 +36,15 @@ BODIES = {
     "/predict": b'{"inputs": [["i feel happy"], ["i am so angry"]]}',
     "/classify": b'{"model": "bundled", "input": ["i feel happy"]}',
 }
-"""A right body for each path that takes one."""
+"""A valid body for each path that takes one."""
 KINDS = ("flip", "cut", "repeat", "insert", "truncate")
 SOON = 0.3
-"""Seconds in which a whole request has its answer; after that the client ends its half of the connection."""
-LATEST = 15.0
+"""Seconds to wait for a response before the client ends its half of the connection: some requests are incomplete."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: status 0 for a connection that was closed without an answer, -1 for one that was left open."""
+class Response:
+    """A response: status 0 if the connection closed without one, -1 if it stayed open without one."""
 
     status: int
     head: bytes = b""
@@ -51,27 +52,27 @@ class Answer:
 
     @property
     def is_failure(self) -> bool:
-        """Whether the server failed: 5xx, but for shedding and draining, or no end of it at all."""
+        """Whether the server failed: 5xx, except 503 for shedding and draining, or no response at all."""
         return self.status == -1 or (self.status >= 500 and self.status != 503)
 
     @property
     def has_scores(self) -> bool:
-        """Whether something of the model is in it."""
+        """Whether it has scores of the model."""
         return self.status == 200 and re.search(rb'"(score|scores|words)"|emotion_score', self.body) is not None
 
 
 @dataclass(frozen=True)
-class Hostile:
-    """One hostile request: its name and bytes, for the path it is for."""
+class HostileRequest:
+    """One hostile request."""
 
     name: str
     data: bytes
 
 
-def send(port: int, data: bytes, *, soon: float = SOON, latest: float = LATEST) -> Answer:
-    """Send bytes on a connection of their own and read the first answer (interim ones skipped)."""
+def send(port: int, data: bytes, *, soon: float = SOON, latest: float = DEADLINE) -> Response:
+    """Send bytes on a connection of their own and read the first final response."""
     with socket.create_connection(("127.0.0.1", port), timeout=latest) as connection:
-        with suppress(OSError):  # the server may refuse before it has read all
+        with suppress(OSError):  # the server may respond and close before it has read everything
             connection.sendall(data)
         received = b""
         connection.settimeout(soon)
@@ -80,7 +81,7 @@ def send(port: int, data: bytes, *, soon: float = SOON, latest: float = LATEST) 
                 part = connection.recv(1 << 16)
             except TimeoutError:
                 if connection.gettimeout() == latest:
-                    return Answer(-1, received)
+                    return Response(-1, received)
                 connection.settimeout(latest)
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_WR)
@@ -88,14 +89,14 @@ def send(port: int, data: bytes, *, soon: float = SOON, latest: float = LATEST) 
             except OSError:
                 part = b""
             received += part
-            answer = _parsed(received)
-            if answer.status or not part:
-                return answer
+            response = _parsed(received)
+            if response.status or not part:
+                return response
 
 
 def cancel(port: int, data: bytes, *, reset: bool) -> None:
-    """Send a request and go away at once, with a FIN or a RST."""
-    with socket.create_connection(("127.0.0.1", port), timeout=LATEST) as connection:
+    """Send a request and disconnect at once, with a FIN or a RST."""
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as connection:
         connection.sendall(data)
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -114,59 +115,63 @@ def request(path: str, body: bytes | None = None, headers: Sequence[str] = (), m
 # -- broken HTTP
 
 
-def heads() -> Iterator[Hostile]:
-    """Requests that are no proper HTTP, or too much of it."""
+def heads() -> Iterator[HostileRequest]:
+    """Requests that are malformed HTTP or exceed its limits."""
     body = BODIES["/v1/predict"]
     right = request("/v1/predict", body)
     start = b"POST /v1/predict HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-    yield Hostile("a header of 1 MB", request("/v1/predict", body, ["X-A: " + "a" * 1_000_000]))
-    yield Hostile("20,000 headers", request("/v1/predict", body, [f"X-{i}: {i}" for i in range(20_000)]))
-    yield Hostile("a path of 1 MB", request("/" + "a" * 1_000_000))
-    yield Hostile("a query of 1 MB", request("/v1/score?text_column=" + "a" * 1_000_000, b"a\n"))
-    yield Hostile("a header name of 100 kB", request("/v1/predict", body, ["X" * 100_000 + ": a"]))
-    yield Hostile("a request id of 100 kB", request("/v1/predict", body, ["X-Request-Id: " + "r" * 50_000]))
-    yield Hostile("a request id with other lines", request("/v1/predict", body, ["X-Request-Id: a\tb\x7f\u00e9"]))
-    yield Hostile("no host", right.replace(b"Host: 127.0.0.1\r\n", b""))
-    yield Hostile("two hosts", request("/v1/predict", body, ["Host: b"]))
-    yield Hostile("negative length", start + b"Content-Length: -1\r\n\r\n" + body)
-    yield Hostile("length that is no number", start + b"Content-Length: ten\r\n\r\n" + body)
-    yield Hostile("two lengths", start + b"Content-Length: 45\r\nContent-Length: 4\r\n\r\n" + body)
-    yield Hostile("a length of 10 TB", start + b"Content-Length: 10000000000000\r\n\r\n" + body)
-    yield Hostile("a length of 30 digits", start + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n" + body)
-    yield Hostile("a length that is too long", start + b"Content-Length: 4000\r\n\r\n" + body)
-    yield Hostile("a length that is too short", start + b"Content-Length: 7\r\n\r\n" + body)
+    yield HostileRequest("a header of 1 MB", request("/v1/predict", body, ["X-A: " + "a" * 1_000_000]))
+    yield HostileRequest("20,000 headers", request("/v1/predict", body, [f"X-{i}: {i}" for i in range(20_000)]))
+    yield HostileRequest("a path of 1 MB", request("/" + "a" * 1_000_000))
+    yield HostileRequest("a query of 1 MB", request("/v1/score?text_column=" + "a" * 1_000_000, b"a\n"))
+    yield HostileRequest("a header name of 100 kB", request("/v1/predict", body, ["X" * 100_000 + ": a"]))
+    yield HostileRequest("a request id of 100 kB", request("/v1/predict", body, ["X-Request-Id: " + "r" * 50_000]))
+    yield HostileRequest(
+        "a request id with other lines", request("/v1/predict", body, ["X-Request-Id: a\tb\x7f\u00e9"])
+    )
+    yield HostileRequest("no host", right.replace(b"Host: 127.0.0.1\r\n", b""))
+    yield HostileRequest("two hosts", request("/v1/predict", body, ["Host: b"]))
+    yield HostileRequest("negative length", start + b"Content-Length: -1\r\n\r\n" + body)
+    yield HostileRequest("a length that is not a number", start + b"Content-Length: ten\r\n\r\n" + body)
+    yield HostileRequest("two lengths", start + b"Content-Length: 45\r\nContent-Length: 4\r\n\r\n" + body)
+    yield HostileRequest("a length of 10 TB", start + b"Content-Length: 10000000000000\r\n\r\n" + body)
+    yield HostileRequest("a length of 30 digits", start + b"Content-Length: " + b"9" * 30 + b"\r\n\r\n" + body)
+    yield HostileRequest("a length that is too long", start + b"Content-Length: 4000\r\n\r\n" + body)
+    yield HostileRequest("a length that is too short", start + b"Content-Length: 7\r\n\r\n" + body)
     chunked = start + b"Transfer-Encoding: chunked\r\n"
-    yield Hostile("length and chunks", chunked + b"Content-Length: 3\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
-    yield Hostile("a chunk size that is none", chunked + b"\r\nxyz\r\n{}\r\n0\r\n\r\n")
-    yield Hostile("a chunk of 2**64", chunked + b"\r\n" + b"f" * 17 + b"\r\n{}\r\n0\r\n\r\n")
-    yield Hostile("chunks that never end", chunked + b"\r\n2\r\n{}\r\n")
-    yield Hostile("many tiny chunks", chunked + b"\r\n" + b"".join(b"1\r\n%c\r\n" % c for c in body) + b"0\r\n\r\n")
-    yield Hostile("chunk extensions", chunked + b"\r\n2;" + b"a" * 100_000 + b"\r\n{}\r\n0\r\n\r\n")
-    yield Hostile("an unknown encoding", start + b"Transfer-Encoding: rot13\r\nContent-Length: 2\r\n\r\n{}")
-    yield Hostile("bare line feeds", right.replace(b"\r\n", b"\n"))
-    yield Hostile("a folded header", right.replace(b"Host: 127.0.0.1", b"Host: 127.0.0.1\r\n  more"))
-    yield Hostile("a null byte in a header", right.replace(b"Host: 127", b"Host: \x00127"))
-    yield Hostile("a space before the colon", right.replace(b"Host:", b"Host :"))
-    yield Hostile("bytes that are no ASCII in a header", right.replace(b"127.0.0.1", b"\xff\xfe\x80"))
-    yield Hostile("bytes that are no ASCII in the path", b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n")
-    yield Hostile("an expectation", request("/v1/predict", body, ["Expect: 100-continue"]))
-    yield Hostile("another expectation", request("/v1/predict", body, ["Expect: 200-ok"]))
-    yield Hostile("an upgrade", request("/v1/predict", None, ["Upgrade: websocket", "Connection: Upgrade"]))
-    yield Hostile("an upgrade to h2c", request("/v1/predict", body, ["Upgrade: h2c", "Connection: Upgrade"]))
-    yield Hostile("an absolute path", request("http://example.org/v1/predict", body))
-    yield Hostile("HTTP 0.9", b"GET /\r\n\r\n")
-    yield Hostile("HTTP 1.0", right.replace(b"HTTP/1.1", b"HTTP/1.0"))
-    yield Hostile("HTTP 9.9", right.replace(b"HTTP/1.1", b"HTTP/9.9"))
-    yield Hostile("the preface of HTTP 2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    yield Hostile("a hello of TLS", bytes.fromhex("16030100a5010000a1030300") + b"\x00" * 100)
-    yield Hostile("nothing", b"")
-    yield Hostile("blank lines", b"\r\n" * 1000)
-    yield Hostile("a hundred requests at once", right * 100)
+    yield HostileRequest("length and chunks", chunked + b"Content-Length: 3\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    yield HostileRequest("a chunk size that is not a number", chunked + b"\r\nxyz\r\n{}\r\n0\r\n\r\n")
+    yield HostileRequest("a chunk of 2**64", chunked + b"\r\n" + b"f" * 17 + b"\r\n{}\r\n0\r\n\r\n")
+    yield HostileRequest("chunks that never end", chunked + b"\r\n2\r\n{}\r\n")
+    yield HostileRequest(
+        "many tiny chunks", chunked + b"\r\n" + b"".join(b"1\r\n%c\r\n" % c for c in body) + b"0\r\n\r\n"
+    )
+    yield HostileRequest("chunk extensions", chunked + b"\r\n2;" + b"a" * 100_000 + b"\r\n{}\r\n0\r\n\r\n")
+    yield HostileRequest("an unknown encoding", start + b"Transfer-Encoding: rot13\r\nContent-Length: 2\r\n\r\n{}")
+    yield HostileRequest("bare line feeds", right.replace(b"\r\n", b"\n"))
+    yield HostileRequest("a folded header", right.replace(b"Host: 127.0.0.1", b"Host: 127.0.0.1\r\n  more"))
+    yield HostileRequest("a null byte in a header", right.replace(b"Host: 127", b"Host: \x00127"))
+    yield HostileRequest("a space before the colon", right.replace(b"Host:", b"Host :"))
+    yield HostileRequest("a header that is not ASCII", right.replace(b"127.0.0.1", b"\xff\xfe\x80"))
+    yield HostileRequest("a path that is not ASCII", b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n")
+    yield HostileRequest("an expectation", request("/v1/predict", body, ["Expect: 100-continue"]))
+    yield HostileRequest("another expectation", request("/v1/predict", body, ["Expect: 200-ok"]))
+    yield HostileRequest("an upgrade", request("/v1/predict", None, ["Upgrade: websocket", "Connection: Upgrade"]))
+    yield HostileRequest("an upgrade to h2c", request("/v1/predict", body, ["Upgrade: h2c", "Connection: Upgrade"]))
+    yield HostileRequest("an absolute path", request("http://example.org/v1/predict", body))
+    yield HostileRequest("HTTP 0.9", b"GET /\r\n\r\n")
+    yield HostileRequest("HTTP 1.0", right.replace(b"HTTP/1.1", b"HTTP/1.0"))
+    yield HostileRequest("HTTP 9.9", right.replace(b"HTTP/1.1", b"HTTP/9.9"))
+    yield HostileRequest("the preface of HTTP 2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    yield HostileRequest("a hello of TLS", bytes.fromhex("16030100a5010000a1030300") + b"\x00" * 100)
+    yield HostileRequest("nothing", b"")
+    yield HostileRequest("blank lines", b"\r\n" * 1000)
+    yield HostileRequest("a hundred requests at once", right * 100)
     for method in ("TRACE", "CONNECT", "OPTIONS", "PUT", "DELETE", "PATCH", "HEAD", "get", "A" * 10_000, "PROPFIND"):
-        yield Hostile(f"method {method[:20]}", request("/v1/predict", None, method=method))
+        yield HostileRequest(f"method {method[:20]}", request("/v1/predict", None, method=method))
     for path in PATHS:
-        yield Hostile(f"path {path}", request(path))
-        yield Hostile(f"post to path {path}", request(path, b"{}"))
+        yield HostileRequest(f"path {path}", request(path))
+        yield HostileRequest(f"post to path {path}", request(path, b"{}"))
 
 
 PATHS = (
@@ -204,8 +209,8 @@ PATHS = (
 # -- broken bodies
 
 
-def bodies(path: str) -> Iterator[Hostile]:
-    """Bodies that the path cannot take."""
+def bodies(path: str) -> Iterator[HostileRequest]:
+    """Bodies that are wrong for the path."""
     right = BODIES[path]
     many: dict[str, bytes] = {
         "empty": b"",
@@ -263,7 +268,7 @@ def bodies(path: str) -> Iterator[Hostile]:
     for more in MORE:
         many[more] = right[:-1] + f", {more}}}".encode()
     for name, body in many.items():
-        yield Hostile(f"{path}: {name}", request(path, body))
+        yield HostileRequest(f"{path}: {name}", request(path, body))
     for kind in (
         "text/plain",
         "application/xml",
@@ -272,9 +277,11 @@ def bodies(path: str) -> Iterator[Hostile]:
         "a" * 9_000,
         "",
     ):
-        yield Hostile(f"{path}: content type {kind[:40]}", request(path, right, [f"Content-Type: {kind}"]))
+        yield HostileRequest(f"{path}: content type {kind[:40]}", request(path, right, [f"Content-Type: {kind}"]))
     for encoding in ("gzip", "br", "identity", "gzip, gzip"):
-        yield Hostile(f"{path}: content encoding {encoding}", request(path, right, [f"Content-Encoding: {encoding}"]))
+        yield HostileRequest(
+            f"{path}: content encoding {encoding}", request(path, right, [f"Content-Encoding: {encoding}"])
+        )
 
 
 MORE = (
@@ -289,8 +296,8 @@ MORE = (
 )
 
 
-def tables() -> Iterator[Hostile]:
-    """Tables that `/v1/score` cannot take whole."""
+def tables() -> Iterator[HostileRequest]:
+    """Tables that `/v1/score` cannot score completely."""
     path = "/v1/score?text_column=text"
     rows = {
         "no header": b"",
@@ -307,26 +314,26 @@ def tables() -> Iterator[Hostile]:
         "one of our columns": b"emotion,text\na,b\n",
     }
     for name, body in rows.items():
-        yield Hostile(f"{path}: {name}", request(path, body))
+        yield HostileRequest(f"{path}: {name}", request(path, body))
     for name, body in {
-        "no object": b"[1]\n",
+        "not an object": b"[1]\n",
         "no text": b"{}\n",
-        "a text that is none": b'{"text": 1}\n',
+        "a text that is a number": b'{"text": 1}\n',
         "deep": b"[" * 100_000 + b"\n",
         "a line of 20 MB": b'{"text": "' + b"a" * 20_000_000 + b'"}\n',
     }.items():
-        yield Hostile(f"{path}: lines, {name}", request(path, body, ["Content-Type: application/x-ndjson"]))
+        yield HostileRequest(f"{path}: lines, {name}", request(path, body, ["Content-Type: application/x-ndjson"]))
 
 
-def mutations(seed: int) -> Iterator[Hostile]:
-    """Right requests with some of their bytes changed, without end."""
+def mutations(seed: int) -> Iterator[HostileRequest]:
+    """Valid requests with some bytes changed, without end."""
     chance = random.Random(seed)
     while True:
         path = chance.choice(POSTS)
         data = bytearray(request(path, BODIES[path]))
         for _ in range(chance.randint(1, 6)):
             _mutate(data, chance)
-        yield Hostile(f"changed {path}", bytes(data))
+        yield HostileRequest(f"mutated {path}", bytes(data))
 
 
 def _mutate(data: bytearray, chance: random.Random) -> None:
@@ -344,13 +351,13 @@ def _mutate(data: bytearray, chance: random.Random) -> None:
         del data[place:]
 
 
-def all_once() -> list[Hostile]:
-    """Every kind of broken request once."""
+def every_kind() -> list[HostileRequest]:
+    """One request of every kind."""
     return [*heads(), *(hostile for path in POSTS for hostile in bodies(path)), *tables()]
 
 
 def schemathesis(schema: str, *, examples: int, seed: int = 0) -> list[str]:
-    """The command that tries an OpenAPI document with all checks; tables aside, of which no schema knows columns."""
+    """The command that checks a server against its OpenAPI document, except for tables: no schema describes columns."""
     config = str(Path(__file__).with_name("schemathesis.toml"))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", config, "run", schema, "--no-color"]
     flags = ["--checks", "all", "--max-examples", str(examples), "--seed", str(seed), "--exclude-path", "/v1/score"]
@@ -361,7 +368,7 @@ def schemathesis(schema: str, *, examples: int, seed: int = 0) -> list[str]:
 
 
 def wrong_credentials(key: str) -> dict[str, list[str]]:
-    """Headers that are not the key, by what is wrong with them."""
+    """Wrong credentials as headers, by what is wrong with them."""
     return {
         "none": [],
         "an empty one": ["Authorization:"],
@@ -377,19 +384,19 @@ def wrong_credentials(key: str) -> dict[str, list[str]]:
         "another header": [f"X-Key: {key}", f"Cookie: key={key}", f"Proxy-Authorization: Bearer {key}"],
         "an empty X-API-Key": ["X-API-Key: "],
         "a wrong X-API-Key": [f"X-API-Key: {key[1:]}"],
-        "bytes that are no text": ["Authorization: Bearer \udcff\udcfe"],
+        "bytes that are not UTF-8": ["Authorization: Bearer \udcff\udcfe"],
         "null": ["Authorization: Bearer null"],
         "a list": [f'Authorization: Bearer ["{key}"]'],
         "60 kB": ["Authorization: Bearer " + "a" * 60_000],
     }
 
 
-def _parsed(received: bytes) -> Answer:
-    """The first final answer in what was received; status 0 while there is none."""
+def _parsed(received: bytes) -> Response:
+    """The first final response in the received bytes; status 0 while it is incomplete."""
     while True:
         end = received.find(b"\r\n\r\n")
         if end < 0:
-            return Answer(0, received)
+            return Response(0, received)
         head, rest = received[:end], received[end + 4 :]
         status = int(head[9:12]) if re.match(rb"HTTP/1\.\d \d{3}", head) else -1
         if 100 <= status < 200:
@@ -397,4 +404,4 @@ def _parsed(received: bytes) -> Answer:
             continue
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         whole = rest.endswith(b"0\r\n\r\n") if length is None else len(rest) >= int(length.group(1))
-        return Answer(status, head, rest) if whole or status in (204, 304) else Answer(0, received)
+        return Response(status, head, rest) if whole or status in (204, 304) else Response(0, received)

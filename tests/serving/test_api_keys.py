@@ -1,4 +1,4 @@
-"""Keys: only hashes are kept, and files that hold none are refused in words."""
+"""API keys: only hashes are kept, and wrong files are errors with advice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def bearer(key):
     return {b"authorization": f"Bearer {key}".encode()}
 
 
-def test_a_new_key_is_let_in_by_its_line(tmp_path):
+def test_new_key_is_accepted_with_its_line(tmp_path):
     keys = [new_key() for _ in range(3)]
     file = tmp_path / "keys"
     lines = [f"{line}  client {i}" for i, (_, line) in enumerate(keys)]
@@ -26,13 +26,13 @@ def test_a_new_key_is_let_in_by_its_line(tmp_path):
     assert not any(key in file.read_text() for key, _ in keys)
 
 
-def test_the_hash_is_that_of_everybody_elses_tools(tmp_path):
+def test_hash_of_any_other_tool_is_accepted(tmp_path):
     file = tmp_path / "keys"
     file.write_text(hashlib.sha256(b"a key of my own").hexdigest().upper())
     assert read_keys(file, {}).accepts(bearer("a key of my own"))
 
 
-def test_the_environment_names_the_file_and_may_hold_keys(tmp_path):
+def test_environment_names_the_file_and_holds_keys(tmp_path):
     key, line = new_key()
     file = tmp_path / "keys"
     file.write_text(line)
@@ -42,7 +42,7 @@ def test_the_environment_names_the_file_and_may_hold_keys(tmp_path):
     assert not keys.accepts(bearer("a-third-key-of-many"))
 
 
-def test_without_keys_everybody_is_let_in():
+def test_without_keys_every_client_is_accepted():
     assert read_keys(None, {"EMOSCOPE_API_KEYS": ""}).accepts({})
     assert ApiKeys().accepts({})
 
@@ -61,7 +61,7 @@ def test_two_new_keys_differ():
         ("a" * 64 + "\nscrypt:xyz", "line 2: not a SHA-256"),
     ],
 )
-def test_a_file_without_hashes_is_refused(tmp_path, content, words):
+def test_file_without_hashes_is_an_error(tmp_path, content, words):
     file = tmp_path / "keys"
     file.write_text(content)
     with pytest.raises(EmoscopeError, match=words) as error:
@@ -69,7 +69,7 @@ def test_a_file_without_hashes_is_refused(tmp_path, content, words):
     assert "my-key" not in str(error.value)
 
 
-def test_a_file_that_is_not_there_and_a_short_key_are_refused(tmp_path):
+def test_missing_file_and_short_key_are_errors(tmp_path):
     with pytest.raises(EmoscopeError, match="cannot read API keys from"):
         read_keys(tmp_path / "none", {})
     with pytest.raises(EmoscopeError, match="has 5 characters; at least 16 are needed") as error:

@@ -1,4 +1,4 @@
-"""Batches: who shares one, what is cached, who waits for whom, and what becomes of those that fail or leave."""
+"""Batches: which requests share one, what is cached, who waits for whom, and what happens to failures."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from emoscope.serving.batching import (
     estimated_tokens,
 )
 from emoscope.serving.cache import ScoreCache
+from waiting import DEADLINE, until
 
 
 class Scorer:
-    """Scores a text with its length; remembers its batches, and those that it was given in another thread."""
+    """Scores a text with its length; records its batches, and those that ran in another thread."""
 
     def __init__(self):
         self.batches = []
-        self.elsewhere = []
+        self.in_thread = []
         self.go = threading.Event()
         self.go.set()
         self._home = threading.get_ident()
@@ -34,14 +35,14 @@ class Scorer:
     def __call__(self, texts):
         self.batches.append(list(texts))
         if threading.get_ident() != self._home:
-            self.elsewhere.append(list(texts))
-            assert self.go.wait(10)
+            self.in_thread.append(list(texts))
+            assert self.go.wait(DEADLINE)
         if "fail" in texts:
             raise ValueError("no such thing")
         return [row(text) for text in texts]
 
 
-class Heard(Observer):
+class Counts(Observer):
     def __init__(self):
         self.batches = []
         self.hits = self.misses = 0
@@ -67,11 +68,11 @@ def scorer():
 def batcher(scorer):
     made = []
 
-    def make(*, tokens_per_second=1e6, latency=0.05, most=4096, cache=1 << 20, observer=None, **others):
+    def make(*, tokens_per_second=1e6, latency=0.05, max_batch_tokens=4096, cache=1 << 20, observer=None, **others):
         batcher = Batcher(
             {"lengths": scorer, **others},
             cache=ScoreCache(cache, 1),
-            max_batch_tokens=most,
+            max_batch_tokens=max_batch_tokens,
             target_latency=latency,
             observer=observer,
         )
@@ -92,24 +93,24 @@ def gather(*awaitables):
     return asyncio.run(run())
 
 
-def test_all_that_arrive_before_the_turn_share_a_batch(batcher, scorer):
+def test_requests_that_arrive_before_the_turn_share_a_batch(batcher, scorer):
     answers = gather(*map(batcher().score, (["a", "bb"], ["ccc"], ["a"])))
     assert answers == [[row("a"), row("bb")], [row("ccc")], [row("a")]]
     assert scorer.batches == [["a", "bb", "ccc"]]
-    assert scorer.elsewhere == []
+    assert scorer.in_thread == []
 
 
-def test_what_was_scored_is_not_scored_again(batcher, scorer):
-    heard = Heard()
-    one = batcher(observer=heard)
+def test_cached_texts_are_not_scored_again(batcher, scorer):
+    counts = Counts()
+    one = batcher(observer=counts)
     gather(one.score(["a", "b"]))
     assert gather(one.score(["b", "c"])) == [[row("b"), row("c")]]
     assert scorer.batches == [["a", "b"], ["c"]]
-    assert (heard.hits, heard.misses) == (1, 3)
-    assert [(texts, budget) for texts, _, budget in heard.batches] == [(2, 4096), (1, 4096)]
+    assert (counts.hits, counts.misses) == (1, 3)
+    assert [(texts, budget) for texts, _, budget in counts.batches] == [(2, 4096), (1, 4096)]
 
 
-def test_only_the_first_score_is_cached(batcher, scorer):
+def test_only_rows_of_the_first_scorer_are_cached(batcher, scorer):
     twice = []
 
     def other(texts):
@@ -123,17 +124,17 @@ def test_only_the_first_score_is_cached(batcher, scorer):
     assert twice == [["a"], ["a"]]
 
 
-def test_batches_keep_to_the_budget_and_a_big_request_lets_others_pass(batcher, scorer):
+def test_batches_stay_within_the_budget_and_small_requests_pass_large_ones(batcher, scorer):
     texts = [f"{i:020}" for i in range(10)]
-    one = batcher(most=3 * estimated_tokens(texts[0]))
+    one = batcher(max_batch_tokens=3 * estimated_tokens(texts[0]))
     order = []
 
-    async def ask(name, wanted):
-        rows = await one.score(wanted)
+    async def score(name, texts):
+        rows = await one.score(texts)
         order.append(name)
         return rows
 
-    big, small = gather(ask("big", texts), ask("small", ["small"]))
+    big, small = gather(score("big", texts), score("small", ["small"]))
     assert big == [row(text) for text in texts]
     assert small == [row("small")]
     assert max(map(len, scorer.batches)) <= 4
@@ -141,28 +142,28 @@ def test_batches_keep_to_the_budget_and_a_big_request_lets_others_pass(batcher, 
     assert sorted(text for batch in scorer.batches for text in batch) == sorted([*texts, "small"])
 
 
-def test_a_text_over_the_budget_goes_alone(batcher, scorer):
+def test_text_over_the_budget_gets_a_batch_of_its_own(batcher, scorer):
     long = "long " * 1000
-    assert gather(batcher(most=50).score(["a", long, "b"])) == [[row("a"), row(long), row("b")]]
+    assert gather(batcher(max_batch_tokens=50).score(["a", long, "b"])) == [[row("a"), row(long), row("b")]]
     assert [long] in scorer.batches
 
 
-def test_a_batch_that_takes_long_goes_to_the_thread_and_the_loop_goes_on(batcher, scorer):
+def test_slow_batch_runs_in_the_thread_while_the_loop_continues(batcher, scorer):
     one = batcher(tokens_per_second=100)
     scorer.go.clear()
 
     async def run():
         waiting = asyncio.create_task(one.score(["a" * 10]))
-        await asyncio.sleep(0.05)
+        await until(lambda: scorer.in_thread)
         assert not waiting.done()
         scorer.go.set()
         return await waiting
 
     assert asyncio.run(run()) == [row("a" * 10)]
-    assert scorer.elsewhere == [["a" * 10]]
+    assert scorer.in_thread == [["a" * 10]]
 
 
-def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
+def test_request_that_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
     one = batcher(tokens_per_second=1000, latency=0.05 / BURST)  # 50 tokens
     assert one.max_waiting_tokens == 50
     answers = gather(*(one.score(["x" * 40 + str(i)]) for i in range(6)))  # 13 tokens each
@@ -172,24 +173,24 @@ def test_what_does_not_fit_into_the_queue_is_refused_at_once(batcher, scorer):
     assert one.waiting_tokens == 0
 
 
-def test_a_request_of_any_size_is_taken_where_nothing_waits(batcher):
+def test_request_of_any_size_is_accepted_when_nothing_waits(batcher):
     texts = [f"text {i}" for i in range(100)]
     assert gather(batcher(tokens_per_second=1000).score(texts)) == [[row(text) for text in texts]]
 
 
-def test_patient_callers_are_not_refused(batcher):
+def test_callers_that_wait_if_full_are_not_refused(batcher):
     one = batcher(tokens_per_second=1000, latency=0.02)
     answers = gather(*(one.score(["x" * 40 + str(i)], wait_if_full=True) for i in range(6)))
     assert all(isinstance(answer, list) for answer in answers)
 
 
-def test_the_speed_is_learnt_again_where_it_was_thought_so_low_that_batches_are_small(batcher):
+def test_speed_recovers_from_an_estimate_so_low_that_batches_are_small(batcher):
     one = batcher(tokens_per_second=1000, latency=0.02)
     gather(*(one.score(["x" * 40 + str(i)], wait_if_full=True) for i in range(6)))
     assert one.tokens_per_second > 2000
 
 
-def test_a_slow_batch_among_fast_ones_is_not_the_models_doing(batcher):
+def test_one_slow_batch_does_not_lower_the_speed(batcher):
     one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
     long = ["x" * 4000 + str(i) for i in range(4)]
     gather(one.score(long[:2]))
@@ -198,14 +199,14 @@ def test_a_slow_batch_among_fast_ones_is_not_the_models_doing(batcher):
     assert one.tokens_per_second == speed
 
 
-def test_equal_texts_of_a_batch_count_once_for_the_speed(batcher):
+def test_equal_texts_in_a_batch_count_once_for_the_speed(batcher):
     one = batcher(sleepy=lambda texts: (time.sleep(0.05), [row(text) for text in texts])[1])
     gather(*(one.score(["x" * 4000], scorer="sleepy") for _ in range(4)))
     assert one.tokens_per_second < 1000 / 0.05 * 1.1
 
 
-def test_a_failed_batch_fails_its_own_callers_alone(batcher):
-    one = batcher(tokens_per_second=1000, latency=10, most=20)
+def test_failed_batch_fails_only_its_own_callers(batcher):
+    one = batcher(tokens_per_second=1000, latency=10, max_batch_tokens=20)
     failed, fine = gather(one.score(["fail" * 20, "fail"]), one.score(["fine" * 10]))
     assert isinstance(failed, ScoringError)
     assert isinstance(failed.__cause__, ValueError)
@@ -214,27 +215,25 @@ def test_a_failed_batch_fails_its_own_callers_alone(batcher):
     assert one.waiting_tokens == 0
 
 
-def test_a_request_past_its_deadline_is_given_up_and_never_scored(batcher, scorer):
+def test_request_past_its_deadline_fails_and_is_never_scored(batcher, scorer):
     one = batcher(tokens_per_second=100, latency=10)
     scorer.go.clear()
 
     async def run():
         first = asyncio.create_task(one.score(["first"]))
-        await asyncio.sleep(0.02)
-        late = asyncio.create_task(one.score(["late"], timeout=0.05))
-        running = asyncio.create_task(asyncio.wait_for(asyncio.shield(first), 0.3))
-        outcome = await asyncio.gather(late, return_exceptions=True)
-        assert not running.done()
+        await until(lambda: scorer.in_thread)
+        (outcome,) = await asyncio.gather(one.score(["late"], timeout=0.05), return_exceptions=True)
+        assert not first.done()
         scorer.go.set()
         await first
-        return outcome[0]
+        return outcome
 
     assert isinstance(asyncio.run(run()), DeadlineError)
     assert scorer.batches == [["first"]]
     assert one.waiting_tokens == 0
 
 
-def test_a_deadline_ends_the_wait_for_a_batch_that_is_running(batcher, scorer):
+def test_deadline_ends_the_wait_for_a_running_batch(batcher, scorer):
     one = batcher(tokens_per_second=100)
     scorer.go.clear()
     (outcome,) = gather(one.score(["slow"], timeout=0.05))
@@ -242,19 +241,19 @@ def test_a_deadline_ends_the_wait_for_a_batch_that_is_running(batcher, scorer):
 
 
 @pytest.mark.parametrize("way", ["abandoned", "cancelled"])
-def test_who_leaves_is_dropped_before_the_batch(batcher, scorer, way):
+def test_withdrawn_request_is_dropped_before_its_batch(batcher, scorer, way):
     one = batcher(tokens_per_second=100, latency=10)
     scorer.go.clear()
 
     async def run():
         first = asyncio.create_task(one.score(["first"]))
-        await asyncio.sleep(0.02)
-        told = []
-        leaving = asyncio.create_task(one.score(["leaving"], on_wait=told.append))
+        await until(lambda: scorer.in_thread)
+        withdrawals = []
+        leaving = asyncio.create_task(one.score(["leaving"], on_wait=withdrawals.append))
         staying = asyncio.create_task(one.score(["staying"]))
-        await asyncio.sleep(0.15)
-        assert len(told) == 1
-        told[0]() if way == "abandoned" else leaving.cancel()
+        await until(lambda: withdrawals)
+        assert len(withdrawals) == 1
+        withdrawals[0]() if way == "abandoned" else leaving.cancel()
         outcome = await asyncio.gather(leaving, return_exceptions=True)
         scorer.go.set()
         await first
@@ -266,7 +265,7 @@ def test_who_leaves_is_dropped_before_the_batch(batcher, scorer, way):
     assert one.waiting_tokens == 0
 
 
-def test_the_speed_is_measured_before_the_first_caller(batcher, scorer):
+def test_warm_up_measures_the_speed(batcher, scorer):
     one = batcher(latency=None)
     one.warm_up(["a text of ordinary length"] * 32)
     assert one.tokens_per_second > 1000

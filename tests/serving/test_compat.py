@@ -1,4 +1,4 @@
-"""What clients of other servers send, and the answers in their shapes."""
+"""Requests and responses of other servers' APIs."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def logits(text):
 
 
 def same(answer, expected):
-    """Whether labels are equal and scores nearly so, however they are nested."""
+    """Whether labels are equal and scores nearly equal, however they are nested."""
     if isinstance(expected, list):
         return len(answer) == len(expected) and all(map(same, answer, expected))
     return answer["label"] == expected["label"] and np.isclose(answer["score"], expected["score"], atol=1e-6)
 
 
 @pytest.mark.parametrize("path", ["/", "/models/owner/name", "/models/x"])
-def test_hugging_face_has_a_list_a_text_with_the_highest_first(client, path):
+def test_hugging_face_gets_one_list_per_text_with_the_highest_score_first(client, path):
     for inputs in ("one", ["one"], TEXTS):
         texts = [inputs] if isinstance(inputs, str) else inputs
         answer = client.post(path, {"inputs": inputs, "options": {"wait_for_model": True}})
@@ -37,12 +37,12 @@ def test_hugging_face_has_a_list_a_text_with_the_highest_first(client, path):
 
 
 @pytest.mark.parametrize("top_k", [1, 3, 3.0, 100, None])
-def test_hugging_face_gives_as_many_labels_as_asked(client, top_k):
+def test_hugging_face_gets_top_k_labels(client, top_k):
     answer = client.post("/", {"inputs": "one", "parameters": {"top_k": top_k}}).json()
     assert same(answer, [ranked(probabilities("one"), top_k and int(top_k))])
 
 
-def test_hugging_face_applies_the_function_that_is_asked_for(calibrated):
+def test_hugging_face_function_to_apply(calibrated):
     raw = logits("one")
     softmax = probabilities("one")
     sigmoid = 1 / (1 + np.exp(-raw))
@@ -51,7 +51,7 @@ def test_hugging_face_applies_the_function_that_is_asked_for(calibrated):
         assert same(answer, [ranked(expected)])
 
 
-def test_of_a_model_of_several_labels_a_text_softmax_is_made_of_its_logits(serve):
+def test_softmax_of_a_multi_label_model_is_computed_from_logits(serve):
     class MultiLabel(CalibratedClassifier):
         multi_label = True
 
@@ -63,13 +63,13 @@ def test_of_a_model_of_several_labels_a_text_softmax_is_made_of_its_logits(serve
         assert same(answer, [ranked(expected)])
 
 
-def test_without_logits_that_is_said(client):
+def test_logits_of_a_model_without_logits_are_an_error(client):
     answer = client.post("/", {"inputs": "one", "parameters": {"function_to_apply": "none"}})
     assert answer.status_code == 400
     assert "no logits" in answer.json()["error"]
 
 
-def test_tei_answers_one_text_with_a_list_and_a_batch_with_lists(calibrated):
+def test_tei_gets_a_list_for_one_text_and_lists_for_a_batch(calibrated):
     one = [{"score": pair["score"], "label": pair["label"]} for pair in ranked(probabilities("one"))]
     for inputs in ("one", ["one"]):
         assert same(calibrated.post("/predict", {"inputs": inputs}).json(), one)
@@ -99,7 +99,7 @@ def test_tei_errors(serve, inputs, status, kind, words):
     assert words in answer.json()["error"]
 
 
-def test_to_truncate_is_to_cut_what_would_be_refused(serve, classifier):
+def test_truncation_cuts_texts_that_would_be_rejected(serve, classifier):
     client = serve(max_characters=100)
     long = "x" * 200
     assert client.post("/predict", {"inputs": long, "truncate": True}).status_code == 200
@@ -108,7 +108,7 @@ def test_to_truncate_is_to_cut_what_would_be_refused(serve, classifier):
     assert ["x" * 100] in classifier.asked
 
 
-def test_infinity_answers_with_all_labels_of_each_text_and_the_tokens(calibrated):
+def test_infinity_gets_all_labels_and_the_number_of_tokens(calibrated):
     body = calibrated.post("/classify", {"model": "default", "input": TEXTS}).json()
     assert list(body) == ["object", "data", "model", "usage", "id", "created"]
     assert (body["object"], body["model"]) == ("classify", "tiny")
@@ -119,13 +119,13 @@ def test_infinity_answers_with_all_labels_of_each_text_and_the_tokens(calibrated
     assert same(raw["data"], [ranked(logits(text)) for text in TEXTS])
 
 
-def test_infinity_is_told_where_vllm_answers(client):
+def test_infinity_error_names_the_path_of_vllm(client):
     answer = client.post("/classify", {"input": "one"})
     assert answer.status_code == 422
     assert "/v1/classify" in answer.json()["error"]["message"]
 
 
-def test_vllm_answers_with_the_probabilities_in_index_order(calibrated):
+def test_vllm_gets_probabilities_in_index_order(calibrated):
     for given in (TEXTS, TEXTS[0]):
         body = calibrated.post("/v1/classify", {"model": "any", "input": given}).json()
         assert (body["object"], body["model"]) == ("list", "tiny")

@@ -1,4 +1,4 @@
-"""The OpenAPI document is true: its routes, its statuses and its shapes are those of the server."""
+"""The OpenAPI document has the routes, statuses and schemas of the server."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ NAMES = {MODELS: "/models/{model}", PAGE: "/page/{file}"}
 OPERATIONS = [
     (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
 ]
-OF_A_CONNECTION = {"invalid_http", "request_timeout", "headers_too_large", "too_many_connections"}
-"""Errors before there is a request, in our own shape whatever the client."""
-OF_NO_ROUTE = {"not_found", "method_not_allowed"}
+OF_CONNECTIONS = {"invalid_http", "request_timeout", "headers_too_large", "too_many_connections"}
+"""Errors that occur before the path is known, in emoscope's own format."""
+WITHOUT_ROUTE = {"not_found", "method_not_allowed"}
 TABLE = {"content-type": "text/csv"}
 
 
@@ -48,7 +48,7 @@ def test_every_route_is_described_and_nothing_else():
     assert described == {(NAMES.get(path, path), method) for path, methods in ROUTES.items() for method in methods}
 
 
-def test_what_needs_no_key_says_so():
+def test_public_operations_need_no_key():
     for path, method, operation in OPERATIONS:
         (key,) = [key for key in ROUTES if NAMES.get(key, key) == path]
         assert (operation.get("security") == []) is ROUTES[key][method.upper()].is_public
@@ -59,24 +59,24 @@ def test_every_error_of_a_route_is_described():
         for method, route in methods.items():
             described = DOCUMENT["paths"][NAMES.get(path, path)][method.lower()]["responses"]
             if route.scores:
-                for code in set(STATUS) - OF_A_CONNECTION - OF_NO_ROUTE:
+                for code in set(STATUS) - OF_CONNECTIONS - WITHOUT_ROUTE:
                     status = route.error_format.response(RequestError(code, "")).status
                     is_streamed = path == "/v1/score" and status in (400, 413)
                     assert (str(status) in described) is not is_streamed, (path, code)
 
 
-def test_references_lead_somewhere_and_all_parts_are_used():
+def test_references_resolve_and_all_components_are_used():
     used = set(references(DOCUMENT))
-    parts = {
+    components = {
         f"#/components/{kind}/{name}"
         for kind, values in DOCUMENT["components"].items()
         for name in values
         if kind != "securitySchemes"
     }
-    assert used == parts
+    assert used == components
 
 
-def test_operations_have_names_words_and_examples():
+def test_operations_have_ids_summaries_and_examples():
     names = [operation["operationId"] for *_, operation in OPERATIONS]
     assert len(set(names)) == len(names)
     for _, _, operation in OPERATIONS:
@@ -105,7 +105,7 @@ def requests():
 
 
 @pytest.mark.parametrize(("operation", "method", "target", "query", "kind", "example"), list(requests()))
-def test_examples_are_answered_as_described(serve, operation, method, target, query, kind, example):
+def test_responses_to_the_examples_match_their_schemas(serve, operation, method, target, query, kind, example):
     jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
     content = None if example is None else example if isinstance(example, str) else json.dumps(example)
     headers = {"content-type": kind} if kind else {}
@@ -119,18 +119,20 @@ def test_examples_are_answered_as_described(serve, operation, method, target, qu
         jsonschema.validate(answer.json(), schema)
 
 
-@pytest.mark.parametrize("dialect", [EMOSCOPE, HUGGING_FACE, TEI, OPENAI], ids=["own", "hugging face", "tei", "openai"])
+@pytest.mark.parametrize(
+    "error_format", [EMOSCOPE, HUGGING_FACE, TEI, OPENAI], ids=["own", "hugging face", "tei", "openai"]
+)
 @pytest.mark.parametrize("code", sorted(STATUS))
-def test_errors_have_the_shape_of_their_dialect(dialect, code):
+def test_errors_match_the_schema_of_their_api(error_format, code):
     jsonschema = pytest.importorskip("jsonschema", reason="needs jsonschema")
-    name = {EMOSCOPE: "Error", HUGGING_FACE: "HuggingFaceError", TEI: "TeiError", OPENAI: "OpenAiError"}[dialect]
-    response = dialect.response(RequestError(code, "words"))
+    name = {EMOSCOPE: "Error", HUGGING_FACE: "HuggingFaceError", TEI: "TeiError", OPENAI: "OpenAiError"}[error_format]
+    response = error_format.response(RequestError(code, "words"))
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     jsonschema.validate(json.loads(response.body), schema)
     assert 400 <= response.status < 600
 
 
-def test_the_served_document_has_the_version_and_the_files(client):
+def test_served_document_has_the_version_and_the_files(client):
     served = client.get("/openapi.json").json()
     assert served["info"]["version"] == __version__
     files = served["paths"]["/page/{file}"]["get"]["parameters"][0]["schema"].pop("enum")
