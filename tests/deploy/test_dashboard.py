@@ -1,4 +1,4 @@
-"""The Grafana dashboard and the alerts ask for metrics that the server has."""
+"""The Grafana dashboard and the alerts use metrics that the server has."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def dashboard():
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    """Metric name -> names of its labels, of a server that has answered each kind of request."""
+    """Metric name -> names of its labels, from a server that has answered some requests."""
     from prometheus_client.parser import text_string_to_metric_families
 
     with live_server.emoscope(tmp_path_factory.mktemp("server") / "log") as server:
@@ -57,16 +57,16 @@ def _rules():
 
 
 def _metrics(expression):
-    """(name, labels asked for) of each metric in an expression."""
+    """(name, labels used) of each metric in an expression."""
     found = re.findall(r"\b((?:emoscope|process|python)_\w+)(\{[^}]*\})?", expression)
     return [(name, re.findall(r"(\w+)\s*[=!]~?", labels)) for name, labels in found]
 
 
 def test_every_metric_exists_with_its_labels(dashboard, samples):
     targets, rules = _expressions(dashboard)
-    asked = [(expression, metric) for expression in targets + rules for metric in _metrics(expression)]
-    assert len({name for _, (name, _) in asked}) >= 8
-    for expression, (name, labels) in asked:
+    used = [(expression, metric) for expression in targets + rules for metric in _metrics(expression)]
+    assert len({name for _, (name, _) in used}) >= 8
+    for expression, (name, labels) in used:
         assert name in samples, expression
         assert set(labels) - {"job", "instance"} <= samples[name], expression
 
@@ -78,25 +78,25 @@ def test_labels_that_expressions_group_by_exist(dashboard, samples):
             assert {label.strip() for label in labels.split(",")} <= known, expression
 
 
-def test_every_metric_of_ours_is_on_the_dashboard(dashboard, samples):
+def test_every_metric_of_emoscope_is_on_the_dashboard(dashboard, samples):
     targets, _ = _expressions(dashboard)
     shown = {name for expression in targets for name, _ in _metrics(expression)}
     ours = {re.sub("_(bucket|sum|count|created)$", "", name) for name in samples if name.startswith("emoscope_")}
     assert {name for name in ours if not any(each.startswith(name) for each in shown)} <= {"emoscope_build_info"}
 
 
-def test_failures_are_told_by_code(dashboard):
-    """The same failure has another status for each kind of client, and 503 may be no failure."""
+def test_failures_are_counted_by_error_code(dashboard):
+    """The status of a failure differs between APIs, and 503 is not always a failure."""
     expressions = [
         rule["expr"] for group in _rules()["groups"] for rule in group["rules"] if rule["alert"] == "EmoscopeFails"
     ]
     expressions += [panel["targets"][0]["expr"] for panel in dashboard["panels"] if panel["title"] == "Failed"]
     failures = {code for code, status in STATUS.items() if status >= 500} - {"draining", "too_many_connections"}
-    asked = [re.findall(r'emoscope_errors_total\{[^}]*code=~"([^"]*)"', expression) for expression in expressions]
-    assert [set(codes.split("|")) for (codes,) in asked] == [failures] * 2
+    codes_used = [re.findall(r'emoscope_errors_total\{[^}]*code=~"([^"]*)"', expression) for expression in expressions]
+    assert [set(codes.split("|")) for (codes,) in codes_used] == [failures] * 2
 
 
-def test_panels_have_a_unit_a_source_and_a_place_of_their_own(dashboard):
+def test_panels_have_a_unit_and_a_source_and_do_not_overlap(dashboard):
     taken = set()
     for panel in dashboard["panels"]:
         place = panel["gridPos"]
@@ -116,7 +116,7 @@ def test_panels_have_a_unit_a_source_and_a_place_of_their_own(dashboard):
     assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
 
 
-def test_the_dashboard_is_provisioned_where_compose_mounts_it(dashboard):
+def test_dashboard_is_provisioned_where_compose_mounts_it(dashboard):
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     provider = yaml.safe_load((DEPLOY / "grafana/provisioning/dashboards/emoscope.yaml").read_text())["providers"][0]
     source = yaml.safe_load((DEPLOY / "grafana/provisioning/datasources/prometheus.yaml").read_text())["datasources"][0]
@@ -127,7 +127,7 @@ def test_the_dashboard_is_provisioned_where_compose_mounts_it(dashboard):
     assert dashboard["uid"] == "emoscope"
 
 
-def test_promtool_finds_nothing_wrong():
+def test_promtool_reports_no_errors():
     if not shutil.which("promtool"):
         pytest.skip("needs promtool")
     for kind, name in (("config", "prometheus.yml"), ("rules", "alerts.yml")):

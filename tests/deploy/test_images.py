@@ -1,4 +1,4 @@
-"""The Dockerfile and the compose file, as far as can be seen without a daemon."""
+"""The Dockerfile and the compose file, as far as can be checked without a Docker daemon."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ yaml = pytest.importorskip("yaml", reason="needs PyYAML")
 packaging = pytest.importorskip("packaging.requirements", reason="needs packaging")
 
 import live_server
+from waiting import DEADLINE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PORT = 8000
@@ -38,7 +39,7 @@ def _arguments(lines, name):
     return [arguments for each, arguments in lines if each == name]
 
 
-def test_the_image_runs_the_server_as_nobody_special(instructions):
+def test_image_runs_the_server_as_an_unprivileged_user(instructions):
     names = [name for name, _ in instructions["last"]]
     (user,) = _arguments(instructions["last"], "USER")
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)  # a number: Kubernetes checks it with runAsNonRoot
@@ -50,14 +51,14 @@ def test_the_image_runs_the_server_as_nobody_special(instructions):
         assert re.match(r"python:3\.\d+-slim( AS \w+)?$", image)
 
 
-def test_the_image_is_run_as_the_documentation_says():
+def test_commands_in_the_dockerfile_are_in_the_documentation():
     commands = re.findall(r"^#   (docker .*)", (DEPLOY / "Dockerfile").read_text("utf-8"), re.MULTILINE)
     documented = (DEPLOY.parent / "docs" / "deployment.md").read_text("utf-8").splitlines()
     assert len(commands) == 2
     assert set(commands) <= set(documented)
 
 
-def test_what_the_image_copies_is_there_and_not_ignored(instructions):
+def test_files_that_the_image_copies_exist_and_are_not_ignored(instructions):
     allowed = {line[1:] for line in (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"}
     for arguments in _arguments(instructions["all"], "COPY"):
         if not arguments.startswith("--from"):
@@ -66,8 +67,8 @@ def test_what_the_image_copies_is_there_and_not_ignored(instructions):
             assert all((DEPLOY.parent / source).exists() for source in sources)
 
 
-def test_the_image_holds_no_torch(instructions):
-    """Of what `pip install .[serve]` brings, by the metadata of what is installed here."""
+def test_image_has_no_torch(instructions):
+    """Checks the requirements of `pip install .[serve]` by the metadata of the distributions installed here."""
     runs = " ".join(_arguments(instructions["all"], "RUN"))
     assert re.findall(r'install[^&]* "?\.(\[\w*\])', runs) == ["[serve]"]
     found = _closure("emoscope", frozenset({"serve"}))
@@ -76,7 +77,7 @@ def test_the_image_holds_no_torch(instructions):
 
 
 def _closure(name, extras, seen=None):
-    """Names of all distributions that one requires here, with these of its extras."""
+    """Names of all distributions that a distribution requires with these extras."""
     seen = set() if seen is None else seen
     try:
         lines = requires(name) or []
@@ -85,9 +86,9 @@ def _closure(name, extras, seen=None):
     for line in lines:
         requirement = packaging.Requirement(line)
         marker = requirement.marker
-        wanted = marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
+        applies = marker is None or any(marker.evaluate({"extra": extra}) for extra in extras or {""})
         key = requirement.name.lower().replace("_", "-")
-        if wanted and key not in seen:
+        if applies and key not in seen:
             seen.add(key)
             _closure(requirement.name, frozenset(requirement.extras), seen)
     return seen
@@ -101,20 +102,20 @@ def health_check(instructions):
     return lambda port: [sys.executable, *(part.replace(str(PORT), str(port)) for part in command[1:])]
 
 
-def test_the_health_check_tells_life_from_death(health_check, tmp_path):
+def test_health_check_reports_whether_the_server_is_ready(health_check, tmp_path):
     pytest.importorskip("uvicorn", reason="needs the extra serve")
     with live_server.emoscope(tmp_path / "log") as server:
         assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 0
     assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 1
 
 
-def test_the_flags_of_the_entry_point_exist(instructions):
+def test_flags_of_the_entry_point_exist(instructions):
     pytest.importorskip("uvicorn", reason="needs the extra serve")
     (entry,) = _arguments(instructions["last"], "ENTRYPOINT")
     command = yaml.safe_load(entry)
     assert command[:2] == ["emoscope", "serve"]
     done = subprocess.run(
-        [sys.executable, "-m", *command, "--help"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-m", *command, "--help"], capture_output=True, text=True, check=True, timeout=DEADLINE
     )
     for flag in command[2:]:
         assert not flag.startswith("--") or flag in done.stdout
@@ -133,7 +134,7 @@ def test_ports_of_the_services_agree(compose):
     assert "127.0.0.1:9090:9090" in services["prometheus"]["ports"]
 
 
-def test_services_may_do_little(compose):
+def test_services_have_minimal_rights(compose):
     for name, service in compose["services"].items():
         assert service["cap_drop"] == ["ALL"], name
         assert "no-new-privileges:true" in service["security_opt"], name
@@ -143,7 +144,7 @@ def test_services_may_do_little(compose):
     assert compose["services"]["emoscope"]["read_only"] is True
 
 
-def test_what_is_mounted_is_there(compose):
+def test_mounted_files_exist(compose):
     for service in compose["services"].values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
@@ -152,6 +153,6 @@ def test_what_is_mounted_is_there(compose):
     assert (DEPLOY / build["context"] / build["dockerfile"]).is_file()
 
 
-def test_no_secret_has_a_default(compose):
+def test_secrets_have_no_default(compose):
     password = compose["services"]["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
     assert password.startswith("${GRAFANA_PASSWORD:?")

@@ -11,10 +11,12 @@ import pytest
 
 yaml = pytest.importorskip("yaml", reason="needs PyYAML")
 
+from waiting import DEADLINE
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
-OPEN_PATHS = {"/health", "/health/ready"}
+PUBLIC_PATHS = {"/health", "/health/ready"}
 EXPOSURE = 20
-"""Of at most 100, by `systemd-analyze security`: 1.3 of 10 and a little."""
+"""Highest score allowed by `systemd-analyze security`, of 100; the unit has 13."""
 pytestmark = pytest.mark.skipif(not DEPLOY.is_dir(), reason="needs the sources with deploy/")
 
 
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.skipif(not DEPLOY.is_dir(), reason="needs the sources w
 
 @pytest.fixture
 def unit(tmp_path):
-    """The unit with the path of an executable that is there."""
+    """The unit with the path of an executable that exists here."""
     text = (DEPLOY / "emoscope.service").read_text("utf-8").replace("/opt/emoscope/bin/emoscope", sys.executable)
     path = tmp_path / "emoscope.service"
     path.write_text(text)
@@ -37,17 +39,17 @@ def analyze():
     return lambda *command: subprocess.run(["systemd-analyze", *command], capture_output=True, text=True, check=False)
 
 
-def test_systemd_finds_nothing_wrong(unit, analyze):
+def test_systemd_reports_no_errors(unit, analyze):
     done = analyze("verify", str(unit))
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_unit_may_do_little(unit, analyze):
+def test_unit_has_minimal_rights(unit, analyze):
     done = analyze("security", "--offline=true", f"--threshold={EXPOSURE}", str(unit))
     assert done.returncode == 0, done.stdout[-2000:]
 
 
-def test_the_unit_gives_the_server_time_to_drain():
+def test_unit_gives_the_server_time_to_shut_down():
     lines = (DEPLOY / "emoscope.service").read_text("utf-8").splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     assert settings["KillSignal"] == "SIGTERM"
@@ -61,7 +63,7 @@ def test_the_unit_gives_the_server_time_to_drain():
 
 @pytest.fixture(scope="module")
 def manifest():
-    """Kind -> object."""
+    """Objects of the manifest by kind."""
     objects = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text("utf-8")))
     assert len({each["kind"] for each in objects}) == len(objects)
     return {each["kind"]: each for each in objects}
@@ -78,7 +80,7 @@ def container(pod):
     return container
 
 
-def test_objects_belong_together(manifest):
+def test_objects_refer_to_each_other(manifest):
     labels = manifest["Deployment"]["spec"]["template"]["metadata"]["labels"]
     assert manifest["Deployment"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
     assert manifest["Service"]["spec"]["selector"].items() <= labels.items()
@@ -102,12 +104,12 @@ def test_ports_agree(manifest, container):
         assert container[probe]["httpGet"]["port"] == port["name"]
 
 
-def test_probes_ask_what_is_open_to_everybody(container):
+def test_probes_use_public_paths(container):
     paths = {
         probe: container[probe]["httpGet"]["path"] for probe in ("startupProbe", "readinessProbe", "livenessProbe")
     }
-    assert set(paths.values()) <= OPEN_PATHS
-    assert paths["livenessProbe"] == "/health"  # a server that drains is alive
+    assert set(paths.values()) <= PUBLIC_PATHS
+    assert paths["livenessProbe"] == "/health"  # a server that is shutting down is alive
     assert paths["readinessProbe"] == "/health/ready"
 
 
@@ -126,10 +128,10 @@ def test_the_pod_may_do_little(pod, container):
     assert "memory" in container["resources"]["limits"]
 
 
-def test_a_pod_that_ends_has_time_to_drain(pod, container):
+def test_pod_has_time_to_shut_down(pod, container):
     command = container["lifecycle"]["preStop"]["exec"]["command"]
     assert command[0] == "python"
     subprocess.run(
-        [sys.executable, *command[1:-1], command[-1].replace("sleep(5)", "sleep(0)")], check=True, timeout=30
+        [sys.executable, *command[1:-1], command[-1].replace("sleep(5)", "sleep(0)")], check=True, timeout=DEADLINE
     )
     assert pod["terminationGracePeriodSeconds"] > 30 + 5

@@ -1,4 +1,4 @@
-"""The client examples, as a user runs them, against a real server on loopback."""
+"""The example clients, run as a user runs them, against a real server on loopback."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 import live_server
+from waiting import DEADLINE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-KEY = "a-key-of-a-client"
+KEY = "the-key-of-a-client"
 TEXTS = ["i feel so happy", 'i am "so" angry\\ \t\N{POUTING FACE}']
 LABELS = ["joy", "anger"]
 pytestmark = pytest.mark.skipif(not EXAMPLES.is_dir(), reason="needs the sources with examples/")
@@ -57,7 +58,7 @@ def _run(server, command, *arguments, key=KEY, text=None):
         env=environment,
         input=text,
         check=False,
-        timeout=60,
+        timeout=DEADLINE,
     )
 
 
@@ -66,33 +67,33 @@ def _output(*command):
 
 
 def _labels(output):
-    """Labels that a client printed: the lines of most, the JSON of curl."""
+    """Labels that a client printed: one line per text, or JSON from curl."""
     return (
         json.loads(output)["label"] if output.startswith("{") else re.findall(r"^(\w+) +0\.\d+", output, re.MULTILINE)
     )
 
 
 @clients
-def test_a_client_gets_its_labels(server, command):
+def test_client_gets_labels(server, command):
     done = _run(server, command, *TEXTS)
     assert done.returncode == 0, done.stderr
     assert _labels(done.stdout) == LABELS
 
 
 @clients
-def test_a_client_without_a_key_fails_and_says_so(server, command):
+def test_client_without_a_key_fails_with_a_message(server, command):
     done = _run(server, command, *TEXTS, key=None)
     assert done.returncode != 0
     assert "401" in done.stdout + done.stderr or "unauthorized" in done.stdout
 
 
-def test_python_reads_lines_and_sends_many_at_once(server):
+def test_python_client_reads_lines_and_sends_them_in_batches(server):
     done = _run(server, PYTHON, text="i feel so happy\n" * 600)
     assert done.returncode == 0, done.stderr
     assert _labels(done.stdout) == ["joy"] * 600
 
 
-def test_curl_scores_a_table(server, tmp_path):
+def test_curl_client_scores_a_table(server, tmp_path):
     table = tmp_path / "rows.csv"
     table.write_text('id,text\n1,i feel so happy\n2,"i am so angry, really"\n')
     done = _run(server, CURL, "--csv", str(table), "text")
@@ -106,16 +107,16 @@ def test_curl_scores_a_table(server, tmp_path):
 
 @pytest.mark.parametrize("command", [PYTHON, JAVASCRIPT], ids=["python", "javascript"])
 def test_clients_wait_for_a_busy_server(command):
-    """Two refusals with Retry-After, then an answer."""
-    with _Busy() as busy:
+    """The server refuses two requests with Retry-After, then answers."""
+    with _BusyServer() as busy:
         done = _run(busy, command, "i feel so happy")
     assert done.returncode == 0, done.stderr
     assert _labels(done.stdout) == ["joy"]
     assert busy.requests == 3
 
 
-class _Busy:
-    """A server that has no time for the first two requests."""
+class _BusyServer:
+    """Refuses the first two requests."""
 
     def __init__(self):
         import http.server
