@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib import import_module
 from typing import Any
 
+from emoscope.deprecation import warn_renamed
 from emoscope.errors import require_extra
 
 __all__ = ["FoldEnsemble", "Progress", "cross_validate", "distill", "train"]
@@ -24,7 +24,7 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     if name == "CrossFitted":
-        warnings.warn("emoscope.training.CrossFitted is now FoldEnsemble", DeprecationWarning, stacklevel=2)
+        warn_renamed("emoscope.training.CrossFitted", "FoldEnsemble")
         name = "FoldEnsemble"
     if name not in _MODULES:
         raise AttributeError(f"module 'emoscope.training' has no attribute {name!r}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from emoscope import model_folder
 from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples
+from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError, RecipeError
 from emoscope.folds import assign_folds, distinct_texts
 from emoscope.training.run_folder import FOLD
@@ -135,7 +135,7 @@ class FoldEnsemble:
 
     def held_out(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Deprecated name of `out_of_fold`."""
-        warnings.warn("FoldEnsemble.held_out is now out_of_fold", DeprecationWarning, stacklevel=2)
+        warn_renamed("FoldEnsemble.held_out", "out_of_fold")
         return self.out_of_fold(texts)
 
     @cached_property

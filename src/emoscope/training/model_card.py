@@ -94,24 +94,21 @@ def _selection(config: AnyConfig, report: EvaluationReport) -> str:
 
 
 def _training(config: AnyConfig, corpus: Corpus) -> str:
-    """What the model learnt from."""
-    more = ""
-    if isinstance(config, CompactConfig) and config.extra_data:
-        files = ", ".join(f"`{Path(file).name}`" for file in config.extra_data)
-        more += _fill("extra data", extra=corpus.labelled - corpus.train_rows, files=files)
-    if isinstance(config, CompactConfig) and config.recombined:
-        scorers = "a keyword reader" + (" and the teachers" if isinstance(config, Distillation) else "")
-        more += _fill("recombined", recombined=round(config.recombined * corpus.train_rows), scorers=scorers)
-    if not isinstance(config, Distillation):
-        return _fill("training", labelled=corpus.train_rows, more=more)
-    return _fill(
-        "distillation",
-        labelled=corpus.train_rows,
-        more=more,
-        teachers=", ".join(f"`{name}`" for name in config.teachers),
-        unlabelled=len(corpus) - corpus.labelled - corpus.copies,
-        copies=corpus.copies,
-    )
+    """What the model learnt from: a list of texts, and its teachers."""
+    compact = config if isinstance(config, CompactConfig) else CompactConfig()
+    counts = {
+        "train split": corpus.train_rows,
+        "extra data": corpus.labelled - corpus.train_rows,
+        "recombined": round(compact.recombined * corpus.train_rows),
+        "unlabelled": len(corpus) - corpus.labelled - corpus.copies,
+        "copies": corpus.copies,
+    }
+    files = ", ".join(f"`{Path(file).name}`" for file in compact.extra_data)
+    items = [_fill(part, count=count, files=files) for part, count in counts.items() if count]
+    if isinstance(config, Distillation):
+        items += ["", _fill("teachers", teachers=", ".join(f"`{name}`" for name in config.teachers))]
+        items += [_fill("teachers and reader")] if compact.recombined else []
+    return "\n".join(items)
 
 
 def _metadata(config: AnyConfig, report: EvaluationReport) -> ModelCardData:

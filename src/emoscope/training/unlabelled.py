@@ -1,4 +1,4 @@
-"""Texts without labels, from files."""
+"""Reads texts without labels from files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def read_unlabelled(files: Sequence[str], column: str) -> list[str]:
     """The texts of all files, in order.
 
     Args:
-        files: `.txt` with one text a line, in UTF-8; `.csv`, `.tsv`, `.jsonl`, `.parquet` with a column of texts.
-        column: its name; digits count the columns of a `.csv` or `.tsv` without a header from 0.
+        files: `.txt` in UTF-8 with one text per line; `.csv`, `.tsv`, `.jsonl`, `.parquet` with a column of texts.
+        column: name of that column; in a `.csv` or `.tsv` without a header its number, from 0.
 
     Raises:
         DataError: a file is missing, empty or broken, or a row has no text.
@@ -32,7 +32,7 @@ def _texts(file: Path, column: str) -> list[str]:
     place, rows = (f"{file}, line", _lines(file)) if file.suffix.lower() == ".txt" else _column(file, column)
     texts = [_checked(f"{place} {number}", text) for number, text in rows]
     if not texts:
-        raise DataError(f"{file}: no rows; there must be one at least")
+        raise DataError(f"{file}: no rows; give at least one")
     return texts
 
 
@@ -40,7 +40,7 @@ def _lines(file: Path) -> Iterable[tuple[int, str]]:
     try:
         lines = file.read_bytes().decode("utf-8-sig").rstrip("\r\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file}: cannot be read ({error}); allowed: UTF-8, one text a line") from None
+        raise DataError(f"{file}: cannot be read ({error}); allowed: UTF-8, one text per line") from None
     return enumerate(lines, start=1)
 
 
@@ -50,16 +50,15 @@ def _column(file: Path, column: str) -> tuple[str, Iterator[tuple[int, Any]]]:
 
 
 def _checked(place: str, text: Any) -> str:
+    """The text of a row without a trailing carriage return.
+
+    Raises:
+        DataError: it is not a string, is blank, or cannot be encoded in UTF-8.
+    """
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{place}: no text, found {short(text)}; allowed: a string that is not blank")
-    if not _is_utf8(text):
-        raise DataError(f"{place}: {short(text)} holds a lone surrogate; allowed: what UTF-8 can encode")
-    return text.rstrip("\r")
-
-
-def _is_utf8(text: str) -> bool:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        raise DataError(f"{place}: {short(text)} has a lone surrogate; allowed: text that UTF-8 can encode") from None
+    return text.rstrip("\r")
