@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-DEADLINE = 120.0
+DEADLINE = 180.0
 """Seconds."""
 
 

@@ -1,13 +1,13 @@
-"""Hostile clients at full size: no 5xx (503 for shedding and draining aside), no crash, nothing without a key.
+"""Hostile clients at full size: no 5xx (except 503 for shedding and draining), no crash, no scores without a key.
 
-Every kind of broken request once and then right requests with changed bytes, --requests in all; clients that send a
-byte now and then, while others ask as ever; requests whose clients go away, --cancelled of them; every path with
-every wrong key; schemathesis over /openapi.json, with all of its checks. After each part the server must answer as
-before, and its log must be without a traceback. What the clients send: tests/serving/hostile_clients.py; the same in
-a small form is among the tests.
+Sends every kind of broken request once and then valid requests with changed bytes, --requests in all; clients that
+send a byte now and then, beside ordinary ones; --cancelled requests whose clients disconnect; every path with every
+wrong key; and schemathesis over /openapi.json with all its checks. After each part the server must respond as before,
+and its log must have no traceback. The requests are those of tests/serving/hostile_clients.py; the tests have a small
+version of this benchmark.
 
 Run: python benchmarks/serving/attacks.py --data DIR [--requests 10000] [--cancelled 10000] [--slow 1000]
-Behind `--`, flags of `emoscope serve`.
+Flags of `emoscope serve` follow `--`.
 """
 
 from __future__ import annotations
@@ -52,24 +52,23 @@ import live_server
 import record
 
 KEY = "a-right-key-of-some-length"
-OPEN = ("/", "/health", "/health/ready", "/docs", "/openapi.json", "/page/app.js")
-"""What is answered to anybody: the page, whether the server lives, and what it takes."""
-RIGHT = request("/v1/predict", BODIES["/v1/predict"])
+PUBLIC = ("/", "/health", "/health/ready", "/docs", "/openapi.json", "/page/app.js")
+"""Paths that need no key."""
 RATE = 200
-"""Requests a second of the ordinary clients beside the slow ones."""
+"""Requests per second of the ordinary clients beside the slow ones."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--requests", type=int, default=10_000, help="broken ones")
+    parser.add_argument("--requests", type=int, default=10_000, help="number of broken requests")
     parser.add_argument("--cancelled", type=int, default=10_000)
-    parser.add_argument("--slow", type=int, default=1_000, help="slow clients at once")
-    parser.add_argument("--seconds", type=float, default=20.0, help="that the slow clients go on")
-    parser.add_argument("--examples", type=int, default=100, help="of schemathesis for each path")
+    parser.add_argument("--slow", type=int, default=1_000, help="number of slow clients at the same time")
+    parser.add_argument("--seconds", type=float, default=20.0, help="duration of the slow clients")
+    parser.add_argument("--examples", type=int, default=100, help="examples of schemathesis per path")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
-    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
+    parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
     results: dict[str, Any] = {"flags": args.flags}
     with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +86,7 @@ def _watched(
     server: live_server.Server,
     args: argparse.Namespace,
 ) -> dict[str, Any]:
-    """One attack, and how the server is after it."""
+    """The result of one attack, and the state of the server after it."""
     before, start = server.memory(), time.perf_counter()
     found = part(server, args)
     status, body = live_server.request(
@@ -120,17 +119,17 @@ def _broken(server: live_server.Server, args: argparse.Namespace) -> dict[str, A
 
 
 def _sent(port: int, each: HostileRequest) -> Response:
-    """Its answer; what was not cut at random is waited for longer before the client ends its half of the connection."""
+    """The response. For requests that are not cut at random, the client waits longer before it ends its half."""
     return send(port, each.data) if each.name.startswith("mutated") else send(port, each.data, soon=3.0)
 
 
 def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
-    """Latency of ordinary clients before and beside slow ones, and what became of those."""
+    """Latency of ordinary clients before and beside slow ones, and how many slow ones the server disconnected."""
     requests = load.requests(server.url("/v1/predict"), load.texts(args.data))
     before = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=5, connections=32)
     slow = [_SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]
     ended = threading.Event()
-    thread = threading.Thread(target=_dribble, args=(slow, ended))
+    thread = threading.Thread(target=_send_slowly, args=(slow, ended))
     thread.start()
     beside = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=args.seconds, connections=32)
     ended.set()
@@ -144,7 +143,7 @@ def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
 
 
 class _SlowClient:
-    """Sends one byte at a time, of the head or, with the head sent, of the body."""
+    """Sends a request one byte at a time, from the head on or from the body on."""
 
     def __init__(self, port: int, *, at_body: bool) -> None:
         self.ended = False
@@ -172,7 +171,7 @@ class _SlowClient:
         self._connection.close()
 
 
-def _dribble(clients: list[_SlowClient], ended: threading.Event) -> None:
+def _send_slowly(clients: list[_SlowClient], ended: threading.Event) -> None:
     while not ended.wait(0.5):
         for client in clients:
             client.step()
@@ -181,7 +180,7 @@ def _dribble(clients: list[_SlowClient], ended: threading.Event) -> None:
 
 
 def _cancelled(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
-    """Requests with 1 to 200 texts, whole or in part, whose clients go away with FIN or RST."""
+    """Complete or partial requests with 1 to 200 texts, whose clients disconnect with FIN or RST."""
     chance = random.Random(args.seed)
     texts = load.texts(args.data, 2_000)
 
@@ -209,18 +208,18 @@ def _schemathesis(server: live_server.Server, args: argparse.Namespace) -> dict[
         *schemathesis(server.url("/openapi.json"), examples=args.examples, seed=args.seed),
         "--continue-on-failure",
     ]
-    with tempfile.TemporaryDirectory() as folder:  # it leaves files behind
+    with tempfile.TemporaryDirectory() as folder:  # it leaves files in its folder
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
-    said = done.stdout.replace(f"{Path(__file__).parents[2]}/", "")
-    print(said[-3000:])
-    return {"exit_status": done.returncode, "end_of_output": said[-1500:].splitlines()}
+    output = done.stdout.replace(f"{Path(__file__).parents[2]}/", "")
+    print(output[-3000:])
+    return {"exit_status": done.returncode, "end_of_output": output[-1500:].splitlines()}
 
 
 def _keys(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
-    """Each path with each wrong credential, whole requests and broken ones; then with the right key."""
+    """Each path with each wrong credential, valid requests and broken ones; then with the right key."""
     statuses: Counter[int] = Counter()
     wrong, leaks = [], []
-    for path in [*POSTS, *(path for path in GETS if path not in OPEN)]:
+    for path in [*POSTS, *(path for path in GETS if path not in PUBLIC)]:
         for name, headers in wrong_credentials(KEY).items():
             answer = send(server.port, request(path, BODIES.get(path), headers))
             statuses[answer.status] += 1

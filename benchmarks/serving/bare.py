@@ -1,6 +1,6 @@
-"""A server that does nothing: the same bytes for whatever comes.
+"""A server that does nothing: it sends the same bytes in response to anything.
 
-What a load generator reaches against it is the generator's own.
+The results of a load generator against it are those of the generator itself.
 
 Run: python benchmarks/serving/bare.py PORT
 """
@@ -19,24 +19,24 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 import live_server
 
 BODY = b'{"labels": ["joy"], "label": ["joy"], "score": [1.0]}'
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
+RESPONSE = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(BODY) + BODY
 
 
 class Bare(asyncio.Protocol):
-    """One answer for each piece of data that arrives: a request of a load generator is one piece."""
+    """Sends one response for each piece of data that arrives: a request of the load generator is one piece."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep where to write to."""
+        """Keep the transport."""
         self._transport = transport
 
     def data_received(self, _: bytes) -> None:
-        """Answer."""
-        self._transport.write(ANSWER)  # type: ignore[attr-defined]
+        """Respond."""
+        self._transport.write(RESPONSE)  # type: ignore[attr-defined]
 
 
 @contextmanager
 def running(log: Path) -> Iterator[live_server.Server]:
-    """Such a server in a process of its own."""
+    """This server in a process of its own."""
     with live_server.serve([sys.executable, __file__, "{port}"], log) as server:
         live_server.wait_until_ok(server, "/")
         yield server

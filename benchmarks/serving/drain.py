@@ -1,12 +1,12 @@
-"""SIGTERM under load: no request that was accepted is lost, and the process ends by itself.
+"""SIGTERM under load: no accepted request is lost, and the process exits by itself.
 
-In each round connections send single texts, one request after another, and at a random moment the server gets
-SIGTERM. Each request that was wholly sent before the signal must have a whole answer, even if the server had not yet
-read it: 200, or 429 or 503 where it says so. One that is sent later may be refused with 503, or find its connection
-closed, as HTTP/1.1 allows.
+In each round, connections send single texts, one request after another, and at a random moment the server gets
+SIGTERM. Each request that was completely sent before the signal must get a complete response, even if the server had
+not read it yet: 200, or 429 or 503. A request that is sent later may get 503, or find its connection closed, as
+HTTP/1.1 allows.
 
 Run: python benchmarks/serving/drain.py --data DIR [--rounds 50]
-Behind `--`, flags of `emoscope serve`.
+Flags of `emoscope serve` follow `--`.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
-    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
+    parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
     results = _rounds(args)
     print({name: value for name, value in results.items() if name != "rounds"})

@@ -1,8 +1,8 @@
-"""What the load generator itself can do: against a server that does nothing, beside wrk where it is installed.
+"""The limits of the load generator, measured against a server that does nothing, and compared with wrk if installed.
 
-Closed loop, both on the same server in turns, and the latency that an open loop measures where there is none to speak
-of: what is left is the generator's and the system's own. Run: python benchmarks/serving/generator.py --data DIR
-[--seconds S]
+A closed loop measures the rate, with the generator and wrk in turns on the same server. An open loop measures the
+latency, which against this server is that of the generator and the system. Run: python benchmarks/serving/generator.py
+--data DIR [--seconds S]
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, bare.running(Path(folder, "log")) as server:
         results = _measure(args, server.url("/v1/predict"))

@@ -1,16 +1,17 @@
-"""Latency of single-text requests at a share of the server's own largest rate, and under more than it can take.
+"""Latency of single-text requests at shares of the server's maximum rate, and under overload.
 
-The largest rate is found by connections that never rest. Then, in an open loop (requests are due whether the server
-keeps up or not, latency counts from when each was due), for some seconds each: shares of that rate, and the same rate
-against a server that does nothing, which is what the machine and the generator add. That is one round; as a shared
-machine is now faster, now slower, there are some, each with a largest rate of its own, and their median.
-With --overload, once, a multiple of the median of the largest rates: the server should refuse at once (429) what it
-cannot answer in time. After it 70 % of that rate are sent, so that the moment in which the server is back at full speed
-is seen.
+Connections that send without pause find the maximum rate. Then an open loop (requests are due whether or not the
+server keeps up, and latency counts from when each was due) runs for some seconds at each share of that rate. It runs at
+the same rate against a server that does nothing, which shows what the machine and the generator add. That is one round.
+The speed of a shared machine varies, so there are several rounds, each with its own maximum rate, and the result is
+their median.
+With --overload, requests come once at a multiple of the median of the maximum rates: the server should refuse at once
+(429) what it cannot answer in time. After that 70 % of the maximum rate are sent, to see when the server is back at
+full speed.
 
 Run: python benchmarks/serving/latency.py --data DIR [--seconds S] [--share 0.5 0.7 0.9]
      python benchmarks/serving/latency.py --data DIR --overload 4 --seconds 60
-Behind `--`, flags of `emoscope serve`: ... -- --workers 2
+Flags of `emoscope serve` follow `--`: ... -- --workers 2
 """
 
 from __future__ import annotations
@@ -58,20 +59,20 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=10.0, help="duration of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--share", type=float, nargs="+", default=[0.5, 0.7, 0.9])
-    parser.add_argument("--overload", type=float, help="how many times the largest rate")
-    parser.add_argument("--texts", type=int, default=1, help="of a request")
-    parser.add_argument("--connections", type=int, default=1000, help="of the open loop at most")
-    parser.add_argument("--name", help="of the result")
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
-    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    parser.add_argument("--overload", type=float, help="multiple of the maximum rate")
+    parser.add_argument("--texts", type=int, default=1, help="texts per request")
+    parser.add_argument("--connections", type=int, default=1000, help="maximum number of connections of the open loop")
+    parser.add_argument("--name", help="name of the result")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
+    parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     return parser.parse_args()
 
 
 def _largest(url: str, requests: Iterator[bytes]) -> float:
-    """Requests answered a second by connections that never rest: the best of a few numbers of them."""
+    """Responses per second on connections that send without pause: the best of a few numbers of connections."""
     outcomes = (load.closed(url, requests, connections=connections, seconds=PROBE_SECONDS) for connections in (8, 32))
     largest = max(outcome.rate for outcome in outcomes)
     print(f"largest rate: {largest:,.0f} requests/s", flush=True)
@@ -79,7 +80,7 @@ def _largest(url: str, requests: Iterator[bytes]) -> float:
 
 
 def _round(urls: tuple[str, str], requests: Iterator[bytes], args: argparse.Namespace) -> dict[str, Any]:
-    """Of the server, at the first address, and of the one that does nothing, at the second."""
+    """One round for the server, at the first address, and the server that does nothing, at the second."""
     url, nothing = urls
     largest = _largest(url, requests)
     found: dict[str, Any] = {"largest": largest}
@@ -90,7 +91,7 @@ def _round(urls: tuple[str, str], requests: Iterator[bytes], args: argparse.Name
 
 
 def _median(rounds: list[dict[str, Any]], share: str) -> dict[str, float]:
-    """Of the rounds: the rate, its median and 99th percentile of latency in ms, and the share that was refused."""
+    """Medians over the rounds: rate, median and 99th percentile of the latency in ms, and share of refused requests."""
     found = [one[share] for one in rounds]
     return {
         "rate": statistics.median(float(each["rate"]) for each in found),
@@ -109,7 +110,7 @@ def _at(url: str, requests: Iterator[bytes], rate: float, args: argparse.Namespa
 
 
 def _overload(url: str, requests: Iterator[bytes], largest: float, args: argparse.Namespace) -> dict[str, Any]:
-    """The overload, and at once after it a load of 70 % of the largest rate."""
+    """The overload, and right after it 70 % of the maximum rate."""
     under = load.open_loop(
         url, requests, rate=args.overload * largest, seconds=args.seconds, connections=args.connections
     )

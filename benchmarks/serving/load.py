@@ -1,15 +1,16 @@
-"""A load generator for HTTP/1.1 servers on this machine, with latency from the moment a request was due.
+"""A load generator for HTTP/1.1 servers on the same machine that measures latency from when a request was due.
 
-Open loop: requests are due at random times (Poisson) of a given rate, whether the server keeps up or not. One that is
-due while all connections are busy waits, and its latency counts from when it was due: nothing is omitted because the
-server was slow. Closed loop: each connection sends the next request when it has its answer, which finds the largest
-rate.
+Open loop: requests are due at random times (Poisson) at a given rate, whether or not the server keeps up. A request
+that is due while all connections are busy waits, and its latency counts from when it was due, so that slow responses do
+not hide later requests (coordinated omission). Closed loop: each connection sends its next request when it has its
+response, which finds the maximum rate.
 
-One thread, one epoll over keep-alive connections, requests prepared as bytes, of an answer only the status and the
-length are read: it takes little of the processor that it shares with the server. What it took is in the result.
+It runs in one thread with one epoll over keep-alive connections, sends prepared bytes, and reads only the status and
+length of a response, so that it takes little of the processor that it shares with the server. The result reports how
+much it took.
 
 Run: python benchmarks/serving/load.py http://127.0.0.1:8000/v1/predict --data DIR [--rate R] [--seconds S]
-As many as it takes without --rate, open loop with it.
+With --rate it runs an open loop, else a closed one.
 """
 
 from __future__ import annotations
@@ -36,24 +37,24 @@ from emoscope.data import load_splits
 PERCENTILES = (50, 90, 99, 99.9)
 RECEIVE = 1 << 18
 SETTLE = 0.5
-"""Seconds between opening the connections and the first request: what a server does to accept them is not measured."""
-PATIENCE = 30.0
-"""Seconds after the last request was due in which answers are waited for."""
+"""Seconds between opening the connections and the first request, so that accepting them is not measured."""
+TIMEOUT = 30.0
+"""Seconds to wait for responses after the last request was due."""
 BROKEN = 0
-"""The status of a request whose connection was cut."""
+"""Status of a request whose connection was closed."""
 UNANSWERED = 1
-"""The status of a request that had no answer when patience ended."""
+"""Status of a request without a response before TIMEOUT."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of each request, in the order in which they were due.
+    """The outcome of each request, in the order in which they were due.
 
     Attributes:
-        due: seconds from the start to the moment that each was due, float64 (requests,).
-        latency: seconds from then to its answer, float64 (requests,).
+        due: seconds from the start to when each request was due, float64 (requests,).
+        latency: seconds from when each request was due to its response, float64 (requests,).
         status: HTTP status, or BROKEN or UNANSWERED, int64 (requests,).
-        seconds: from the start to the last answer.
+        seconds: seconds from the start to the last response.
         processor: seconds of processor time that the generator took.
     """
 
@@ -65,16 +66,16 @@ class Outcome:
 
     @property
     def rate(self) -> float:
-        """Answers with status 200 a second."""
+        """Responses with status 200 per second."""
         return float((self.status == 200).sum()) / self.seconds
 
     def within(self, start: float, end: float) -> Outcome:
-        """Only the requests that were due between these seconds."""
+        """The requests that were due between these seconds."""
         chosen = (self.due >= start) & (self.due < end)
         return Outcome(self.due[chosen], self.latency[chosen], self.status[chosen], end - start, self.processor)
 
     def summary(self) -> dict[str, Any]:
-        """Counts by status, answers a second, latency in ms of those with status 200 and of the refused."""
+        """Counts by status, responses per second, and latency in ms of successful and of refused requests."""
         values, counts = np.unique(self.status, return_counts=True)
         accepted, refused = self.status == 200, self.status >= 400
         return {
@@ -89,7 +90,7 @@ class Outcome:
 
 
 def percentiles(seconds: NDArray[np.float64]) -> dict[str, float] | None:
-    """Percentiles, mean and largest value in milliseconds; None of nothing."""
+    """Percentiles, mean and maximum in milliseconds; None without values."""
     if not len(seconds):
         return None
     values = np.percentile(seconds, PERCENTILES) * 1e3
@@ -101,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--rate", type=float, help="requests a second; without it as many as it takes")
+    parser.add_argument("--rate", type=float, help="requests per second; default: a closed loop")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0)
     args = parser.parse_args()
@@ -114,9 +115,9 @@ def main() -> None:
 
 
 def texts(data: str | Path, number: int = 20_000, *, seed: int = 0) -> list[str]:
-    """So many distinct texts: those of the validation split, then copies of them with two words replaced at random.
+    """Distinct texts: those of the validation split, then copies of them with two words replaced at random.
 
-    Their words and lengths are those of the split.
+    Words and lengths are those of the split.
     """
     rows = list(dict.fromkeys(load_splits(data)["validation"].texts))
     words = [word for row in rows for word in row.split()]
@@ -133,13 +134,13 @@ def texts(data: str | Path, number: int = 20_000, *, seed: int = 0) -> list[str]
 def requests(
     url: str, rows: Sequence[str], shape: Callable[[str], Any] = lambda text: {"texts": [text]}, *, size: int = 1
 ) -> Iterator[bytes]:
-    """Requests as they go over the wire, without end, and never the same text twice.
+    """Requests as bytes, without end, that never have the same text twice.
 
     Args:
-        url: where to.
-        rows: texts; when they are used up they come again with one more blank before them, which no model sees.
-        shape: the body for a text.
-        size: texts of a request; the shape must then be a list of texts.
+        url: address of the server.
+        rows: texts; when they are used up they are repeated with one more leading space, which no model sees.
+        shape: makes the body for a text.
+        size: texts per request; if more than one, the shape must have a list of texts.
     """
     parts = urlsplit(url)
     head = f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\n"
@@ -154,7 +155,7 @@ def requests(
 
 
 def closed(url: str, requests: Iterator[bytes], *, connections: int, seconds: float) -> Outcome:
-    """As many requests as connections that never rest get answered in these seconds."""
+    """The outcome of connections that send without pause for these seconds."""
     loop = _Loop(url, requests, connections)
     end = time.perf_counter() + seconds
 
@@ -168,7 +169,7 @@ def closed(url: str, requests: Iterator[bytes], *, connections: int, seconds: fl
 def open_loop(
     url: str, requests: Iterator[bytes], *, rate: float, seconds: float, connections: int = 256, seed: int = 0
 ) -> Outcome:
-    """Requests due at random times, `rate` a second on average, for `seconds`."""
+    """The outcome of requests due at random times, `rate` per second on average, for `seconds`."""
     gaps = np.random.default_rng(seed).exponential(1 / rate, int(rate * seconds * 1.1) + 100)
     times = np.cumsum(gaps)
     times = array("d", times[times < seconds])
@@ -178,7 +179,7 @@ def open_loop(
 
 
 class _Connection:
-    """A keep-alive connection and the one request that is under way on it, or -1."""
+    """A keep-alive connection, and the index of the request that is under way on it, or -1."""
 
     __slots__ = ("address", "index", "received", "socket")
 
@@ -189,11 +190,11 @@ class _Connection:
     def open(self) -> None:
         self.index = -1
         self.received = b""
-        self.socket = socket.create_connection(self.address, timeout=PATIENCE)
+        self.socket = socket.create_connection(self.address, timeout=TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def status(self, data: bytes) -> int:
-        """The status of the answer, or -1 until all of it is there."""
+        """The status of the response, or -1 until it is complete."""
         if self.received:
             data = self.received + data
         end = data.find(b"\r\n\r\n")
@@ -205,7 +206,7 @@ class _Connection:
 
 
 class _Loop:
-    """Sends what is due over the connection that was used last, as pools do, and notes answers."""
+    """Sends requests when they are due, on the most recently used idle connection, and records the responses."""
 
     def __init__(self, url: str, requests: Iterator[bytes], connections: int) -> None:
         parts = urlsplit(url)
@@ -220,7 +221,7 @@ class _Loop:
         self._due, self._done, self._status = array("d"), array("d"), array("q")
 
     def run(self, due: Callable[[int], float | None]) -> Outcome:
-        """Send request after request when it is due, until `due(index)` is None; then wait for the last answers."""
+        """Send each request when it is due until `due(index)` is None; then wait for the last responses."""
         processor, start = time.process_time(), time.perf_counter()
         connections = len(self._idle)
         while (following := due(len(self._due))) is not None:
@@ -228,8 +229,8 @@ class _Loop:
             if following <= now and self._idle:
                 self._send(following)
             else:
-                self._receive(following - now if self._idle else PATIENCE)
-        limit = time.perf_counter() + PATIENCE
+                self._receive(following - now if self._idle else TIMEOUT)
+        limit = time.perf_counter() + TIMEOUT
         while len(self._idle) < connections and (left := limit - time.perf_counter()) > 0:
             self._receive(left)
         return self._outcome(start, time.process_time() - processor)
@@ -263,7 +264,7 @@ class _Loop:
     def _receive(self, timeout: float) -> None:
         events = self._epoll.poll(0)
         if not events:
-            select.select([self._epoll], [], [], timeout)  # epoll's own time-out counts whole milliseconds
+            select.select([self._epoll], [], [], timeout)  # the timeout of epoll has a resolution of a millisecond
             events = self._epoll.poll(0)
         for number, _ in events:
             connection = self._by_number[number]
@@ -294,7 +295,7 @@ class _Loop:
 def _length(head: bytes) -> int:
     place = head.lower().find(b"\r\ncontent-length:")
     if place < 0:
-        raise ValueError(f"an answer without a length: {head[:200]!r}")
+        raise ValueError(f"a response without Content-Length: {head[:200]!r}")
     return int(head[place + 17 :].split(b"\r", 1)[0])
 
 

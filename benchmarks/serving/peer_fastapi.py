@@ -1,4 +1,7 @@
-"""A transformers pipeline behind FastAPI, as most write it. Run by peers.py in a virtual environment of its own."""
+"""A transformers pipeline behind FastAPI, as most people write it.
+
+peers.py runs it in a virtual environment of its own.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("checkpoint")
     parser.add_argument("port", type=int)
-    parser.add_argument("--threads", type=int, required=True, help="of torch; FastAPI runs requests in threads besides")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        required=True,
+        help="threads of torch, in addition to the threads in which FastAPI runs requests",
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     classifier = pipeline("text-classification", model=args.checkpoint, top_k=None, device="cpu")

@@ -1,6 +1,6 @@
-"""A classifier behind LitServe, with the hooks that its documents show.
+"""A classifier behind LitServe, with the hooks of its documentation.
 
-Run by peers.py in a virtual environment of its own.
+peers.py runs it in a virtual environment of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 
 class Classifier(litserve.LitAPI):
-    """Texts in batches: tokenised together, padded to the longest, one pass, one row of probabilities a text."""
+    """Scores texts in batches, padded to the longest, and returns one row of probabilities per text."""
 
     def __init__(self, checkpoint: str, threads: int, **settings: float) -> None:
         super().__init__(**settings)
@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--workers", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True, help="of torch in each worker")
+    parser.add_argument("--threads", type=int, required=True, help="threads of torch in each worker")
     args = parser.parse_args()
     settings = {"max_batch_size": args.batch, "batch_timeout": 0.01} if args.batch > 1 else {}
     api = Classifier(args.checkpoint, args.threads, **settings)

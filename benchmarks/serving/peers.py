@@ -1,15 +1,15 @@
-"""Single-text requests a second: ours against LitServe, infinity and a plain FastAPI with a transformers pipeline.
+"""Single-text requests per second of emoscope, LitServe, infinity, and FastAPI with a transformers pipeline.
 
-All servers stand at once, all but the one that is measured stopped (SIGSTOP), and have the same texts in turns. A
-text is never sent twice to a server in a round, so that no cache of texts counts; ours is measured with texts that
-come again besides, and says so. Each is measured with several numbers of connections that never rest (a server that
-makes batches wants many), and in the settings that its documents show; the best counts.
+All servers run at the same time, but all except the measured one are paused (SIGSTOP). They get the same texts in
+turns. A server never gets the same text twice in a round, so that caches have no effect; emoscope is also measured with
+texts that repeat, reported separately. Each server is measured with several numbers of connections that send without
+pause (a server that batches needs many), and in the configurations of its documentation; the best one counts.
 
 Run: python benchmarks/serving/peers.py --data DIR --infinity PYTHON --litserve PYTHON --fastapi PYTHON
      [--checkpoint DIR]
 
---checkpoint is a fine-tuned encoder that all serve, ours as the model folder that `emoscope export` makes of it;
-without it, a random one of DistilBERT's size. The peers' interpreters are of virtual environments of their own:
+--checkpoint is a fine-tuned encoder that all servers serve, emoscope as the model folder that `emoscope export` makes
+of it; the default is a random one of DistilBERT's size. The interpreters of the peers are in virtual environments:
   infinity: pip install "infinity-emb[torch,optimum,server]" torch==2.13.0 "transformers<5"
             works: infinity-emb 0.0.78, transformers 4.57.6, optimum 2.1.0, optimum-onnx 0.1.0, numpy 1.26.4,
             click 8.1.8, typer 0.12.5, fastapi 0.165.0, uvicorn 0.32.1, onnxruntime 1.32.0
@@ -18,8 +18,8 @@ without it, a random one of DistilBERT's size. The peers' interpreters are of vi
   fastapi:  pip install fastapi "uvicorn[standard]" torch==2.13.0 transformers
             works: fastapi 0.165.0, uvicorn 0.54.0, transformers 5.24.0
 
-infinity's ONNX engine finds a local graph only if it lies beside config.json, in the working folder: it is
-given one as torch exports it, which it then optimises itself.
+infinity's ONNX engine finds a local graph only next to config.json in the working folder. It gets the graph as torch
+exports it, and optimizes it itself.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ OURS = "emoscope"
 
 @dataclass(frozen=True)
 class System:
-    """One server in one setting: how it starts, where it takes texts and in which shape."""
+    """One server in one configuration: its command, and the path and the body that it takes."""
 
     command: Sequence[str]
     path: str
@@ -89,19 +89,21 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="that all serve")
+    parser.add_argument("--checkpoint", type=Path, metavar="DIR", help="checkpoint that all servers serve")
     for peer in ("infinity", "litserve", "fastapi"):
-        parser.add_argument(f"--{peer}", type=Path, metavar="PYTHON", help="interpreter of its virtual environment")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of one measurement")
+        parser.add_argument(
+            f"--{peer}", type=Path, metavar="PYTHON", help="Python interpreter of its virtual environment"
+        )
+    parser.add_argument("--seconds", type=float, default=3.0, help="duration of a measurement")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--connections", type=int, nargs="+", default=[8, 64])
-    parser.add_argument("--only", default="", metavar="PATTERN", help="systems whose name has this in it")
-    parser.add_argument("--work", type=Path, help="keeps checkpoint and model folders for the next run")
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="measure only systems whose name matches")
+    parser.add_argument("--work", type=Path, help="folder that keeps checkpoint and model folders for the next run")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
     return parser.parse_args()
 
 
-# -- what is served
+# -- the servers
 
 
 def _systems(args: argparse.Namespace, work: Path) -> dict[str, System]:
@@ -170,7 +172,7 @@ def _random_checkpoint(folder: Path, data: str) -> Path:
 
 
 def _exported(checkpoint: Path, folder: Path, data: str) -> Path:
-    """The model folder that `emoscope export` makes, its gate held on a part of the validation split."""
+    """The model folder that `emoscope export` makes, verified on part of the validation split."""
     from emoscope.data import load_splits
     from emoscope.export import export
     from emoscope.model_folder import open_folder
@@ -182,7 +184,7 @@ def _exported(checkpoint: Path, folder: Path, data: str) -> Path:
     return folder
 
 
-# -- measuring
+# -- the measurements
 
 
 def _start(name: str, system: System, work: Path, text: str, stack: ExitStack) -> live_server.Server:
@@ -191,7 +193,7 @@ def _start(name: str, system: System, work: Path, text: str, stack: ExitStack) -
     server = stack.enter_context(live_server.serve(system.command, log, environment=environment, folder=system.folder))
     live_server.wait_until_ok(server, system.path, "POST", json.dumps(system.body(text)).encode())
     server.pause()
-    print("stands:", name, flush=True)
+    print("running:", name, flush=True)
     return server
 
 
@@ -218,7 +220,7 @@ def _rounds(
 
 
 def _kinds(name: str, system: System, server: live_server.Server, rows: list[str]) -> dict[str, Iterator[bytes]]:
-    """Texts that never come again; for our bundled model also a thousand that do."""
+    """Requests with distinct texts; for emoscope's bundled model also requests with a thousand texts that repeat."""
     url = server.url(system.path)
     kinds = {"distinct texts": load.requests(url, rows, system.body)}
     if name.startswith(f"{OURS}, bundled"):

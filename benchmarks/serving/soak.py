@@ -1,12 +1,11 @@
-"""A million requests: resident memory after warm-up against the end.
+"""A million requests: resident memory after the warm-up compared with the end.
 
-Connections that never rest send single texts, half of them new ones and half seen before; of a hundred requests two
-have 16 texts and one is wrong; and some are cancelled, as in life. Memory is of all the server's processes, read
-after each stretch of load. The warm-up ends when the cache of texts has had time to fill, and when the allocator has
-what it needs.
+Connections send single texts without pause, half of them new and half seen before. Two of a hundred requests have 16
+texts, one is wrong, and some are cancelled, as in production. The memory of all the server's processes is read after
+each stretch of load. The warm-up is long enough for the cache to fill and for the allocator to reach its size.
 
 Run: python benchmarks/serving/soak.py --data DIR [--requests 1000000]
-Behind `--`, flags of `emoscope serve`.
+Flags of `emoscope serve` follow `--`.
 """
 
 from __future__ import annotations
@@ -31,16 +30,16 @@ import record
 
 CONNECTIONS = 32
 SECONDS = 20.0
-"""Of one stretch of load; memory is read after each."""
+"""Duration of a stretch of load; memory is read after each."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--warm-up", type=int, default=300_000, help="requests before memory counts")
-    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
-    parser.add_argument("flags", nargs="*", help="of emoscope serve, behind --")
+    parser.add_argument("--warm-up", type=int, default=300_000, help="requests before memory is compared")
+    parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
+    parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, live_server.emoscope(Path(folder, "log"), *args.flags) as server:
         results = _soak(server, args)
@@ -78,7 +77,7 @@ def _soak(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
 
 
 def _mixed(url: str, rows: list[str]) -> Iterator[bytes]:
-    """New texts and such as were seen before in turns, now and then many or a wrong body."""
+    """New texts and texts seen before in turns, now and then many texts or a wrong body."""
     new, seen = load.requests(url, rows), cycle(islice(load.requests(url, rows), 2_000))
     many = load.requests(url, rows, size=16)
     wrong = load.requests(url, rows, lambda text: {"texts": [[text]]})
@@ -88,7 +87,7 @@ def _mixed(url: str, rows: list[str]) -> Iterator[bytes]:
 
 
 def _cancel(port: int, requests: list[bytes]) -> None:
-    """Requests whose senders do not wait for an answer."""
+    """Send requests without waiting for a response."""
     for request in requests:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(request)
