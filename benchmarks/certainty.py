@@ -29,7 +29,7 @@ from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_l
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder, resolve
 from emoscope.neutral import centred_logs
-from emoscope.probabilities import LEAST, temperature_scaled
+from emoscope.probabilities import log_probabilities, temperature_scaled
 from emoscope.runtime import OnnxModel
 from emoscope.tokenization import Tokenizer
 
@@ -174,7 +174,7 @@ def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examp
         "distance from neutral texts (shipped)": neutral.distances,
         "highest probability": lambda p: p.max(axis=1),
         "margin of the first before the second": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
-        "negative entropy": lambda p: (p * np.log(np.maximum(p, LEAST))).sum(axis=1),
+        "negative entropy": lambda p: (p * log_probabilities(p)).sum(axis=1),
         "distance from equal probabilities": lambda p: np.linalg.norm(centred_logs(p), axis=1),
         **{f"quadratic function fitted on {kind!r}": _quadratic(rows_of, train, kind) for kind in ("any", "six")},
     }
@@ -225,7 +225,7 @@ def _abstention(rows: Rows, truth: Ids) -> dict[str, Any]:
     scores = {
         "highest probability (shipped)": rows.max(axis=1),
         "margin of the first before the second": np.diff(np.sort(rows, axis=1)[:, -2:], axis=1)[:, 0],
-        "negative entropy": (rows * np.log(np.maximum(rows, LEAST))).sum(axis=1),
+        "negative entropy": (rows * log_probabilities(rows)).sum(axis=1),
         "every error last (the best there can be)": correct.astype(float),
         "no order": np.zeros(len(rows)),
     }
@@ -242,7 +242,7 @@ def _temperature(rows: Rows, truth: Ids, shipped: float, args: argparse.Namespac
     found: dict[str, list[tuple[float, float, float]]] = {"none": [], "shipped": [], "of the other half": []}
     for _ in range(100):
         fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
-        ratio = fit_temperature(np.log(np.maximum(rows[fitted_on], LEAST)), truth[fitted_on])
+        ratio = fit_temperature(log_probabilities(rows[fitted_on]), truth[fitted_on])
         for name, by in (("none", 1 / shipped), ("shipped", 1.0), ("of the other half", ratio)):
             new = temperature_scaled(rows[others], by)
             figures = (by * shipped, log_loss(new, truth[others]), expected_calibration_error(new, truth[others]))

@@ -43,7 +43,7 @@ def test_again_is_fine_and_a_refusal_is_one_line(hub, run_with_hub, folder):
     [
         ("README.md", None, "README.md is missing; nothing was uploaded"),
         ("config.json", None, "config.json is missing; nothing was uploaded"),
-        ("README.md", "---\nlanguage: [\n---\n", "no valid model card"),
+        ("README.md", "---\nlanguage: [\n---\n", "not a valid model card"),
     ],
 )
 def test_what_is_no_model_is_not_uploaded(hub, run_with_hub, folder, name, content, message):

@@ -83,7 +83,7 @@ def test_rubbish_config_is_an_error(folder):
 def test_rubbish_values_in_the_config_are_an_error(folder, rubbish):
     (folder / MANIFEST).unlink()
     rewrite(folder, **rubbish)
-    with pytest.raises(ModelError, match="a temperature or a length in its configuration is no number"):
+    with pytest.raises(ModelError, match="a temperature or length in its configuration is not a number"):
         open_folder(folder)
 
 

@@ -178,7 +178,7 @@ def test_a_row_alone_or_in_any_batch(
 
 def test_other_inputs_are_refused(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "model.onnx", "main_graph", ["input_ids", "pixel_values"])
-    with pytest.raises(ModelError, match=r"asks for the inputs \['pixel_values'\]; allowed: input_ids, attention_mask"):
+    with pytest.raises(ModelError, match=r"has the inputs \['pixel_values'\]; allowed: input_ids, attention_mask"):
         OnnxModel(path)
 
 

@@ -322,7 +322,7 @@ def test_from_file_says_what_is_wrong(tmp_path: Path, content: bytes | None) -> 
     path = tmp_path / "tokenizer.json"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"no tokenizer in .*tokenizer\.json.*give the tokenizer\.json"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json is not a tokenizer.*give the tokenizer\.json"):
         Tokenizer.from_file(path, max_length=512)
 
 

@@ -160,8 +160,8 @@ def test_units_that_stand_alone_have_the_ids_of_the_text(kind: str, texts: list[
     units = word_units(library)
     assert units is not None
     for text in texts:
-        row = units.cut(text)
-        if all(map(units.stands_alone, row)):
+        row = units.split(text)
+        if all(map(units.is_independent, row)):
             assert list(chain.from_iterable(ids(library, unit) for unit in row)) == ids(library, text)
 
 
@@ -187,8 +187,8 @@ def test_odd_characters_at_every_place(kind: str) -> None:
     odd = [c for c in map(chr, range(0x11000)) if unicodedata.category(c) in ("Cc", "Cf", "Zs", "Zl", "Zp")]
     for c in [*odd, *NMT, "\u00a8", "\u2017", "\ufc5e"]:
         for text in (f"a{c}b", f"{c} a", f"a {c}", f"a {c}{c} b", f"a{c} {c}b", f"a {c}b{c} c"):
-            row = units.cut(text)
-            if all(map(units.stands_alone, row)):
+            row = units.split(text)
+            if all(map(units.is_independent, row)):
                 assert list(chain.from_iterable(ids(library, unit) for unit in row)) == ids(library, text)
 
 
@@ -197,8 +197,8 @@ def test_plain_sentences_are_cut(kind: str) -> None:
     units = word_units(CUT[kind])
     assert units is not None
     sentences = corpus()[:100]
-    assert all(units.stands_alone(unit) for text in sentences for unit in units.cut(text))
-    assert [len(units.cut(text)) for text in sentences] == [text.count(" ") + 1 for text in sentences]
+    assert all(units.is_independent(unit) for text in sentences for unit in units.split(text))
+    assert [len(units.split(text)) for text in sentences] == [text.count(" ") + 1 for text in sentences]
 
 
 def test_the_table_of_characters_is_one() -> None:
@@ -209,7 +209,7 @@ def test_the_table_of_characters_is_one() -> None:
 def test_words_of_any_script_are_cut(kind: str) -> None:
     units = word_units(CUT[kind])
     assert units is not None
-    assert all(map(units.stands_alone, units.cut("\u00fcber caf\u00e9s \u4e2d\u6587 \U0001f600 don\u2019t")))
+    assert all(map(units.is_independent, units.split("\u00fcber caf\u00e9s \u4e2d\u6587 \U0001f600 don\u2019t")))
 
 
 @pytest.mark.parametrize("kind", NOT_CUT)
@@ -221,4 +221,4 @@ def test_what_may_look_across_a_space_is_never_cut(kind: str) -> None:
 def test_a_lone_surrogate_does_not_stand_alone(kind: str) -> None:
     units = word_units(CUT[kind])
     assert units is not None
-    assert not units.stands_alone(" a\ud800")
+    assert not units.is_independent(" a\ud800")

@@ -1,4 +1,4 @@
-"""Digests of files."""
+"""SHA-256 of files and of folders."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sha256(path: Path) -> str:
 
 
 def sha256_of_files(folder: Path, patterns: Iterable[str]) -> str:
-    """SHA-256 over the names and digests of the files of a folder that the patterns name, in hex."""
+    """SHA-256 over the names and digests of the files of a folder that match the patterns, in hex."""
     files = sorted({file for pattern in patterns for file in folder.glob(pattern)})
     digests = "".join(f"{file.relative_to(folder).as_posix()} {sha256(file)}\n" for file in files)
     return hashlib.sha256(digests.encode()).hexdigest()

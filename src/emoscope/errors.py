@@ -1,11 +1,11 @@
 """The exception tree, and the gate for optional dependencies.
 
 EmoscopeError
-├── DataError            rows that cannot be read: file, line, what was found, what is allowed
-├── LabelError           a label name or id that does not exist
-├── ModelError           a model that cannot be found or used
+├── DataError            rows cannot be read; names the file, the line, what was found and what is allowed
+├── LabelError           a label name or id does not exist
+├── ModelError           a model cannot be found or used
 │   └── ChecksumError    a file of a model folder differs from its recorded checksum
-├── RecipeError          a training recipe with a wrong key or value
+├── RecipeError          a training recipe has a wrong key or value
 └── MissingExtraError    an optional dependency is not installed (also an ImportError)
 """
 
@@ -15,19 +15,19 @@ from importlib.util import find_spec
 
 
 class EmoscopeError(Exception):
-    """Base of every error that emoscope raises for what a caller can mend."""
+    """Base of every error that emoscope raises for something the caller can fix."""
 
 
 class DataError(EmoscopeError):
-    """Rows that cannot be read."""
+    """Rows cannot be read."""
 
 
 class LabelError(EmoscopeError):
-    """A label that does not exist."""
+    """A label does not exist."""
 
 
 class ModelError(EmoscopeError):
-    """A model that cannot be found, read or used."""
+    """A model cannot be found, read or used."""
 
 
 class ChecksumError(ModelError):
@@ -35,7 +35,7 @@ class ChecksumError(ModelError):
 
 
 class RecipeError(EmoscopeError):
-    """A recipe with a wrong key or value."""
+    """A recipe has a wrong key or value."""
 
 
 class MissingExtraError(EmoscopeError, ImportError):
@@ -43,7 +43,7 @@ class MissingExtraError(EmoscopeError, ImportError):
 
 
 def first_line(error: BaseException | None) -> str:
-    """What an error says, in one line: the first of its message, or the name of its class where it has none."""
+    """The first line of an error's message, or the name of its class if it has no message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
@@ -68,7 +68,7 @@ def require_extra(extra: str) -> None:
         extra: a key of EXTRAS, named like the extra in pyproject.toml.
 
     Raises:
-        MissingExtraError: names the missing modules and the pip line that installs them.
+        MissingExtraError: names the missing modules and the pip command that installs them.
     """
     missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
     if missing:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from emoscope.deprecation import warn_renamed
 from emoscope.html_page import escaped
-from emoscope.protocols import Classifier, Keywords
+from emoscope.protocols import Classifier, Keywords, predict_distinct
 from emoscope.text import normalize
 
 MAX_WORDS = 256
@@ -279,12 +279,8 @@ METHODS: Mapping[str, Callable[[int, int], tuple[Masks, Estimator]]] = MappingPr
 
 def _score(classifier: Classifier, texts: Iterable[str]) -> NDArray[np.float32]:
     """Probabilities of many texts, float32 (texts, labels); equal texts of a batch are scored once."""
-    rows = [np.empty((0, len(classifier.labels)), np.float32)]
-    for batch in _batches(texts):
-        places: dict[str, int] = {}
-        index = [places.setdefault(text, len(places)) for text in batch]
-        rows.append(classifier.predict_proba(list(places))[index])
-    return np.concatenate(rows)
+    rows = [predict_distinct(classifier, batch) for batch in _batches(texts)]
+    return np.concatenate([np.empty((0, len(classifier.labels)), np.float32), *rows])
 
 
 def _batches(texts: Iterable[str]) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: downloads whose digests are checked, and uploads; every failure is one line."""
+"""Downloads from the Hugging Face Hub with checked digests, and uploads to it. Every failure is one line."""
 
 from __future__ import annotations
 
@@ -14,73 +14,73 @@ from emoscope.quiet import quiet_loggers
 
 
 def download(hub_id: str, files: Sequence[str]) -> Path:
-    """Bring files of a model repository into the Hub's cache, and check them.
+    """Download files of a model repository into the Hub's cache and check them.
 
     Args:
         hub_id: "owner/name".
-        files: which, as patterns; those that the repository lacks are no error.
+        files: patterns of the files to download; patterns without a match are ignored.
 
     Returns:
         The folder in the cache.
 
     Raises:
-        ModelError: there is no such repository, or it cannot be downloaded.
-        ChecksumError: a downloaded file is damaged; it is removed, so that the next try downloads it again.
+        ModelError: the repository does not exist, or cannot be downloaded.
+        ChecksumError: a downloaded file is damaged; it is removed, so that the next attempt downloads it again.
     """
     from huggingface_hub import snapshot_download
 
     try:
         with quiet_loggers("huggingface_hub"):
             folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
-    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
+    except Exception as error:  # errors of the client's HTTP library are not OSError
         raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
     _verify_downloads(folder, files)
     return folder
 
 
 def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:
-    """Upload a checkpoint or model folder, its model card checked first.
+    """Upload a checkpoint or model folder, after a check of its model card.
 
     Args:
-        folder: with `config.json` and `README.md`.
-        repository: "owner/name"; made if it is not there.
-        private: whether a repository made here is private.
+        folder: folder with `config.json` and `README.md`.
+        repository: "owner/name"; created if it does not exist.
+        private: whether a repository that is created is private.
 
     Returns:
-        Address of the commit.
+        URL of the commit.
 
     Raises:
-        ModelError: no such folder, a file is missing, the card is no valid model card, or the Hub refused.
+        ModelError: no such folder, a file is missing, the card is not a valid model card, or the Hub rejects it.
     """
     from huggingface_hub import HfApi, ModelCard
 
     for name in ("config.json", "README.md"):
         if not (folder / name).is_file():
-            raise ModelError(f"{folder} is no checkpoint or model folder: {name} is missing; nothing was uploaded")
+            raise ModelError(f"{folder} is not a checkpoint or model folder: {name} is missing; nothing was uploaded")
     try:
         ModelCard.load(folder / "README.md")
-    except Exception as error:  # what does not parse is an error of the YAML library
+    except Exception as error:  # of the YAML library
         raise ModelError(
-            f"{folder / 'README.md'} is no valid model card: {first_line(error)}; nothing was uploaded"
+            f"{folder / 'README.md'} is not a valid model card: {first_line(error)}; nothing was uploaded"
         ) from error
     api = HfApi()
     try:
         api.create_repo(repository, private=private, exist_ok=True)
         commit = api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Upload by emoscope push")
-    except Exception as error:  # the client's HTTP library has a tree of its own, which is not OSError
+    except Exception as error:  # errors of the client's HTTP library are not OSError
         raise ModelError(f"{repository} could not be pushed: {_reason(error)}") from error
     return str(commit.commit_url)
 
 
 def _reason(error: Exception) -> str:
-    """Why a download failed, and what to do, in one line."""
+    """Why a transfer failed and what to do, in one line."""
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
     status = getattr(getattr(cause, "response", None), "status_code", None)
     if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError):
-        return "it is not (or not whole) in the cache, and HF_HUB_OFFLINE is set; unset it to download"
+        return "it is not completely in the cache, and HF_HUB_OFFLINE is set; unset it to download"
     if status in (401, 403) and (isinstance(cause, GatedRepoError) or not isinstance(cause, RepositoryNotFoundError)):
         return f"no access (status {status}); accept the model's terms on its page, and set HF_TOKEN to a valid token"
     if isinstance(cause, RepositoryNotFoundError):
@@ -90,27 +90,27 @@ def _reason(error: Exception) -> str:
     text = first_line(cause)
     if isinstance(cause, OSError | ValueError):
         return text
-    return f"the connection failed or broke off ({type(cause).__name__}: {text}); check the network and try again"
+    return f"the connection failed ({type(cause).__name__}: {text}); check the network and try again"
 
 
 def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
-    """Check files of the Hub's cache, where a file is a link to a blob that is named by its digest."""
+    """Check files in the Hub's cache, each a link to a blob that is named after its digest."""
     for link in folder.rglob("*"):
         name = link.relative_to(folder).as_posix()
         if not (link.is_symlink() and link.is_file() and any(fnmatchcase(name, pattern) for pattern in patterns)):
             continue
         blob = link.resolve()
-        if not _is_whole(blob):
+        if not _matches_name(blob):
             link.unlink(missing_ok=True)
             blob.unlink(missing_ok=True)
             raise ChecksumError(
-                f"{name} was damaged on its way from the Hub: its digest is not {blob.name}; "
-                "it is removed from the cache, try again"
+                f"{name} was damaged in the download: its digest is not {blob.name}; "
+                "it was removed from the cache, try again"
             )
 
 
-def _is_whole(blob: Path) -> bool:
-    """Whether a blob equals its name: a large file's SHA-256, a small file's SHA-1 (Git's; plain on some mirrors)."""
+def _matches_name(blob: Path) -> bool:
+    """Whether a blob has the digest in its name: SHA-256 for large files, SHA-1 for small ones (Git's or plain)."""
     if re.fullmatch("[0-9a-f]{64}", blob.name):
         return sha256(blob) == blob.name
     if re.fullmatch("[0-9a-f]{40}", blob.name):

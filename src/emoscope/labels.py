@@ -1,6 +1,6 @@
 """The emotions in index order, and the mapping between label names and ids.
 
-This is the only place that knows the order. Source of the order: the data set `dair-ai/emotion`.
+No other module knows the order, which is that of the data set `dair-ai/emotion`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 
 @dataclass(frozen=True)
 class Labels:
-    """Label names in index order; `Labels()` is the six emotions."""
+    """Label names in index order; `Labels()` are the six emotions."""
 
     names: tuple[str, ...] = EMOTIONS
 
@@ -29,10 +29,10 @@ class Labels:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Labels:
-        """Read `id2label` of a Hugging Face `config.json`.
+        """Labels from `id2label` of a Hugging Face `config.json`.
 
         Raises:
-            LabelError: `id2label` is missing, or its ids are not 0, 1, 2, ... without a gap.
+            LabelError: `id2label` is missing, or its ids are not consecutive numbers from 0.
         """
         id2label = config.get("id2label")
         if not isinstance(id2label, Mapping) or not id2label:
@@ -47,13 +47,13 @@ class Labels:
 
     @classmethod
     def read(cls, source: str | Path) -> Labels:
-        """Read label names from a file, one a line in index order, or from the names with commas between.
+        """Labels from a file with one name a line in index order, or from names separated by commas.
 
         Args:
-            source: path of a UTF-8 file, such as GoEmotions' labels.txt, or "bad,good".
+            source: path of a UTF-8 file, such as GoEmotions' labels.txt, or names, such as "bad,good".
 
         Raises:
-            LabelError: neither of the two, or a name that is blank or stands twice.
+            LabelError: the source is neither of the two, or a name is blank or occurs twice.
         """
         if isfile(source):  # noqa: PTH113 - Path.is_file fails on a list of names too long for a path
             names = _lines(Path(source))
@@ -70,19 +70,19 @@ class Labels:
 
     @property
     def id2label(self) -> dict[int, str]:
-        """Index to name, as Hugging Face configurations have it."""
+        """Mapping of indices to names, as in Hugging Face configurations."""
         return dict(enumerate(self.names))
 
     @property
     def label2id(self) -> dict[str, int]:
-        """Name to index, as Hugging Face configurations have it."""
+        """Mapping of names to indices, as in Hugging Face configurations."""
         return {name: i for i, name in enumerate(self.names)}
 
     def index(self, label: str | int) -> int:
-        """Index of a label given as a name ("joy"), an id (1) or an id in digits ("1").
+        """Index of a label, given as its name ("joy"), its id (1) or its id in digits ("1").
 
         Raises:
-            LabelError: no such label; the message lists those allowed.
+            LabelError: no such label; the message lists the allowed ones.
         """
         if isinstance(label, str) and label in self.names:
             return self.names.index(label)
@@ -101,5 +101,5 @@ def _lines(file: Path) -> list[str]:
         return file.read_text("utf-8-sig").rstrip().split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise LabelError(
-            f"{file}: no label names can be read there ({error}); allowed: UTF-8, one name a line"
+            f"{file} cannot be read as label names ({error}); allowed: UTF-8 with one name a line"
         ) from None

@@ -28,7 +28,7 @@ OLD_KEYS = {
 }
 """Keys of format 1 (emoscope 0.1) that have another name in format 2."""
 MAX_LENGTH = 512
-"""Longest input in tokens where nothing says otherwise."""
+"""Longest input in tokens, unless a configuration has another."""
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
 
@@ -62,7 +62,7 @@ class Manifest:
 
 
 def read_manifest(path: Path) -> Manifest:
-    """The manifest of a folder: its `emoscope.json`, or else what `config.json` has of the same keys, or the defaults.
+    """The manifest of a folder, from `emoscope.json` or else from `config.json`; its files are checked first.
 
     Raises:
         ChecksumError: a file is missing or differs from its checksum in `emoscope.json`.
@@ -143,22 +143,19 @@ def _current_format(path: Path) -> dict[str, Any]:
 
 
 def _values_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """What `config.json` has of the keys of a manifest; temperature and length only beside a normalizer.
-
-    Without one they are settings of text generation.
-    """
+    """Values of a manifest that are in `config.json`; without a normalizer there, the others are for text generation."""
     config = {"normalizer": config["text_form"], **config} if "text_form" in config else config
     own = "normalizer" in config
     try:
         temperature = float(config.get("temperature") or 1) if own else 1.0
         max_length = _max_length(path, config, own)
     except (TypeError, ValueError) as error:
-        raise ModelError(f"{path}: a temperature or a length in its configuration is no number ({error})") from error
+        raise ModelError(f"{path}: a temperature or length in its configuration is not a number ({error})") from error
     return {"normalizer": str(config.get("normalizer", "raw")), "max_length": max_length, "temperature": temperature}
 
 
 def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:
-    """The shortest of what config, tokenizer and position embeddings allow."""
+    """Smallest of the limits of the configuration, the tokenizer and the position embeddings."""
     limits = [(config.get("max_length") if own else None) or MAX_LENGTH]
     if (path / "tokenizer_config.json").is_file():
         limits.append(read_json(path / "tokenizer_config.json").get("model_max_length") or MAX_LENGTH)
@@ -183,7 +180,7 @@ def _checked(manifest: Manifest) -> Manifest:
 
 
 def _are_shares(keywords: Any) -> bool:
-    """Whether each word has two labels with their shares."""
+    """Whether this is a mapping of words to the shares of two labels."""
     return isinstance(keywords, Mapping) and all(
         isinstance(shares, Mapping) and len(shares) == 2 and all(isinstance(s, int | float) for s in shares.values())
         for shares in keywords.values()

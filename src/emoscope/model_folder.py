@@ -1,8 +1,8 @@
-"""What a model folder or a checkpoint holds, its checksums, and where a model is found.
+"""Model folders and checkpoints: the files in them, and where a model is found.
 
-A model folder has the layout of transformers.js and optimum: `config.json`, `tokenizer.json`, `onnx/model.onnx`
-or `onnx/model_quantized.onnx`, `README.md`; and ours, `emoscope.json`, which a foreign folder lacks. A checkpoint has
-`model.safetensors` (or its shards, or `pytorch_model.bin`) instead of a graph.
+A model folder has the layout of transformers.js and optimum: `config.json`, `tokenizer.json`, `onnx/model.onnx` or
+`onnx/model_quantized.onnx`, `README.md`; and emoscope's own `emoscope.json`, which folders of others lack. A checkpoint
+has `model.safetensors` (or its shards, or `pytorch_model.bin`) instead of a graph.
 """
 
 from __future__ import annotations
@@ -28,24 +28,30 @@ GRAPHS = ("onnx/model.onnx", "onnx/model_quantized.onnx")
 SAFETENSORS = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
 PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json", "pytorch_model-*.bin")
 WEIGHTS = (SAFETENSORS, PICKLES)
-"""Kinds of weights of a checkpoint, the better one first."""
+"""File patterns of the weights of a checkpoint, the preferred kind first."""
 VOCABULARIES = ("vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
 TOKENIZERS = ("tokenizer.json", *VOCABULARIES)
-"""Files of which one at least makes a tokenizer."""
+"""Files from which a tokenizer can be read; one is enough."""
 
 LIGHT_FILES = (
     *("config.json", MANIFEST, "README.md", "tokenizer.json", "tokenizer_config.json"),
     *(*VOCABULARIES, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
 )
 DECISIVE_FILES = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
-"""Files that decide what a model says, as patterns."""
+"""Patterns of the files that determine the outputs of a model."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """An opened model folder or checkpoint: every file is there and equals its recorded checksum."""
+    """An opened model folder or checkpoint, whose files have been compared with their checksums.
+
+    Attributes:
+        path: the folder.
+        config: contents of `config.json`.
+        manifest: contents of `emoscope.json`, or what replaces it.
+    """
 
     path: Path
     config: Mapping[str, Any]
@@ -75,23 +81,23 @@ class ModelFolder:
 
     @property
     def graph(self) -> Path | None:
-        """The ONNX file, if there is one."""
+        """The ONNX file; None if there is none."""
         return next((self.path / name for name in GRAPHS if (self.path / name).is_file()), None)
 
     @property
     def has_weights(self) -> bool:
-        """Whether a checkpoint's weights are there."""
+        """Whether the folder has the weights of a checkpoint."""
         return any(holds(self.path, names) for names in WEIGHTS)
 
     @property
     def tokenizer(self) -> Path | None:
-        """`tokenizer.json`, which older repositories lack: they have a vocabulary instead."""
+        """`tokenizer.json`; None in older repositories, which have a vocabulary instead."""
         path = self.path / "tokenizer.json"
         return path if path.is_file() else None
 
     @property
     def names_token_types(self) -> bool:
-        """Whether `tokenizer_config.json` has token types among the model's inputs; `transformers` passes them then."""
+        """Whether `tokenizer_config.json` names token types as an input, so that `transformers` passes them."""
         file = self.path / "tokenizer_config.json"
         return file.is_file() and "token_type_ids" in (read_json(file).get("model_input_names") or ())
 
@@ -100,8 +106,9 @@ def open_folder(path: Path) -> ModelFolder:
     """Read a model folder or a checkpoint and check its files.
 
     Raises:
-        ModelError: a file is missing or cannot be read, or the model's outputs stand for no labels.
-        ChecksumError: a file differs from the checksum in `emoscope.json`.
+        ModelError: a file is missing or cannot be read, or the model is not a classifier.
+        LabelError: `config.json` names no labels.
+        ChecksumError: a file differs from its checksum in `emoscope.json`.
     """
     if not (path / "config.json").is_file():
         raise ModelError(f"{path} is not a model folder: config.json is missing")
@@ -111,7 +118,7 @@ def open_folder(path: Path) -> ModelFolder:
     folder = ModelFolder(path, read_json(path / "config.json"), manifest)
     if folder.config.get("problem_type") == "regression":
         raise ModelError(
-            f"{path / 'config.json'} has problem_type 'regression', but emoscope gives probabilities of labels; "
+            f"{path / 'config.json'} has problem_type 'regression', but emoscope runs classifiers; "
             "allowed: single_label_classification, multi_label_classification"
         )
     if folder.graph is None and not folder.has_weights:
@@ -125,16 +132,16 @@ def open_folder(path: Path) -> ModelFolder:
 def resolve(
     name_or_path: str | Path | None, *, files: Sequence[str] = LIGHT_FILES, one_of: Sequence[Sequence[str]] = ()
 ) -> Path:
-    """Folder of a model given as None or "bundled", a path, or a Hub id.
+    """The folder of a model, which is downloaded first if it is on the Hub.
 
     Args:
-        name_or_path: which model.
-        files: what to download of a Hub id (into the Hub's cache), as patterns.
-        one_of: kinds of further files, as patterns; the first kind that the repository has is downloaded.
+        name_or_path: None or "bundled", a path, or a Hub id.
+        files: patterns of the files to download from the Hub into its cache.
+        one_of: patterns of several kinds of files; the first kind that the repository has is downloaded as well.
 
     Raises:
         ModelError: there is no such folder, and no such model on the Hub, or it cannot be downloaded.
-        ChecksumError: a downloaded file is damaged; it is removed, so that the next try downloads it again.
+        ChecksumError: a downloaded file is damaged; it is removed, so that the next attempt downloads it again.
     """
     if name_or_path is None or name_or_path == "bundled":
         return BUNDLED
@@ -153,15 +160,15 @@ def resolve(
 
 
 def holds(folder: Path, patterns: Sequence[str]) -> bool:
-    """Whether a folder has a file that one of the patterns names."""
+    """Whether a folder has a file that matches one of the patterns."""
     return any(file.is_file() for pattern in patterns for file in folder.glob(pattern))
 
 
 def model_checksum(path: Path) -> str:
-    """SHA-256 over the names and digests of the files that decide what a model folder or a checkpoint says, in hex."""
+    """SHA-256 in hex over the names and digests of the files that determine the outputs of a model."""
     return sha256_of_files(path, DECISIVE_FILES)
 
 
 def current_checksum(recorded: str) -> str:
-    """A recorded `model_checksum`, perhaps amid other text, as this release computes it for the same model."""
+    """A `model_checksum` that an earlier release recorded (other text around it stays) as this release computes it."""
     return recorded.replace(BUNDLED_IN_0_1, model_checksum(BUNDLED)) if BUNDLED_IN_0_1 in recorded else recorded

@@ -22,9 +22,9 @@ class Prediction:
         label: name of the label with the highest score.
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
-        thresholds: of a multi-label model, the probability from which each label applies, in index order; else None.
-        neutral: whether the text shows no emotion clearly; None where the model cannot tell.
-        prediction_sets: thresholds for `prediction_set`; None for a model that was not calibrated.
+        thresholds: for a multi-label model, the probability from which each label applies, in index order; else None.
+        neutral: whether the text shows no clear emotion; None if the model was not fitted on neutral texts.
+        prediction_sets: thresholds for `prediction_set`; None if the model was not calibrated.
     """
 
     label: str
@@ -43,27 +43,27 @@ class Prediction:
         neutral: bool | None = None,
         prediction_sets: PredictionSets | None = None,
     ) -> Prediction:
-        """Build from the probability of every label, and a multi-label model's thresholds, both in index order."""
+        """The prediction that follows from the probability of every label, and from thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
         own = None if thresholds is None else tuple(thresholds)
         return cls(label, scores[label], scores, own, neutral, prediction_sets)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels at or above their thresholds, perhaps none; of a single-label model `label` alone."""
+        """Labels at or above their thresholds, possibly none; for a single-label model, `label` alone."""
         if self.thresholds is None:
             return (self.label,)
         pairs = zip(self.scores.items(), self.thresholds, strict=True)
         return tuple(name for (name, score), threshold in pairs if score >= threshold)
 
     def prediction_set(self, coverage: float) -> tuple[str, ...]:
-        """The labels that hold the truth in this share of cases, whatever the truth is: a conformal set.
+        """Labels that contain the true one in this share of cases, whichever it is: a conformal prediction set.
 
-        There may be several, or none: `prediction_set(0.9) or (label,)` is never empty, and right more often than
-        asked.
+        There may be several labels, or none. `prediction_set(0.9) or (label,)` is never empty, and contains the true
+        label at least as often.
 
         Args:
-            coverage: from 0.5 to 0.99, in whole percent; between two of them the higher counts.
+            coverage: from 0.5 to 0.99; a fraction of a percent is rounded up.
 
         Raises:
             ModelError: the model has no prediction sets.
@@ -72,7 +72,7 @@ class Prediction:
         if self.prediction_sets is None:
             raise ModelError("the model has no prediction sets; emoscope calibrate fits them on held-out labelled rows")
         pairs = zip(self.scores.items(), self.prediction_sets.at(coverage), strict=True)
-        return tuple(name for (name, score), least in pairs if score >= least)
+        return tuple(name for (name, score), threshold in pairs if score >= threshold)
 
     @property
     def clear(self) -> bool | None:
@@ -86,7 +86,7 @@ class Prediction:
         return self.prediction_set(coverage)
 
     def _repr_html_(self) -> str:
-        """Bars, for notebooks."""
+        """Bars for notebooks."""
         rows = "".join(
             _html_bar(index, name, score, name == self.label) for index, (name, score) in enumerate(self.scores.items())
         )

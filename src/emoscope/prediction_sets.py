@@ -1,13 +1,13 @@
-"""Sets of labels that hold the truth as often as asked: split conformal prediction, class-conditional.
+"""Prediction sets: sets of labels that contain the true label with a chosen probability, by conformal prediction.
 
-A label is in the set of a text if its probability is at least what all but a share of the label's own held-out rows
-reach. The score is 1 - p(label), the quantile is one of each label: the least ambiguous sets of Sadinle, Lei and
-Wasserman ("Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", JASA 114, 2019), conformal by label
-(Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012). If held-out rows and new ones are drawn
-alike, the set of a row whose truth is a label holds it with the probability asked, for each label by itself.
+The sets are split conformal and class-conditional. A label is in the set of a text if its probability reaches the
+threshold of that label, a quantile over held-out rows of the label. These are the least ambiguous sets of Sadinle, Lei
+and Wasserman ("Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", JASA 114, 2019), with the score
+1 - p(label), made conformal for each label (Vovk, "Conditional Validity of Inductive Conformal Predictors", ACML 2012).
+If new rows are drawn like the held-out ones, then for each label the sets of its rows contain it with the coverage.
 
-A set may be empty. A model that is right more often than asked can keep its promise only by leaving labels out: the
-text is typical of none at this level.
+A set may be empty: if the model is right more often than the coverage, it can only keep the coverage by leaving labels
+out. The text is then typical of no label.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROUNDING = 1e-9
-"""By how much a coverage in percent may be off: 100 * 0.57 is more than 57."""
+"""Tolerance for a coverage in percent: 100 * 0.57 is more than 57."""
 
 
 @dataclass(frozen=True)
 class PredictionSets:
-    """The least probability with which each label is in the set, for each coverage.
+    """The lowest probability with which each label is in the set, for each coverage.
 
     Attributes:
         thresholds: coverage in percent -> one number for each label, in index order.
@@ -34,10 +34,10 @@ class PredictionSets:
     thresholds: Mapping[int, tuple[float, ...]]
 
     def at(self, coverage: float) -> tuple[float, ...]:
-        """Thresholds of a coverage, in index order; between two that are stored, of the higher.
+        """Thresholds of a coverage, in index order; between two stored coverages, those of the higher one.
 
         Raises:
-            ValueError: the coverage is below or above those that are stored.
+            ValueError: the coverage is outside the stored ones.
         """
         low, high = min(self.thresholds), max(self.thresholds)
         if not low - ROUNDING <= 100 * coverage <= high + ROUNDING:
@@ -45,17 +45,17 @@ class PredictionSets:
         return self.thresholds[min(percent for percent in self.thresholds if percent >= 100 * coverage - ROUNDING)]
 
     def sets(self, probabilities: NDArray[Any], coverage: float) -> NDArray[np.bool_]:
-        """Which labels are in the set of each row.
+        """Labels in the set of each row.
 
         Args:
             probabilities: (rows, labels).
-            coverage: share of rows whose set holds the truth.
+            coverage: share of rows whose set contains the true label.
 
         Returns:
             bool (rows, labels); a row may be all false.
 
         Raises:
-            ValueError: the coverage is below or above those that are stored.
+            ValueError: the coverage is outside the stored ones.
         """
         sets: NDArray[np.bool_] = probabilities >= np.array(self.at(coverage))
         return sets

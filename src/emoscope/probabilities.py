@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LEAST = float(np.finfo(np.float32).tiny)
-"""Where a logarithm is taken, probabilities count as at least this."""
+MIN_PROBABILITY = float(np.finfo(np.float32).tiny)
+"""Smallest probability whose logarithm is taken; smaller ones count as this."""
 
 
 def probabilities(
@@ -18,7 +18,7 @@ def probabilities(
 
     Args:
         logits: (rows, labels).
-        temperature: above 1 softens, below 1 sharpens; labels keep their order.
+        temperature: above 1 softens, below 1 sharpens; the order of the labels stays the same.
         multi_label: sigmoid of each entry instead of softmax over each row.
 
     Returns:
@@ -33,9 +33,19 @@ def probabilities(
     return result
 
 
-def temperature_scaled(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
-    """Probabilities, of logits divided by `ratio` besides: (rows, labels), rows that sum to 1.
+def log_probabilities(probabilities: NDArray[Any]) -> NDArray[Any]:
+    """Finite logarithms of probabilities, in their shape and precision."""
+    logs: NDArray[Any] = np.log(np.maximum(probabilities, MIN_PROBABILITY))
+    return logs
 
-    Exact for a text of one window; of a longer one, whose probabilities are a mean, it is that mean that is scaled.
+
+def temperature_scaled(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
+    """Probabilities after the temperature is multiplied by `ratio`, float32 (rows, labels).
+
+    This is exact for a text of one window. The probabilities of a longer text are a mean, and that mean is scaled.
+
+    Args:
+        rows: probabilities before, (rows, labels); rows sum to 1.
+        ratio: the new temperature divided by the old one.
     """
-    return probabilities(np.log(np.maximum(rows, LEAST)).astype(np.float32), ratio)
+    return probabilities(log_probabilities(rows).astype(np.float32), ratio)

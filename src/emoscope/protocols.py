@@ -32,6 +32,13 @@ class Classifier(Protocol):
         ...
 
 
+def predict_distinct(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Probabilities of texts, float32 (len(texts), len(labels)); equal texts are scored once."""
+    places: dict[str, int] = {}
+    index = [places.setdefault(text, len(places)) for text in texts]
+    return classifier.predict_proba(list(places))[index]
+
+
 class Runtime(Protocol):
     """The part of a model that turns token ids into logits, such as `runtime.OnnxModel`."""
 

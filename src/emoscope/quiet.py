@@ -1,4 +1,4 @@
-"""Silence for libraries that print while they work: the package prints nothing, and errors are raised, not logged."""
+"""Context managers that silence libraries: this package prints nothing, and raises errors instead of logging them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from logging import CRITICAL, ERROR, getLogger
 
 @contextmanager
 def quiet_loggers(*names: str) -> Iterator[None]:
-    """Keep loggers silent: what fails for good is an exception, and what is tried again is no news."""
+    """Silence loggers of libraries that log retries as warnings; a final failure is an exception anyway."""
     levels = {logger: logger.level for logger in map(getLogger, names)}
     try:
         for logger in levels:
@@ -23,7 +23,7 @@ def quiet_loggers(*names: str) -> Iterator[None]:
 
 @contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """No progress bars and no advice from `transformers` while it loads or saves."""
+    """Silence the progress bars and warnings of `transformers` while it loads or saves."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()

@@ -1,4 +1,4 @@
-"""ONNX Runtime under the runtime contract: TokenBatch -> logits. Knows no text and no label."""
+"""`OnnxModel`: the runtime that runs a graph with ONNX Runtime. Knows no text and no label."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Ids = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Grouping:
-    """How rows go to a graph.
+    """How the rows of a batch are divided into calls of a graph.
 
     Attributes:
-        min_tokens: a call is not cut below this to keep every thread busy.
-        max_tokens: tokens of one call; a longer single row runs alone.
-        call_rows: what a call costs beside its rows, in rows (`TokenBatch.groups`).
+        min_tokens: number of tokens below which a call is not divided further to keep every thread busy.
+        max_tokens: maximum number of tokens of a call; a longer single row runs alone.
+        call_rows: fixed cost of a call, in rows (see `TokenBatch.groups`).
     """
 
     min_tokens: int
@@ -36,12 +36,12 @@ class Grouping:
 
 
 ENCODER = Grouping(128, 512)
-"""Matrix products are full from 256 tokens on; with more than 1,000 the activations leave the cache, 8,192 are 13 %
-slower at a hidden size of 384 as of 768 (`benchmarks/cpu_encoders.py --only budgets`)."""
+"""From 256 tokens on, matrix products use the processor fully. With more than 1,000 the activations no longer fit into
+its cache; 8,192 are 13 % slower, at hidden sizes of 384 and 768 (`benchmarks/cpu_encoders.py --only budgets`)."""
 COMPACT = Grouping(1024, 8192, 5.0)
-"""The compact student walks through its rows token by token, so that many should share a call."""
+"""The compact student processes its rows token by token, so many rows should share a call."""
 COMPACT_GRAPH = "compact"
-"""Name that the compact student's graph has; its logits do not depend on padding."""
+"""Name of a compact student's graph, whose logits do not depend on padding."""
 
 _FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
     "input_ids": lambda ids, mask: ids,
@@ -51,11 +51,17 @@ _FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
 
 
 class OnnxModel:
-    """A graph with inputs `input_ids` (and `attention_mask`, `token_type_ids`) and output `logits`.
+    """A graph with the inputs `input_ids` (and `attention_mask`, `token_type_ids`) and the output `logits`.
 
-    Rows of equal length run together, without padding, so that the logits of a row do not depend on the rest of the
-    batch; a compact student, whose logits padding does not change, takes near lengths together. Groups run side by
-    side, one thread each, the largest first: that fills the cores better than several threads inside one product.
+    Rows of equal length run together, without padding, so the logits of a row do not depend on the rest of the batch.
+    For a compact student, whose logits do not depend on padding, rows of similar length run together. Groups run in
+    parallel, one thread each, the largest first, which uses the cores better than several threads in one product.
+
+    Attributes:
+        threads: number of groups that run at once.
+        grouping: how the rows of a batch are divided into calls.
+        parameters: number of the model's parameters; None if it is not known.
+        tokens_read: number of tokens processed so far, and of padding tokens added to them.
     """
 
     def __init__(
@@ -70,12 +76,12 @@ class OnnxModel:
 
         Args:
             path: the `.onnx` file.
-            threads: groups that run at once; None for one a usable core.
-            grouping: how rows go to the graph; None for what suits it.
-            parameters: number of the model's parameters, if known.
+            threads: number of groups that run at once; None for one per usable core.
+            grouping: how the rows of a batch are divided into calls; None for the default of the kind of model.
+            parameters: number of the model's parameters; None if it is not known.
 
         Raises:
-            ModelError: ONNX Runtime cannot load the file, or it asks for other inputs.
+            ModelError: ONNX Runtime cannot load the file, or it has other inputs.
         """
         self.threads = threads or usable_cores()
         self.parameters = parameters
@@ -83,7 +89,7 @@ class OnnxModel:
         self._inputs = [node.name for node in self._session.get_inputs()]
         unknown = [name for name in self._inputs if name not in _FEEDS]
         if unknown:
-            raise ModelError(f"{path} asks for the inputs {unknown}; allowed: {', '.join(_FEEDS)}")
+            raise ModelError(f"{path} has the inputs {unknown}; allowed: {', '.join(_FEEDS)}")
         compact = self._session.get_modelmeta().graph_name == COMPACT_GRAPH
         self.grouping = grouping or (COMPACT if compact else ENCODER)
         self.tokens_read = (0, 0)
@@ -99,7 +105,7 @@ class OnnxModel:
             float32 (rows, labels).
 
         Raises:
-            ModelError: ONNX Runtime cannot run the graph, for example since the tokenizer belongs to another model.
+            ModelError: ONNX Runtime cannot run the graph, for example because the tokenizer belongs to another model.
         """
         share = max(self.grouping.min_tokens, batch.ids.size // self.threads)
         max_tokens = min(share, self.grouping.max_tokens)
@@ -107,13 +113,13 @@ class OnnxModel:
         groups.sort(key=lambda group: group[1].size, reverse=True)
         lengths = batch.lengths
         self._count(batch.ids.size, sum(ids.size for _, ids in groups))
-        few = len(groups) == 1 or batch.ids.size <= self.grouping.min_tokens  # sooner done than handed to threads
+        few = len(groups) == 1 or batch.ids.size <= self.grouping.min_tokens  # faster than handing over to threads
         run = map if few else self._own_pool().map
         values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
 
     def _own_pool(self) -> ThreadPoolExecutor:
-        """The threads of this process: a fork has the pool of the one that it was made from, but not its threads."""
+        """The thread pool of this process: a fork inherits the pool of its parent, but not the threads."""
         if self._pool_of != os.getpid():
             self._pool, self._pool_of = _threads(self.threads), os.getpid()
         return self._pool
@@ -143,7 +149,7 @@ def _load(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    options.enable_mem_pattern = False  # it keeps a plan, and memory laid out for it, for every shape it ever saw
+    options.enable_mem_pattern = False  # it would keep a memory plan for every shape of input
     options.log_severity_level = 4
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""A text cut into its sentences, each with its place in the text. Knows no classifier."""
+"""Splits a text into sentences, each with its position in the text. Knows no classifier."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import NamedTuple
 # Every pattern runs in linear time on any text.
 _END = re.compile(r"(?<![.!?…])(?<!\bno(?=\.\s+\d))[.!?…]+[\"'”’»)\]]*(?=\s)", re.IGNORECASE)
 _ABBREVIATION = re.compile(r"(?:^|[\s(\"'“‘])(?:mr|mrs|ms|dr|prof|sr|jr|st|vs|[b-hj-z]|\w(?:\.\w)+)$", re.IGNORECASE)
-_LONGEST_ABBREVIATION = 12
+_MAX_ABBREVIATION = 12
 
 
 class Sentence(NamedTuple):
-    """A sentence as it stands in its text.
+    """A sentence and its position in a text.
 
     Attributes:
-        text: without the white space around it.
+        text: the sentence without surrounding white space.
         start: index of its first character (code point) in the text.
         end: index after its last character.
     """
@@ -30,9 +30,9 @@ class Sentence(NamedTuple):
 def sentences(text: str) -> list[Sentence]:
     """The sentences of a text, none of them blank.
 
-    A sentence ends at a line break, or at full stops, exclamation and question marks before a space; "Dr.",
-    "e.g.", "J." and the like end none, and neither does "No." before a digit. A small letter may follow, as people
-    write.
+    A sentence ends at a line break, or at full stops, exclamation marks and question marks before a space. It does not
+    end after abbreviations such as "Dr.", "e.g." and "J.", or after "No." before a digit. The next sentence may begin
+    with a lower-case letter.
     """
     found = []
     start = 0
@@ -47,11 +47,11 @@ def sentences(text: str) -> list[Sentence]:
 
 
 def _cuts(line: str) -> Iterator[int]:
-    """Where the sentences of a line begin, and where the last one ends."""
+    """Positions at which the sentences of a line begin, and the end of the last one."""
     last = 0
     yield last
     for end in _END.finditer(line):
-        before = line[max(last, end.start() - _LONGEST_ABBREVIATION) : end.start()]
+        before = line[max(last, end.start() - _MAX_ABBREVIATION) : end.start()]
         if end[0] != "." or not _ABBREVIATION.search(before):
             last = end.end()
             yield last

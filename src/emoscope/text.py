@@ -1,6 +1,6 @@
-"""Raw text -> the form a model was trained on.
+"""Normalizers: raw text to the form of text that a model was trained on.
 
-A model folder records its form by name; `NORMALIZERS` maps the name to the function. Knows no tokenizer.
+A model folder records the name of its normalizer; `NORMALIZERS` maps names to functions. Knows no tokenizer.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _HTML = (
     "|sub|sup|table|tbody|td|th|tr|u|ul"
 )
 
-# Every pattern runs in linear time on any input. Those that look behind do so after their first character:
-# `re` then skips to that character.
+# Every pattern runs in linear time on any input. A pattern that looks behind does so after its first character, as `re`
+# then skips to that character.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HASHTAG = re.compile(r"#(?<![\w/]#)\w+")
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -29,7 +29,7 @@ _URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+")
 _MENTION = re.compile(r"@(?<!\w@)\w+")
 _EMOTICON = re.compile(r"[:;=<](?<!\S[:;=<])(?:'?-?([)(\]dop/\\|])\1*|/?3+)(?![^\s.,!?])")
 
-# Eyes "=" are read as ":", noses are left out, the last character may be repeated.
+# The eyes "=" are read as ":", noses are removed, and the last character may be repeated.
 _EMOTICONS = {
     ":)": "smiling face",
     ":]": "smiling face",
@@ -46,7 +46,7 @@ _EMOTICONS = {
     "</3": "broken heart",
 }
 
-# Emoji whose Unicode name describes the ink, or not what people mean by them (the names of CLDR do).
+# Emoji whose Unicode name describes the drawing rather than its meaning; these are the names of CLDR.
 _RENAMED = {
     "☺": "smiling face",
     "☻": "smiling face",
@@ -62,20 +62,19 @@ _RENAMED = {
 
 
 def normalize(text: str) -> str:
-    """Bring raw text to the form of the data set `dair-ai/emotion`, named `plain`.
+    """The normalizer `plain`: raw text in the form of the data set `dair-ai/emotion`.
 
-    Lower-case words separated by one space, without punctuation: "I'm SO angry!!!" gives "im so angry".
-    Apostrophes go without a trace, HTML tags, @mentions and URLs are dropped, HTML entities
-    decoded; "#SoHappy" gives "so happy"; emoji and a few emoticons become words ("😀" and ":D" give
-    "grinning face"). Letters, digits and combining marks of every script stay, composed as NFKC has
-    them; invisible characters are dropped; anything else, lone surrogates among it, is a space.
-    Elongated words ("soooo") stay as they are, as in the data set.
+    The result is lower-case words separated by single spaces, without punctuation: "I'm SO angry!!!" becomes "im so
+    angry". Apostrophes, HTML tags, @mentions and URLs are removed, and HTML entities decoded. "#SoHappy" becomes "so
+    happy". Emoji and some emoticons become words ("😀" and ":D" become "grinning face"). Letters, digits and combining
+    marks of every script stay, composed as in NFKC; invisible characters are removed; everything else, including lone
+    surrogates, becomes a space. Elongated words ("soooo") stay as they are, as in the data set.
 
-    Text that is in this form already comes back as it is: `normalize` is idempotent. The names of recent
-    emoji depend on the Unicode version of Python; an emoji without a name is dropped.
+    `normalize` is idempotent. The names of recent emoji depend on Python's version of Unicode; an emoji without a name
+    is removed.
 
     Args:
-        text: any string; never an error.
+        text: any string; no string is an error.
     """
     if _is_plain(text):
         return text
@@ -148,11 +147,11 @@ def _replacement(char: str) -> str | None:
 
 
 class _Characters(dict[int, str | None]):
-    """What becomes of each character, worked out when it is first met (for `str.translate`)."""
+    """Replacement of each character, computed when it first occurs (for `str.translate`)."""
 
     def __missing__(self, code: int) -> str | None:
         replacement = _replacement(chr(code))
-        if code < 0x20000:  # emoji and all living scripts but rare Han: bounds the memory
+        if code < 0x20000:  # emoji and all living scripts except for rare Han; bounds the memory
             self[code] = replacement
         return replacement
 
@@ -165,13 +164,13 @@ def _as_it_is(text: str) -> str:
 
 
 def mark(text: str) -> str:
-    """`plain`, after a "! " where the text was not plain before.
+    """The normalizer `marked`: the plain text, after "! " if the raw text was not plain.
 
-    Capitals, punctuation and emoji tell written language from the bare words of `dair-ai/emotion`, whose labels
-    have habits of their own (there "not happy" is joy): a model trained on both kinds can tell which it reads.
+    Capitals, punctuation and emoji distinguish written language from the bare words of `dair-ai/emotion`, whose labels
+    follow rules of their own (there, "not happy" is joy). A model trained on both can distinguish them by the mark.
 
     Args:
-        text: any string; never an error.
+        text: any string; no string is an error.
     """
     plain = normalize(text)
     return plain if plain == " ".join(text.split()) else f"! {plain}"
@@ -180,4 +179,4 @@ def mark(text: str) -> str:
 NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {"raw": _as_it_is, "plain": normalize, "marked": mark}
 )
-"""The named forms; `raw`, for foreign checkpoints, leaves a text as it is, `plain` is `normalize`."""
+"""Name -> normalizer; `raw`, for other people's checkpoints, leaves a text as it is."""

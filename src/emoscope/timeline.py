@@ -1,6 +1,6 @@
-"""How the emotion of a long text moves: every sentence scored, and what they say together.
+"""Timelines: the scores of a text sentence by sentence, and the scores of the whole text combined from them.
 
-Works with any `Classifier`. The rule that combines sentences was chosen on texts and measured on others
+Works with any `Classifier`. The rule that combines sentences was chosen on some texts and measured on others
 (`benchmarks/long_texts.py`, docs/timeline.md).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,28 +15,31 @@ from numpy.typing import NDArray
 
 from emoscope.html_page import escaped, label_colour
 from emoscope.prediction import Prediction
-from emoscope.protocols import Classifier, is_multi_label, thresholds_of
+from emoscope.probabilities import log_probabilities
+from emoscope.protocols import Classifier, is_multi_label, predict_distinct, thresholds_of
 from emoscope.sentences import Sentence, sentences
 
 CERTAINTY = 2.0
-"""Power of a sentence's certainty that is its weight."""
+"""Exponent of a sentence's certainty in its weight."""
 EVIDENCE = 0.7
-"""Power of the number of sentences by which their mean is sharpened: 0 leaves it, 1 would take them as independent."""
+"""Exponent of the number of sentences by which their mean is sharpened: 0 for not at all, 1 as if independent."""
 MIN_CERTAINTY = 1e-3
+"""Certainty of a sentence whose probabilities are all equal, so that the weights never sum to 0."""
 MAX_BARS = 400
+"""Maximum number of bars in the picture of a timeline."""
 MIN_HEIGHT = 0.02
-"""Probability below which a bar has no part for a label."""
+"""Lowest probability that a bar shows."""
 
 
 @dataclass(frozen=True)
 class ScoredSentence:
-    """A sentence of a text and what the classifier says of it.
+    """A sentence of a text and its scores.
 
     Attributes:
-        text: without the white space around it.
+        text: the sentence without surrounding white space.
         start: index of its first character (code point) in the text.
         end: index after its last character.
-        prediction: of the sentence alone.
+        prediction: scores of the sentence alone.
     """
 
     text: str
@@ -48,12 +50,12 @@ class ScoredSentence:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The emotions of a text, sentence by sentence.
+    """The scores of a text, sentence by sentence.
 
     Attributes:
-        text: the text as it was given.
-        prediction: of the whole text, from its sentences (`combine`); of a text without one, the classifier's own.
-        sentences: in order; none of a blank text.
+        text: the raw text.
+        prediction: scores of the whole text, combined from its sentences; for a blank text, the classifier's own.
+        sentences: the sentences in order; none for a blank text.
     """
 
     text: str
@@ -61,78 +63,79 @@ class Timeline:
     sentences: tuple[ScoredSentence, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """As `json.dumps` takes it: `labels`; `label`, `score` and `scores` of the whole; the same of each sentence.
+        """The timeline as `json.dumps` takes it.
 
-        `scores` are lists in the order of `labels`.
+        Returns:
+            `labels`; `label`, `score` and `scores` of the whole text; and for each of the `sentences` its `text`,
+            `start`, `end`, `label`, `score` and `scores`. `scores` are lists in the order of `labels`.
         """
         return {
             "labels": list(self.prediction.scores),
-            **_as_json(self.prediction),
+            **_to_json(self.prediction),
             "sentences": [
-                {"text": each.text, "start": each.start, "end": each.end, **_as_json(each.prediction)}
-                for each in self.sentences
+                {"text": one.text, "start": one.start, "end": one.end, **_to_json(one.prediction)}
+                for one in self.sentences
             ],
         }
 
-    def columns(self, most: int) -> NDArray[np.float64]:
-        """Probabilities of the sentences in order, float64 (columns, labels); of more than `most`, means of runs."""
-        rows = np.array([list(each.prediction.scores.values()) for each in self.sentences])
-        runs = np.array_split(rows, min(len(rows), most)) if len(rows) else []
+    def columns(self, max_columns: int) -> NDArray[np.float64]:
+        """Probabilities of the sentences in order, float64 (columns, labels); means of runs if there are too many."""
+        rows = np.array([list(sentence.prediction.scores.values()) for sentence in self.sentences])
+        runs = np.array_split(rows, min(len(rows), max_columns)) if len(rows) else []
         return np.array([run.mean(0) for run in runs]).reshape(-1, len(self.prediction.scores))
 
     def _repr_html_(self) -> str:
-        """Stacked bars, one a sentence, over the text in the colours of its labels, for notebooks."""
-        whole = self.prediction
-        colours = [label_colour(index) for index in range(len(whole.scores))]
-        of_label = dict(zip(whole.scores, colours, strict=True))
-        legend = " ".join(f'<span style="{_line(c)}">{escaped(name)}</span>' for name, c in of_label.items())
+        """For notebooks: a stacked bar for each sentence, and the text in the colours of its labels."""
+        prediction = self.prediction
+        colours = {label: label_colour(index) for index, label in enumerate(prediction.scores)}
+        legend = " ".join(f'<span style="{_line(c)}">{escaped(label)}</span>' for label, c in colours.items())
         return (
-            f'<p dir="auto"><b>{escaped(whole.label)}</b> {whole.score:.1%} &ensp;<small>{legend}</small></p>'
-            f"{_bars(self.columns(MAX_BARS), colours)}"
-            f'<p dir="auto">{"".join(_marked(self, of_label))}</p>'
+            f'<p dir="auto"><b>{escaped(prediction.label)}</b> {prediction.score:.1%} &ensp;<small>{legend}</small></p>'
+            f"{_bars(self.columns(MAX_BARS), list(colours.values()))}"
+            f'<p dir="auto">{"".join(_marked(self, colours))}</p>'
         )
 
 
 def timeline(classifier: Classifier, texts: Sequence[str]) -> list[Timeline]:
-    """Score every sentence of each text, and each text by its sentences.
+    """Score every sentence of each text, and each text from its sentences.
 
-    Equal sentences are scored once; the timeline of a text does not depend on the others.
+    Equal sentences are scored once. The timeline of a text does not depend on the other texts.
 
     Args:
-        classifier: any.
+        classifier: any classifier.
         texts: any number of texts of any length.
     """
-    parts, rows, whole = _scored(classifier, texts)
-    each = iter(_predictions(classifier, rows))
+    scored = _score(classifier, texts)
+    of_sentences = iter(_predictions(classifier, scored.sentence_rows))
     return [
-        Timeline(text, prediction, tuple(ScoredSentence(*sentence, next(each)) for sentence in part))
-        for text, prediction, part in zip(texts, _predictions(classifier, whole), parts, strict=True)
+        Timeline(text, prediction, tuple(ScoredSentence(*sentence, next(of_sentences)) for sentence in split))
+        for text, prediction, split in zip(
+            texts, _predictions(classifier, scored.text_rows), scored.sentences, strict=True
+        )
     ]
 
 
 def score_by_sentences(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Probabilities of whole texts from those of their sentences, float32 (texts, labels)."""
-    return _scored(classifier, texts).whole
+    """Probabilities of texts, combined from those of their sentences, float32 (texts, labels)."""
+    return _score(classifier, texts).text_rows
 
 
 class _Scored(NamedTuple):
     sentences: list[list[Sentence]]
-    rows: NDArray[np.float32]
-    """Of all sentences in order, (sentences, labels)."""
-    whole: NDArray[np.float32]
-    """Of the texts, (texts, labels)."""
+    sentence_rows: NDArray[np.float32]
+    """Probabilities of all sentences in order, (sentences, labels)."""
+    text_rows: NDArray[np.float32]
+    """Probabilities of the texts, (texts, labels)."""
 
 
-def _scored(classifier: Classifier, texts: Sequence[str]) -> _Scored:
-    """A text without a sentence gets what the classifier says of it."""
-    parts = [sentences(text) for text in texts]
-    counts = np.array([len(part) for part in parts], np.int64)
-    read = [[sentence.text for sentence in part] or [text] for text, part in zip(texts, parts, strict=True)]
-    places: dict[str, int] = {}
-    index = [places.setdefault(piece, len(places)) for piece in chain.from_iterable(read)]
-    rows = classifier.predict_proba(list(places))[index]
-    whole = combine(rows, np.maximum(counts, 1), multi_label=is_multi_label(classifier))
-    return _Scored(parts, rows[np.repeat(counts > 0, np.maximum(counts, 1))], whole)
+def _score(classifier: Classifier, texts: Sequence[str]) -> _Scored:
+    """Probabilities of sentences and texts; a text without a sentence is scored as it is."""
+    split = [sentences(text) for text in texts]
+    counts = np.array([len(found) for found in split], np.int64)
+    parts = [part for text, found in zip(texts, split, strict=True) for part in [s.text for s in found] or [text]]
+    rows = predict_distinct(classifier, parts)
+    text_rows = combine(rows, np.maximum(counts, 1), multi_label=is_multi_label(classifier))
+    return _Scored(split, rows[np.repeat(counts > 0, np.maximum(counts, 1))], text_rows)
 
 
 def combine(
@@ -143,20 +146,20 @@ def combine(
     evidence: float = EVIDENCE,
     multi_label: bool = False,
 ) -> NDArray[np.float32]:
-    """Probabilities of whole texts from those of their sentences.
+    """Probabilities of texts from those of their sentences.
 
-    A sentence counts by its certainty, w = (1 - H / log labels) ** `certainty`, with H the entropy of its
-    probabilities: one that says nothing does not water down the others. The weighted mean is sharpened by
-    the number of sentences that speak, n = (sum w)^2 / sum w^2 (Kish, "Survey Sampling", 1965, the effective size of
-    a weighted sample): q ~ mean ** (n ** `evidence`), since many sentences that agree are better evidence than
-    one. A text of one sentence has its probabilities. Of a multi-label model, whose labels do not compete, each label
-    has the largest probability of a sentence.
+    The weight of a sentence is its certainty w = (1 - H / log labels) ** `certainty`, where H is the entropy of its
+    probabilities, so that sentences without emotion do not dilute the others. The weighted mean is then sharpened,
+    q ~ mean ** (n ** `evidence`), because many sentences that agree are better evidence than one. n = (sum w)^2 /
+    sum w^2 is the effective number of sentences (Kish, "Survey Sampling", 1965). A text of one sentence keeps its
+    probabilities. For a multi-label model, whose labels do not compete, the probability of a label is its maximum over
+    the sentences.
 
     Args:
         rows: probabilities of the sentences of all texts, (sentences, labels).
-        counts: sentences of each text, one at least.
-        certainty: 0 lets all sentences count alike.
-        evidence: 0 leaves the mean as it is.
+        counts: number of sentences of each text, at least 1.
+        certainty: exponent of the certainty; with 0 all sentences have the same weight.
+        evidence: exponent of the number of sentences; with 0 the mean is not sharpened.
         multi_label: whether each label has a probability of its own.
 
     Returns:
@@ -169,13 +172,12 @@ def combine(
         largest: NDArray[np.float32] = np.maximum.reduceat(rows, starts)
         return largest
     wide = rows.astype(np.float64)
-    logs = np.log(np.clip(wide, np.finfo(np.float32).tiny, 1.0))
-    entropy = -(wide * logs).sum(1) / np.log(max(rows.shape[1], 2))
+    entropy = -(wide * log_probabilities(wide)).sum(1) / np.log(max(rows.shape[1], 2))
     weights = np.maximum(1.0 - entropy, MIN_CERTAINTY) ** certainty
     total = np.add.reduceat(weights, starts)
     mean = np.add.reduceat(wide * weights[:, None], starts) / total[:, None]
-    speaking = total**2 / np.add.reduceat(weights**2, starts)
-    sharpened = np.log(np.clip(mean, np.finfo(np.float32).tiny, None)) * (speaking**evidence)[:, None]
+    effective = total**2 / np.add.reduceat(weights**2, starts)
+    sharpened = log_probabilities(mean) * (effective**evidence)[:, None]
     exponentials = np.exp(sharpened - sharpened.max(1, keepdims=True))
     result: NDArray[np.float64] = exponentials / exponentials.sum(1, keepdims=True)
     return result.astype(np.float32)
@@ -187,12 +189,12 @@ def _predictions(classifier: Classifier, rows: NDArray[np.float32]) -> list[Pred
     return [Prediction.from_scores(dict(zip(labels, row, strict=True)), thresholds) for row in rows.tolist()]
 
 
-def _as_json(prediction: Prediction) -> dict[str, Any]:
+def _to_json(prediction: Prediction) -> dict[str, Any]:
     return {"label": prediction.label, "score": prediction.score, "scores": list(prediction.scores.values())}
 
 
 def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
-    """Stacked bars as an SVG of the page's width."""
+    """Stacked bars as an SVG as wide as the page."""
     if not len(columns):
         return ""
     tops = np.cumsum(columns, axis=1) / np.maximum(columns.sum(1, keepdims=True), 1.0)
@@ -207,17 +209,17 @@ def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
     return f'<svg {box} role="img" aria-label="emotions of the sentences in order">{bars}</svg>'
 
 
-def _marked(line: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
-    """The text in pieces, each sentence in the colour of its label, the stronger the surer."""
+def _marked(timeline: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
+    """The text in pieces, each sentence in the colour of its label, the stronger the higher its score."""
     done = 0
-    for each in line.sentences:
-        label, score = each.prediction.label, each.prediction.score
+    for sentence in timeline.sentences:
+        label, score = sentence.prediction.label, sentence.prediction.score
         tint = f"color-mix(in srgb, {colours[label]} {31 * score:.0f}%, transparent)"
         style = f"background:{tint};color:inherit;{_line(colours[label])}"
-        yield escaped(line.text[done : each.start])
-        yield f'<mark style="{style}" title="{escaped(label)} {score:.1%}">{escaped(each.text)}</mark>'
-        done = each.end
-    yield escaped(line.text[done:])
+        yield escaped(timeline.text[done : sentence.start])
+        yield f'<mark style="{style}" title="{escaped(label)} {score:.1%}">{escaped(sentence.text)}</mark>'
+        done = sentence.end
+    yield escaped(timeline.text[done:])
 
 
 def _line(colour: str) -> str:

@@ -1,6 +1,6 @@
-"""Texts -> TokenBatch: token ids without padding, a word cache, groups of equal length within a token budget.
+"""Normalized texts to `TokenBatch`: token ids without padding, from a word cache, in groups of equal length.
 
-The ids always equal those of the library `tokenizers`; this module knows no model and no label.
+The ids always equal those of the library `tokenizers`. Knows no model and no label.
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from emoscope.errors import ModelError
 from emoscope.word_units import WordUnits, word_units
 
 CACHED_WORDS = 100_000
-LONGEST_CACHED_WORD = 64
-_SLAB = 512  # texts: few enough for the lists of their words to stay in the processor's cache
+"""Maximum number of words in the cache."""
+MAX_CACHED_WORD = 64
+"""Characters of the longest word that is cached."""
+_SLAB = 512  # texts; the lists of their words fit into the processor's cache
 _BYTES = np.dtype(np.int32).itemsize
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -29,12 +31,12 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 class TokenBatch:
     """Token ids of many rows, packed without padding: row i holds `ids[offsets[i]:offsets[i + 1]]`.
 
-    A text longer than the model's longest input takes several rows (windows); no row is empty.
+    A text longer than the model's longest input has several rows (windows). No row is empty.
 
     Attributes:
         ids: int32 (tokens,), read-only.
         offsets: int64 (rows + 1,), from 0 to tokens.
-        text_index: int64 (rows,), which text each row belongs to; it never decreases.
+        text_index: int64 (rows,), index of the text that each row belongs to; it never decreases.
         texts: number of texts.
     """
 
@@ -45,29 +47,29 @@ class TokenBatch:
 
     @property
     def lengths(self) -> NDArray[np.int64]:
-        """Tokens of each row, int64 (rows,)."""
+        """Number of tokens of each row, int64 (rows,)."""
         return np.diff(self.offsets)
 
     def groups(
         self, max_tokens: int, *, call_rows: float = 0.0
     ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-        """Rows of equal length together, the longest first: dense arrays without padding, as equal in size as may be.
+        """Groups of rows of equal length, the longest first, as dense arrays of about the same size.
 
         Args:
-            max_tokens: most tokens of a group; a single row may exceed it.
-            call_rows: what a call of the model costs beside its rows, in rows of the same length. Rows of several
-                lengths share a group where their padding (id 0, at the end) costs less than a call of their own.
+            max_tokens: maximum number of tokens of a group; a single row may exceed it.
+            call_rows: fixed cost of a call of the model, in rows of the same length. Rows of several lengths share a
+                group if their padding (id 0, at the end) costs less than a call of their own.
 
         Yields:
-            rows, int64 (n,), and their ids, int64 (n, length of the longest). Every row comes exactly once.
+            Indices of rows, int64 (n,), and their ids, int64 (n, length of the longest). Every row occurs once.
         """
         lengths = self.lengths
         if lengths.size == 1:
             yield np.zeros(1, np.int64), self.ids.astype(np.int64)[None]
             return
-        for alike in _alike(lengths, call_rows):
-            pieces = -(-alike.size // max(1, max_tokens // int(lengths[alike[0]])))
-            for rows in np.array_split(alike, pieces):
+        for similar in _similar(lengths, call_rows):
+            pieces = -(-similar.size // max(1, max_tokens // int(lengths[similar[0]])))
+            for rows in np.array_split(similar, pieces):
                 yield rows, self._dense(rows, lengths[rows])
 
     def text_means(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -97,8 +99,8 @@ class TokenBatch:
         return ids
 
 
-def _alike(lengths: NDArray[np.int64], call_rows: float) -> list[NDArray[np.int64]]:
-    """The rows, sorted from long to short, in runs that go to the model together."""
+def _similar(lengths: NDArray[np.int64], call_rows: float) -> list[NDArray[np.int64]]:
+    """Indices of the rows from long to short, in runs of lengths that may share a group."""
     order = np.argsort(-lengths, kind="stable")
     equal = np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1) if lengths.size else []
     runs: list[list[NDArray[np.int64]]] = []
@@ -112,11 +114,11 @@ def _alike(lengths: NDArray[np.int64], call_rows: float) -> list[NDArray[np.int6
 
 
 def in_row_order(groups: Sequence[NDArray[np.int64]], values: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """What was worked out group by group, put back into the order of the rows.
+    """Results of groups, put back into the order of the rows.
 
     Args:
-        groups: the rows of each group, as `TokenBatch.groups` yields them.
-        values: the results of each group, (n, size).
+        groups: indices of the rows of each group, as `TokenBatch.groups` yields them.
+        values: results of each group, (n, size).
 
     Returns:
         float32 (rows, size).
@@ -128,22 +130,22 @@ def in_row_order(groups: Sequence[NDArray[np.int64]], values: Sequence[NDArray[n
 
 
 class Tokenizer:
-    """A `tokenizers.Tokenizer` with a bounded word cache; the ids always equal those of the wrapped one.
+    """A `tokenizers.Tokenizer` with a bounded word cache; the ids always equal those of the wrapped tokenizer.
 
-    WordPiece, byte-level BPE and Unigram with Metaspace do not join what stands on the two sides of a single space
-    (`word_units` has the exact conditions), so that the ids of a text are those of its words, one after the other. Any
-    other text, and all texts of another tokenizer, are encoded whole. Several threads may encode at once.
+    WordPiece, byte-level BPE and Unigram with Metaspace never join characters across a single space (`word_units` has
+    the exact conditions), so the ids of a text are the ids of its words in sequence. Other texts, and all texts of
+    other tokenizers, are encoded as a whole. Several threads may encode at once.
     """
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, *, max_length: int) -> None:
-        """Wrap a tokenizer, which no longer truncates or pads from here on.
+        """Wrap a tokenizer, and switch off its truncation and padding.
 
         Args:
             tokenizer: any tokenizer of the library.
-            max_length: most tokens of a row, special tokens included.
+            max_length: maximum number of tokens of a row, special tokens included.
 
         Raises:
-            ModelError: `max_length` leaves no room beside the special tokens.
+            ModelError: `max_length` leaves no space for tokens besides the special tokens.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -152,10 +154,10 @@ class Tokenizer:
         self._before, self._after = _packed(before), _packed(after)
         self._specials = len(before) + len(after)
         self._empty = b"" if self._specials else _packed([_filler(tokenizer)])
-        self._room = max_length - self._specials
-        if self._room < 1:
+        self._max_content = max_length - self._specials
+        if self._max_content < 1:
             raise ModelError(
-                f"max_length is {max_length}, but {self._specials} special tokens stand around every text; "
+                f"max_length is {max_length}, but every text has {self._specials} special tokens; "
                 f"give at least {self._specials + 1}"
             )
         self._units = word_units(tokenizer)
@@ -163,25 +165,25 @@ class Tokenizer:
 
     @classmethod
     def from_file(cls, path: str | Path, *, max_length: int) -> Tokenizer:
-        """Read a `tokenizer.json`; truncation and padding stored in it are switched off.
+        """Read a `tokenizer.json`; its truncation and padding are switched off.
 
         Raises:
-            ModelError: the file cannot be read, or holds no tokenizer.
+            ModelError: the file cannot be read, or is not a tokenizer.
         """
         try:
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises a bare Exception for everything
             raise ModelError(
-                f"no tokenizer in {path} ({error}); give the tokenizer.json of a Hugging Face model"
+                f"{path} is not a tokenizer ({error}); give the tokenizer.json of a Hugging Face model"
             ) from error
         return cls(tokenizer, max_length=max_length)
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
         """Token ids of the texts, special tokens included.
 
-        A text over the longest input is cut into windows of nearly equal length that follow one another
-        without overlap. A text without tokens is one row of the special tokens alone (of one padding token,
-        for a tokenizer that adds none). A lone surrogate is read as U+FFFD.
+        A text longer than the longest input is divided into consecutive windows of nearly equal length. A text without
+        tokens is one row of only the special tokens (of one padding token, if the tokenizer has no special tokens). A
+        lone surrogate is read as U+FFFD.
         """
         contents: list[bytes] = []
         for start in range(0, len(texts), _SLAB):
@@ -196,26 +198,26 @@ class Tokenizer:
 
     @property
     def has_types(self) -> bool:
-        """Whether some special token has another token type than 0, as XLNet's and Funnel's have."""
+        """Whether a special token has a token type other than 0, as in XLNet and Funnel."""
         return any(self._tokenizer.encode("").type_ids)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of a text stands in it, special tokens left out: first character, and after the last."""
+        """Start and end of each token in a text, in characters; without special tokens."""
         encoding = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
         spans: list[tuple[int, int]] = encoding.offsets
         return spans
 
     def first_id(self, names: Iterable[str]) -> int | None:
-        """Id of the first of these tokens that the vocabulary has."""
+        """Id of the first of these tokens that is in the vocabulary; None if none is."""
         return _first_id(self._tokenizer, names)
 
     def _encode_by_word(self, units: WordUnits, texts: Sequence[str]) -> list[bytes]:
-        ids_of, join, cut = self._cache.__getitem__, b"".join, units.cut
+        ids_of, join, split = self._cache.__getitem__, b"".join, units.split
         contents: list[bytes] = []
         unknown: list[int] = []
         for text in texts:
             try:
-                contents.append(join(map(ids_of, cut(text))))
+                contents.append(join(map(ids_of, split(text))))
             except KeyError:
                 unknown.append(len(contents))
                 contents.append(b"")
@@ -224,8 +226,8 @@ class Tokenizer:
         return contents
 
     def _encode_unknown(self, units: WordUnits, texts: Sequence[str]) -> list[bytes]:
-        """Ids of texts with words that are not in the cache, or that never will be."""
-        rows = [units.cut(text) for text in texts]
+        """Ids of texts with words that are not cached yet, or cannot be cached."""
+        rows = [units.split(text) for text in texts]
         word_ids, dependent = self._word_ids(units, set(chain.from_iterable(rows)))
         whole = [i for i, row in enumerate(rows) if not dependent.isdisjoint(row)]
         for i in whole:
@@ -241,23 +243,23 @@ class Tokenizer:
         return [_packed(encoding.ids) for encoding in encodings]
 
     def _word_ids(self, units: WordUnits, words: set[str]) -> tuple[dict[str, bytes], set[str]]:
-        """Ids of the words that stand alone (and perhaps of others), and the words that do not."""
+        """Ids of the words that can be encoded alone (and possibly of others), and the words that cannot."""
         cache = self._cache
         missing = words.difference(cache)
         if not missing:
             return cache, missing
-        dependent = {word for word in missing if not units.stands_alone(word)}
+        dependent = {word for word in missing if not units.is_independent(word)}
         alone = missing - dependent
-        found = dict(zip(alone, self._encode_whole(alone), strict=True))
-        word_ids = {word: cache[word] for word in words - missing} | found
-        self._remember(found, word_ids)
+        new = dict(zip(alone, self._encode_whole(alone), strict=True))
+        word_ids = {word: cache[word] for word in words - missing} | new
+        self._remember(new, word_ids)
         return word_ids, dependent
 
-    def _remember(self, found: dict[str, bytes], in_use: dict[str, bytes]) -> None:
-        """Cache what was found; a full cache starts afresh with the words in use (most of them frequent)."""
-        full = len(self._cache) + len(found) > CACHED_WORDS
-        words = in_use if full else found
-        short = ((word, ids) for word, ids in words.items() if len(word) <= LONGEST_CACHED_WORD)
+    def _remember(self, new: dict[str, bytes], in_use: dict[str, bytes]) -> None:
+        """Cache new words; a full cache starts again with the words in use, most of which are frequent."""
+        full = len(self._cache) + len(new) > CACHED_WORDS
+        words = in_use if full else new
+        short = ((word, ids) for word, ids in words.items() if len(word) <= MAX_CACHED_WORD)
         if full:
             self._cache = dict(islice(short, CACHED_WORDS))
         else:
@@ -266,7 +268,7 @@ class Tokenizer:
     def _batch(self, contents: list[bytes]) -> TokenBatch:
         texts = len(contents)
         sizes = np.fromiter(map(len, contents), np.int64, texts) // _BYTES
-        windows = np.maximum(1, -(-sizes // self._room))
+        windows = np.maximum(1, -(-sizes // self._max_content))
         if windows.sum() > texts:
             contents = [row for ids, n in zip(contents, windows.tolist(), strict=True) for row in _windows(ids, n)]
         if self._empty:
@@ -285,14 +287,14 @@ def _packed(ids: Sequence[int]) -> bytes:
 
 
 def _windows(ids: bytes, count: int) -> list[bytes]:
-    """Cut into `count` windows whose lengths differ by one token at most."""
+    """Divide into `count` windows whose lengths differ by at most one token."""
     size = len(ids) // _BYTES
     cuts = [_BYTES * (size * i // count) for i in range(count + 1)]
     return [ids[start:stop] for start, stop in pairwise(cuts)]
 
 
 def _special_tokens(tokenizer: tokenizers.Tokenizer) -> tuple[list[int], list[int]]:
-    """The ids that the post-processor puts before and after every text."""
+    """Ids that the post-processor adds before and after every text."""
     for probe in _probes(tokenizer):
         content = tokenizer.encode(probe, add_special_tokens=False).ids
         whole = tokenizer.encode(probe, add_special_tokens=True).ids
@@ -311,7 +313,7 @@ def _probes(tokenizer: tokenizers.Tokenizer) -> Iterator[str]:
 
 
 def _filler(tokenizer: tokenizers.Tokenizer) -> int:
-    """The id that stands for a text without tokens, where the tokenizer has no special tokens."""
+    """Id for a text without tokens, for a tokenizer without special tokens."""
     return _first_id(tokenizer, ("[PAD]", "<pad>", "[UNK]", "<unk>", "<|endoftext|>")) or 0
 
 

@@ -1,8 +1,8 @@
-"""Where a text may be cut so that its ids are those of its pieces, each encoded alone. Knows no cache and no batch.
+"""Splits texts into units that can be tokenized alone: their ids in sequence are the ids of the text.
 
-A tokenizer of the library takes out the added tokens, normalizes what is left, splits it into pre-tokens, and looks
-these up one at a time. So the ids of a piece are its own where none of these steps looks across the cut. Which steps do
-not is read off the tokenizer's settings; a text that holds anything else than what is known here is not cut.
+A tokenizer of the library takes out added tokens, normalizes the rest, splits it into pre-tokens, and looks these up
+one at a time. A text can be split where none of these steps looks across the split. Which steps do is known from the
+tokenizer's settings; a text or setting that is not known here to be safe is not split. Knows no cache and no batch.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Settings = dict[str, Any]
 
 _ANYTHING = "[^\ud800-\udfff]*"
 _NO_WHITE_SPACE = "[^\\s\ud800-\udfff]+"
-_PRINTABLE = "[!-~]+"  # ASCII but for the space
+_PRINTABLE = "[!-~]+"  # ASCII except for the space
 _LOCAL = {"NFC", "NFD", "NFKC", "NFKD", "Nmt", "Lowercase", "StripAccents"}
-"""Normalizers that take printable ASCII and spaces character by character."""
+"""Normalizers that replace printable ASCII and spaces character by character."""
 
 
 @dataclass(frozen=True)
 class WordUnits:
-    """Cuts texts at their spaces into units.
+    """Splits texts at spaces into units.
 
     Attributes:
-        with_space: a unit is " word" (the first one "word"), not "word": the tokenizer keeps spaces.
-        plain: matches the units that stand alone unless an added token is in them.
-        added: matches the added tokens in a text as it is; None if there are none.
-        added_normalized: matches those that are looked for in the normalized text, likewise.
-        normalizer: the tokenizer's own.
+        with_space: whether a unit is " word" (the first one "word") instead of "word", as the tokenizer keeps spaces.
+        plain: matches units that are independent of their neighbours unless they contain an added token.
+        added: matches added tokens that are searched for in the raw text; None if there are none.
+        added_normalized: matches added tokens that are searched for in the normalized text; None if there are none.
+        normalizer: the tokenizer's normalizer; None if it has none.
     """
 
     with_space: bool
@@ -44,14 +44,14 @@ class WordUnits:
     added_normalized: re.Pattern[str] | None
     normalizer: Normalizer | None
 
-    def cut(self, text: str) -> list[str]:
-        """The units of a text. It may be cut there if each of them stands alone."""
+    def split(self, text: str) -> list[str]:
+        """The units of a text, which may be tokenized alone if each of them is independent."""
         if not self.with_space:
             return text.split(" ")
         return [text] if "\n" in text else text.replace(" ", "\n ").split("\n")
 
-    def stands_alone(self, unit: str) -> bool:
-        """Whether the unit has the same ids alone and beside others that stand alone."""
+    def is_independent(self, unit: str) -> bool:
+        """Whether a unit has the same ids alone as among other independent units."""
         if not self.plain.fullmatch(unit) or (self.added and self.added.search(unit)):
             return False
         if not self.added_normalized:
@@ -61,16 +61,16 @@ class WordUnits:
 
 
 def word_units(tokenizer: tokenizers.Tokenizer) -> WordUnits | None:
-    """How the tokenizer's texts may be cut; None if they may not.
+    """How the texts of a tokenizer can be split; None if they cannot.
 
-    An added token can only match inside one unit, since it has no space; units that hold one do not stand alone.
+    Added tokens contain no space, so each matches inside one unit; units with an added token are not independent.
     """
     added = tokenizer.get_added_tokens_decoder().values()
-    way = _way(_settings(tokenizer.normalizer), _settings(tokenizer.pre_tokenizer))
-    if way is None or not all(re.fullmatch(_PRINTABLE, token.content) for token in added):
+    rule = _rule(_settings(tokenizer.normalizer), _settings(tokenizer.pre_tokenizer))
+    if rule is None or not all(re.fullmatch(_PRINTABLE, token.content) for token in added):
         return None
-    with_space, plain = way
-    if _random(tokenizer.model) or not _in_order(tokenizer, with_space):
+    with_space, plain = rule
+    if _is_random(tokenizer.model) or not _keeps_order(tokenizer, with_space):
         return None
     normalize = tokenizer.normalizer.normalize_str if tokenizer.normalizer else str
     return WordUnits(
@@ -82,11 +82,11 @@ def word_units(tokenizer: tokenizers.Tokenizer) -> WordUnits | None:
     )
 
 
-def _way(normalizer: Settings, pre_tokenizer: Settings) -> tuple[bool, str] | None:
-    """`WordUnits.with_space` and the pattern of plain units.
+def _rule(normalizer: Settings, pre_tokenizer: Settings) -> tuple[bool, str] | None:
+    """`WordUnits.with_space` and the pattern of plain units; None if texts cannot be split.
 
-    BERT drops spaces, and nothing that it does reaches over one. The expression of ByteLevel takes one space along with
-    the word that follows, Metaspace makes it the word's first character; several spaces, or others, are another matter.
+    BERT drops spaces, and none of its steps looks across one. The regular expression of ByteLevel joins a single space
+    to the word after it, and Metaspace makes it the first character of that word; other white space is not split.
     """
     kind = pre_tokenizer.get("type")
     if kind == "BertPreTokenizer":
@@ -100,7 +100,7 @@ def _way(normalizer: Settings, pre_tokenizer: Settings) -> tuple[bool, str] | No
 
 
 def _splits_before_words(pre_tokenizer: Settings) -> bool:
-    """Metaspace that splits, or WhitespaceSplit and then Metaspace."""
+    """Whether the pre-tokenizer is a splitting Metaspace, or WhitespaceSplit followed by Metaspace."""
     steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
     metaspace = steps[-1]
     if metaspace.get("type") != "Metaspace" or metaspace["replacement"].isascii():
@@ -110,7 +110,7 @@ def _splits_before_words(pre_tokenizer: Settings) -> bool:
 
 
 def _keeps_words(normalizer: Settings) -> bool:
-    """Whether printable ASCII words stay such words, each made from itself alone, with one space before each."""
+    """Whether each printable ASCII word becomes a printable word that depends on it alone, with one space before it."""
     kind = normalizer.get("type")
     if kind == "Sequence":
         return all(map(_keeps_words, normalizer["normalizers"]))
@@ -129,7 +129,7 @@ def _keeps_words(normalizer: Settings) -> bool:
 
 
 def _settings(step: Any) -> Settings:
-    """What the library writes of a normalizer or pre-tokenizer into `tokenizer.json`; empty for None."""
+    """Settings of a normalizer or pre-tokenizer as in `tokenizer.json`; empty for None."""
     settings: Settings = json.loads(step.__getstate__()) if step else {}
     return settings
 
@@ -139,13 +139,13 @@ def _any_of(contents: Iterable[str]) -> re.Pattern[str] | None:
     return re.compile(alternatives) if alternatives else None
 
 
-def _random(model: Any) -> bool:
-    """Whether the ids of one text differ from call to call: the dropout of BPE, the sampling of Unigram."""
+def _is_random(model: Any) -> bool:
+    """Whether the ids of a text change from call to call, by the dropout of BPE or the sampling of Unigram."""
     return any(getattr(model, name, None) for name in ("dropout", "alpha"))
 
 
-def _in_order(tokenizer: tokenizers.Tokenizer, with_space: bool) -> bool:
-    """Whether a text stands once, in order: a template of the post-processor may repeat it."""
+def _keeps_order(tokenizer: tokenizers.Tokenizer, with_space: bool) -> bool:
+    """Whether the ids contain the text once and in order; a template of the post-processor may repeat it."""
     texts = ("a", " b" if with_space else "b", "a b")
     a, b, a_b = (tokenizer.encode(text, add_special_tokens=False).ids for text in texts)
     return bool(a_b) and a_b == a + b

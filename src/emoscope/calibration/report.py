@@ -21,7 +21,7 @@ from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_l
 from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns
 from emoscope.labels import Labels
 from emoscope.neutral import Neutral
-from emoscope.probabilities import LEAST, temperature_scaled
+from emoscope.probabilities import log_probabilities, temperature_scaled
 from emoscope.protocols import is_multi_label
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def calibrate(
     truth = columns[examples.label_ids]
     before = _score(classifier, examples)
     fixed = keep_temperature or bool((before.argmax(axis=1) == truth).all())
-    ratio = 1.0 if fixed else fit_temperature(np.log(np.maximum(before, LEAST)), truth)
+    ratio = 1.0 if fixed else fit_temperature(log_probabilities(before), truth)
     after = temperature_scaled(before, ratio) if ratio != 1 else before
     neutral, neutral_report, distances = classifier.calibration.neutral, None, None
     if neutral_data:
