@@ -143,7 +143,7 @@ def _current_format(path: Path) -> dict[str, Any]:
 
 
 def _values_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of a manifest that are in `config.json`; without a normalizer there, the others are for text generation."""
+    """Values of a manifest in `config.json`; without a normalizer there, the others are for text generation."""
     config = {"normalizer": config["text_form"], **config} if "text_form" in config else config
     own = "normalizer" in config
     try:
