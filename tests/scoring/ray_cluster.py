@@ -20,7 +20,7 @@ from scoring_fakes import HashClassifier
 
 from emoscope.cli import main as emoscope
 from emoscope.errors import EmoscopeError
-from emoscope.scoring import ClusterClassifier, Job, Report, Scoring, Workers, score_dataset, score_table
+from emoscope.scoring import ClusterClassifier, Job, ScoreReport, Scoring, Workers, score_dataset, score_table
 from emoscope.scoring.on_ray import engine
 
 NODE = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
@@ -61,7 +61,7 @@ def killed_in_the_middle(folder, cluster):
             while any(each["Alive"] and each["NodeID"] == node.node_id for each in ray.nodes()):
                 time.sleep(0.05)  # its workers live a moment longer than it, and might do what is left
 
-    report = Report(folder / "ray.html", "when")
+    report = ScoreReport(folder / "ray.html", "when")
     job = Job(folder / "in.csv", folder / "ray.csv", SCORING, report=report)
     with ClusterClassifier(Workers(SLOW, cores=1), cluster.address) as classifier:
         summary = score_table(job, classifier, kill, classifier.map)

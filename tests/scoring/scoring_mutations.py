@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
-from emoscope.scoring import Job, Report, Scoring, Summary, score_table
+from emoscope.scoring import Job, ScoreReport, Scoring, Summary, score_table
 
 FORMATS = ("csv", "jsonl", "parquet")
 PIECES = (
@@ -93,7 +93,7 @@ def check(
     told = folder / f"out.{target}.rejected.jsonl"
     told.unlink(missing_ok=True)
     try:
-        report = Report(folder / "report.html", time_column)
+        report = ScoreReport(folder / "report.html", time_column)
         job = Job(source, output, Scoring("text", part_rows=10), overwrite=True, report=report)
         summary = score_table(job, classifier)
     except DataError as error:

@@ -11,7 +11,7 @@ import pytest
 from scoring_fakes import rejected, score, texts, write_parquet
 
 from emoscope.errors import DataError
-from emoscope.scoring import lines
+from emoscope.scoring import line_reader
 
 
 def scored(tmp_path, name, content, target="jsonl", **options):
@@ -67,8 +67,8 @@ def test_a_blank_line_of_a_single_column_is_a_row(tmp_path):
 
 @pytest.mark.parametrize("block", [64, 1000, 1 << 20])
 def test_a_stray_quote_loses_one_row_wherever_blocks_end(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(lines, "BLOCK", block)
-    monkeypatch.setattr(lines, "_SLICE", 16)
+    monkeypatch.setattr(line_reader, "BLOCK_BYTES", block)
+    monkeypatch.setattr(line_reader, "_SLICE_BYTES", 16)
     body = "".join(f'{i},"{text}\n' if i % 10 == 5 else f'{i},"{text},"\n' for i, text in enumerate(texts(100)))
     found, told = scored(tmp_path, "in.csv", "id,text\n" + body)
     assert found == [f"{text}," for i, text in enumerate(texts(100)) if i % 10 != 5]
@@ -77,9 +77,9 @@ def test_a_stray_quote_loses_one_row_wherever_blocks_end(tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize(("name", "head"), [("in.csv", "text\n"), ("in.jsonl", '{"text": "a"}\n')])
 def test_a_row_that_never_ends(tmp_path, monkeypatch, name, head):
-    monkeypatch.setattr(lines, "BLOCK", 1000)
-    monkeypatch.setattr(lines, "LONGEST_ROW", 5000)
-    monkeypatch.setattr("emoscope.scoring.csv_rows.LONGEST_ROW", 5000)
+    monkeypatch.setattr(line_reader, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(line_reader, "MAX_ROW_BYTES", 5000)
+    monkeypatch.setattr("emoscope.scoring.csv_tables.MAX_ROW_BYTES", 5000)
     long = "x" * 20_000
     good = '{"text": "b"}' if name == "in.jsonl" else "b"
     row = json.dumps({"text": long}) if name == "in.jsonl" else long
@@ -136,8 +136,8 @@ def test_jsonl_with_broken_utf8(tmp_path):
     ],
 )
 def test_an_object_that_does_not_fit_the_columns_is_no_table_row(tmp_path, monkeypatch, row, words):
-    for name in ("BLOCK", "_SLICE"):
-        monkeypatch.setattr(lines, name, 10)
+    for name in ("BLOCK_BYTES", "_SLICE_BYTES"):
+        monkeypatch.setattr(line_reader, name, 10)
     first = {"text": "a", "n": 1, "f": 0.5, "deep": {"x": 1}, "many": [{"y": 1}]}
     rows = [first, {"text": "ok", "n": None, "deep": {"x": None}, "many": []}, row, first]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -18,7 +18,7 @@ from scoring_fakes import HashClassifier, score, texts, write_parquet
 
 import emoscope.scoring
 from emoscope.errors import MissingExtraError, ModelError
-from emoscope.scoring import Report, Workers
+from emoscope.scoring import ScoreReport, Workers
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform == "win32", reason="needs the extra ray, on a system where clusters run"
@@ -72,7 +72,7 @@ def stop_in_the_middle(source, output):
 def test_a_node_is_killed_and_nothing_differs(folder, on_ray):
     """Rows, their order, what is rejected, and the report."""
     local = score(
-        folder / "in.csv", folder / "local.csv", part_rows=PART_ROWS, report=Report(folder / "local.html", "when")
+        folder / "in.csv", folder / "local.csv", part_rows=PART_ROWS, report=ScoreReport(folder / "local.html", "when")
     )
     found = on_ray["killed_in_the_middle"]
     assert (found["rows"], found["rejected"]) == (local.rows, local.rejected) == (ROWS - 2, 2)

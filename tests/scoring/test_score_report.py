@@ -12,13 +12,13 @@ from scoring_fakes import HashClassifier, emotion, score, texts, write_parquet
 from emoscope import EMOTIONS
 from emoscope.cli import main
 from emoscope.errors import DataError
-from emoscope.scoring import Job, Report, Scoring, Stream, score_table
+from emoscope.scoring import Job, ScoreReport, Scoring, Stream, score_table
 
 DAYS = [f"2024-05-{day:02}" for day in range(1, 31)]
 
 
 def report(source, output, page, time_column=None, **options):
-    return score(source, output, report=Report(page, time_column), **options)
+    return score(source, output, report=ScoreReport(page, time_column), **options)
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def test_a_run_that_is_done_but_not_in_place_makes_the_page_that_is_asked_for(so
     def stop(*_):
         raise KeyboardInterrupt
 
-    page = Report(tmp_path / "page.html")
+    page = ScoreReport(tmp_path / "page.html")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("emoscope.scoring.target.Target.receive", stop)
         score(source, tmp_path / "out.csv", report=page if first else None)
@@ -244,7 +244,7 @@ def test_the_folder_of_the_page_is_made(source, tmp_path):
 
 
 def test_a_table_into_a_pipe_has_a_page_too(source, tmp_path):
-    job = Job(source, Stream(io.BytesIO(), "csv"), Scoring("text"), report=Report(tmp_path / "page.html"))
+    job = Job(source, Stream(io.BytesIO(), "csv"), Scoring("text"), report=ScoreReport(tmp_path / "page.html"))
     score_table(job, HashClassifier())
     assert "30 rows read" in (tmp_path / "page.html").read_text("utf-8")
     with pytest.raises(DataError, match="is there already"):

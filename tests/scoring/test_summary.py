@@ -9,13 +9,13 @@ from scoring_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
 from emoscope.scoring import Scorer, Scoring
-from emoscope.scoring.summary import BINS, EXAMPLES, Overview
+from emoscope.scoring.summary import BINS, EXAMPLES, RowStatistics
 
 some_texts = st.lists(st.none() | st.just(" ") | st.integers(0, 120).map(str), max_size=120)
 
 
-def overview(texts, part_rows=1000):
-    found = Overview(EMOTIONS, "text")
+def statistics(texts, part_rows=1000):
+    found = RowStatistics(EMOTIONS, "text")
     scorer = Scorer(HashClassifier(), Scoring("text"))
     for start in range(0, max(1, len(texts)), part_rows):
         found.add(scorer.score(pa.table({"text": pa.array(texts[start : start + part_rows], pa.string())})))
@@ -25,7 +25,7 @@ def overview(texts, part_rows=1000):
 @settings(max_examples=60, deadline=None)
 @given(some_texts, st.integers(1, 50))
 def test_parts_do_not_matter(texts, part_rows):
-    whole, parts = overview(texts), overview(texts, part_rows)
+    whole, parts = statistics(texts), statistics(texts, part_rows)
     assert whole.rows == parts.rows == len(texts)
     np.testing.assert_array_equal(whole.confidence, parts.confidence)
     assert (whole.confident, whole.doubtful) == (parts.confident, parts.doubtful)
@@ -34,7 +34,7 @@ def test_parts_do_not_matter(texts, part_rows):
 @settings(max_examples=60, deadline=None)
 @given(some_texts)
 def test_counts_and_examples_are_those_of_a_plain_search(texts):
-    found = overview(texts)
+    found = statistics(texts)
     read = [text for text in texts if text and text.strip()]
     assert found.label_rows == {label: sum(emotion(text) == label for text in read) for label in EMOTIONS}
     bins = [min(int(probabilities(text).max() * BINS), BINS - 1) for text in read]
@@ -50,7 +50,7 @@ def test_counts_and_examples_are_those_of_a_plain_search(texts):
 
 
 def test_an_example_names_the_label_that_comes_next():
-    (example,) = next(kept for kept in overview([None, "a"]).confident if kept)
+    (example,) = next(kept for kept in statistics([None, "a"]).confident if kept)
     ranking = np.argsort(-probabilities("a"))
     assert (example.row, example.score) == (2, pytest.approx(probabilities("a").max()))
     assert (example.second, example.second_score) == (
@@ -60,7 +60,7 @@ def test_an_example_names_the_label_that_comes_next():
 
 
 def test_of_a_long_text_the_beginning_is_kept():
-    (example,) = next(kept for kept in overview(["x" * 10_000]).confident if kept)
+    (example,) = next(kept for kept in statistics(["x" * 10_000]).confident if kept)
     assert example.text == "x" * 300 + "…"
 
 
@@ -71,6 +71,6 @@ def test_a_model_with_one_label():
         def predict_proba(self, texts):
             return np.ones((len(texts), 1), np.float32)
 
-    found = Overview(One.labels, "text")
+    found = RowStatistics(One.labels, "text")
     found.add(Scorer(One(), Scoring("text")).score(pa.table({"text": ["a"]})))
     assert found.confident[0][0].second is None and found.label_rows == {"only": 1}

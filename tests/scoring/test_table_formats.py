@@ -19,7 +19,7 @@ from scoring_fakes import HashClassifier, emotion, probabilities, rejected, scor
 
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
-from emoscope.scoring import Report, Stream
+from emoscope.scoring import ScoreReport, Stream
 from emoscope.scoring.cell_text import csv_cells, json_cells
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
@@ -404,12 +404,12 @@ def test_one_row_a_sentence_in_every_text_format(tmp_path):
 
 
 def test_json_lines_of_any_fields_become_a_row_a_sentence(tmp_path, monkeypatch):
-    for name in ("BLOCK", "_SLICE"):
-        monkeypatch.setattr(f"emoscope.scoring.lines.{name}", 10)
+    for name in ("BLOCK_BYTES", "_SLICE_BYTES"):
+        monkeypatch.setattr(f"emoscope.scoring.line_reader.{name}", 10)
     lines = ['{"text": "One. Two.", "n": 1, "when": "2024"}', '{"n": 1.5, "m": {"é": []}, "text": "Three."}']
     (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"k": 1}', "{}"]))
     options = {"long": "sentences", "sentence_rows": True, "columns": ("emotion",)}
-    page = Report(tmp_path / "page.html", "when")
+    page = ScoreReport(tmp_path / "page.html", "when")
     assert score(tmp_path / "in.jsonl", tmp_path / "out.jsonl", report=page, **options).rejected == 0
     assert (tmp_path / "out.jsonl").read_text().splitlines() == [
         f'{{"n": 1, "when": "2024", "text": "One.", "emotion": "{emotion("One.")}"}}',
@@ -422,8 +422,8 @@ def test_json_lines_of_any_fields_become_a_row_a_sentence(tmp_path, monkeypatch)
 
 
 def test_big_files_pass_through_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("emoscope.scoring.lines.BLOCK", 1500)
-    monkeypatch.setattr("emoscope.scoring.lines._SLICE", 70)
+    monkeypatch.setattr("emoscope.scoring.line_reader.BLOCK_BYTES", 1500)
+    monkeypatch.setattr("emoscope.scoring.line_reader._SLICE_BYTES", 70)
     rows = [{"id": str(i), "text": f"line {i}\nand\n\n, more {'x' * (i % 50)}"} for i in range(300)]
     for name in ("csv", "jsonl", "csv.gz"):
         score(write(tmp_path / f"in.{name}", rows), tmp_path / f"out.{name}")

@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 from serving_fakes import HashClassifier, emotion, probabilities
 
 from emoscope import EMOTIONS
+from emoscope.rows.lines import Block, LineDecoder
+from emoscope.serving import score as score_module
 from emoscope.serving import table_stream
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.score import MAX_STREAMS, ROWS, score
-from emoscope.serving.table_stream import CsvTable, JsonlTable, Lines
+from emoscope.serving.table_stream import CsvTable, JsonlTable, added_columns
 
 CSV, NDJSON = {"content-type": "text/csv"}, {"content-type": "application/x-ndjson"}
 SCOPE = {"type": "http", "method": "POST", "path": "/v1/score", "query_string": b"text_column=text"}
 SCOPE["headers"] = [(b"content-type", b"text/csv")]
+EMOTION_ONLY = added_columns("emotion", EMOTIONS)
 ADDED = ["emotion", "emotion_score", *EMOTIONS, "emotion_error"]
 
 
@@ -66,7 +69,13 @@ def test_what_cannot_be_read_keeps_its_place_with_the_reason(client):
     assert [row["id"] for row in rows] == ["1", "", "", "", "", "6", "", "8"]
     assert [row["emotion"] for row in rows] == [emotion("one"), *[""] * 4, emotion("two"), "", emotion("three")]
     errors = [row["emotion_error"] for row in rows if row["emotion_error"]]
-    expected = ["line 3: 3 fields", "line 4: the byte 0xff", "line 5: 1 fields", "line 6: something", "line 8: a quote"]
+    expected = [
+        "line 3: 3 fields",
+        "line 4: the byte 0xff",
+        "line 5: 1 fields",
+        "line 6: there is text",
+        "line 8: a quote",
+    ]
     assert [error[: len(start)] for error, start in zip(errors, expected, strict=True)] == expected
 
 
@@ -74,12 +83,12 @@ def test_json_that_cannot_be_read_keeps_its_place_with_the_reason(client):
     content = b'{"text": "one"}\n[1]\n{"text": 3}\nno\n{"text": "\xff"}\n{"joy": 1, "text": "a"}\n{"text": "two"}\n'
     rows = list(map(json.loads, post(client, content, NDJSON).text.splitlines()))
     assert [row.get("emotion") for row in rows] == [emotion("one"), *[None] * 5, emotion("two")]
-    assert rows[1] == {"emotion_error": "line 2: no JSON object but list; allowed: one JSON object a line"}
+    assert rows[1] == {"emotion_error": "line 2: a JSON list, not an object; allowed: one JSON object a line"}
     assert rows[2]["text"] == 3
     assert "'text' is int" in rows[2]["emotion_error"]
-    assert "no JSON" in rows[3]["emotion_error"]
+    assert "not JSON" in rows[3]["emotion_error"]
     assert "0xff" in rows[4]["emotion_error"]
-    assert (rows[5]["joy"], "a field 'joy'" in rows[5]["emotion_error"]) == (1, True)
+    assert (rows[5]["joy"], "a column 'joy'" in rows[5]["emotion_error"]) == (1, True)
 
 
 @pytest.mark.parametrize("text", ["", " ", "\u3000", "\n\t"])
@@ -140,7 +149,8 @@ def test_a_text_over_the_limit_is_a_bad_row(serve):
 
 
 def test_a_line_over_the_limit_is_a_bad_row_and_is_not_kept(client, monkeypatch):
-    monkeypatch.setattr(table_stream, "LONGEST", 100)
+    monkeypatch.setattr(table_stream, "MAX_ROW_BYTES", 100)
+    monkeypatch.setattr(score_module, "MAX_ROW_BYTES", 100)
     long = json.dumps({"text": "x" * 500})
     for size in (7, 64, 10_000):
         content = f'{{"text": "one"}}\n{long}\n{{"text": "two"}}\n{long}'.encode()
@@ -301,8 +311,8 @@ def test_a_csv_in_any_pieces_is_the_same_csv(rows, size):
     content = io.StringIO(newline="")
     csv.writer(content).writerows([("id", "text"), *rows])
     data = content.getvalue().encode()
-    whole = _score(CsvTable("text", ["emotion"], EMOTIONS), [data])
-    pieces = _score(CsvTable("text", ["emotion"], EMOTIONS), [data[i : i + size] for i in range(0, len(data), size)])
+    whole = _score(CsvTable("text", EMOTION_ONLY, EMOTIONS), [data])
+    pieces = _score(CsvTable("text", EMOTION_ONLY, EMOTIONS), [data[i : i + size] for i in range(0, len(data), size)])
     assert pieces == whole
     read = list(csv.reader(io.StringIO(whole, newline=""), strict=True))[1:]
     expected = [(*row, emotion(row[1]) if row[1].strip() else "") for row in rows]
@@ -312,16 +322,16 @@ def test_a_csv_in_any_pieces_is_the_same_csv(rows, size):
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 40))
 def test_any_bytes_in_any_pieces_are_the_same_lines(data, size):
-    for make in (lambda: CsvTable("text", ["emotion"], EMOTIONS), lambda: JsonlTable("text", ["emotion"], EMOTIONS)):
+    for make in (lambda: CsvTable("text", EMOTION_ONLY, EMOTIONS), lambda: JsonlTable("text", EMOTION_ONLY, EMOTIONS)):
         content = b"id,text\n" + data
         pieces = [content[i : i + size] for i in range(0, len(content), size)]
         assert _score(make(), pieces) == _score(make(), [content])
 
 
 def _score(table, pieces):
-    reader = Lines()
-    rows = [row for piece in pieces for row in table.rows(reader.feed(piece, final=False), final=False)]
-    rows += table.rows(reader.feed(b"", final=True), final=True)
+    decoder = LineDecoder(table_stream.MAX_ROW_BYTES)
+    rows = [row for piece in pieces for row in table.rows(decoder.feed(piece))]
+    rows += table.rows(decoder.feed(b"", final=True))
     classifier = HashClassifier()
     lines = []
     for row in rows:
@@ -333,23 +343,23 @@ def _score(table, pieces):
 
 
 def test_a_row_that_stays_open_is_not_read_again_with_every_piece(csv_lines_read):
-    table = CsvTable("text", ["emotion"], EMOTIONS)
-    rows = list(table.rows(["text\n", '"open\n'], final=False))
+    table = CsvTable("text", EMOTION_ONLY, EMOTIONS)
+    rows = list(table.rows(Block(["text\n", '"open\n'])))
     for _ in range(2000):
-        rows += table.rows(["a\n"], final=False)
-    rows += table.rows(['end"\n'], final=True)
+        rows += table.rows(Block(["a\n"]))
+    rows += table.rows(Block(['end"\n'], final=True))
     (row,) = rows
     assert row.text == "open\n" + "a\n" * 2000 + "end"
     assert csv_lines_read() < 5 * 2000
 
 
 def test_a_row_that_is_too_long_to_stay_open_is_given_up_once(csv_lines_read, monkeypatch):
-    monkeypatch.setattr(table_stream, "LONGEST", 1000)
-    table = CsvTable("text", ["emotion"], EMOTIONS)
-    rows = list(table.rows(["text\n"], final=False))
+    monkeypatch.setattr(table_stream, "MAX_ROW_BYTES", 1000)
+    table = CsvTable("text", EMOTION_ONLY, EMOTIONS)
+    rows = list(table.rows(Block(["text\n"])))
     for _ in range(2000):
-        rows += table.rows(['a","\n'], final=False)
-    rows += table.rows([], final=True)
+        rows += table.rows(Block(['a","\n']))
+    rows += table.rows(Block([], final=True))
     assert len(rows) == 2000
     assert all(row.problem.startswith(f"line {line}: a quote is not closed") for line, row in enumerate(rows, 2))
     assert csv_lines_read() < 10 * 2000

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -15,7 +13,7 @@ from emoscope.audit.fix import Change
 from emoscope.errors import DataError, require_extra
 from emoscope.files import require_free, staged_folder
 from emoscope.labelled_data import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
-from emoscope.line_records import csv_records
+from emoscope.rows.csv_records import csv_line, csv_records
 
 LOG_FILE = "changes.jsonl"
 
@@ -146,16 +144,9 @@ def _rewrite_csv(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
             continue
         if text:
             end = "\r\n" if record_lines[-1].endswith("\r\n") else "\n"
-            record_lines = [_csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
+            record_lines = [csv_line([*record.fields[:at], text, *record.fields[at + 1 :]], delimiter) + end]
         kept += record_lines
     out.write_bytes("".join(kept).encode())
-
-
-def _csv_line(fields: Sequence[str], delimiter: str) -> str:
-    r"""A row without its end; before Python 3.13 a writer quotes a `\r` only if its lines end with one."""
-    line = io.StringIO(newline="")
-    csv.writer(line, delimiter=delimiter, lineterminator="\r\n").writerow(fields)
-    return line.getvalue().removesuffix("\r\n")
 
 
 def _rewrite_parquet(file: Path, out: Path, columns: Columns, edits: Edits) -> None:

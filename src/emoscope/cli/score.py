@@ -166,7 +166,7 @@ def _check_use(args: argparse.Namespace) -> None:
 
 
 def _job(args: argparse.Namespace, model: str) -> Job:
-    from emoscope.scoring import Job, Report, Scoring, Stream
+    from emoscope.scoring import Job, ScoreReport, Scoring, Stream
 
     scoring = Scoring(
         text_column=args.text_column,
@@ -178,7 +178,7 @@ def _job(args: argparse.Namespace, model: str) -> Job:
     )
     source = Stream(sys.stdin.buffer, args.input_format) if args.source == PIPE else args.source
     output = _standard_output(args) if args.output == PIPE else args.output
-    report = Report(args.report, args.time_column) if args.report else None
+    report = ScoreReport(args.report, args.time_column) if args.report else None
     return Job(
         source,
         output,

@@ -7,6 +7,7 @@ the whole job on a cluster: these two need the extra `ray`.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import require_extra
@@ -14,10 +15,11 @@ from emoscope.errors import require_extra
 require_extra("score")
 
 from emoscope.scoring.core import Scorer, Scoring, score_batches
-from emoscope.scoring.job import Job, Report, Summary, score_table
+from emoscope.scoring.job import Job, ScoreReport, score_table
 from emoscope.scoring.model import Workers
 from emoscope.scoring.pipeline import Progress
 from emoscope.scoring.sources import Stream
+from emoscope.scoring.summary import Summary
 
 if TYPE_CHECKING:
     from emoscope.scoring.on_ray import ClusterClassifier as ClusterClassifier
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Job",
     "Progress",
-    "Report",
+    "ScoreReport",
     "Scorer",
     "Scoring",
     "Stream",
@@ -38,7 +40,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What needs Ray, which nobody else waits for."""
+    """Names that need Ray, imported when they are asked for; and `Report`, the old name of `ScoreReport`."""
+    if name == "Report":
+        warnings.warn("emoscope.scoring.Report is now ScoreReport", DeprecationWarning, stacklevel=2)
+        return ScoreReport
     if name not in ("ClusterClassifier", "score_dataset"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from emoscope.scoring import on_ray

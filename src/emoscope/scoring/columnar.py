@@ -1,7 +1,7 @@
-"""Rows of Parquet and Arrow files, checked value by value: what such files hold is believed of no file.
+"""Rows of Parquet and Arrow files, checked value by value: no file is trusted to hold what its types say.
 
-A row with text that is no UTF-8 is rejected alone. Rows of a Parquet row group that cannot be decoded are rejected to
-the end of that group, whose length the file's footer tells.
+A row with text that is not UTF-8 is rejected alone. If a Parquet row group cannot be decoded, the rest of its rows are
+rejected; the file's footer has their number.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
 from emoscope.scoring.arrow_errors import BROKEN, broken_data
-from emoscope.scoring.projection import Wanted
-from emoscope.scoring.rejected import Rejects
+from emoscope.scoring.projection import Projection
+from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
 MAX_ROWS = 16_384
-"""Rows decoded at once."""
+"""Maximum number of rows decoded at once."""
 
 MAX_BYTES = 4 << 20
-"""About as many bytes are decoded at once, if the rows are that long."""
+"""Approximate maximum number of bytes decoded at once; long rows are decoded in smaller numbers."""
 
 _MAGIC = b"ARROW1\0\0"
 
@@ -30,26 +30,28 @@ _MAGIC = b"ARROW1\0\0"
 class ParquetReader:
     """Reads row groups one after the other, a few rows at a time."""
 
-    def __init__(self, source: Source, wanted: Wanted, rejects: Rejects) -> None:
+    header = ""
+
+    def __init__(self, source: Source, projection: Projection, rejected: RejectedRows) -> None:
         """Open the file and read its footer.
 
         Raises:
-            DataError: it is no Parquet, or has not the wanted columns.
+            DataError: it is not a Parquet file, or does not have the columns that are needed.
         """
-        self._source, self._rejects = source, rejects
+        self._source, self._rejected = source, rejected
         try:
             self._file = pq.ParquetFile(source.open().file, buffer_size=1 << 20)
             self.schema = self._file.schema_arrow
             _check_counts(self._file.metadata)
         except BROKEN as error:
-            raise DataError(f"{source.name}: no Parquet that can be read ({broken_data(error)})") from None
+            raise DataError(f"{source.name}: not a Parquet file that can be read ({broken_data(error)})") from None
         self.columns: list[str] = self.schema.names
-        wanted.check(source.name, self.columns)
+        projection.check(source.name, self.columns)
         self._done = 0
 
     @property
     def fraction(self) -> float:
-        """How much of the file is read, from 0 to 1."""
+        """How much of the file has been read, from 0 to 1."""
         rows: int = self._file.metadata.num_rows
         return self._done / max(1, rows)
 
@@ -64,36 +66,38 @@ class ParquetReader:
 
     def _group(self, group: int) -> Iterator[pa.Table]:
         metadata = self._file.metadata.row_group(group)
-        end, reason = self._done + metadata.num_rows, "the file has fewer rows than its footer tells"
+        end, reason = self._done + metadata.num_rows, "the file has fewer rows than its footer says"
         rows = MAX_BYTES * metadata.num_rows // max(1, metadata.total_byte_size)
         size = max(1, min(MAX_ROWS, rows))
         try:
             for batch in self._file.iter_batches(size, row_groups=[group], use_threads=False):
                 before, self._done = self._done, min(end, self._done + batch.num_rows)
-                yield sound_rows(batch.slice(0, end - before), self._source.name, before, self._rejects)
+                yield sound_rows(batch.slice(0, end - before), self._source.name, before, self._rejected)
         except BROKEN as error:
             reason = f"the rows cannot be decoded ({broken_data(error)})"
         if self._done < end:
-            self._rejects.add(self._source.name, reason, row=self._done + 1, rows=end - self._done)
+            self._rejected.add(self._source.name, reason, row=self._done + 1, rows=end - self._done)
             self._done = end
 
 
 def _check_counts(metadata: Any) -> None:
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     if min(rows, default=0) < 0 or sum(rows) != metadata.num_rows:
-        raise pa.ArrowInvalid(f"its footer tells of {metadata.num_rows} rows, in groups of {rows[:9]}")
+        raise pa.ArrowInvalid(f"its footer has {metadata.num_rows} rows, in groups of {rows[:9]}")
 
 
 class ArrowReader:
     """Reads an Arrow file or stream batch by batch; the file format is the stream format with a frame around it."""
 
-    def __init__(self, source: Source, wanted: Wanted, rejects: Rejects) -> None:
+    header = ""
+
+    def __init__(self, source: Source, projection: Projection, rejected: RejectedRows) -> None:
         """Open the file and read its schema.
 
         Raises:
-            DataError: it is no Arrow file, or has not the wanted columns.
+            DataError: it is not an Arrow file, or does not have the columns that are needed.
         """
-        self._source, self._rejects = source, rejects
+        self._source, self._rejected = source, rejected
         self._opened = source.open()
         file = self._opened.file
         try:
@@ -101,14 +105,14 @@ class ArrowReader:
             self._framed = head == _MAGIC
             self._batches = pa.ipc.open_stream(file if self._framed else _Rejoined(head, file))
         except BROKEN as error:
-            raise DataError(f"{source.name}: no Arrow file that can be read ({broken_data(error)})") from None
+            raise DataError(f"{source.name}: not an Arrow file that can be read ({broken_data(error)})") from None
         self.schema = self._batches.schema
         self.columns: list[str] = self.schema.names
-        wanted.check(source.name, self.columns)
+        projection.check(source.name, self.columns)
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file is read, from 0 to 1; None for a pipe."""
+        """How much of the file has been read, from 0 to 1; None for a pipe."""
         return self._opened.position() / max(self._source.size, 1) if self._source.size is not None else None
 
     def tables(self) -> Iterator[pa.Table]:
@@ -119,27 +123,27 @@ class ArrowReader:
                 batch.validate()
                 for start in range(0, batch.num_rows, MAX_ROWS):
                     rows = batch.slice(start, MAX_ROWS)
-                    yield sound_rows(rows, self._source.name, done + start, self._rejects)
+                    yield sound_rows(rows, self._source.name, done + start, self._rejected)
                 done += batch.num_rows
             if self._framed and not self._opened.file.read().endswith(_MAGIC.rstrip(b"\0")):
                 raise pa.ArrowInvalid("it breaks off")
         except BROKEN as error:
-            reason = f"the file is broken ({broken_data(error)}); all from here on is lost"
-            self._rejects.add(self._source.name, reason, row=done + 1)
+            reason = f"the file is broken ({broken_data(error)}); everything from here on is lost"
+            self._rejected.add(self._source.name, reason, row=done + 1)
 
     def close(self) -> None:
         """Close the file."""
         self._opened.file.close()
 
 
-def sound_rows(batch: pa.RecordBatch, name: str, done: int, rejects: Rejects) -> pa.Table:
-    """The rows whose values are what their types say; the others are rejected.
+def sound_rows(batch: pa.RecordBatch, name: str, done: int, rejected: RejectedRows) -> pa.Table:
+    """The rows whose values fit their types; the others are rejected.
 
     Args:
         batch: the rows.
-        name: of their file.
-        done: rows before them in it.
-        rejects: where the others go.
+        name: name of their file.
+        done: number of rows before them in the file.
+        rejected: takes the others.
     """
     if _flaw(batch) is None:
         return pa.Table.from_batches([batch])
@@ -147,7 +151,7 @@ def sound_rows(batch: pa.RecordBatch, name: str, done: int, rejects: Rejects) ->
     for i in range(batch.num_rows):
         row = batch.slice(i, 1)
         if problem := _flaw(row):
-            rejects.add(name, f"broken values ({problem}); allowed: text in UTF-8", row=done + i + 1)
+            rejected.add(name, f"broken values ({problem}); allowed: text in UTF-8", row=done + i + 1)
         else:
             sound.append(row)
     return pa.Table.from_batches(sound, batch.schema)

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from emoscope.errors import DataError, ModelError
 from emoscope.protocols import Classifier
+from emoscope.rows.columns import EMOTION, SCORE, chosen_columns
 from emoscope.scoring.long_texts import LONG
-from emoscope.scoring.projection import RAW, Wanted
+from emoscope.scoring.projection import Projection
 from emoscope.sentences import sentences
 
-EMOTION, SCORE = "emotion", "emotion_score"
-"""Names of the added columns before those of the labels."""
-
 PART_BYTES = 32 << 20
-"""About as many bytes of rows are brought together at most."""
+"""Approximate maximum number of bytes of the rows of a part."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,7 @@ class Scorer:
         every = (EMOTION, SCORE, *classifier.labels)
         if len(set(every)) != len(every):
             raise DataError(f"the model has a label named {EMOTION!r} or {SCORE!r}; these columns are added anyway")
-        self._chosen = every if scoring.columns is None else scoring.columns
-        for name in self._chosen:
-            if name not in every or self._chosen.count(name) > 1:
-                raise DataError(f"the column {name!r} cannot be added; allowed, once each: {', '.join(every)}")
+        self._chosen = chosen_columns(scoring.columns, every)
 
     @property
     def added(self) -> pa.Schema:
@@ -109,8 +104,7 @@ class Scorer:
             DataError: a table with this schema cannot be scored.
         """
         column = self._scoring.text_column
-        names = [name for name in schema.names if not name.startswith(RAW)]
-        Wanted(column, tuple(self.added.names)).check("the table", names)
+        Projection(column, tuple(self.added.names)).check("the table", schema.names)
         if not _is_text(schema.field(column).type):
             raise DataError(f"the column {column!r} is {schema.field(column).type}; allowed: text")
         if self._scoring.sentence_rows:

@@ -1,11 +1,11 @@
-"""The whole job: tables in, one table with emotions out, safe against crashes."""
+"""A whole job: tables in, one table with emotions out, safe against crashes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +17,23 @@ from emoscope.protocols import Classifier
 from emoscope.scoring.arrow_errors import broken_data
 from emoscope.scoring.core import Scorer, Scoring
 from emoscope.scoring.pipeline import MapParts, OnProgress, no_progress, one_after_the_other, score_all
-from emoscope.scoring.projection import Wanted
+from emoscope.scoring.projection import Projection
 from emoscope.scoring.reading import Reading
-from emoscope.scoring.rejected import Rejects
-from emoscope.scoring.report_page import Facts, report_page
+from emoscope.scoring.rejected import RejectedRows
+from emoscope.scoring.report_page import report_page
 from emoscope.scoring.resume import WorkFolder
 from emoscope.scoring.sources import Format, Source, Stream, find_sources
-from emoscope.scoring.summary import Overview
+from emoscope.scoring.summary import RowStatistics, Summary, summarize
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times
 from emoscope.scoring.writing import Output, open_writer
 
-_TABLE, _REJECTED, _REPORT = "table", "rejected", "report"  # what a run writes into its folder
+_TABLE, _REJECTED, _REPORT = "table", "rejected", "report"  # files that a run writes into its folder
+_TEXT_FORMATS = ("csv", "tsv", "jsonl")
 
 
 @dataclass(frozen=True)
-class Report:
+class ScoreReport:
     """A page about the scored rows.
 
     Attributes:
@@ -46,20 +47,21 @@ class Report:
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be scored, and where it goes.
+    """A table to score, and where the scored table goes.
 
     Attributes:
         source: a file, a glob, a folder, an address, or a pipe.
         output: a file, an address, or a pipe.
-        scoring: how.
+        scoring: how rows are scored.
         model: a name or checksum of the classifier: a run is not resumed with another.
-        resume: whether to go on with the run that OUT.parts keeps; without one, to begin.
-        overwrite: whether OUT and the report, and without `resume` OUT.parts, may be there already.
-        report: a page about the rows, if one is wanted.
+        resume: whether to continue the run that OUT.parts keeps; without one, a new run begins.
+        overwrite: whether OUT and the report, and without `resume` OUT.parts, may exist already.
+        report: a page about the rows, if one is to be written.
         delimiter: between the cells of CSV, read and written; None for a comma.
 
     Raises:
-        DataError: the text column is the time column, or the delimiter is none.
+        DataError: the text column is the time column, the delimiter is not a character that can separate cells, or a
+            run into a pipe is to be resumed.
     """
 
     source: str | Path | Stream
@@ -68,72 +70,21 @@ class Job:
     model: str = ""
     resume: bool = False
     overwrite: bool = False
-    report: Report | None = None
+    report: ScoreReport | None = None
     delimiter: str | None = None
 
     def __post_init__(self) -> None:
         if self.time_column == self.scoring.text_column:
             raise DataError(f"the time column is the text column, {self.time_column!r}; name a column of times")
         if self.delimiter and (len(self.delimiter) > 1 or self.delimiter in '"\r\n'):
-            raise DataError(f"the delimiter must be one character, and no quote or line end, got {self.delimiter!r}")
+            raise DataError(f"the delimiter must be one character, not a quote or a line end, got {self.delimiter!r}")
+        if self.resume and isinstance(self.output, Stream):
+            raise DataError("a run into a pipe cannot be resumed; name a file")
 
     @property
     def time_column(self) -> str | None:
-        """Name of the column of times that the report wants."""
+        """Name of the column of times that the report needs."""
         return self.report.time_column if self.report else None
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a job did.
-
-    Attributes:
-        rows_in: rows read, rejected ones among them.
-        rows: rows written.
-        without_text: rows written with null scores.
-        rejected: rows rejected.
-        first_rejected: the first of them in words.
-        labels: for each label, the rows where it is the highest.
-        seconds: how long it took; of a run that was resumed, since then.
-        rows_per_second: rows_in over seconds.
-    """
-
-    rows_in: int
-    rows: int
-    without_text: int
-    rejected: int
-    first_rejected: str | None
-    labels: Mapping[str, int]
-    seconds: float
-    rows_per_second: float
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What scores.
-
-    Attributes:
-        classifier: any.
-        on_progress: called after each part.
-        map_parts: how the parts are scored.
-    """
-
-    classifier: Classifier
-    on_progress: OnProgress = no_progress
-    map_parts: MapParts = one_after_the_other
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of the rows.
-
-    Attributes:
-        summary: of the job.
-        page: the report, if one is wanted.
-    """
-
-    summary: Summary
-    page: bytes | None
 
 
 def score_table(
@@ -144,116 +95,155 @@ def score_table(
 ) -> Summary:
     """Read tables, score them, and write one table with the emotions.
 
-    The output appears in one step when it is whole. Until then OUT.parts beside it (of an address, in the working
-    folder) keeps what is scored, and a run with `resume` goes on from there to the same bytes. Rows that cannot be
-    read are told in OUT.rejected.jsonl.
+    The output appears in one step when it is complete. Until then OUT.parts beside it (for an address, in the working
+    folder) keeps what is scored, and a run with `resume` continues from there to the same bytes. Rows that cannot be
+    read are reported in OUT.rejected.jsonl.
 
     Args:
-        job: what is to be done.
-        classifier: any.
+        job: what to score, and how.
+        classifier: any classifier.
         on_progress: called after each part.
         map_parts: how the parts are scored: one after the other, or several at once by a classifier that many threads
-            may ask, as `ClusterClassifier.map` does.
+            may call, as `ClusterClassifier.map` does.
 
     Raises:
-        DataError: something cannot be read or written, is there already, or has changed since the run began.
-        ModelError: the classifier returns something else than a row of probabilities a text.
+        DataError: something cannot be read or written, exists already, or has changed since the run began.
+        ModelError: the classifier does not return a row of probabilities for each text.
     """
-    engine = Engine(classifier, on_progress, map_parts)
+    run = _Run(job, find_sources(job.source, job.delimiter), classifier, on_progress, map_parts)
     try:
-        if isinstance(job.output, Stream):
-            return _to_pipe(job, job.output, engine)
-        return _to_file(job, Target.at(job.output), engine)
+        return run.to_pipe(job.output) if isinstance(job.output, Stream) else run.to_file(Target.at(job.output))
     except pa.ArrowException as error:
         raise DataError(f"the rows cannot be scored ({broken_data(error)})") from None
 
 
-def _to_pipe(job: Job, output: Stream, engine: Engine) -> Summary:
-    if job.resume:
-        raise DataError("a run into a pipe cannot be resumed; name a file")
-    sources = find_sources(job.source, job.delimiter)
-    report = _report_target(job, sources)
-    pipe = Output(output.file, Format.of(output.format).separated_by(job.delimiter), on_disk=False)
-    outcome = _score(job, sources, engine, pipe, Rejects(lambda: output.rejected))
-    if report and outcome.page:
-        report.write(outcome.page)
-    return outcome.summary
+@dataclass(frozen=True)
+class _Run:
+    """A job under way."""
+
+    job: Job
+    sources: Sequence[Source]
+    classifier: Classifier
+    on_progress: OnProgress
+    map_parts: MapParts
+
+    def to_pipe(self, output: Stream) -> Summary:
+        """Score into a pipe."""
+        report = self._report_target(self.sources)
+        pipe = Output(output.file, Format.of(output.format).separated_by(self.job.delimiter), on_disk=False)
+        summary, page = self._score(self.classifier, pipe, RejectedRows(lambda: output.rejected))
+        if report:
+            report.write(page)
+        return summary
+
+    def to_file(self, target: Target) -> Summary:
+        """Score into a file, by way of the work folder beside it."""
+        work = WorkFolder(target.work, self._identity())
+        if self.job.resume:
+            work.resume()
+        report = self._report_target([*self.sources, target, target.rejected], finished=work.result is not None)
+        self._check_output(target, work)
+        try:
+            if not work.resumed:
+                work.start()
+            if work.result is None or (report and _REPORT not in work.output):
+                self._score_into(work, target.format.separated_by(self.job.delimiter))
+            return _move_output(work, target, report)
+        except OSError as error:
+            kept = f"; {work.parts} parts are kept in {work.path}: fix it, then --resume" if work.parts else ""
+            raise DataError(f"{error}{kept}") from None
+        finally:
+            work.leave()
+
+    def _report_target(self, taken: Sequence[Source | Target], *, finished: bool = False) -> Target | None:
+        """Where the report goes: not to an existing file, nor to one that is read or written by the run itself."""
+        if not self.job.report:
+            return None
+        target = Target.at(self.job.report.output)
+        if any(target.is_the_same_as(other) for other in taken):
+            raise DataError(f"{target.name} is read, or takes the table or its rejected rows; name another report")
+        if target.is_folder:
+            raise DataError(f"{target.name} is a folder; name a file for the report")
+        if target.exists and not self.job.overwrite and not finished:
+            raise DataError(f"{target.name} exists already; name another report, or give --overwrite")
+        return target
+
+    def _check_output(self, target: Target, work: WorkFolder) -> None:
+        """Check that nothing is overwritten by mistake."""
+        for written in (target, target.rejected):
+            if any(written.is_the_same_as(source) for source in self.sources):
+                raise DataError(f"{written.name} is among the files to read; give another name")
+            if written.is_folder:
+                raise DataError(f"{written.name} is a folder; give another name")
+        if target.exists and not self.job.overwrite and work.result is None:
+            raise DataError(f"{target.name} exists already; give another name, or --overwrite")
+        if work.parts and not work.resumed and not self.job.overwrite:
+            raise DataError(f"{work.path} keeps {work.parts} parts of an unfinished run; --resume it, or --overwrite")
+
+    def _identity(self) -> dict[str, Any]:
+        """What decides the output, as JSON."""
+        return {
+            "emoscope": emoscope.__version__,
+            "model": self.job.model,
+            "scoring": asdict(self.job.scoring),
+            "delimiter": self.job.delimiter,
+            "inputs": {source.name: [source.size, source.modified] for source in self.sources},
+        }
+
+    def _score_into(self, work: WorkFolder, output_format: Format) -> None:
+        """Write the table, the rejected rows and the report into the work folder."""
+        table, rejected, page_file = map(work.new_file, (_TABLE, _REJECTED, _REPORT))
+        with ExitStack() as files:
+            rejected_rows = RejectedRows(lambda: files.enter_context(rejected.open("wb")))
+            output = Output(files.enter_context(table.open("wb")), output_format, on_disk=True)
+            summary, page = self._score(work.remembering(self.classifier), output, rejected_rows)
+        written = {_TABLE: table} | ({_REJECTED: rejected} if summary.rejected else {})
+        if self.job.report:
+            page_file.write_bytes(page)
+            written[_REPORT] = page_file
+        work.finish(asdict(summary), written)
+
+    def _score(self, classifier: Classifier, output: Output, rejected: RejectedRows) -> tuple[Summary, bytes]:
+        """Score every row; returns the summary, and the report, which is empty if there is to be none."""
+        began = time.perf_counter()
+        job, scorer = self.job, Scorer(classifier, self.job.scoring)
+        reading = Reading(self.sources, self._projection(scorer, output.format), rejected)
+        if job.time_column and job.time_column in reading.schema.names:
+            check_times(job.time_column, reading.schema.field(job.time_column).type)
+        statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column)
+        with closing(open_writer(output, scorer.schema(reading.schema), reading.raw)) as writer:
+            score_all(
+                reading,
+                scorer,
+                writer,
+                job.scoring.part_rows,
+                on_scored=statistics.add,
+                on_progress=self.on_progress,
+                map_parts=self.map_parts,
+            )
+        summary = summarize(statistics, reading.rows, rejected, time.perf_counter() - began)
+        return summary, self._page(summary, statistics) if job.report else b""
+
+    def _projection(self, scorer: Scorer, output: Format) -> Projection:
+        """What is read of each row."""
+        job, formats = self.job, (self.sources[0].format.name, output.name)
+        if job.delimiter and "csv" not in formats:
+            raise DataError(f"a delimiter is for CSV only; the input is {formats[0]}, the output {formats[1]}")
+        text_last = job.scoring.sentence_rows and formats == ("jsonl", "jsonl")
+        same_text = formats[0] == formats[1] and formats[0] in _TEXT_FORMATS
+        raw = text_last or (same_text and not job.scoring.sentence_rows)
+        return Projection(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column, text_last)
+
+    def _page(self, summary: Summary, statistics: RowStatistics) -> bytes:
+        source = self.sources[0].name
+        if len(self.sources) > 1:
+            source += f" and {len(self.sources) - 1} more"
+        model = f", model {self.job.model[:12]}" if self.job.model else ""
+        return report_page(source, f"emoscope {emoscope.__version__}{model}", summary, statistics).encode()
 
 
-def _to_file(job: Job, target: Target, engine: Engine) -> Summary:
-    sources = find_sources(job.source, job.delimiter)
-    work = WorkFolder(target.work, _decisive(job, sources))
-    if job.resume:
-        work.resume()
-    report = _report_target(job, [*sources, target, target.rejected], finished=work.result is not None)
-    _refuse_to_spoil(job, sources, target, work)
-    try:
-        if not work.resumed:
-            work.start()
-        if work.result is None or (report and _REPORT not in work.output):
-            _score_into(work, job, sources, engine, target.format.separated_by(job.delimiter))
-        return _put_in_place(work, target, report)
-    except OSError as error:
-        kept = f"; {work.parts} parts are kept in {work.path}: mend it, then --resume" if work.parts else ""
-        raise DataError(f"{error}{kept}") from None
-    finally:
-        work.leave()
-
-
-def _report_target(job: Job, taken: Sequence[Source | Target], *, finished: bool = False) -> Target | None:
-    """Where the report goes; refuses to spoil what is there, and files that are taken."""
-    if not job.report:
-        return None
-    target = Target.at(job.report.output)
-    if any(target.is_the_same_as(other) for other in taken):
-        raise DataError(f"{target.name} is read, or takes the table or its rejected rows; give the report another name")
-    if target.is_folder:
-        raise DataError(f"{target.name} is a folder; name a file for the report")
-    if target.exists and not job.overwrite and not finished:
-        raise DataError(f"{target.name} is there already; give the report another name, or --overwrite")
-    return target
-
-
-def _refuse_to_spoil(job: Job, sources: Sequence[Source], target: Target, work: WorkFolder) -> None:
-    for written in (target, target.rejected):
-        if any(written.is_the_same_as(source) for source in sources):
-            raise DataError(f"{written.name} is among the files to read; give another name")
-        if written.is_folder:
-            raise DataError(f"{written.name} is a folder; give another name")
-    if target.exists and not job.overwrite and work.result is None:
-        raise DataError(f"{target.name} is there already; give another name, or --overwrite")
-    if work.parts and not work.resumed and not job.overwrite:
-        raise DataError(f"{work.path} keeps {work.parts} parts of an unfinished run; --resume it, or --overwrite")
-
-
-def _decisive(job: Job, sources: Sequence[Source]) -> dict[str, Any]:
-    """What decides the output, as JSON."""
-    return {
-        "emoscope": emoscope.__version__,
-        "model": job.model,
-        "scoring": asdict(job.scoring),
-        "delimiter": job.delimiter,
-        "inputs": {source.name: [source.size, source.modified] for source in sources},
-    }
-
-
-def _score_into(work: WorkFolder, job: Job, sources: Sequence[Source], engine: Engine, target: Format) -> None:
-    """Write the table, what was rejected and the report into the work folder, whole."""
-    table, rejected, page = map(work.new_file, (_TABLE, _REJECTED, _REPORT))
-    engine = replace(engine, classifier=work.remembering(engine.classifier))
-    with ExitStack() as files:
-        rejects = Rejects(lambda: files.enter_context(rejected.open("wb")))
-        output = Output(files.enter_context(table.open("wb")), target, on_disk=True)
-        outcome = _score(job, sources, engine, output, rejects)
-    written = {_TABLE: table} | ({_REJECTED: rejected} if outcome.summary.rejected else {})
-    if outcome.page:
-        page.write_bytes(outcome.page)
-        written[_REPORT] = page
-    work.finish(asdict(outcome.summary), written)
-
-
-def _put_in_place(work: WorkFolder, target: Target, report: Target | None) -> Summary:
-    """Bring what a finished run wrote to where it belongs; after a crash in the middle of it, once more."""
+def _move_output(work: WorkFolder, target: Target, report: Target | None) -> Summary:
+    """Move what a finished run wrote to its place; after a crash while this was done, once more."""
     files = work.output
     if _REJECTED in files:
         target.rejected.receive(files[_REJECTED])
@@ -264,56 +254,3 @@ def _put_in_place(work: WorkFolder, target: Target, report: Target | None) -> Su
     target.receive(files[_TABLE])
     work.remove()
     return Summary(**work.result or {})
-
-
-def _score(job: Job, sources: Sequence[Source], engine: Engine, output: Output, rejects: Rejects) -> Outcome:
-    began = time.perf_counter()
-    scorer = Scorer(engine.classifier, job.scoring)
-    formats = sources[0].format.name, output.format.name
-    if job.delimiter and "csv" not in formats:
-        raise DataError(f"a delimiter stands between the cells of CSV; this is {formats[0]}, and becomes {formats[1]}")
-    apart = job.scoring.sentence_rows and formats == ("jsonl", "jsonl")
-    raw = apart or (formats[0] == formats[1] and not job.scoring.sentence_rows)
-    wanted = Wanted(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column, apart)
-    reading = Reading(sources, wanted, rejects)
-    if job.time_column and job.time_column in reading.schema.names:
-        check_times(job.time_column, reading.schema.field(job.time_column).type)
-    overview = Overview(engine.classifier.labels, job.scoring.text_column, job.time_column)
-    with closing(open_writer(output, scorer.schema(reading.schema))) as writer:
-        score_all(
-            reading,
-            scorer,
-            writer,
-            job.scoring.part_rows,
-            on_scored=overview.add,
-            on_progress=engine.on_progress,
-            map_parts=engine.map_parts,
-        )
-    summary = _summary(overview, reading, rejects, time.perf_counter() - began)
-    return Outcome(summary, report_page(_facts(job, sources, summary), overview).encode() if job.report else None)
-
-
-def _summary(overview: Overview, reading: Reading, rejects: Rejects, seconds: float) -> Summary:
-    rows_in = reading.rows + rejects.rows
-    return Summary(
-        rows_in=rows_in,
-        rows=overview.rows,
-        without_text=overview.rows - sum(overview.label_rows.values()),
-        rejected=rejects.rows,
-        first_rejected=rejects.first,
-        labels=overview.label_rows,
-        seconds=seconds,
-        rows_per_second=rows_in / seconds,
-    )
-
-
-def _facts(job: Job, sources: Sequence[Source], summary: Summary) -> Facts:
-    model = f", model {job.model[:12]}" if job.model else ""
-    return Facts(
-        source=sources[0].name if len(sources) == 1 else f"{sources[0].name} and {len(sources) - 1} more",
-        rows_in=summary.rows_in,
-        rejected=summary.rejected,
-        made_with=f"emoscope {emoscope.__version__}{model}",
-        text_column=job.scoring.text_column,
-        time_column=job.time_column,
-    )

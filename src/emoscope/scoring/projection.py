@@ -1,65 +1,81 @@
-"""What a reader is to take from a row."""
+"""Which columns of a table are read, and which are added."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from emoscope.errors import DataError
+from emoscope.rows.columns import AddedColumns, check_columns, column_list
 
-RAW = "\0"
-"""Beginning of the name of the column that holds rows of a text file as they stand there."""
+ADVICE = "give the added columns a prefix, or choose among them"
+
+
+class RawRows(NamedTuple):
+    """Where Arrow tables hold rows of a text file as they are in the file, ready for the columns behind them.
+
+    Attributes:
+        at: index of the column of these rows.
+        header: the header of the file; "" where there is none.
+    """
+
+    at: int
+    header: str
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a reader is to take from a row.
+class Projection:
+    """Which columns of a table are read, and which are added.
 
     Attributes:
         text_column: name of the column of the texts.
-        added: names of the columns that scoring adds: no column may have one of them already.
-        raw: whether to take, of a text file, the text (and the time) and the row as it stands there, in place of all
+        added: names of the columns that scoring adds: the table must not have them.
+        raw: whether rows of a text file are read as they are, beside the columns that are looked into, instead of all
             columns.
-        time_column: name of a column of times, if they are wanted.
-        text_apart: whether rows of JSON lines, taken raw, are taken without their text, which stands behind them then.
+        time_column: name of the column of times, if one is needed.
+        text_last: whether raw rows of JSON lines are read without their text, which is written behind them then.
     """
 
     text_column: str
     added: tuple[str, ...]
     raw: bool = False
     time_column: str | None = None
-    text_apart: bool = False
+    text_last: bool = False
 
     @property
-    def cells(self) -> tuple[str, ...]:
+    def required(self) -> tuple[str, ...]:
         """Names of the columns that are looked into."""
         return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
+    @property
+    def raw_names(self) -> list[str]:
+        """Names of the columns of a table of raw rows: those that are looked into, then the rows."""
+        name = "row"
+        while name in (*self.required, *self.added):
+            name += "_"
+        if self.text_last:
+            return [*self.required[1:], name, self.text_column]
+        return [*self.required, name]
+
+    def raw_rows(self, header: str) -> RawRows | None:
+        """Where the raw rows of a file with this header are; None if it is read as columns."""
+        return RawRows(len(self.required) - self.text_last, header) if self.raw else None
+
+    @property
+    def added_columns(self) -> AddedColumns:
+        """The columns that scoring adds."""
+        return AddedColumns(self.added, ADVICE)
+
     def check(self, place: str, columns: Sequence[str]) -> None:
-        """Refuse a file without the columns that are looked into, or with one that would be added or looks like RAW.
+        """Check that a table has the columns that are looked into, once, and none of those to be added.
 
         Raises:
-            DataError: the columns do not fit.
+            DataError: the columns do not fit; the message begins with the place.
         """
-        for name in self.cells:
-            if list(columns).count(name) != 1:
-                found = "more than one column" if name in columns else "no column"
-                raise DataError(f"{place}: {found} {name!r}; the columns are: {shown(columns)}")
-        if marked := next((name for name in (self.cells if self.raw else columns) if name.startswith(RAW)), None):
-            raise DataError(f"{place}: the name of a column begins with a NUL character: {marked!r}; give it another")
-        if taken := self.taken(columns):
-            raise DataError(
-                f"{place}: there is a column {taken!r} already; give the added columns a prefix, or choose among them"
-            )
+        try:
+            check_columns(columns, self.required, self.added_columns)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
         if not self.raw and len(set(columns)) != len(columns):
-            raise DataError(f"{place}: several columns have the same name; the columns are: {shown(columns)}")
-
-    def taken(self, columns: Sequence[str]) -> str | None:
-        """A column that would be added, but is there already."""
-        return next((name for name in self.added if name in columns), None)
-
-
-def shown(columns: Sequence[str]) -> str:
-    """Names of columns as an error shows them."""
-    text = ", ".join(map(repr, columns))
-    return text if len(text) <= 300 else text[:297] + "..."
+            raise DataError(f"{place}: several columns have the same name; the columns are: {column_list(columns)}")

@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from emoscope.errors import DataError
+from emoscope.rows.columns import column_list
 from emoscope.scoring.arrow_errors import BROKEN, broken_data
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
-from emoscope.scoring.csv_rows import CsvParser
-from emoscope.scoring.jsonl_rows import JsonlParser, schema_of
-from emoscope.scoring.lines import LineReader, read_blocks
-from emoscope.scoring.projection import Wanted, shown
-from emoscope.scoring.rejected import Rejects
+from emoscope.scoring.csv_tables import CsvParser
+from emoscope.scoring.jsonl_tables import JsonlParser, schema_of
+from emoscope.scoring.line_reader import LineReader, read_blocks
+from emoscope.scoring.projection import Projection
+from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
 
@@ -24,16 +25,18 @@ class Reader(Protocol):
     """Reads one source.
 
     Attributes:
-        schema: of its tables.
+        schema: schema of its tables.
         columns: names of the columns of the file.
+        header: the header of a text file as it is there; "" where there is none.
     """
 
     schema: Any
     columns: list[str]
+    header: str
 
     @property
     def fraction(self) -> float | None:
-        """How much of the file is read, from 0 to 1; None for a pipe."""
+        """How much of the file has been read, from 0 to 1; None for a pipe."""
         ...
 
     def tables(self) -> Iterator[Any]:
@@ -49,21 +52,23 @@ class Reading:
     """The rows of all sources, in order.
 
     Attributes:
-        schema: of the tables.
-        rows: rows read so far.
-        expected: about how many there are, by how much of the files is read; None for a pipe.
+        schema: schema of the tables.
+        raw: where the tables hold raw rows; None if they do not.
+        rows: number of rows read so far.
+        expected: estimated number of rows, from how much of the files has been read; None for a pipe.
     """
 
-    def __init__(self, sources: Sequence[Source], wanted: Wanted, rejects: Rejects) -> None:
+    def __init__(self, sources: Sequence[Source], projection: Projection, rejected: RejectedRows) -> None:
         """Open the first source, and look at the columns of the others.
 
         Raises:
             DataError: one of them cannot be read, or its columns are not those of the first.
         """
-        self._sources, self._wanted, self._rejects = sources, wanted, rejects
+        self._sources, self._projection, self._rejected = sources, projection, rejected
         self.schema: Any = self._schema_of_json()
         self._first = self._open(sources[0])
         self.schema = self._first.schema
+        self.raw = projection.raw_rows(self._first.header)
         self.rows = 0
         self.expected: int | None = None
         if sources[0].format.name != "jsonl":
@@ -84,19 +89,21 @@ class Reading:
     def _open(self, source: Source) -> Reader:
         name = source.format.name
         if name == "parquet":
-            return ParquetReader(source, self._wanted, self._rejects)
+            return ParquetReader(source, self._projection, self._rejected)
         if name == "arrow":
-            return ArrowReader(source, self._wanted, self._rejects)
-        parser = JsonlParser if name == "jsonl" else CsvParser
-        return LineReader(source, partial(parser, source, self._wanted, self._rejects, self.schema), self._rejects)
+            return ArrowReader(source, self._projection, self._rejected)
+        parser = partial(
+            JsonlParser if name == "jsonl" else CsvParser, source, self._projection, self._rejected, self.schema
+        )
+        return LineReader(source, parser, self._rejected)
 
     def _schema_of_json(self) -> pa.Schema | None:
-        """That of the first file which begins with an object, where there are several files of JSON lines."""
+        """For several files of JSON lines, the schema of the first file that begins with an object."""
         if self._sources[0].format.name != "jsonl" or len(self._sources) == 1:
             return None
         for source in self._sources:
             opened = source.open()
-            schema = schema_of(source, self._wanted, next(read_blocks(opened)).lines)
+            schema = schema_of(source, self._projection, next(read_blocks(opened)).lines)
             opened.file.close()
             if schema:
                 return schema
@@ -113,7 +120,7 @@ class Reading:
             common = pa.unify_schemas(schemas, promote_options="permissive")
         except BROKEN as error:
             raise DataError(
-                f"the files have different types in one column ({broken_data(error)}); score them apart"
+                f"the files have different types in one column ({broken_data(error)}); score them separately"
             ) from None
         for source, schema in zip(self._sources, schemas, strict=True):
             nulls = pa.Table.from_arrays([pa.nulls(1, field.type) for field in schema], schema=schema)
@@ -121,13 +128,13 @@ class Reading:
         return common
 
     def _check_columns(self, source: Source, columns: list[str]) -> None:
-        """Refuse a file with other columns than the first, or in another order where rows of CSV stay as they are."""
+        """Reject a file with other columns than the first, or in another order where rows of CSV are copied."""
         first, same = self._first.columns, sorted(columns) == sorted(self._first.columns)
-        if columns != first and (not same or (self._wanted.raw and source.format.delimiter)):
+        if columns != first and (not same or (self._projection.raw and source.format.delimiter)):
             order = " in the same order, or write another format" if same else ""
             raise DataError(
-                f"{source.name} has the columns {shown(columns)}, {self._sources[0].name} has {shown(first)}; "
-                f"give files with the same columns{order}"
+                f"{source.name} has the columns {column_list(columns)}, "
+                f"{self._sources[0].name} has {column_list(first)}; give files with the same columns{order}"
             )
 
 
@@ -143,6 +150,6 @@ def _widened(table: pa.Table, schema: pa.Schema, source: Source) -> pa.Table:
         except BROKEN as error:
             raise DataError(
                 f"{source.name}: the column {field.name!r} is {column.type}, with the other files {field.type}, where "
-                f"its values do not fit ({broken_data(error)}); score the files apart"
+                f"its values do not fit ({broken_data(error)}); score the files separately"
             ) from None
     return pa.Table.from_arrays(columns, schema=schema)

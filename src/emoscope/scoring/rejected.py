@@ -1,4 +1,4 @@
-"""Rows that cannot be scored: each becomes a line that says where it stands and why."""
+"""Rows that cannot be scored: each becomes a line of JSON with its place and the reason."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import BinaryIO
 
 
-class Rejects:
+class RejectedRows:
     """Counts rejected rows and writes a JSON object for each.
 
     Attributes:
-        rows: number of rows rejected so far.
-        first: the first of them in words, None before it.
+        count: number of rows rejected so far.
+        first: the first of them in words; None before it.
     """
 
     def __init__(self, open_file: Callable[[], BinaryIO | None]) -> None:
@@ -21,7 +21,7 @@ class Rejects:
         Args:
             open_file: opens the file for the lines; it may return None, for nowhere.
         """
-        self.rows = 0
+        self.count = 0
         self.first: str | None = None
         self._open = open_file
         self._file: BinaryIO | None = None
@@ -30,16 +30,16 @@ class Rejects:
         """Reject a row, or several that follow one another.
 
         Args:
-            file: name of its source.
+            file: name of the source.
             reason: what was found, and what is allowed.
-            line: of a text file, the line where it begins, from 1.
-            row: of any other file, its number, from 1.
-            rows: how many.
+            line: in a text file, number of the line where it begins, from 1.
+            row: in any other file, its number, from 1.
+            rows: number of rows.
         """
         if self.first is None:
             self.first = f"{file}, {'line' if row is None else 'row'} {line or row}: {reason}"
             self._file = self._open()
-        self.rows += rows
+        self.count += rows
         record = {"file": file, "line": line, "row": row, "rows": rows, "reason": reason}
         if self._file:
             shown = {key: value for key, value in record.items() if value is not None}

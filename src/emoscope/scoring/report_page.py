@@ -6,7 +6,6 @@ It tells nothing of when or how fast it was made: equal rows give equal bytes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +13,8 @@ from numpy.typing import NDArray
 from emoscope.html_page import LIGHT, escaped, html_page, label_colour, note
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
-from emoscope.scoring.summary import BINS, Example, Overview
-from emoscope.scoring.times import Course
+from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
+from emoscope.scoring.times import Course, LabelsOverTime
 
 MAX_COLOURS = len(LIGHT)
 """Labels with a colour of their own; of more, the most frequent, and one colour for all others."""
@@ -40,51 +39,37 @@ td.text { width: 100%; }
 )
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What the page says beside the overview.
+def report_page(source: str, made_with: str, summary: Summary, statistics: RowStatistics) -> str:
+    """The whole page, UTF-8.
 
-    Attributes:
+    Args:
         source: where the rows are from.
-        rows_in: rows read, rejected ones among them.
-        rejected: rows rejected.
-        made_with: version and model.
-        text_column: name of the column of the texts.
-        time_column: name of the column of the times; None for none.
+        made_with: the version and the model.
+        summary: of the job.
+        statistics: of the rows.
     """
-
-    source: str
-    rows_in: int
-    rejected: int
-    made_with: str
-    text_column: str
-    time_column: str | None
+    return html_page(f"Emotions in {source}", _body(made_with, summary, statistics), STYLE)
 
 
-def report_page(facts: Facts, overview: Overview) -> str:
-    """The whole page, UTF-8."""
-    return html_page(f"Emotions in {facts.source}", _body(facts, overview), STYLE)
-
-
-def _body(facts: Facts, overview: Overview) -> Iterator[str]:
-    scored = sum(overview.label_rows.values())
-    counts = [f"{facts.rows_in:,} rows read", f"{overview.rows:,} written"]
-    counts += [f"{overview.rows - scored:,} of them without text"] if overview.rows > scored else []
-    counts += [f"{facts.rejected:,} rejected"] if facts.rejected else []
-    yield note(f"{', '.join(counts)}. Text: column {escaped(repr(facts.text_column))}. {escaped(facts.made_with)}.")
+def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterator[str]:
+    scored = summary.rows - summary.without_text
+    counts = [f"{summary.rows_in:,} rows read", f"{summary.rows:,} written"]
+    counts += [f"{summary.without_text:,} of them without text"] if summary.without_text else []
+    counts += [f"{summary.rejected:,} rejected"] if summary.rejected else []
+    yield note(f"{', '.join(counts)}. Text: column {escaped(repr(statistics.text_column))}. {escaped(made_with)}.")
     if not scored:
         yield "<section><p>No row has a text: there is nothing to show.</p></section>"
         return
-    colours = _colours(overview.confidence.sum(axis=1))
-    yield from _card("Labels", _shares(overview, colours))
-    yield from _card("Confidence", _confidence(overview, colours))
-    if overview.over_time and facts.time_column:
-        yield from _card("Over time", _over_time(facts.time_column, overview, colours))
-    for label, name in enumerate(overview.labels):
-        if rows := overview.label_rows[name]:
+    colours = _colours(statistics.confidence.sum(axis=1))
+    yield from _card("Labels", _shares(statistics, colours))
+    yield from _card("Confidence", _confidence(statistics, colours))
+    if statistics.over_time:
+        yield from _card("Over time", _over_time(statistics, statistics.over_time, colours))
+    for label, name in enumerate(statistics.labels):
+        if rows := statistics.label_rows[name]:
             yield f"<details open><summary><h2>{_key(colours[label])}{escaped(name)} ({rows:,})</h2></summary>"
-            yield from _examples("Most confident", overview.confident[label])
-            yield from _examples("Most doubtful", overview.doubtful[label])
+            yield from _examples("Most confident", statistics.confident[label])
+            yield from _examples("Most doubtful", statistics.doubtful[label])
             yield "</details>"
 
 
@@ -106,13 +91,13 @@ def _key(colour: int) -> str:
     return f'<span class="key s{colour}"></span>'
 
 
-def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
-    scored = overview.confidence.sum()
-    most = overview.confidence.sum(axis=1).max()
+def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
+    scored = statistics.confidence.sum()
+    most = statistics.confidence.sum(axis=1).max()
     yield note("How often each label has the highest probability, and how sure of it the model is.")
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
-    for name, colour, bins in zip(overview.labels, colours, overview.confidence, strict=True):
+    for name, colour, bins in zip(statistics.labels, colours, statistics.confidence, strict=True):
         rows = bins.sum()
         bar = f'<rect class="s{colour}" width="{rows / most:.2%}" height="14" rx="2"/>'
         sure, unsure = (
@@ -127,9 +112,9 @@ def _shares(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     yield "</table>"
 
 
-def _confidence(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
+def _confidence(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     yield note("Rows by the probability of their label, in steps of 5 %.")
-    stacks, names = _series(overview.confidence.T, overview.labels, colours)
+    stacks, names = _series(statistics.confidence.T, statistics.labels, colours)
     sums = stacks.sum(axis=1)
     titles = [
         f"{i * 100 // BINS} to {(i + 1) * 100 // BINS} %: {rows:,} rows{_listed(stack, names)}"
@@ -141,14 +126,14 @@ def _confidence(overview: Overview, colours: Sequence[int]) -> Iterator[str]:
     yield from _legend(names)
 
 
-def _over_time(column: str, overview: Overview, colours: Sequence[int]) -> Iterator[str]:
-    times = overview.over_time
-    course = times and times.course()
-    if not times or not course:
-        yield note(f"No row has a time that can be read in the column {escaped(repr(column))}.")
+def _over_time(statistics: RowStatistics, times: LabelsOverTime, colours: Sequence[int]) -> Iterator[str]:
+    column = escaped(repr(statistics.time_column))
+    course = times.course()
+    if not course:
+        yield note(f"No row has a time that can be read in the column {column}.")
         return
-    yield note(f"Shares by {course.unit}, from the column {escaped(repr(column))}{_left_out(course, times.without)}.")
-    counts, names = _series(course.rows, overview.labels, colours)
+    yield note(f"Shares by {course.unit}, from the column {column}{_left_out(course, times.without)}.")
+    counts, names = _series(course.rows, statistics.labels, colours)
     sums = counts.sum(axis=1)
     shares = counts / np.maximum(sums, 1)[:, None]
     titles = [

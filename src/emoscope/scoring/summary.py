@@ -5,7 +5,7 @@ Equal rows in equal order give an equal overview, however they are cut into part
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from emoscope.scoring.core import Scored
+from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.times import LabelsOverTime, read_times
 
 BINS = 20
@@ -23,6 +24,31 @@ EXAMPLES = 8
 """Rows kept of each label and kind."""
 
 _SHOWN = 300  # characters kept of a text
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a job did.
+
+    Attributes:
+        rows_in: number of rows read, including rejected ones.
+        rows: number of rows written.
+        without_text: number of rows written with null scores.
+        rejected: number of rows rejected.
+        first_rejected: the first of them in words; None if there are none.
+        labels: for each label, the number of rows where it is the highest.
+        seconds: how long the job took; for a run that was resumed, since then.
+        rows_per_second: rows_in over seconds.
+    """
+
+    rows_in: int
+    rows: int
+    without_text: int
+    rejected: int
+    first_rejected: str | None
+    labels: Mapping[str, int]
+    seconds: float
+    rows_per_second: float
 
 
 @dataclass(frozen=True)
@@ -46,7 +72,7 @@ class Example:
     key: int
 
 
-class Overview:
+class RowStatistics:
     """Counts rows, and keeps the ones to look at.
 
     Attributes:
@@ -66,7 +92,7 @@ class Overview:
         self.confident: list[list[Example]] = [[] for _ in labels]
         self.doubtful: list[list[Example]] = [[] for _ in labels]
         self.over_time = LabelsOverTime(len(labels)) if time_column else None
-        self._text_column, self._time_column = text_column, time_column
+        self.text_column, self.time_column = text_column, time_column
 
     @property
     def label_rows(self) -> dict[str, int]:
@@ -86,7 +112,7 @@ class Overview:
         cells = labels * BINS + np.minimum((scores * BINS).astype(np.int64), BINS - 1)
         self.confidence += np.bincount(cells[text_of_row], minlength=self.confidence.size).reshape(-1, BINS)
         if self.over_time:
-            self.over_time.add(read_times(scored.table.column(self._time_column))[rows], labels[text_of_row])
+            self.over_time.add(read_times(scored.table.column(self.time_column))[rows], labels[text_of_row])
         first_row = np.empty(len(scores), np.int64)
         first_row[text_of_row[::-1]] = rows[::-1]
         for label in range(len(self.labels)):
@@ -99,7 +125,7 @@ class Overview:
 
     def _examples(self, scored: Scored, texts: NDArray[np.int64], first_row: NDArray[np.int64]) -> Iterator[Example]:
         rows = first_row[texts]
-        column = scored.table.column(self._text_column).take(pa.array(rows))
+        column = scored.table.column(self.text_column).take(pa.array(rows))
         for place, row, text in zip(texts, rows.tolist(), column.to_pylist(), strict=True):
             ranking = np.argsort(-scored.probabilities[place], kind="stable")
             score = float(scored.probabilities[place, ranking[0]])
@@ -112,6 +138,28 @@ class Overview:
                 second_score=0.0 if second is None else float(scored.probabilities[place, second]),
                 key=hash(text),
             )
+
+
+def summarize(statistics: RowStatistics, rows_read: int, rejected: RejectedRows, seconds: float) -> Summary:
+    """The summary of a job.
+
+    Args:
+        statistics: of the rows written.
+        rows_read: number of rows read, without rejected ones.
+        rejected: the rejected rows.
+        seconds: how long the job took.
+    """
+    rows_in = rows_read + rejected.count
+    return Summary(
+        rows_in=rows_in,
+        rows=statistics.rows,
+        without_text=statistics.rows - sum(statistics.label_rows.values()),
+        rejected=rejected.count,
+        first_rejected=rejected.first,
+        labels=statistics.label_rows,
+        seconds=seconds,
+        rows_per_second=rows_in / seconds,
+    )
 
 
 def _limit(kept: list[Example], sign: int) -> float:

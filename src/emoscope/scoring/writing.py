@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from json.encoder import encode_basestring
 from typing import Any, BinaryIO, Protocol
 
 import pyarrow as pa
@@ -15,8 +13,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from emoscope.errors import DataError, first_line
+from emoscope.rows.csv_records import csv_line
+from emoscope.rows.json_rows import json_field
 from emoscope.scoring.cell_text import csv_cells, json_cells
-from emoscope.scoring.projection import RAW
+from emoscope.scoring.projection import RawRows
 from emoscope.scoring.sources import Format
 
 
@@ -47,11 +47,17 @@ class Output:
     on_disk: bool
 
 
-def open_writer(output: Output, schema: pa.Schema) -> Writer:
+def open_writer(output: Output, schema: pa.Schema, raw: RawRows | None = None) -> Writer:
     """A writer of tables with this schema.
 
-    A column whose name begins with RAW holds rows as they stand in a file of the same format, its header stands behind
-    RAW, and the columns behind it are added to them.
+    Args:
+        output: where the bytes go.
+        schema: schema of the tables.
+        raw: where the tables hold rows of a text file of the same format, to which the columns behind them are added;
+            None to write every column.
+
+    Raises:
+        DataError: the format cannot hold such columns.
     """
     sink = _compressed(_KeptOpen(output.file), output.format.compression)
     name = output.format.name
@@ -60,9 +66,9 @@ def open_writer(output: Output, schema: pa.Schema) -> Writer:
     if name == "arrow":
         return _ArrowWriter(sink, schema, on_disk=output.on_disk)
     if name == "jsonl":
-        return _LineWriter(sink, b"", _jsonl_lines)
+        return _LineWriter(sink, b"", lambda table: _jsonl_lines(table, raw))
     delimiter = output.format.delimiter or ","
-    return _LineWriter(sink, _csv_header(schema, delimiter), lambda table: _csv_lines(table, delimiter))
+    return _LineWriter(sink, _csv_header(schema, delimiter, raw), lambda table: _csv_lines(table, delimiter, raw))
 
 
 def _compressed(sink: _KeptOpen, compression: str | None) -> Any:
@@ -153,34 +159,37 @@ def _as_values(field: pa.Field) -> pa.Field:
     return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
-def _csv_header(schema: pa.Schema, delimiter: str) -> bytes:
+def _csv_header(schema: pa.Schema, delimiter: str, raw: RawRows | None) -> bytes:
     """The header; none for rows of a file that had none."""
-    raw = _raw_at(schema)
-    names = schema.names if raw is None else schema.names[raw + 1 :]
-    row = io.StringIO()
-    csv.writer(row, delimiter=delimiter, lineterminator="\n").writerow(names)
+    names = csv_line(schema.names[_first_added(raw) :], delimiter)
     if raw is None:
-        return row.getvalue().encode()
-    header = schema.names[raw].removeprefix(RAW)
-    return f"{header}{delimiter}{row.getvalue()}".encode() if header else b""
+        return f"{names}\n".encode()
+    return f"{raw.header}{delimiter}{names}\n".encode() if raw.header else b""
 
 
-def _csv_lines(table: pa.Table, delimiter: str) -> pa.Array:
-    raw = _raw_at(table.schema)
-    cells = [] if raw is None else [table.column(raw).combine_chunks()]
-    for i in range(0 if raw is None else raw + 1, table.num_columns):
+def _csv_lines(table: pa.Table, delimiter: str, raw: RawRows | None) -> pa.Array:
+    cells = _raw_cells(table, raw)
+    for i in range(_first_added(raw), table.num_columns):
         cells.append(_cells(table, i, lambda column: csv_cells(column, delimiter)))
     rows = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
     return pc.binary_join_element_wise(rows, "\n", "")
 
 
-def _jsonl_lines(table: pa.Table) -> pa.Array:
-    raw = _raw_at(table.schema)
-    parts: list[Any] = ["{"] if raw is None else [table.column(raw).combine_chunks()]
-    for i in range(0 if raw is None else raw + 1, table.num_columns):
+def _jsonl_lines(table: pa.Table, raw: RawRows | None) -> pa.Array:
+    parts: list[Any] = _raw_cells(table, raw) or ["{"]
+    for i in range(_first_added(raw), table.num_columns):
         comma = ", " if len(parts) > 1 else ""
-        parts += [f"{comma}{encode_basestring(table.schema.names[i])}: ", _cells(table, i, json_cells)]
+        parts += [comma + json_field(table.schema.names[i], ""), _cells(table, i, json_cells)]
     return pc.binary_join_element_wise(*parts, "}\n", "")
+
+
+def _raw_cells(table: pa.Table, raw: RawRows | None) -> list[pa.Array]:
+    return [] if raw is None else [table.column(raw.at).combine_chunks()]
+
+
+def _first_added(raw: RawRows | None) -> int:
+    """Index of the first column that is written behind the raw rows."""
+    return 0 if raw is None else raw.at + 1
 
 
 def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Array]) -> pa.Array:
@@ -193,8 +202,3 @@ def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Ar
             f"the column {field.name!r} ({field.type}) cannot be written as text ({first_line(error)}); "
             "leave it out, or write .parquet or .arrow"
         ) from None
-
-
-def _raw_at(schema: pa.Schema) -> int | None:
-    """Index of the column of rows as they stand in their file, which the added columns follow."""
-    return next((i for i, name in enumerate(schema.names) if name.startswith(RAW)), None)

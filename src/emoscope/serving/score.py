@@ -8,11 +8,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from itertools import islice
 from typing import IO
 
+from emoscope.errors import DataError
+from emoscope.rows.lines import Block, LineDecoder
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response
 from emoscope.serving.service import Service
-from emoscope.serving.table_stream import CsvTable, JsonlTable, Lines, Table, TableError, TableRow, added_columns
+from emoscope.serving.table_stream import MAX_ROW_BYTES, CsvTable, JsonlTable, Table, TableRow, added_columns
 
 ROWS = 256
 """Number of rows that are scored together."""
@@ -68,7 +70,7 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
         )
     try:
         added = added_columns(query.get("columns"), service.labels)
-    except TableError as error:
+    except DataError as error:
         raise RequestError("invalid_request", str(error)) from None
     table = CsvTable if table_format == "csv" else JsonlTable
     return table_format, table(text_column, added, service.labels)
@@ -77,9 +79,9 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
 async def _scored_parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
     """The response in parts; the first part has the header of the table."""
     has_begun = False
-    async for lines, final in _lines(request):
-        rows = table.rows(lines, final=final)
-        while (part := _next_rows(rows)) or (final and not has_begun):
+    async for block in _blocks(request):
+        rows = table.rows(block)
+        while (part := _next_rows(rows)) or (block.final and not has_begun):
             scored = await _scored(service, request, table, part)
             yield (scored if has_begun else table.head() + scored).encode()
             has_begun = True
@@ -89,16 +91,16 @@ async def _scored_parts(service: Service, request: Request, table: Table) -> Asy
 def _next_rows(rows: Iterator[TableRow]) -> list[TableRow]:
     try:
         return list(islice(rows, ROWS))
-    except TableError as error:
+    except DataError as error:
         raise RequestError("invalid_request", str(error)) from None
 
 
-async def _lines(request: Request) -> AsyncIterator[tuple[list[str], bool]]:
-    """Complete lines as they arrive, and whether they are the last."""
-    reader = Lines()
+async def _blocks(request: Request) -> AsyncIterator[Block]:
+    """Complete lines as they arrive."""
+    decoder = LineDecoder(MAX_ROW_BYTES)
     async for chunk in request.stream():
-        yield reader.feed(chunk, final=False), False
-    yield reader.feed(b"", final=True), True
+        yield decoder.feed(chunk)
+    yield decoder.feed(b"", final=True)
 
 
 async def _scored(service: Service, request: Request, table: Table, rows: list[TableRow]) -> str:

@@ -1,40 +1,41 @@
 """Tables in, tables with emotions out, row by row as they come: the formats of `POST /v1/score`. Knows no HTTP.
 
-A row is copied as it stands, and the new cells stand behind it. A row that cannot be read keeps its place: the reason
-is in the last of the added columns, and the other cells are empty.
+A row is copied as it is, with the new cells behind it. A row that cannot be read keeps its place: the reason is in the
+last of the added columns, and the other added cells are empty.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from emoscope.line_records import csv_records, json_record, open_object, quote_stays_open
+from emoscope.errors import DataError
+from emoscope.rows.columns import EMOTION, SCORE, AddedColumns, check_columns, chosen_columns
+from emoscope.rows.csv_records import csv_line
+from emoscope.rows.csv_rows import CsvRows
+from emoscope.rows.json_rows import JsonRows, json_field
+from emoscope.rows.lines import Block
 from emoscope.serving.cache import Row
 
-LONGEST = 512 * 1024
-"""Bytes of a row."""
+MAX_ROW_BYTES = 512 * 1024
+"""Maximum length of a row, in bytes."""
 MAX_COLUMNS = 2_000
-"""Of a table; a row that cannot be read is answered with as many empty cells."""
+"""Maximum number of columns of a table; a row that cannot be read is answered with as many empty cells."""
 
-EMOTION, SCORE, ERROR = "emotion", "emotion_score", "emotion_error"
-
-
-class TableError(Exception):
-    """A table that cannot be scored at all."""
+ERROR = "emotion_error"
+"""Name of the last added column: why a row could not be read."""
 
 
 class TableRow(NamedTuple):
     """A row that was read.
 
     Attributes:
-        raw: as it stands, ready for further cells.
-        text: to be scored; None where there is none.
-        problem: why the row cannot be read; else None.
+        raw: the row as it is in the table, ready for further cells.
+        text: the text to be scored; None where there is none.
+        problem: why the row cannot be read; None if it can.
     """
 
     raw: str
@@ -45,16 +46,16 @@ class TableRow(NamedTuple):
 class Table(Protocol):
     """Rows of one format."""
 
-    def rows(self, lines: list[str], *, final: bool) -> Iterator[TableRow]:
+    def rows(self, block: Block) -> Iterator[TableRow]:
         """The rows of further lines; one that may go on is kept for the next call.
 
         Raises:
-            TableError: there is no such column.
+            DataError: the columns are not as they must be.
         """
         ...
 
     def head(self) -> str:
-        """What stands before the rows; ask when the first rows were read."""
+        """What precedes the rows; known when the first rows were read."""
         ...
 
     def line(self, row: TableRow, scores: Row | None) -> str:
@@ -62,147 +63,97 @@ class Table(Protocol):
         ...
 
 
-def added_columns(asked: str | None, labels: Sequence[str]) -> list[str]:
+def added_columns(chosen: str | None, labels: Sequence[str]) -> AddedColumns:
     """The columns that are added.
 
     Args:
-        asked: names with commas between; None for all.
-        labels: of the model.
+        chosen: names separated by commas; None for all.
+        labels: the labels of the model.
 
     Raises:
-        TableError: one that does not exist, or twice.
+        DataError: a name that does not exist, or is chosen twice.
     """
-    every = [EMOTION, SCORE, *labels, ERROR]
-    names = every if asked is None else asked.split(",")
-    for name in names:
-        if name not in every or names.count(name) > 1:
-            raise TableError(f"the column {name!r} cannot be added; allowed, once each: {', '.join(every)}")
-    return names
+    available = (EMOTION, SCORE, *labels, ERROR)
+    names = chosen_columns(None if chosen is None else chosen.split(","), available)
+    return AddedColumns(names, "choose among the added ones with columns=")
 
 
 class CsvTable:
     """CSV with a header."""
 
-    def __init__(self, text_column: str, added: list[str], labels: Sequence[str]) -> None:
+    def __init__(self, text_column: str, added: AddedColumns, labels: Sequence[str]) -> None:
         """Nothing is read yet.
 
         Args:
             text_column: name of the column of texts.
-            added: names of the columns to add.
-            labels: of the model.
+            added: the columns to add.
+            labels: the labels of the model.
         """
         self._text_column, self._added, self._labels = text_column, added, labels
-        self._header = ""
-        self._columns: list[str] = []
+        self._csv = CsvRows(",", MAX_ROW_BYTES, check=self._check)
         self._text_at = 0
-        self._pending: list[str] = []
-        self._characters = 0
-        self._number = 1
 
-    def rows(self, lines: list[str], *, final: bool) -> Iterator[TableRow]:
-        """Rows of further lines; see `Table`."""
-        goes_on = bool(self._pending) and quote_stays_open(lines, ",")
-        self._pending += lines
-        self._characters += sum(map(len, lines))
-        if goes_on and not final and self._characters <= 2 * LONGEST:  # twice: so it is not given up line by line
-            return
-        lines = self._pending
-        used = 0
-        for record in csv_records(lines, ",", longest=LONGEST, final=final):
-            used = record.end
-            raw = "".join(lines[record.begin : record.end]).rstrip("\r\n")
-            line = self._number + record.begin
-            if not self._columns:
-                self._read_header(record.fields, raw, record.problem)
-            elif row := self._row(record.fields, raw, record.problem or _broken(raw), line):
-                yield row
-        self._pending = lines[used:]
-        self._characters = sum(map(len, self._pending))
-        self._number += used
-        if final and not self._columns:
-            raise TableError("the table is empty; its first line must have the names of the columns")
+    def rows(self, block: Block) -> Iterator[TableRow]:
+        """The rows of further lines; see `Table`."""
+        for row in self._csv.rows(block):
+            if row.problem:
+                yield TableRow("," * (len(self._csv.columns) - 1), None, f"line {row.line}: {row.problem}")
+            else:
+                yield TableRow(row.raw, row.cells[self._text_at])
 
-    def _read_header(self, fields: list[str], raw: str, problem: str | None) -> None:
-        if problem or not fields or _broken(raw):
-            raise TableError(f"the first line cannot be read ({problem or _broken(raw) or 'it is blank'})")
-        if len(fields) > MAX_COLUMNS:
-            raise TableError(f"the first line has {len(fields):,} columns, at most {MAX_COLUMNS:,} are allowed")
-        if fields.count(self._text_column) != 1:
-            found = "more than one column" if self._text_column in fields else "no column"
-            raise TableError(f"{found} {self._text_column!r}; the columns are: {', '.join(map(repr, fields)):.300}")
-        if taken := next((name for name in self._added if name in fields), None):
-            raise TableError(f"there is a column {taken!r} already; choose among the added ones with columns=")
-        self._columns, self._header = fields, raw
-        self._text_at = fields.index(self._text_column)
-
-    def _row(self, fields: list[str], raw: str, problem: str | None, line: int) -> TableRow | None:
-        width = len(self._columns)
-        if not fields and not problem:
-            return TableRow(raw, None) if width == 1 else None
-        if not problem and len(fields) != width:
-            problem = f"{len(fields)} fields; allowed: {width}, as in the first line"
-        if problem:
-            return TableRow("," * (width - 1), None, f"line {line}: {problem}")
-        return TableRow(raw, fields[self._text_at])
+    def _check(self, columns: list[str]) -> None:
+        if len(columns) > MAX_COLUMNS:
+            raise DataError(f"the first line has {len(columns):,} columns, at most {MAX_COLUMNS:,} are allowed")
+        check_columns(columns, [self._text_column], self._added)
+        self._text_at = columns.index(self._text_column)
 
     def head(self) -> str:
         """The header with the new columns."""
-        return f"{self._header},{_csv(self._added)}\n"
+        return f"{self._csv.header},{csv_line(self._added.names)}\n"
 
     def line(self, row: TableRow, scores: Row | None) -> str:
         """The row with its new cells."""
-        cells = _cells(self._added, self._labels, scores, row.problem)
-        return f"{row.raw},{_csv(['' if cell is None else cell for cell in cells])}\n"
+        cells = _cells(self._added.names, self._labels, scores, row.problem)
+        return f"{row.raw},{csv_line([cell or '' for cell in cells])}\n"
 
 
 class JsonlTable:
     """One JSON object a line."""
 
-    def __init__(self, text_column: str, added: list[str], labels: Sequence[str]) -> None:
+    def __init__(self, text_column: str, added: AddedColumns, labels: Sequence[str]) -> None:
         """Nothing is read yet; the arguments are those of `CsvTable`."""
         self._text_column, self._added, self._labels = text_column, added, labels
-        self._number = 0
+        self._json = JsonRows(text_column, added, MAX_ROW_BYTES)
 
-    def rows(self, lines: list[str], *, final: bool) -> Iterator[TableRow]:
-        """Rows of further lines; see `Table`."""
-        for line in lines:
-            self._number += 1
-            if not line.isspace():
-                yield self._row(line)
-
-    def _row(self, line: str) -> TableRow:
-        problem = _broken(line.rstrip("\r\n"))
-        row = problem or json_record(line)
-        if isinstance(row, str):
-            return TableRow("{", None, f"line {self._number}: {row}")
-        text = row.get(self._text_column)
-        if text is not None and not isinstance(text, str):
-            problem = f"{self._text_column!r} is {type(text).__name__}; allowed: a string, or null"
-        if taken := next((name for name in self._added if name in row), None):
-            problem = f"there is a field {taken!r} already; choose among the added ones with columns="
-        opened = open_object(line, row)
-        return TableRow(opened, None, f"line {self._number}: {problem}") if problem else TableRow(opened, text)
+    def rows(self, block: Block) -> Iterator[TableRow]:
+        """The rows of further lines; see `Table`."""
+        for row in self._json.rows(block):
+            if row.problem:
+                yield TableRow(row.open, None, f"line {row.line}: {row.problem}")
+            else:
+                yield TableRow(row.open, row.fields.get(self._text_column))
 
     def head(self) -> str:
-        """Nothing."""
+        """Nothing: a file of JSON lines has no header."""
         return ""
 
     def line(self, row: TableRow, scores: Row | None) -> str:
         """The object with its new fields; `emotion_error` only where there is one."""
-        cells = zip(self._added, _cells(self._added, self._labels, scores, row.problem), strict=True)
-        if row.problem:
-            fields = [(name, cell) for name, cell in cells if name == ERROR]
-        else:
-            fields = [(name, cell) for name, cell in cells if name != ERROR]
-        quoted = (EMOTION, ERROR)
-        values = (
-            "null" if cell is None else encode_basestring(cell) if name in quoted else cell for name, cell in fields
-        )
-        pairs = [f"{encode_basestring(name)}: {value}" for (name, _), value in zip(fields, values, strict=True)]
-        return f"{row.raw if pairs else row.raw.removesuffix(', ')}{', '.join(pairs)}}}\n"
+        names = self._added.names
+        cells = zip(names, _cells(names, self._labels, scores, row.problem), strict=True)
+        fields = [
+            json_field(name, _json_value(name, cell)) for name, cell in cells if (name == ERROR) == bool(row.problem)
+        ]
+        return f"{row.raw if fields else row.raw.removesuffix(', ')}{', '.join(fields)}}}\n"
 
 
-def _cells(added: list[str], labels: Sequence[str], scores: Row | None, problem: str | None) -> list[str | None]:
+def _json_value(name: str, cell: str | None) -> str:
+    if cell is None:
+        return "null"
+    return encode_basestring(cell) if name in (EMOTION, ERROR) else cell
+
+
+def _cells(added: Sequence[str], labels: Sequence[str], scores: Row | None, problem: str | None) -> list[str | None]:
     """The new cells of a row as text, None for null; numbers are the shortest that float32 reads back."""
     known: dict[str, str | None] = {ERROR: problem}
     if scores:
@@ -210,45 +161,3 @@ def _cells(added: list[str], labels: Sequence[str], scores: Row | None, problem:
         numbers = [str(np.float32(value)) for value in values]
         known |= dict(zip(labels, numbers, strict=True)) | {EMOTION: labels[best], SCORE: numbers[best]}
     return [known.get(name) for name in added]
-
-
-def _csv(cells: Sequence[str]) -> str:
-    """Cells with commas between; one with a comma, a quote or a line break stands in quotes."""
-    return ",".join(
-        '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in ',"\r\n') else cell for cell in cells
-    )
-
-
-def _broken(raw: str) -> str | None:
-    """What is wrong with the characters of a row, or their number."""
-    if len(raw.encode("utf-8", "surrogateescape")) > LONGEST:
-        return f"the row is longer than {LONGEST:,} bytes"
-    try:
-        raw.encode()
-    except UnicodeEncodeError as error:
-        return f"the byte 0x{ord(raw[error.start]) - 0xDC00:02x} is broken UTF-8; allowed: text in UTF-8"
-    return None
-
-
-class Lines:
-    """Bytes as they come to whole lines."""
-
-    def __init__(self) -> None:
-        self._rest = b""
-        self._is_first = True
-
-    def feed(self, chunk: bytes, *, final: bool) -> list[str]:
-        """The lines that are whole now, with their newlines; broken UTF-8 stands in them as lone surrogates.
-
-        Of a line that is longer than a row may be not all is kept, but enough to see that it is.
-        """
-        whole, newline, tail = chunk.rpartition(b"\n")
-        content = self._rest + whole + newline if newline else b""
-        rest = tail if newline else self._rest + tail
-        self._rest = rest[: LONGEST + 2]
-        if final:
-            content, self._rest = content + self._rest, b""
-        if self._is_first and content:
-            self._is_first = False
-            content = content.removeprefix(b"\xef\xbb\xbf")
-        return list(io.StringIO(content.decode("utf-8", "surrogateescape"), newline="\n"))

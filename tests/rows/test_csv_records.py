@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoscope.line_records import Record, csv_problem, csv_records, quote_stays_open
+from emoscope.rows.csv_records import Record, csv_problem, csv_records, quote_stays_open
 
 
 def one_after_another(lines):

@@ -1,0 +1,182 @@
+"""Rows of JSON lines to Arrow tables: of the text and the raw object, or of every field with a type.
+
+As columns, the names and types are those of the first rows (the first MiB of the first file that begins with any); an
+object that does not fit them is rejected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from emoscope.rows.json_rows import JsonRow, JsonRows, open_object
+from emoscope.rows.lines import Block
+from emoscope.scoring.arrow_errors import broken_data
+from emoscope.scoring.line_reader import MAX_ROW_BYTES
+from emoscope.scoring.projection import Projection
+from emoscope.scoring.rejected import RejectedRows
+from emoscope.scoring.sources import Source
+
+_TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
+    bool: (pa.types.is_boolean,),
+    int: (pa.types.is_integer, pa.types.is_floating),
+    float: (pa.types.is_floating,),
+    str: (pa.types.is_string,),
+    list: (),
+    dict: (),
+}
+_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
+
+
+class JsonlParser:
+    """Turns lines into tables: every field as a column, or the fields that are looked into and the raw object.
+
+    Attributes:
+        columns: names of the columns.
+        header: "": files of JSON lines have no header.
+        schema: schema of the tables.
+    """
+
+    header = ""
+
+    def __init__(
+        self, source: Source, projection: Projection, rejected: RejectedRows, schema: pa.Schema | None, first: Block
+    ) -> None:
+        """Look at the first lines.
+
+        Args:
+            source: the file.
+            projection: what to take from a row.
+            rejected: where broken rows go.
+            schema: schema of the tables; None to infer it from the first lines.
+            first: the first lines of the file.
+
+        Raises:
+            DataError: no object among the first lines has the columns that are looked into.
+        """
+        self._name, self._projection, self._rejected = source.name, projection, rejected
+        self._json = JsonRows(projection.text_column, projection.added_columns, MAX_ROW_BYTES)
+        self.schema = schema or schema_of(source, projection, first.lines) or _schema_of_text(projection)
+        self.columns: list[str] = self.schema.names
+
+    @property
+    def line(self) -> int:
+        """Number of the next line."""
+        return self._json.line
+
+    def parse(self, block: Block) -> pa.Table:
+        """The rows of further lines."""
+        rows = []
+        for row in self._json.rows(block):
+            problem = row.problem or (None if self._projection.raw else _unfit_row(row.fields, self.schema))
+            if problem:
+                self._rejected.add(self._name, problem, line=row.line)
+            else:
+                rows.append(row)
+        try:
+            return self._table(rows)
+        except _UNFIT:
+            return self._table([row for row in rows if self._fits(row)])
+
+    def _table(self, rows: Sequence[JsonRow]) -> pa.Table:
+        if self._projection.raw:
+            columns = list(map(list, zip(*map(self._raw, rows), strict=True))) or [[] for _ in self.schema]
+        else:
+            columns = [[row.fields.get(name) for row in rows] for name in self.schema.names]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def _raw(self, row: JsonRow) -> list[str | None]:
+        """The cells that are looked into and the object as it is; with the text last, written again without it."""
+        text, *others = (_cell(row.fields.get(name)) for name in self._projection.required)
+        if not self._projection.text_last:
+            return [text, *others, row.open]
+        rest = {name: value for name, value in row.fields.items() if name != self._projection.text_column}
+        return [*others, open_object(json.dumps(rest, ensure_ascii=False), rest), text]
+
+    def _fits(self, row: JsonRow) -> bool:
+        try:
+            self._table([row])
+        except _UNFIT as error:
+            self._rejected.add(self._name, f"a value does not fit its column ({broken_data(error)})", line=row.line)
+            return False
+        return True
+
+
+def schema_of(source: Source, projection: Projection, lines: list[str]) -> pa.Schema | None:
+    """The schema of the first lines of a file; None if there is no object among them.
+
+    Raises:
+        DataError: no object among them has the text column.
+    """
+    rows = [row for row in map(_object, lines) if row is not None]
+    if not rows:
+        return None
+    projection.check(source.name, _names(rows))
+    if projection.raw:
+        return _schema_of_text(projection)
+    types = {name: _type_of([row.get(name) for row in rows]) for name in _names(rows)}
+    return pa.schema(list((types | {projection.text_column: pa.string()}).items()))
+
+
+def _schema_of_text(projection: Projection) -> pa.Schema:
+    names = projection.raw_names if projection.raw else projection.required
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """The object of a line, if its names of fields are text; None otherwise."""
+    try:
+        row = json.loads(line)
+        "".join(row).encode()
+    except (ValueError, RecursionError, TypeError):
+        return None
+    return row if isinstance(row, dict) else None
+
+
+def _names(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _type_of(values: list[Any]) -> pa.DataType:
+    """The type that holds all values; if there is none, that of the first."""
+    known = [value for value in values if value is not None]
+    for some in (known, known[:1]):
+        try:
+            found = pa.infer_type(some)
+        except _UNFIT:
+            continue
+        return pa.string() if pa.types.is_null(found) else found
+    return pa.string()
+
+
+def _unfit(value: Any, arrow_type: pa.DataType, name: str) -> str | None:
+    """Why a value does not fit a column of this type, where Arrow would silently cut it or drop fields of it."""
+    if isinstance(value, dict) and pa.types.is_struct(arrow_type):
+        return _unfit_row(value, arrow_type, f"{name}.")
+    if isinstance(value, list) and pa.types.is_list(arrow_type):
+        return next(filter(None, (_unfit(item, arrow_type.value_type, name) for item in value)), None)
+    if value is None or any(is_type(arrow_type) for is_type in _TYPES_FOR[type(value)]):
+        return None
+    return f"the field {name!r} is {type(value).__name__}, among the first rows {arrow_type}"
+
+
+def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None:
+    for name, value in row.items():
+        try:
+            index = fields.get_field_index(name)
+        except UnicodeEncodeError:
+            index = -1
+        if index < 0:
+            return f"the first rows have no field {prefix + name!r}"
+        if problem := _unfit(value, fields.field(index).type, prefix + name):
+            return problem
+    return None
+
+
+def _cell(value: Any) -> str | None:
+    """The text of a value, null for null."""
+    return value if value is None or isinstance(value, str) else str(value)
