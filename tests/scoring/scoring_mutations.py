@@ -149,7 +149,7 @@ def csv_rows(lines: list[str]) -> int:
 
 
 def _end_of_row(lines: list[str], start: int) -> int | None:
-    """The line behind a row; None if its quotes are broken, or a carriage return stands alone."""
+    """The line behind a row; None if its quotes are broken, or there is a carriage return without a newline."""
     state = "field"
     for number in range(start, len(lines)):
         for char in lines[number]:

@@ -32,13 +32,13 @@ def scored(tmp_path, name, content, target="jsonl", **options):
     ("body", "good", "bad"),
     [
         ('1,"never closed\n2,b\n3,c\n', ["b", "c"], {2: "a quote is not closed"}),
-        ('1,"never closed\n2,"b"\n3,"c"\n', ["b", "c"], {2: "something stands behind a closing quote"}),
-        ('1,"a"b\n2,c\n', ["c"], {2: "something stands behind a closing quote"}),
+        ('1,"never closed\n2,"b"\n3,"c"\n', ["b", "c"], {2: "there is text behind a closing quote"}),
+        ('1,"a"b\n2,c\n', ["c"], {2: "there is text behind a closing quote"}),
         ("1,a,x\n2\n3,c\n", ["c"], {2: "3 fields; allowed: 2", 3: "1 fields"}),
         ('1,"two\nlines",x\n2,b\n', ["b"], {2: "3 fields"}),
-        ('1,"two "bad" lines\nend",x,y\n2,b\n', ["b"], {2: "something stands behind", 3: "3 fields"}),
+        ('1,"two "bad" lines\nend",x,y\n2,b\n', ["b"], {2: "there is text behind", 3: "3 fields"}),
         ("1,a\n\n\r\n2,b\n\n", ["a", "b"], {}),
-        ("1,a\rb\n2,c\n", ["c"], {2: "a carriage return stands alone"}),
+        ("1,a\rb\n2,c\n", ["c"], {2: "there is a carriage return without a newline"}),
         ('1,5" disk\n2,say "hi"\n', ['5" disk', 'say "hi"'], {}),
         ('1,"two\r\nlines"\r\n2,b', ["two\r\nlines", "b"], {}),
         ('1,"last', [], {2: "a quote is not closed"}),
@@ -56,7 +56,7 @@ def test_csv_with_broken_utf8(tmp_path):
     found, told = scored(tmp_path, "in.csv", content)
     assert found == ["b", "é"]
     assert [line for line, _ in told] == [2, 4, 7]
-    assert told[0][1] == "the byte 0xe9 is broken UTF-8; allowed: text in UTF-8"
+    assert told[0][1] == "the byte 0xe9 is not valid UTF-8; allowed: text in UTF-8"
     (tmp_path / "raw").mkdir()
     assert scored(tmp_path / "raw", "in.csv", content, "csv")[1] == told
 
@@ -79,28 +79,29 @@ def test_a_stray_quote_loses_one_row_wherever_blocks_end(tmp_path, monkeypatch, 
 def test_a_row_that_never_ends(tmp_path, monkeypatch, name, head):
     monkeypatch.setattr(line_reader, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(line_reader, "MAX_ROW_BYTES", 5000)
-    monkeypatch.setattr("emoscope.scoring.csv_tables.MAX_ROW_BYTES", 5000)
+    for module in ("csv_tables", "jsonl_tables"):
+        monkeypatch.setattr(f"emoscope.scoring.{module}.MAX_ROW_BYTES", 5000)
     long = "x" * 20_000
     good = '{"text": "b"}' if name == "in.jsonl" else "b"
     row = json.dumps({"text": long}) if name == "in.jsonl" else long
     found, told = scored(tmp_path, name, f"{head}{row}\n{good}\n")
     assert found[-1] == "b"
-    assert told == [(2, "the row is longer than 0 MiB")]
+    assert told == [(2, "the row is longer than 5,000 bytes")]
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("{", "no JSON ("),
-        ("nonsense", "no JSON ("),
-        ('["a"]', "no JSON object but list"),
-        ('"a"', "no JSON object but str"),
+        ("{", "not JSON ("),
+        ("nonsense", "not JSON ("),
+        ('["a"]', "a JSON list, not an object"),
+        ('"a"', "a JSON str, not an object"),
         ('{"text": 5}', "'text' is int; allowed: a string, or null"),
         ('{"text": ["a"]}', "'text' is list"),
         ('{"text": "\\ud83d"}', "does not fit its column"),
-        ("[" * 100_000, "no JSON"),
-        ('{"text": "a", "joy": 1}', "there is a field 'joy' already"),
-        ('{"text": "a"} x', "no JSON (Extra data)"),
+        ("[" * 100_000, "not JSON"),
+        ('{"text": "a", "joy": 1}', "there is a column 'joy' already"),
+        ('{"text": "a"} x', "not JSON (Extra data)"),
     ],
 )
 def test_jsonl(tmp_path, line, words):
@@ -203,7 +204,7 @@ def test_a_footer_that_contradicts_itself(tmp_path):
     assert len(broken) > 3
     for content in broken:
         (tmp_path / "in.parquet").write_bytes(content)
-        with pytest.raises(DataError, match=r"its footer tells of -?\d+ rows, in groups of"):
+        with pytest.raises(DataError, match=r"its footer has -?\d+ rows, in groups of"):
             score(tmp_path / "in.parquet", tmp_path / "out.csv")
 
 
@@ -214,7 +215,7 @@ def test_compressed_data_that_break_off(tmp_path, name, first):
     found, told = scored(tmp_path, name, packed[: len(packed) * 2 // 3], part_rows=20_000)
     assert found == [str(i) for i in range(len(found))] and len(found) > 10_000
     assert told[0][0] == len(found) + (2 if first else 1)
-    assert "the compressed data are broken" in told[0][1] and "all from here on is lost" in told[0][1]
+    assert "the compressed data are broken" in told[0][1] and "everything from here on is lost" in told[0][1]
 
 
 @pytest.mark.parametrize("compression", ["", ".gz"])
@@ -228,23 +229,23 @@ def test_an_arrow_file_that_breaks_off(tmp_path, compression):
         part = gzip.compress(content[:cut]) if compression else content[:cut]
         found, told = scored(tmp_path, f"in.arrow{compression}", part, overwrite=True)
         assert found == texts(len(found))
-        assert told[0][0] == len(found) + 1 and "all from here on is lost" in told[0][1]
+        assert told[0][0] == len(found) + 1 and "everything from here on is lost" in told[0][1]
 
 
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("in.csv", b"", "its first line is blank"),
+        ("in.csv", b"", "the first line is blank"),
         ("in.csv", b"id,name\n1,a\n", "no column 'text'; the columns are: 'id', 'name'"),
         ("in.csv", b"text,text\n1,a\n", "more than one column 'text'"),
         ("in.csv", b"text,joy\na,1\n", "there is a column 'joy' already"),
-        ("in.csv", b'"text\na\n', "its first line cannot be read"),
-        ("in.csv", b"te\xe9t\na\n", "its first line is no UTF-8; save the file as UTF-8"),
+        ("in.csv", b'"text\na\n', "the first line cannot be read"),
+        ("in.csv", b"te\xe9t\na\n", "the first line cannot be read .the byte 0xe9 is not valid UTF-8"),
         ("in.jsonl", b'{"a": 1}\n', "no column 'text'; the columns are: 'a'"),
         ("in.jsonl", b'{"text": "a", "emotion": 1}\n', "there is a column 'emotion' already"),
-        ("in.parquet", b"PAR1", "no Parquet that can be read"),
-        ("in.parquet", b"", "no Parquet that can be read"),
-        ("in.arrow", b"nonsense", "no Arrow file that can be read"),
+        ("in.parquet", b"PAR1", "not a Parquet file that can be read"),
+        ("in.parquet", b"", "not a Parquet file that can be read"),
+        ("in.arrow", b"nonsense", "not an Arrow file that can be read"),
         ("in.csv.gz", b"text\na\n", "the compressed data are broken"),
     ],
 )
@@ -256,18 +257,16 @@ def test_files_that_are_no_tables_are_one_line_and_leave_nothing(tmp_path, name,
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-@pytest.mark.parametrize("column", ["\0hd", "id"])
-def test_a_name_that_begins_with_nul_is_a_name_or_an_error_but_never_broken_rows(tmp_path, column):
+@pytest.mark.parametrize("column", ["\0hd", "row", "id"])
+def test_any_name_of_a_column_is_kept(tmp_path, column):
     (tmp_path / "in.csv").write_text(f"{column},text\n1,x\n")
     score(tmp_path / "in.csv", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text().startswith(f"{column},text,emotion,")
-    if column == "id":
-        score(tmp_path / "in.csv", tmp_path / "out.jsonl")
-        assert json.loads((tmp_path / "out.jsonl").read_text())["id"] == "1"
-    else:
-        with pytest.raises(DataError, match="begins with a NUL character"):
-            score(tmp_path / "in.csv", tmp_path / "out.jsonl")
-        assert not (tmp_path / "out.jsonl").exists()
+    score(tmp_path / "in.csv", tmp_path / "out.jsonl")
+    assert json.loads((tmp_path / "out.jsonl").read_text())[column] == "1"
+    (tmp_path / "text.csv").write_text(f"id,{column}_\n1,x\n")
+    score(tmp_path / "text.csv", tmp_path / "text_out.csv", text_column=f"{column}_")
+    assert (tmp_path / "text_out.csv").read_text().startswith(f"id,{column}_,emotion,")
 
 
 def test_columns_of_one_name_can_stay_but_not_change_their_format(tmp_path):

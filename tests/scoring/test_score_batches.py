@@ -81,9 +81,9 @@ def test_text_of_any_arrow_type(arrow_type):
         ({"text": ["a"], "joy": [1]}, {}, "there is a column 'joy' already"),
         ({"text": ["a"]}, {"columns": ("happiness",)}, "'happiness' cannot be added; allowed, once each: emotion,"),
         ({"text": ["a"]}, {"columns": ("joy", "joy")}, "'joy' cannot be added"),
-        ({"text": ["a"]}, {"long": "half"}, "no way 'half'"),
-        ({"text": ["a"]}, {"sentence_rows": True}, "read as sentences"),
-        ({"text": ["a"]}, {"part_rows": 0}, "one row at least"),
+        ({"text": ["a"]}, {"long": "half"}, "cannot be read as 'half'"),
+        ({"text": ["a"]}, {"sentence_rows": True}, "a row for each sentence needs"),
+        ({"text": ["a"]}, {"part_rows": 0}, "at least one row"),
     ],
 )
 def test_what_cannot_be_scored_is_said(columns, options, words):

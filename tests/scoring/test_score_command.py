@@ -123,10 +123,10 @@ def test_wrong_use_is_two(args, words, capsys):
     ("args", "words"),
     [
         (["nothing.csv", "out.csv"], "nothing to read at nothing.csv"),
-        (["in.parquet", "out.csv", "--part-rows", "0"], "a part must have one row at least, got 0"),
+        (["in.parquet", "out.csv", "--part-rows", "0"], "a part must have at least one row, got 0"),
         (["in.parquet", "out.csv", "--columns", "joy,glee"], "the column 'glee' cannot be added"),
         (["in.parquet", "in.parquet"], "in.parquet is among the files to read"),
-        (["in.parquet", "out.txt"], "out.txt: the name tells no format"),
+        (["in.parquet", "out.txt"], "out.txt: no known format"),
         (["in.parquet", "nosuch://out.csv"], "no filesystem for this address"),
         (["in.parquet", "out.csv", "--model", "no/such/model/here"], "no model at"),
     ],

@@ -91,7 +91,7 @@ def test_a_run_that_began_here_goes_on_there(folder, on_ray):
 
 @needs_ray
 def test_the_command_scores_with_the_bundled_model(folder, on_ray):
-    assert on_ray["by_command"]["status"] == [0, 1]  # the second time, OUT is there already
+    assert on_ray["by_command"]["status"] == [0, 1]  # the second time, OUT exists already
     classifier = emoscope.EmotionClassifier.from_pretrained()
     score(folder / "in.csv", folder / "bundled.csv", part_rows=200, classifier=classifier)
     there, here = (

@@ -195,7 +195,7 @@ def test_a_run_that_is_done_but_not_in_place_makes_the_page_that_is_asked_for(so
 
 def test_a_page_that_is_there_is_refused_before_anything_is_done(source, tmp_path):
     (tmp_path / "page.html").write_text("mine")
-    with pytest.raises(DataError, match=r"page\.html is there already; give the report another name, or --overwrite"):
+    with pytest.raises(DataError, match=r"page\.html exists already; name another report, or give --overwrite"):
         report(source, tmp_path / "out.csv", tmp_path / "page.html")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "page.html"]
     report(source, tmp_path / "out.csv", tmp_path / "page.html", overwrite=True)
@@ -205,7 +205,7 @@ def test_a_page_that_is_there_is_refused_before_anything_is_done(source, tmp_pat
 @pytest.mark.parametrize("name", ["in.parquet", "out.csv", "./out.csv", "new/../out.csv", "out.csv.rejected.jsonl"])
 def test_a_page_in_the_place_of_a_table_is_refused(source, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="is read, or takes the table or its rejected rows; give the report another"):
+    with pytest.raises(DataError, match="is read, or takes the table or its rejected rows; name another report"):
         report(source, "out.csv", name, overwrite=True)
 
 
@@ -247,7 +247,7 @@ def test_a_table_into_a_pipe_has_a_page_too(source, tmp_path):
     job = Job(source, Stream(io.BytesIO(), "csv"), Scoring("text"), report=ScoreReport(tmp_path / "page.html"))
     score_table(job, HashClassifier())
     assert "30 rows read" in (tmp_path / "page.html").read_text("utf-8")
-    with pytest.raises(DataError, match="is there already"):
+    with pytest.raises(DataError, match="exists already"):
         score_table(job, HashClassifier())
 
 
@@ -264,7 +264,7 @@ def test_the_command_writes_it_and_says_so(source, tmp_path, capsys):
     flags = ["--text-column", "text", "--report", str(page), "--time-column", "when"]
     assert main(["score", str(source), str(tmp_path / "out.csv"), *flags]) == 0
     pa.set_memory_pool(before)
-    assert f"a page to look at: {page}" in capsys.readouterr().out
+    assert f"report: {page}" in capsys.readouterr().out
     shown = page.read_text("utf-8")
     assert all(label in shown for label in EMOTIONS) and re.search(r"emoscope [\d.]+, model [0-9a-f]{12}\.", shown)
 

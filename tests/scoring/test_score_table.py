@@ -86,7 +86,7 @@ def test_output_that_is_there_is_refused_and_left_as_it_is(source, tmp_path):
     output = tmp_path / "out.csv"
     output.write_text("mine")
     for resume in (False, True):
-        with pytest.raises(DataError, match=r"out\.csv is there already; give another name, or --overwrite"):
+        with pytest.raises(DataError, match=r"out\.csv exists already; give another name, or --overwrite"):
             score(source, output, resume=resume)
     assert output.read_text() == "mine" and names(tmp_path) == ["in.parquet", "out.csv"]
     stopped(source, output, overwrite=True)
@@ -123,7 +123,7 @@ def test_a_changed_input_is_refused(source, tmp_path, change):
     stopped(source, output)
     change(source)
     with pytest.raises(
-        DataError, match=r"its input .*in\.parquet has changed since, or is another; give what it began"
+        DataError, match=r"its input .*in\.parquet has changed since, or is a different one; give what it began"
     ):
         score(source, output, resume=True)
     assert len(list((tmp_path / "out.csv.parts").glob("*.npy"))) == 2
@@ -135,7 +135,7 @@ def test_another_file_in_the_folder_is_refused(tmp_path):
     (folder / "1.csv").write_text("text\n" + "\n".join(texts(ROWS)))
     stopped(folder, tmp_path / "out.csv")
     (folder / "2.csv").write_text("text\nmore\n")
-    with pytest.raises(DataError, match=r"2\.csv has changed since, or is another"):
+    with pytest.raises(DataError, match=r"2\.csv has changed since, or is a different one"):
         score(folder, tmp_path / "out.csv", resume=True)
 
 
@@ -152,15 +152,25 @@ def test_another_file_in_the_folder_is_refused(tmp_path):
 def test_another_model_or_other_options_are_refused(source, tmp_path, options, words):
     output = tmp_path / "out.csv"
     stopped(source, output)
-    with pytest.raises(DataError, match=f"keeps a run that cannot go on: {words}"):
+    with pytest.raises(DataError, match=f"keeps a run that cannot be continued: {words}"):
         score(source, output, resume=True, **options)
 
 
-def test_another_version_is_refused(source, tmp_path, monkeypatch):
+def test_run_of_another_version_is_an_error(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(emoscope, "__version__", "98")
     stopped(source, tmp_path / "out.csv")
     monkeypatch.setattr(emoscope, "__version__", "99")
-    with pytest.raises(DataError, match="emoscope was '.*', now it is '99'"):
+    with pytest.raises(DataError, match="emoscope was '98', now it is '99'"):
         score(source, tmp_path / "out.csv", resume=True)
+
+
+def test_run_of_0_1_is_continued(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(emoscope, "__version__", "0.1.0")
+    stopped(source, tmp_path / "out.csv")
+    monkeypatch.setattr(emoscope, "__version__", "0.2.0")
+    rest = HashClassifier()
+    score(source, tmp_path / "out.csv", classifier=rest, resume=True)
+    assert len(rest.asked) == PARTS - 2
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}"])
@@ -274,7 +284,7 @@ def test_a_disk_without_room_for_the_output(tmp_path, target, size, largest_file
     source = write_parquet(tmp_path / "in.parquet", {"text": texts(400)})
     output, whole = tmp_path / f"out.{target}", tmp_path / f"whole.{target}"
     largest_file(size)
-    with pytest.raises(DataError, match=r"File too large; \d parts are kept in .*\.parts: mend it, then --resume"):
+    with pytest.raises(DataError, match=r"File too large; \d parts are kept in .*\.parts: fix it, then --resume"):
         score(source, output, part_rows=70)
     largest_file(None)
     assert not output.exists() and list((tmp_path / f"out.{target}.parts").glob("*.output")) == []
@@ -344,7 +354,7 @@ def test_a_folder_in_the_place_of_the_output_is_refused_before_anything_is_done(
 
 
 def test_an_output_without_a_format_is_refused_before_anything_is_done(source, tmp_path):
-    with pytest.raises(DataError, match=r"out\.txt: the name tells no format"):
+    with pytest.raises(DataError, match=r"out\.txt: no known format"):
         score(source, tmp_path / "out.txt")
     assert names(tmp_path) == ["in.parquet"]
 

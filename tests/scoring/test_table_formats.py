@@ -261,7 +261,7 @@ def test_json_lines_get_the_types_of_their_values(tmp_path):
 def test_an_object_without_fields_is_none_for_parquet(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"text": "a", "m": {}}\n')
     classifier = HashClassifier()
-    with pytest.raises(DataError, match=r"Parquet does not hold such columns \(.*'m'.*; leave them out, or"):
+    with pytest.raises(DataError, match=r"Parquet cannot hold such columns \(.*'m'.*; leave them out, or"):
         score(tmp_path / "in.jsonl", tmp_path / "out.parquet", classifier=classifier)
     assert classifier.asked == []
     score(tmp_path / "in.jsonl", tmp_path / "out.arrow")
@@ -338,7 +338,7 @@ def test_numbers_that_do_not_fit_the_widened_type(tmp_path, first, second, asked
     write_parquet(tmp_path / "1.parquet", {"n": first, "text": ["a"]})
     write_parquet(tmp_path / "2.parquet", {"n": second, "text": ["b"]})
     classifier = HashClassifier()
-    words = r"[12]\.parquet: the column 'n' is \w+, with the other files .*; score the files apart"
+    words = r"[12]\.parquet: the column 'n' is \w+, with the other files .*; score the files separately"
     with pytest.raises(DataError, match=words):
         score(f"{tmp_path}/[12].parquet", tmp_path / "out.parquet", classifier=classifier, part_rows=1)
     assert classifier.asked == asked
@@ -477,7 +477,7 @@ def test_addresses_in_and_out(tmp_path, monkeypatch):
     assert json.loads(memory.cat("/tables/out.jsonl"))["emotion"] == emotion("a")
     assert json.loads(memory.cat("/tables/out.jsonl.rejected.jsonl"))["line"] == 3
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(DataError, match=r"memory://tables/out\.jsonl is there already"):
+    with pytest.raises(DataError, match=r"memory://tables/out\.jsonl exists already"):
         score("memory://tables/in.csv", "memory://tables/out.jsonl")
 
 
@@ -514,7 +514,7 @@ def test_a_delimiter_of_what_is_written(tmp_path):
 
 @pytest.mark.parametrize(
     ("delimiter", "words"),
-    [("::", "one character"), ('"', "no quote"), ("\n", "line end"), (";", "between the cells of CSV")],
+    [("::", "one character"), ('"', "not a quote"), ("\n", "line end"), (";", "for CSV only")],
 )
 def test_what_is_no_delimiter(tmp_path, delimiter, words):
     source = write_parquet(tmp_path / "in.parquet", {"text": ["a"]})

@@ -1,16 +1,18 @@
 """Add emotions to a table: CSV, JSON lines, Parquet or Arrow.
 
+Every row of IN is in OUT, with its emotion, the score and a column for each label.
+
 IN is a file (.csv, .tsv, .jsonl, .parquet, .arrow; all but Parquet also with .gz or .zst), a folder or a glob in
-quotes of files of one format, an address such as s3://bucket/rows.parquet, or '-' for standard input. OUT is a file
-of any of these formats, an address, or '-' for standard output. Rows keep their columns and their order; from one
-text format to the same they stay as they are, to the letter.
+quotes with files of one format, an address such as s3://bucket/rows.parquet, or '-' for standard input. OUT is a file
+of any of these formats, an address, or '-' for standard output. Rows keep their columns and their order; if IN and OUT
+have the same text format, they are copied to the letter.
 
-A row that cannot be read goes to OUT.rejected.jsonl with its file, line and reason. A null or blank text stays a row,
-with null scores. OUT appears when it is whole; until then OUT.parts keeps what is scored, and --resume goes on from
-there after a kill, a full disk or a power cut, to the same bytes.
+A row that cannot be read goes to OUT.rejected.jsonl with its file, line and reason. A row with a null or blank text is
+kept, with null scores. OUT appears when it is complete; until then OUT.parts keeps the scores, and after a kill, a full
+disk or a power cut --resume continues from there, to the same bytes.
 
---report writes a page to look at: shares of the labels, how sure the model was, the labels over time, and rows of each
-label. --engine ray has the model in workers on a Ray cluster, while this machine reads and writes.
+--report writes an HTML page: shares of the labels, how confident the model was, labels over time, and example rows.
+With --engine ray the model runs in workers on a Ray cluster, while this machine reads and writes.
 
 examples:
   emoscope score reviews.csv scored.csv --text-column review
@@ -46,64 +48,74 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", metavar="IN", help="file, folder, glob in quotes, address, or '-'")
     parser.add_argument("output", metavar="OUT", help="file, address, or '-'")
     parser.add_argument(
-        "--text-column", required=True, metavar="C", help="its name; a number (from 0) for a .csv without a header"
+        "--text-column",
+        required=True,
+        metavar="C",
+        help="name of the column of texts; a number (from 0) for a .csv without a header",
     )
     parser.add_argument(
-        "--columns", metavar="A,B", help="which columns to add, of emotion, emotion_score and the labels; default: all"
+        "--columns", metavar="A,B", help="columns to add, out of emotion, emotion_score and the labels; default: all"
     )
-    parser.add_argument("--prefix", default="", metavar="P", help="stands before the name of each added column")
+    parser.add_argument("--prefix", default="", metavar="P", help="text before the name of each added column")
     parser.add_argument(
         "--long",
         choices=("windows", "sentences", "truncate"),
         default="windows",
-        help="how a text is read: whole, in windows of the model's longest input (default); by its "
-        "sentences, combined; or its first 2,000 characters",
+        help="how a long text is read: all of it, in windows of the model's longest input (default); by its "
+        "sentences, combined; or only its first 2,000 characters",
     )
     parser.add_argument(
         "--sentence-rows",
         action="store_true",
-        help="with --long sentences: one row a sentence; rows are written again then, not copied to the letter",
+        help="with --long sentences: write a row for each sentence; rows are then not copied to the letter",
     )
     parser.add_argument(
         "--delimiter",
         metavar="D",
-        help="between the cells of .csv files, read and written: ';', '\\t' ...; default: ','",
+        help="character between the cells of .csv files, read and written: ';', '\\t' ...; default: ','",
     )
-    parser.add_argument("--input-format", metavar="F", help="of standard input: csv, tsv, jsonl, arrow, csv.gz ...")
-    parser.add_argument("--output-format", metavar="F", help="of standard output; default: that of standard input")
     parser.add_argument(
-        "--resume", action="store_true", help="go on with the run that OUT.parts keeps, if there is one"
+        "--input-format", metavar="F", help="format of standard input: csv, tsv, jsonl, arrow, csv.gz ..."
     )
+    parser.add_argument(
+        "--output-format", metavar="F", help="format of standard output; default: that of standard input"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run that OUT.parts keeps, if there is one")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT; without --resume, OUT.parts too")
     parser.add_argument(
         "--part-rows",
         type=int,
         default=65_536,
         metavar="N",
-        help="rows scored and kept at once, default 65536: with a slow model give fewer, and a kill costs less",
+        help="rows that are scored and kept at once, default 65536; with fewer, a kill of a slow model costs less",
     )
     parser.add_argument("--report", metavar="FILE.html", help="write a page about the rows")
-    parser.add_argument("--time-column", metavar="C", help="with --report: a column of times, for the labels over time")
+    parser.add_argument("--time-column", metavar="C", help="with --report: column of times, for the labels over time")
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     _add_model_arguments(parser)
     parser.set_defaults(refuse=parser.error)
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which model, and where it runs."""
+    """Flags for the model and where it runs."""
     add_model_arguments(parser)
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
         default="local",
-        help="where the model runs: here (default), or in workers of Ray",
+        help="where the model runs: here (default), or in workers on a Ray cluster",
     )
     parser.add_argument(
         "--address",
         metavar="A",
-        help="with --engine ray: of a cluster, head:6379 or ray://head:10001; default: RAY_ADDRESS, else this machine",
+        help="with --engine ray: the cluster, head:6379 or ray://head:10001; default: RAY_ADDRESS, else this machine",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="with --engine ray; default: as many as have room")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="with --engine ray: number of workers; default: as many as there is room for",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,7 +147,7 @@ def _score_on_ray(args: argparse.Namespace) -> Summary:
     with ClusterClassifier(workers, args.address) as cluster, _bar(args) as bar:
         summary = score_table(_job(args, cluster.identity), cluster, bar.show, cluster.map)
     if cluster.lost:
-        print(f"{cluster.lost} workers were lost on the way; others scored their rows", file=sys.stderr)
+        print(f"{cluster.lost} workers were lost; others scored their rows", file=sys.stderr)
     return summary
 
 
@@ -144,7 +156,7 @@ def _bar(args: argparse.Namespace) -> RowsBar:
 
 
 def _give_back_memory() -> None:
-    """Let Arrow use the system's memory: pools of its own keep what is freed, some 50 MB at the peak."""
+    """Let Arrow use the system's memory allocator: its own keeps some 50 MB of freed memory at the peak."""
     import pyarrow as pa
 
     pa.set_memory_pool(pa.system_memory_pool())
@@ -209,4 +221,4 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
         where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
         yield f"  {summary.rejected:,} rows rejected{where}; the first is {summary.first_rejected}"
     if args.report:
-        yield f"  a page to look at: {args.report}"
+        yield f"  report: {args.report}"

@@ -1,8 +1,8 @@
-"""Tables of texts to the same tables with emotions, streamed through any `Classifier`. Needs the extra `score`.
+"""Adds emotions to tables of texts, streamed through any `Classifier`. Needs the extra `score`.
 
-`score_table` is the whole job on files; `Scorer` and `score_batches` are its core, Arrow in and Arrow out, for engines
-that read and write themselves; `score_dataset` is it for Ray Data, and `ClusterClassifier` puts the model of
-the whole job on a cluster: these two need the extra `ray`.
+`score_table` is the whole job on files. `Scorer` and `score_batches` are its core, Arrow in and Arrow out, for engines
+that read and write themselves. Two need the extra `ray`: `score_dataset` is a step of Ray Data, and
+`ClusterClassifier` runs the model of `score_table` on a cluster.
 """
 
 from __future__ import annotations

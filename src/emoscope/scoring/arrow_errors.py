@@ -7,11 +7,11 @@ import pyarrow as pa
 from emoscope.errors import first_line
 
 BROKEN = (pa.ArrowException, OSError, ValueError, NotImplementedError)
-"""What Arrow raises for broken data. Among them is OSError, for a failing disk as well: see `broken_data`."""
+"""What Arrow raises for broken data. It raises OSError for a failing disk as well: see `broken_data`."""
 
 
 def broken_data(error: Exception) -> str:
-    """What Arrow says of broken data, in one line; a fault of the machine is raised again."""
+    """The message of an error about broken data, in one line; an error of the machine is raised again."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
     return first_line(error)

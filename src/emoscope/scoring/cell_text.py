@@ -1,4 +1,4 @@
-"""Columns of any type to the text of their cells, in CSV and in JSON."""
+"""Columns of any type as the text of their cells, in CSV and in JSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NUMBERS: tuple[Callable[[pa.DataType], bool], ...] = (
     pa.types.is_floating,
     pa.types.is_decimal,
 )
-_IN_NO_NUMBER = ",;|\t"  # of the delimiters, those that stand in no number and no time
+_NEVER_IN_NUMBERS = ",;|\t"  # delimiters that no number and no time contains
 _DAY = re.compile(r"^(-?\d+-\d\d-\d\d) ")
 _ZONE = re.compile(r"([+-]\d\d)(\d\d)$")
 
@@ -28,13 +28,13 @@ _ZONE = re.compile(r"([+-]\d\d)(\d\d)$")
 def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
     """Cells of a column, strings (rows,), null for null.
 
-    Text with the delimiter, a quote or a line break stands in quotes, and empty text as `""`, since an empty cell is
-    null. Numbers, dates and times are as Arrow writes them, nested values are JSON.
+    Text with the delimiter, a quote or a line break is quoted. Empty text is `""`, since an empty cell is null.
+    Numbers, dates and times are as Arrow writes them, nested values are JSON.
     """
     values = _decoded(column)
     if _is_time(values.type) or any(is_type(values.type) for is_type in _NUMBERS):
         values = values.cast(pa.string())
-        if delimiter in _IN_NO_NUMBER:
+        if delimiter in _NEVER_IN_NUMBERS:
             return values
     if not pa.types.is_string(values.type):
         values = pa.array([None if value is None else _cell(value) for value in _in_python(values)], pa.string())
@@ -43,7 +43,7 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
 
 
 def json_cells(column: pa.ChunkedArray) -> pa.Array:
-    """Cells of a column as JSON, strings (rows,) without nulls: null is `null`, as are infinity and NaN."""
+    """Cells of a column as JSON, strings (rows,) without nulls: null, infinity and NaN are `null`."""
     values = _decoded(column)
     if any(is_type(values.type) for is_type in (pa.types.is_boolean, pa.types.is_integer, pa.types.is_duration)):
         return values.cast(pa.string()).fill_null("null")
@@ -55,7 +55,7 @@ def json_cells(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.Array:
-    """The column in one array, its text as strings."""
+    """The column in one array, with text of any type as strings."""
     inner = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     text = pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
     plain = column.cast(pa.string() if text else inner) if text or inner != column.type else column
@@ -72,7 +72,7 @@ def _has_times(arrow_type: pa.DataType) -> bool:
 
 
 def _in_python(values: pa.Array) -> list[Any]:
-    """The values as Python has them, but dates and times in ISO form: Python has no nanoseconds, and no year 10000."""
+    """The values as Python objects, but dates and times as ISO text: Python has no nanoseconds and no year 10000."""
     if _is_time(values.type):
         return [text and _iso(text) for text in values.cast(pa.string()).to_pylist()]
     return list(map(_with_times, values)) if _has_times(values.type) else values.to_pylist()
@@ -93,7 +93,7 @@ def _with_times(value: pa.Scalar) -> Any:
 
 
 def _iso(text: str) -> str:
-    """A date or time of Arrow as ISO 8601 has it: "2024-05-06T07:08:09+02:00" for "2024-05-06 07:08:09+0200"."""
+    """A date or time of Arrow in ISO 8601: "2024-05-06T07:08:09+02:00" for "2024-05-06 07:08:09+0200"."""
     return _ZONE.sub(r"\1:\2", _DAY.sub(r"\1T", text))
 
 
@@ -107,7 +107,7 @@ def _json(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """A value of the types that JSON has: bytes in base64, all else as `str` has it."""
+    """A value in the types of JSON: bytes in base64, anything else as `str` writes it."""
     if isinstance(value, dict):
         return {str(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Charts as SVG inside a page. Widths are in percent, so that text keeps its size on any screen."""
+"""Charts as SVG for a page. Widths are in percent, so that text keeps its size on any screen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ g:hover rect { opacity: .75; }
 """.lstrip()
 
 _LEVEL, _AXIS = 18, 20  # pixels above and below the columns, for text
-_FILLED = 0.86  # of the width of a column; the rest is a gap
+_FILLED = 0.86  # share of the width of a column that is filled; the rest is a gap
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class Columns:
     """Stacked columns.
 
     Attributes:
-        name: what is shown, for those who do not see it.
-        stacks: (columns, series), from the bottom up.
-        titles: what each column says when pointed at.
-        colours: class of each series.
-        ticks: text under some places of the axis, in percent of its length; on a small screen every other one.
-        most: value of the full height.
+        name: what the chart shows, for screen readers.
+        stacks: values (columns, series), from the bottom up.
+        titles: text for each column that appears when the pointer is over it.
+        colours: CSS class of each series.
+        ticks: places on the axis, in percent of its length, with their text; a small screen shows every other one.
+        most: value at the full height.
         level: text at the full height.
-        height: in pixels, without the text.
+        height: height in pixels, without the text.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The core: Arrow tables in, the same with emotions out. Knows a classifier and no file."""
+"""Arrow tables in, the same tables with emotions out. Knows a classifier, but no file."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Scoring:
 
     Attributes:
         text_column: name of the column of the texts.
-        columns: which columns are added, of "emotion", "emotion_score" and the labels; None for all.
-        prefix: stands before the name of each added column.
-        long: "windows" reads a long text whole, as the classifier does by itself; "sentences" combines those of its
-            sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
+        columns: the columns to add, out of "emotion", "emotion_score" and the labels; None for all.
+        prefix: text before the name of each added column.
+        long: how a long text is read. "windows" reads all of it, as the classifier does by itself; "sentences" combines
+            the probabilities of its sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
         sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
-        part_rows: rows scored, and kept in case of a crash, at once: fewer for a slow model.
+        part_rows: number of rows that are scored, and kept in case of a crash, at once; fewer suit a slow model.
 
     Raises:
         DataError: values that are not allowed.
@@ -48,51 +48,56 @@ class Scoring:
 
     def __post_init__(self) -> None:
         if self.long not in LONG:
-            raise DataError(f"no way {self.long!r} to read long texts; allowed: {', '.join(LONG)}")
+            raise DataError(f"long texts cannot be read as {self.long!r}; allowed: {', '.join(LONG)}")
         if self.sentence_rows and self.long != "sentences":
-            raise DataError(f"one row a sentence needs the long texts read as sentences, got {self.long!r}")
+            raise DataError(f"a row for each sentence needs long='sentences', got {self.long!r}")
         if self.part_rows < 1:
-            raise DataError(f"a part must have one row at least, got {self.part_rows}")
+            raise DataError(f"a part must have at least one row, got {self.part_rows}")
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A table with emotions, and what they come from.
+    """A table with emotions, and the probabilities behind them.
 
     Attributes:
-        table: with the added columns.
-        probabilities: float32 (texts, labels) of its distinct texts.
-        text_of_row: for each row the index of its text in these; null where there is nothing to score.
+        table: the table with the added columns.
+        probabilities: float32 (texts, labels), one row for each distinct text of the table.
+        text_of_row: for each row of the table, the index of its text in `probabilities`; null where there is nothing
+            to score.
+        rows_in: number of rows before they were split into sentences.
     """
 
     table: pa.Table
     probabilities: NDArray[np.float32]
     text_of_row: pa.Array
+    rows_in: int
 
 
 class Scorer:
     """Adds emotions to a table; call it with a `pyarrow.Table`.
 
-    Of a null, empty or blank text the added values are null. Equal texts of a table are scored once. It keeps nothing
-    of a table: several threads may call it.
+    For a null, empty or blank text the added values are null. Equal texts of a table are scored once. A scorer keeps
+    nothing of a table, so several threads may call it.
     """
 
     def __init__(self, classifier: Classifier, scoring: Scoring) -> None:
         """Choose the added columns.
 
         Raises:
-            DataError: a chosen column that does not exist, or twice.
+            DataError: a chosen column does not exist, or is chosen twice.
         """
         self._classifier, self._scoring = classifier, scoring
         self._labels = pa.array(classifier.labels, pa.string())
         every = (EMOTION, SCORE, *classifier.labels)
         if len(set(every)) != len(every):
-            raise DataError(f"the model has a label named {EMOTION!r} or {SCORE!r}; these columns are added anyway")
+            raise DataError(
+                f"the model has a label named {EMOTION!r} or {SCORE!r}, as an added column is; rename the label"
+            )
         self._chosen = chosen_columns(scoring.columns, every)
 
     @property
     def added(self) -> pa.Schema:
-        """The columns that are added: `emotion` of type string, the others float32."""
+        """Schema of the added columns: `emotion` is a string, the others are float32."""
         names = [self._scoring.prefix + name for name in self._chosen]
         types = [pa.string() if name == EMOTION else pa.float32() for name in self._chosen]
         return pa.schema(list(zip(names, types, strict=True)))
@@ -114,17 +119,17 @@ class Scorer:
         return schema
 
     def __call__(self, table: pa.Table) -> pa.Table:
-        """The table with the added columns, its rows in order; raises what `score` raises."""
+        """The table with the added columns, rows in order; raises the errors of `score`."""
         return self.score(table).table
 
     def score(self, table: pa.Table) -> Scored:
-        """The table with the added columns, its rows in order, and the probabilities behind them.
+        """The table with the added columns, rows in order, and the probabilities behind them.
 
         Raises:
             DataError: a table with these columns cannot be scored.
-            ModelError: the classifier returns something else than a row of probabilities a text.
+            ModelError: the classifier does not return a row of probabilities for each text.
         """
-        schema = self.schema(table.schema)
+        schema, rows_in = self.schema(table.schema), table.num_rows
         column = self._scoring.text_column
         if self._scoring.sentence_rows:
             table = _one_row_a_sentence(table, column)
@@ -132,10 +137,10 @@ class Scorer:
         probabilities = self._probabilities(encoded.dictionary.to_pylist())
         added = self._columns(probabilities, encoded.indices)
         scored = pa.Table.from_arrays([*table.columns, *added], schema=schema)
-        return Scored(scored, probabilities, encoded.indices)
+        return Scored(scored, probabilities, encoded.indices, rows_in)
 
     def _probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Float32 (texts, labels)."""
+        """Probabilities of the texts, float32 (texts, labels)."""
         shape = len(texts), len(self._labels)
         if not texts:
             return np.zeros(shape, np.float32)
@@ -145,7 +150,7 @@ class Scorer:
         return scored
 
     def _columns(self, probabilities: NDArray[np.float32], rows: pa.Array) -> list[pa.Array]:
-        """The chosen columns: for each row the values of the text that it points to."""
+        """The chosen columns: for each row, the values of its text."""
         top = pa.array(probabilities.argmax(axis=1))
         every = {EMOTION: self._labels.take(top), SCORE: pa.array(probabilities.max(axis=1))}
         every |= dict(zip(self._classifier.labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
@@ -155,19 +160,19 @@ class Scorer:
 def score_batches(
     batches: Iterable[pa.RecordBatch], classifier: Classifier, scoring: Scoring
 ) -> Iterator[pa.RecordBatch]:
-    """Score a stream of batches: what Spark's `mapInArrow` and the like want.
+    """Score a stream of batches, as Spark's `mapInArrow` and similar functions need it.
 
     Args:
-        batches: of any size, with one schema.
-        classifier: any.
-        scoring: how; batches are brought together to its `part_rows`.
+        batches: record batches of any size, with one schema.
+        classifier: any classifier.
+        scoring: how rows are scored; batches are merged into parts of its `part_rows`.
 
     Yields:
         Batches with the added columns, all rows in order.
 
     Raises:
         DataError: batches with these columns cannot be scored.
-        ModelError: the classifier returns something else than a row of probabilities a text.
+        ModelError: the classifier does not return a row of probabilities for each text.
     """
     scorer = Scorer(classifier, scoring)
     tables = (pa.Table.from_batches([batch]) for batch in batches)
@@ -176,9 +181,9 @@ def score_batches(
 
 
 def grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """The same rows in tables of this many, the last of fewer; of fewer too where they are very long.
+    """The same rows in tables of this many; the last has fewer, as have those with very long rows.
 
-    Where one ends depends on the tables alone.
+    Where a table ends depends on the given tables alone.
     """
     held: list[pa.Table] = []
     count = size = 0
@@ -196,7 +201,7 @@ def grouped(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
 
 
 def _is_text(arrow_type: pa.DataType) -> bool:
-    """Whether a column may hold texts: one of nulls alone, which has no other type, may."""
+    """Whether a column may hold texts; a column of only nulls, which has a type of its own, may."""
     values = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
     kinds = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
     return any(is_type(values) for is_type in kinds)
@@ -216,12 +221,12 @@ def _texts_to_score(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _one_row_a_sentence(table: pa.Table, column: str) -> pa.Table:
-    """Each row once a sentence, with the sentence in the text column; a row without text stays one row."""
+    """Each row once for each sentence, with the sentence in the text column; a row without text stays one row."""
     parts = [_sentences(text) for text in _plain(table.column(column)).to_pylist()]
     rows = np.repeat(np.arange(len(parts)), list(map(len, parts)))
     texts = pa.array(chain.from_iterable(parts), pa.string())
     at = table.schema.get_field_index(column)
-    without_texts = table.set_column(at, column, pa.nulls(table.num_rows))  # long texts are not to be repeated
+    without_texts = table.set_column(at, column, pa.nulls(table.num_rows))  # so that long texts are not repeated
     return without_texts.take(pa.array(rows)).set_column(at, column, texts)
 
 

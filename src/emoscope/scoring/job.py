@@ -153,7 +153,7 @@ class _Run:
             kept = f"; {work.parts} parts are kept in {work.path}: fix it, then --resume" if work.parts else ""
             raise DataError(f"{error}{kept}") from None
         finally:
-            work.leave()
+            work.clean_up()
 
     def _report_target(self, taken: Sequence[Source | Target], *, finished: bool = False) -> Target | None:
         """Where the report goes: not to an existing file, nor to one that is read or written by the run itself."""
@@ -196,7 +196,7 @@ class _Run:
         with ExitStack() as files:
             rejected_rows = RejectedRows(lambda: files.enter_context(rejected.open("wb")))
             output = Output(files.enter_context(table.open("wb")), output_format, on_disk=True)
-            summary, page = self._score(work.remembering(self.classifier), output, rejected_rows)
+            summary, page = self._score(work.cached(self.classifier), output, rejected_rows)
         written = {_TABLE: table} | ({_REJECTED: rejected} if summary.rejected else {})
         if self.job.report:
             page_file.write_bytes(page)

@@ -1,4 +1,4 @@
-"""What is read of a long text: all of it in windows, sentence by sentence, or its beginning."""
+"""How a long text is read: all of it in windows, sentence by sentence, or only its beginning."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from emoscope.protocols import Classifier
 from emoscope.timeline import score_by_sentences
 
 FIRST_CHARACTERS = 2000
-"""What "truncate" reads of a text: about as much as 512 word pieces hold, the longest input of most encoders."""
+"""Number of characters that "truncate" reads: about 512 word pieces, the longest input of most encoders."""
 
 
 def beginning(text: str) -> str:
-    """The first FIRST_CHARACTERS of a text, without the word that is cut there."""
+    """The first FIRST_CHARACTERS of a text, without a word that would be cut."""
     if len(text) <= FIRST_CHARACTERS:
         return text
     cut = text[: FIRST_CHARACTERS + 1]
@@ -35,4 +35,4 @@ def _truncated(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float
 LONG: Mapping[str, Callable[[Classifier, Sequence[str]], NDArray[np.float32]]] = MappingProxyType(
     {"windows": _in_windows, "sentences": score_by_sentences, "truncate": _truncated}
 )
-"""How the probabilities of texts, none of them blank, come about; `windows` leaves long ones to the classifier."""
+"""Functions from a classifier and texts, none of them blank, to probabilities; "windows" leaves long texts to it."""

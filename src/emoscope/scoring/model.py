@@ -1,4 +1,4 @@
-"""Which model scores, and how a worker on a cluster comes by it. Knows no Ray."""
+"""The model of a job, here or in workers on a cluster. Knows no Ray."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, resolve
 from emoscope.protocols import Classifier
 
 CORES = 4
-"""Cores of a worker without a GPU, where machines have as many: enough that few models are in memory."""
+"""Cores of a worker without a GPU, on machines that have as many: few workers keep few models in memory."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A classifier, and what tells it from others.
+    """A classifier, and what distinguishes it from others.
 
     Attributes:
         classifier: the classifier.
-        identity: checksum of its files, and its device; "" where nothing is known.
+        identity: checksum of its files, and its device; "" if unknown.
     """
 
     classifier: Classifier
@@ -29,11 +29,7 @@ class LoadedModel:
 
 
 def load_model(name_or_path: str | Path | None, device: str) -> LoadedModel:
-    """Load a model as `EmotionClassifier.from_pretrained` takes it.
-
-    Raises:
-        EmoscopeError: as there.
-    """
+    """Load a model; arguments and errors are those of `EmotionClassifier.from_pretrained`."""
     kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
     folder = resolve(name_or_path, one_of=kinds)
     classifier = EmotionClassifier.from_pretrained(folder, device=device)
@@ -42,15 +38,15 @@ def load_model(name_or_path: str | Path | None, device: str) -> LoadedModel:
 
 @dataclass(frozen=True)
 class Workers:
-    """Processes on a Ray cluster, each of which holds the model once.
+    """Processes on a Ray cluster, each with its own copy of the model.
 
     Attributes:
-        model: as `EmotionClassifier.from_pretrained` takes it, a path being one that every machine has; or a function
-            without arguments that makes a classifier.
-        device: "cpu", or "cuda": then each worker has a GPU of its own.
-        count: how many; None for as many as the cluster has room for.
-        cores: of each; None for CORES, or fewer where the smallest machine has fewer; beside a GPU, its share of the
-            machine's.
+        model: a model as for `EmotionClassifier.from_pretrained`, where a path must exist on every machine; or a
+            function without arguments that makes a classifier.
+        device: "cpu", or "cuda" for workers that have a GPU each.
+        count: number of workers; None for as many as the cluster has room for.
+        cores: number of cores of a worker. None for CORES, or fewer if the smallest machine has fewer; with a GPU, its
+            share of the cores of the machine.
 
     Raises:
         ModelError: values that are not allowed.
@@ -63,18 +59,18 @@ class Workers:
 
     def __post_init__(self) -> None:
         if self.device not in ("cpu", "cuda"):
-            raise ModelError(f"a worker is given its GPU: the device must be cpu or cuda, got {self.device!r}")
+            raise ModelError(f"the device of workers must be cpu or cuda (Ray chooses the GPU), got {self.device!r}")
         for name, value in (("workers", self.count), ("cores of a worker", self.cores)):
             if value is not None and value < 1:
-                raise ModelError(f"there must be one at least of {name}, got {value}")
+                raise ModelError(f"the number of {name} must be at least 1, got {value}")
 
     @property
     def gpus(self) -> int:
-        """GPUs of each."""
+        """Number of GPUs of a worker."""
         return int(self.device == "cuda")
 
     def load(self) -> LoadedModel:
-        """Load the model, in the worker.
+        """Load the model; called in the worker.
 
         Raises:
             EmoscopeError: it cannot be loaded.

@@ -1,4 +1,4 @@
-"""Reading, scoring and writing at once, each in a thread of its own."""
+"""Reading, scoring and writing at the same time, each in its own thread."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a job stands.
+    """How far a job is.
 
     Attributes:
-        rows: rows read and scored.
-        total: about how many there will be, by how much of the files is read; None for a pipe.
+        rows: number of rows read and scored.
+        total: estimated number of rows, from how much of the files has been read; None for a pipe.
     """
 
     rows: int
@@ -35,18 +35,17 @@ OnProgress = Callable[[Progress], None]
 
 
 def no_progress(progress: Progress) -> None:
-    """Tells nobody."""
+    """Does nothing."""
 
 
-ScorePart = Callable[[pa.Table], "tuple[int, Scored]"]
-"""A part to its number of rows and what comes of it."""
+ScorePart = Callable[[pa.Table], Scored]
 
-MapParts = Callable[[ScorePart, Iterable[pa.Table]], Iterator["tuple[int, Scored]"]]
-"""`map` over the parts, results in order: by one after the other, or with several under way at once."""
+MapParts = Callable[[ScorePart, Iterable[pa.Table]], Iterator[Scored]]
+"""`map` over the parts, with results in order: one part after the other, or several at the same time."""
 
 
-def one_after_the_other(score: ScorePart, parts: Iterable[pa.Table]) -> Iterator[tuple[int, Scored]]:
-    """Each part in the calling thread, so that an interrupt reaches the model."""
+def one_after_the_other(score: ScorePart, parts: Iterable[pa.Table]) -> Iterator[Scored]:
+    """Score each part in the calling thread, so that an interrupt reaches the model."""
     return map(score, parts)
 
 
@@ -66,20 +65,17 @@ def score_all(
         reading: the rows.
         scorer: adds the emotions.
         writer: takes the scored rows; it is not closed.
-        part_rows: rows scored at once. Six parts at most are in memory, more if `map_parts` has several under way: two
-            are read, one is scored, three wait for the writer or are with it.
+        part_rows: number of rows scored at once. At most six parts are in memory: two are read, one is scored, three
+            are written or wait for it; more if `map_parts` scores several at the same time.
         on_scored: called with each part, in order, in the calling thread.
         on_progress: called after each part.
         map_parts: how the parts are scored.
     """
 
-    def score(part: pa.Table) -> tuple[int, Scored]:
-        return part.num_rows, scorer.score(part)
-
     def scored(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
         done = 0
-        for rows, part in map_parts(score, parts):
-            done += rows
+        for part in map_parts(scorer.score, parts):
+            done += part.rows_in
             on_scored(part)
             on_progress(Progress(done, reading.expected))
             yield part.table
@@ -90,7 +86,7 @@ def score_all(
 
 
 def _one_ahead(items: Iterable[T]) -> Generator[T, None, None]:
-    """The same items, each taken in a second thread while its predecessor is in use."""
+    """The same items, each taken in a second thread while the one before it is used."""
     iterator = iter(items)
     end = object()
     with ThreadPoolExecutor(1, thread_name_prefix="emoscope-read") as pool:

@@ -1,6 +1,6 @@
-"""The report of a scored table: one HTML page for people who would rather look.
+"""The report of a scored table: one HTML page.
 
-It tells nothing of when or how fast it was made: equal rows give equal bytes.
+It does not say when or how fast it was made, so equal rows give equal bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
 from emoscope.scoring.times import Course, LabelsOverTime
 
 MAX_COLOURS = len(LIGHT)
-"""Labels with a colour of their own; of more, the most frequent, and one colour for all others."""
+"""Maximum number of labels with a colour each; of more labels, the most frequent ones, and one colour for the rest."""
 
 _OTHERS = MAX_COLOURS
 _TICKS = 5
@@ -44,9 +44,9 @@ def report_page(source: str, made_with: str, summary: Summary, statistics: RowSt
 
     Args:
         source: where the rows are from.
-        made_with: the version and the model.
-        summary: of the job.
-        statistics: of the rows.
+        made_with: the version of emoscope and the model.
+        summary: summary of the job.
+        statistics: statistics of the rows.
     """
     return html_page(f"Emotions in {source}", _body(made_with, summary, statistics), STYLE)
 
@@ -69,7 +69,7 @@ def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterat
         if rows := statistics.label_rows[name]:
             yield f"<details open><summary><h2>{_key(colours[label])}{escaped(name)} ({rows:,})</h2></summary>"
             yield from _examples("Most confident", statistics.confident[label])
-            yield from _examples("Most doubtful", statistics.doubtful[label])
+            yield from _examples("Least confident", statistics.doubtful[label])
             yield "</details>"
 
 
@@ -94,7 +94,7 @@ def _key(colour: int) -> str:
 def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     scored = statistics.confidence.sum()
     most = statistics.confidence.sum(axis=1).max()
-    yield note("How often each label has the highest probability, and how sure of it the model is.")
+    yield note("How often each label has the highest probability, and how high it is.")
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(statistics.labels, colours, statistics.confidence, strict=True):
@@ -177,7 +177,7 @@ def _time_table(course: Course, shares: NDArray[np.float64], names: Sequence[tup
 def _series(
     rows: NDArray[np.int64], labels: Sequence[str], colours: Sequence[int]
 ) -> tuple[NDArray[np.int64], list[tuple[int, str]]]:
-    """Rows (n, labels) by colour (n, colours), and for each colour its number and what it stands for."""
+    """Rows (n, labels) summed by colour (n, colours), and for each colour its number and its label."""
     names = {colour: name for name, colour in zip(labels, colours, strict=True) if colour != _OTHERS}
     names |= {_OTHERS: "others"} if _OTHERS in colours else {}
     summed = [rows[:, np.array(colours) == colour].sum(axis=1) for colour in sorted(names)]

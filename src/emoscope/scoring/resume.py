@@ -1,8 +1,8 @@
 """What a run keeps beside its output until it is done, so that after a kill nothing is scored twice.
 
-The folder OUT.parts holds `manifest.json` (what is scored, with what, how), for each part the probabilities of its
-texts under the digest of those texts, and the output as far as it is written. A run that is resumed reads and writes
-everything again, but takes from here what the model said: so it ends with the same bytes, wherever it was killed.
+The folder OUT.parts holds `manifest.json` (the inputs, the model and the options), a `ScoreStore` with the
+probabilities of each part, and the unfinished output. A run that is resumed reads and writes everything again, but
+takes the kept probabilities from here: so it ends with the same bytes, wherever it was killed.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ from emoscope.score_store import ScoreStore
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
+_CONTINUED = ("0.1.0",)
+"""Earlier versions whose runs can be continued: their scores and their output are the same."""
 
 
 class WorkFolder:
     """The folder of one run.
 
     Attributes:
-        path: of the folder.
-        result: what the run ended with; None while it is not done. When it is, its output is to be put in place.
-        output: files of the finished output, by what they are.
-        resumed: whether it was taken up as it was.
+        path: path of the folder.
+        result: what `finish` was given; None before. A finished run only has to move its output to its place.
+        output: files of the finished output, by their roles.
+        resumed: whether it holds a run that was begun before.
     """
 
     def __init__(self, path: Path, run: Mapping[str, Any]) -> None:
         """Name the folder; nothing is read or written.
 
         Args:
-            path: of the folder.
-            run: what decides the scores, as JSON: {"model": ..., "scoring": {...}, "inputs": {name: ...}, ...}.
+            path: path of the folder.
+            run: what decides the output, as JSON: {"model": ..., "scoring": {...}, "inputs": {name: ...}, ...}.
         """
         self.path = path
         self._store = ScoreStore(path)
@@ -49,30 +51,30 @@ class WorkFolder:
         self.result: dict[str, Any] | None = None
         self.output: dict[str, Path] = {}
         self.resumed = False
-        self._taken = False
+        self._is_ours = False
 
     @property
     def parts(self) -> int:
-        """Number of parts kept."""
+        """Number of parts whose probabilities are kept."""
         return len(self._store)
 
     def start(self) -> None:
-        """Begin afresh: whatever is there goes.
+        """Begin a new run; an old one in the folder is removed.
 
         Raises:
-            DataError: the folder is something else.
+            DataError: the folder holds something else.
         """
         if self._holds_a_run():
             self.remove()
         self.path.mkdir(parents=True, exist_ok=True)
-        self._taken = True
+        self._is_ours = True
         self._write_manifest()
 
     def resume(self) -> None:
-        """Take up the run that is there, if there is one.
+        """Continue the run in the folder, if there is one.
 
         Raises:
-            DataError: the run that is there is another.
+            DataError: the folder holds another run, or something else.
         """
         if not self._holds_a_run():
             return
@@ -81,37 +83,37 @@ class WorkFolder:
         self.output = {role: self.path / name for role, name in manifest.get("output", {}).items()}
         if difference := _difference(manifest, self._run):
             raise DataError(
-                f"{self.path} keeps a run that cannot go on: {difference}; "
-                "give what it began with, or begin again with --overwrite"
+                f"{self.path} keeps a run that cannot be continued: {difference}; "
+                "give what it began with, or start again with --overwrite"
             )
         for file in (*self.path.glob("*.output"), *self.path.glob(f"*{UNFINISHED}")):
             if file not in self.output.values():
                 file.unlink(missing_ok=True)
-        self.resumed = self._taken = True
+        self.resumed = self._is_ours = True
 
     def new_file(self, name: str) -> Path:
-        """Where a file of output may be written, not shared with another run: two at once cannot spoil each other's."""
+        """Path of a file of unfinished output, which another process that runs at the same time does not use."""
         return self.path / f"{name}.{os.getpid()}.output"
 
-    def remembering(self, classifier: Classifier) -> Classifier:
-        """The classifier, but texts whose probabilities are kept here are not scored again."""
-        return _Remembering(classifier, self._store)
+    def cached(self, classifier: Classifier) -> Classifier:
+        """The classifier, but it does not score texts again whose probabilities are kept here."""
+        return _CachedClassifier(classifier, self._store)
 
     def finish(self, result: dict[str, Any], output: dict[str, Path]) -> None:
-        """Record for good that the run is done.
+        """Record durably that the run is done.
 
         Args:
-            result: what the run ended with, as JSON.
-            output: its files in this folder, by what they are.
+            result: the summary of the run, as JSON.
+            output: its files in this folder, by their roles.
         """
         for file in output.values():
             sync(file)
         self.result, self.output = result, output
         self._write_manifest()
 
-    def leave(self) -> None:
-        """Leave the folder to a later run, without what was begun; remove it if nothing is kept there."""
-        if not self._taken or not self.path.exists():
+    def clean_up(self) -> None:
+        """Remove unfinished output, and the folder if nothing is kept there; a later run may continue the rest."""
+        if not self._is_ours or not self.path.exists():
             return
         for file in self.path.glob(f"*.{os.getpid()}.*"):
             if file not in self.output.values():
@@ -120,21 +122,23 @@ class WorkFolder:
             self.remove()
 
     def remove(self) -> None:
-        """Remove the folder, what says that it is one of ours at last."""
+        """Remove the folder; the manifest, which identifies it, last."""
         for file in sorted(self.path.iterdir(), key=lambda file: file.name == _MANIFEST):
             file.unlink(missing_ok=True)
         self.path.rmdir()
 
     def _holds_a_run(self) -> bool:
-        """Whether there is a run: not of one that was killed before it began.
+        """Whether the folder holds a run; one that was killed before its manifest was written does not count.
 
         Raises:
-            DataError: the folder is something else.
+            DataError: the folder holds something else.
         """
         if not self.path.exists() or all(file.suffix == UNFINISHED for file in self.path.iterdir()):
             return False
         if self._manifest() is None:
-            raise DataError(f"{self.path} is no folder of an unfinished run of this version; move it away")
+            raise DataError(
+                f"{self.path} is not the folder of an unfinished run that this version can read; move it away"
+            )
         return True
 
     def _manifest(self) -> dict[str, Any] | None:
@@ -150,8 +154,8 @@ class WorkFolder:
         write_atomically(self.path / _MANIFEST, content, durable=True)
 
 
-class _Remembering:
-    """A classifier that keeps what it says."""
+class _CachedClassifier:
+    """A classifier whose probabilities are kept in a store."""
 
     def __init__(self, classifier: Classifier, store: ScoreStore) -> None:
         self._classifier, self._store = classifier, store
@@ -163,12 +167,14 @@ class _Remembering:
 
 
 def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
-    """In which way the run that is kept is another, in words."""
+    """How the kept run differs from this one, in words; None if it does not."""
     old, new = kept.get("inputs", {}), run["inputs"]
     if changed := [name for name in {**old, **new} if old.get(name) != new.get(name)]:
-        return f"its input {changed[0]} has changed since, or is another"
+        return f"its input {changed[0]} has changed since, or is a different one"
     if current_checksum(str(kept.get("model"))) != str(run["model"]):
         return "it was begun with another model"
+    if kept.get("emoscope") in _CONTINUED:
+        kept = {**kept, "emoscope": run["emoscope"]}
     old, new = ({**side, **side.get("scoring", {})} for side in (kept, run))
     if changed := [name for name in new if name != "scoring" and old.get(name) != new[name]]:
         return f"{changed[0]} was {old.get(changed[0])!r}, now it is {new[changed[0]]!r}"

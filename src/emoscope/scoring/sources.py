@@ -1,4 +1,4 @@
-"""Where tables are: a file, a glob, a folder or an address, to the ordered files of one format; how each is opened."""
+"""The files to read: those of a path, a glob, a folder or an address, in order, and how each is opened."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FORMATS = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
-"""Suffix of a file's name, to its format."""
+"""Suffixes of the names of files, to their formats."""
 
 DELIMITERS = {"csv": ",", "tsv": "\t"}
-"""Format of rows of cells, to what stands between these, unless something else is said of CSV."""
+"""Formats with rows of cells, to the character between these; CSV may have another one."""
 
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-"""Last suffix of a compressed file's name, to its compression."""
+"""Last suffixes of the names of compressed files, to their compression."""
 
 _GLOB = re.compile(r"[*?\[]")
 _PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
@@ -40,12 +40,12 @@ _PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
 
 @dataclass(frozen=True)
 class Format:
-    """What a file holds.
+    """The format of a file.
 
     Attributes:
         name: "csv", "tsv", "jsonl", "parquet" or "arrow".
         compression: "gzip", "zstd", or None.
-        delimiter: between the cells of a row; None where there are none.
+        delimiter: the character between the cells of a row; None for a format without cells.
     """
 
     name: str
@@ -53,15 +53,15 @@ class Format:
     delimiter: str | None = None
 
     def separated_by(self, delimiter: str | None) -> Format:
-        """The same, but CSV with another delimiter; None for the usual one."""
+        """The same format, but for CSV with another delimiter; None for the usual one."""
         return replace(self, delimiter=delimiter) if delimiter and self.name == "csv" else self
 
     @classmethod
     def of(cls, name: str) -> Format:
-        """The format that a file's name or address tells, such as "rows.csv.gz"; "csv.gz" alone is enough.
+        """The format of a file with this name or address, such as "rows.csv.gz"; "csv.gz" alone is enough.
 
         Raises:
-            DataError: it tells none.
+            DataError: the name does not end like one of a known format.
         """
         path = urlsplit(name).path if "://" in name else name
         stem, dot, last = f".{path}".lower().rpartition(".")
@@ -69,11 +69,11 @@ class Format:
         suffix = "." + stem.rpartition(".")[2] if compression else dot + last
         if suffix not in FORMATS:
             raise DataError(
-                f"{name}: the name tells no format; allowed: {', '.join(FORMATS)}, but for .parquet "
-                f"with {' or '.join(COMPRESSIONS)} behind"
+                f"{name}: no known format; allowed: names that end in {', '.join(FORMATS)}, all but .parquet also "
+                f"followed by {' or '.join(COMPRESSIONS)}"
             )
         if suffix == ".parquet" and compression:
-            raise DataError(f"{name}: Parquet is compressed inside; name it without {dot}{last}")
+            raise DataError(f"{name}: Parquet files are compressed inside; name it without {dot}{last}")
         return cls(FORMATS[suffix], compression, DELIMITERS.get(FORMATS[suffix]))
 
 
@@ -83,8 +83,8 @@ class Stream:
 
     Attributes:
         file: the file.
-        format: as the name of a file would tell it, such as "csv.gz".
-        rejected: of an output, where the lines that tell of rejected rows go; None for nowhere.
+        format: the format, as a file name would end: "csv.gz".
+        rejected: for an output, where the lines about rejected rows go; None for nowhere.
     """
 
     file: BinaryIO
@@ -98,7 +98,7 @@ class Opened:
 
     Attributes:
         file: its content, decompressed.
-        position: bytes read so far, of those that `Source.size` counts.
+        position: returns the number of bytes read so far, as stored (compressed, if the source is).
     """
 
     file: Any
@@ -110,13 +110,13 @@ class Source:
     """One file to read.
 
     Attributes:
-        name: as errors and rejected rows name it.
-        format: what it holds.
-        size: in bytes; None for a pipe.
-        modified: time of its last change, in nanoseconds; None where that is not known.
+        name: its name in errors and in rejected rows.
+        format: its format.
+        size: its size in bytes; None for a pipe.
+        modified: time of its last change, in nanoseconds; None if unknown.
         open_file: opens it as it is stored.
-        filesystem: where it is; None for a pipe.
-        path: its path there.
+        filesystem: the filesystem that it is in; None for a pipe.
+        path: its path in that filesystem.
     """
 
     name: str
@@ -131,11 +131,11 @@ class Source:
         """Open it for reading.
 
         Raises:
-            DataError: that cannot be done.
+            DataError: it cannot be opened.
         """
         try:
             stored = self.open_file()
-        except Exception as error:  # what serves an address may have errors of its own
+        except Exception as error:  # the filesystem behind an address may raise errors of its own
             raise DataError(f"{self.name}: cannot be read ({error})") from None
         if self.format.compression:
             return Opened(pa.CompressedInputStream(stored, self.format.compression), stored.tell)
@@ -145,21 +145,21 @@ class Source:
 def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> list[Source]:
     """The files to read, those of a glob or a folder in the order of their paths.
 
-    Of a folder (and the folders in it) every file with a known format is read, but for those whose name or folder
-    begins with a dot or an underscore, as other programs leave them behind.
+    In a folder, and the folders in it, every file of a known format is read, except where its name or a folder's name
+    begins with a dot or an underscore: other programs leave such files behind.
 
     Args:
         source: a file, a glob, a folder, an address such as s3://bucket/rows/*.parquet, or a pipe.
-        delimiter: between the cells of CSV; None for a comma.
+        delimiter: the character between the cells of CSV; None for a comma.
 
     Raises:
-        DataError: nothing is there, files of several formats, or folders whose names hold values of a column.
+        DataError: there are no files, files of several formats, or folders whose names hold values of a column.
     """
     if isinstance(source, Stream):
         form = Format.of(source.format).separated_by(delimiter)
         pipe = Source("standard input", form, None, None, lambda: pa.PythonFile(source.file, "r"))
         if pipe.format.name == "parquet":
-            raise DataError("Parquet cannot be read from a pipe, its contents stand at its end; give a file")
+            raise DataError("Parquet cannot be read from a pipe, because its index is at its end; give a file")
         return [pipe]
     filesystem, path = locate(source)
     try:
@@ -181,7 +181,7 @@ def locate(name: str | Path) -> tuple[Any, str]:
     """The filesystem of a path or an address, and the path in it.
 
     Raises:
-        DataError: no filesystem for such an address.
+        DataError: there is no filesystem for such an address.
     """
     if "://" not in str(name):
         return fs.LocalFileSystem(), str(name)
@@ -210,7 +210,7 @@ def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
         below = filesystem.get_file_info(fs.FileSelector(path, recursive=True))
         found = [entry for entry in below if _is_table(entry.path[len(path) :])]
         for entry in found:
-            _refuse_partition(entry.path[len(path) :], source)
+            _reject_partition(entry.path[len(path) :], source)
     elif _GLOB.search(path):
         found = filesystem.get_file_info(ArrowFSWrapper(filesystem).glob(path))
     else:
@@ -218,12 +218,12 @@ def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
     return sorted((entry for entry in found if entry.type == fs.FileType.File), key=lambda entry: entry.path)
 
 
-def _refuse_partition(path: str, source: str | Path) -> None:
-    """Refuse a file below a folder whose name holds a value of a column, as Hive and Spark write them."""
+def _reject_partition(path: str, source: str | Path) -> None:
+    """Reject a file below a folder whose name holds a value of a column, as Hive and Spark write them."""
     if partition := _PARTITION.search(f"/{path}"):
         raise DataError(
-            f"{source}: the column {partition[1]!r} stands in names of folders ({partition[0]}) and would be lost; "
-            f"score these folders one by one, or go without it by a glob in quotes: '{source}/**/*{Path(path).suffix}'"
+            f"{source}: the column {partition[1]!r} is in the names of folders ({partition[0]}) and would be lost; "
+            f"score these folders one by one, or leave it out with a glob in quotes: '{source}/**/*{Path(path).suffix}'"
         )
 
 

@@ -1,6 +1,6 @@
-"""What a report tells of the rows, gathered while they pass, in memory that does not grow with them.
+"""The summary of a job, and statistics of its rows, gathered as they pass in memory that does not grow with them.
 
-Equal rows in equal order give an equal overview, however they are cut into parts.
+Equal rows in equal order give equal statistics, however they are divided into parts.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.times import LabelsOverTime, read_times
 
 BINS = 20
-"""Steps of the probability from 0 to 1 in which rows are counted."""
+"""Number of bins of the probability, from 0 to 1, in which rows are counted."""
 
 EXAMPLES = 8
-"""Rows kept of each label and kind."""
+"""Number of examples that are kept of each label and kind."""
 
-_SHOWN = 300  # characters kept of a text
+_MAX_SHOWN = 300  # characters that are kept of a text
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Summary:
         without_text: number of rows written with null scores.
         rejected: number of rows rejected.
         first_rejected: the first of them in words; None if there are none.
-        labels: for each label, the number of rows where it is the highest.
+        labels: for each label, the number of rows where it has the highest probability.
         seconds: how long the job took; for a run that was resumed, since then.
         rows_per_second: rows_in over seconds.
     """
@@ -53,15 +53,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Example:
-    """A row to look at; of rows with the same text the first.
+    """A row for the report; of rows with the same text, the first.
 
     Attributes:
-        row: its number in the output, from 1.
-        text: its beginning.
+        row: number of the row in the output, from 1.
+        text: beginning of its text.
         score: probability of its label.
-        second: the label with the next highest probability; None for a model with one label.
+        second: the label with the second highest probability; None for a model with one label.
         second_score: that probability.
-        key: tells its text from others.
+        key: hash of its text.
     """
 
     row: int
@@ -73,19 +73,21 @@ class Example:
 
 
 class RowStatistics:
-    """Counts rows, and keeps the ones to look at.
+    """Counts of rows by label, probability and time, and examples.
 
     Attributes:
         labels: names of the labels.
-        rows: rows seen.
-        confidence: int64 (labels, BINS): rows by label and by its probability.
-        confident: for each label its rows with the highest probabilities, the highest first.
-        doubtful: for each label its rows with the lowest, the lowest first.
+        text_column: name of the column of the texts.
+        time_column: name of the column of times; None if there is none.
+        rows: number of rows so far.
+        confidence: int64 (labels, BINS): number of rows by label and by its probability.
+        confident: for each label, examples with the highest probabilities, the highest first.
+        doubtful: for each label, examples with the lowest probabilities, the lowest first.
         over_time: labels over time; None without a column of times.
     """
 
     def __init__(self, labels: Sequence[str], text_column: str, time_column: str | None = None) -> None:
-        """Nothing is seen yet."""
+        """No rows yet."""
         self.labels = tuple(labels)
         self.rows = 0
         self.confidence = np.zeros((len(labels), BINS), np.int64)
@@ -96,7 +98,7 @@ class RowStatistics:
 
     @property
     def label_rows(self) -> dict[str, int]:
-        """For each label, the rows where it is the highest."""
+        """For each label, the number of rows where it has the highest probability."""
         return dict(zip(self.labels, self.confidence.sum(axis=1).tolist(), strict=True))
 
     def add(self, scored: Scored) -> None:
@@ -107,7 +109,7 @@ class RowStatistics:
         self.rows += scored.table.num_rows
 
     def _add(self, scored: Scored, rows: NDArray[np.int64], text_of_row: NDArray[np.int32]) -> None:
-        """Count the rows with a text: their places in the part, and for each the index of its text."""
+        """Count rows with a text: `rows` are their indices in the part, `text_of_row` those of their texts."""
         labels, scores = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
         cells = labels * BINS + np.minimum((scores * BINS).astype(np.int64), BINS - 1)
         self.confidence += np.bincount(cells[text_of_row], minlength=self.confidence.size).reshape(-1, BINS)
@@ -132,7 +134,7 @@ class RowStatistics:
             second = ranking[1] if len(ranking) > 1 else None
             yield Example(
                 row=self.rows + row + 1,
-                text=text if len(text) <= _SHOWN else text[:_SHOWN].rstrip() + "…",
+                text=text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN].rstrip() + "…",
                 score=score,
                 second=None if second is None else self.labels[second],
                 second_score=0.0 if second is None else float(scored.probabilities[place, second]),
@@ -144,7 +146,7 @@ def summarize(statistics: RowStatistics, rows_read: int, rejected: RejectedRows,
     """The summary of a job.
 
     Args:
-        statistics: of the rows written.
+        statistics: statistics of the rows written.
         rows_read: number of rows read, without rejected ones.
         rejected: the rejected rows.
         seconds: how long the job took.
@@ -163,7 +165,7 @@ def summarize(statistics: RowStatistics, rows_read: int, rejected: RejectedRows,
 
 
 def _limit(kept: list[Example], sign: int) -> float:
-    """What a score, times the sign, may be at most to be among the first."""
+    """The largest score, times the sign, that can still be among the first."""
     return sign * kept[-1].score if len(kept) == EXAMPLES else np.inf
 
 

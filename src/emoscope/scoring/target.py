@@ -1,4 +1,4 @@
-"""Where a table goes: a file here or at an address, with what stands beside it."""
+"""The file that a table is written to, here or at an address, and the files beside it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from emoscope.scoring.sources import Format, Source, locate
 
 @dataclass(frozen=True)
 class Target:
-    """A file to be.
+    """A file to be written.
 
     Attributes:
-        name: its path or address, as errors name it.
-        filesystem: where it is.
-        path: its path there.
+        name: its path or address, as it is in errors.
+        filesystem: the filesystem that it is in.
+        path: its path in that filesystem.
     """
 
     name: str
@@ -34,31 +34,31 @@ class Target:
         """The target of a path or an address.
 
         Raises:
-            DataError: nothing can be written to such an address.
+            DataError: such an address cannot be written to.
         """
         if str(output).startswith(("http://", "https://")):
             raise DataError(
-                f"{output}: nothing can be written there; give a file, or an address such as s3://bucket/out.csv"
+                f"{output}: such an address cannot be written to; give a file, or an address like s3://bucket/out.csv"
             )
         return cls(str(output), *locate(output))
 
     @property
     def format(self) -> Format:
-        """The format that its name tells."""
+        """The format, from its name."""
         return Format.of(self.path)
 
     @property
     def exists(self) -> bool:
-        """Whether there is something already."""
+        """Whether it exists already, as a file or a folder."""
         return bool(self.filesystem.get_file_info(self.path).type != fs.FileType.NotFound)
 
     @property
     def is_folder(self) -> bool:
-        """Whether there is a folder of that name."""
+        """Whether it is a folder."""
         return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
 
     def is_the_same_as(self, other: Source | Target) -> bool:
-        """Whether this is that file, whatever each is called."""
+        """Whether both are the same file, even under different names."""
         if self._is_local and isinstance(other.filesystem, fs.LocalFileSystem):
             here, there = Path(self.path), Path(other.path)
             return here.resolve() == there.resolve() or (here.exists() and there.exists() and here.samefile(there))
@@ -66,19 +66,19 @@ class Target:
 
     @property
     def rejected(self) -> Target:
-        """The file beside it that tells of rejected rows."""
+        """The file beside it for rejected rows."""
         return Target(f"{self.name}.rejected.jsonl", self.filesystem, f"{self.path}.rejected.jsonl")
 
     @property
     def work(self) -> Path:
-        """The folder that keeps a run: beside it, or of an address in the working folder."""
+        """The folder that keeps an unfinished run: beside the file, or for an address in the working folder."""
         path = Path(f"{self.path}.parts")
         return path if self._is_local else Path(path.name)
 
     def receive(self, file: Path) -> None:
-        """Bring a file there: in one step on a disk, when the upload ends elsewhere."""
+        """Move a file there: in one step on a disk; elsewhere it appears when the upload ends."""
         if not file.exists():
-            return  # it is there since before a crash
+            return  # it was moved before a crash
         if self._is_local:
             file.replace(self.path)
             sync(Path(self.path).parent)
@@ -87,7 +87,7 @@ class Target:
                 shutil.copyfileobj(content, stored, 1 << 20)
 
     def write(self, content: bytes) -> None:
-        """Write a small file there, whole."""
+        """Write a small file there in one step."""
         if self._is_local:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(Path(self.path), content, durable=True)
@@ -96,16 +96,16 @@ class Target:
                 stored.write(content)
 
     def remove(self) -> None:
-        """Remove what is there, if anything is."""
+        """Remove the file, if it exists."""
         if self.exists:
             self.filesystem.delete_file(self.path)
 
     def _stored(self) -> Any:
-        """Opened for writing, elsewhere."""
+        """The file opened for writing, elsewhere than on a local disk."""
         try:
             return self.filesystem.open_output_stream(self.path)
         except NotImplementedError:
-            raise UnsupportedOperation(f"{self.name}: nothing can be written there") from None
+            raise UnsupportedOperation(f"{self.name}: its filesystem cannot be written to") from None
 
     @property
     def _is_local(self) -> bool:

@@ -1,4 +1,7 @@
-"""Times as people keep them, and the labels over time: in memory that does not grow with the rows."""
+"""Times in the forms that people write, and labels over time, in memory that does not grow with the rows.
+
+Arrow's casts read columns of times and dates; text and numbers, which may mix many forms, are read here.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,14 @@ from numpy.typing import NDArray
 from emoscope.errors import DataError
 
 MAX_PERIODS = 4096
-"""Periods counted apart at most; with more, the next coarser ones are counted."""
+"""Maximum number of periods that are counted; beyond it, coarser ones are counted."""
 
 MAX_SHOWN = 96
-"""Periods of a `Course` at most."""
+"""Maximum number of periods of a `Course`."""
 
-_STEPS = ("m", "h", "D", "M", "Y")  # units of numpy in which periods are counted, from fine to coarse
+_STEPS = ("m", "h", "D", "M", "Y")  # numpy units in which periods are counted, from fine to coarse
 _TIMES = (pa.types.is_null, pa.types.is_timestamp, pa.types.is_date)
-_READ = (  # text and numbers
+_TEXT_AND_NUMBERS = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
     *(pa.types.is_integer, pa.types.is_floating),
 )
@@ -32,7 +35,7 @@ _WRITTEN = re.compile(
     r"(?:[T ] *(\d\d?)(?::?(\d\d)(?::?\d\d(?:[.,]\d+)?)?)? *(?:Z|UTC|([+-])(\d\d)(?::?(\d\d))?)?)?)?",
     re.I,
 )
-_FIRST_UNIX_TIME = 1e8  # of March 1973: a smaller number is something else
+_FIRST_UNIX_TIME = 1e8  # in March 1973; a smaller number is not a time
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,10 @@ class Unit:
     """A length of periods.
 
     Attributes:
-        name: "day".
-        step: unit of numpy that it is made of.
-        size: how many of them.
-        offset: of its first one from 1970 on, such that weeks begin on Monday and decades with a nought.
+        name: its name, such as "day".
+        step: the numpy unit that it consists of.
+        size: number of these units.
+        offset: number of units to add to those since 1970, so that weeks begin on Monday and decades with a zero.
     """
 
     name: str
@@ -52,7 +55,7 @@ class Unit:
     offset: int = 0
 
     def of(self, times: NDArray[Any]) -> NDArray[np.int64]:
-        """Number of the period of each time, times as datetime64 (n,)."""
+        """Number of the period of each time; times are datetime64 (n,)."""
         numbers: NDArray[np.int64] = times.astype(f"M8[{self.step}]").astype(np.int64)
         return (numbers + self.offset) // self.size
 
@@ -76,9 +79,9 @@ class Course:
 
     Attributes:
         unit: length of the periods, in words.
-        starts: when each begins, as `Unit.starts` has it; all periods from the first to the last.
-        rows: int64 (periods, labels).
-        outside: rows before the first or after the last period, so few that they are left out.
+        starts: when each period begins, as `Unit.starts` writes it; all periods from the first to the last.
+        rows: number of rows, int64 (periods, labels).
+        outside: number of rows before the first or after the last period, which are left out because they are few.
     """
 
     unit: str
@@ -88,17 +91,17 @@ class Course:
 
 
 class LabelsOverTime:
-    """Counts labels by period. What comes out depends on the rows alone, not on their order.
+    """Counts labels by period; the counts depend on the rows, not on their order.
 
     Attributes:
-        without: rows without a time that can be read.
+        without: number of rows without a time that can be read.
     """
 
     def __init__(self, labels: int) -> None:
         """Nothing is counted yet.
 
         Args:
-            labels: how many there are.
+            labels: number of labels.
         """
         self.without = 0
         self._labels = labels
@@ -109,7 +112,7 @@ class LabelsOverTime:
         """Count rows.
 
         Args:
-            times: datetime64 (rows,), NaT where there is none.
+            times: datetime64 (rows,), NaT for a row without a time.
             labels: index of the label of each row.
         """
         known = ~np.isnat(times)
@@ -123,9 +126,9 @@ class LabelsOverTime:
             self._add(self._numbers(times), rows)
 
     def course(self) -> Course | None:
-        """The labels over time, in the shortest periods that are not too many; None without any time.
+        """The labels over time, in the shortest periods of which there are not too many; None without any time.
 
-        A few stray times are left out if the periods are shorter without them: one in a thousand at either end.
+        If a few stray times make the periods longer, they are left out: at most one in a thousand at either end.
         """
         if not self._rows:
             return None
@@ -149,26 +152,26 @@ class LabelsOverTime:
             self._rows[period] = self._rows.get(period, 0) + count
 
     def _counted(self) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """Begin of each period, in order, and its rows (periods, labels)."""
+        """Beginning of each period, in order, and numbers of rows (periods, labels)."""
         periods = sorted(self._rows)
         return np.array(periods).astype(f"M8[{_STEPS[self._level]}]"), np.array([self._rows[p] for p in periods])
 
 
 def check_times(column: str, arrow_type: pa.DataType) -> None:
-    """Refuse a column that can hold no times.
+    """Check that a column may hold times.
 
     Raises:
-        DataError: it is of such a type.
+        DataError: its type cannot.
     """
-    if not any(is_type(_values(arrow_type)) for is_type in (*_TIMES, *_READ)):
+    if not any(is_type(_values(arrow_type)) for is_type in (*_TIMES, *_TEXT_AND_NUMBERS)):
         raise DataError(f"the time column {column!r} is {arrow_type}; allowed: times, dates, text, numbers")
 
 
 def read_times(column: pa.ChunkedArray) -> NDArray[Any]:
-    """The times of a column as datetime64 in minutes (rows,), NaT where there is none; UTC where they name a zone.
+    """The times of a column as datetime64 in minutes (rows,), NaT for a row without one; in UTC if they name a zone.
 
-    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02", with `/` for `-` too); a number, or text
-    with one, is a year, a date as 20240506, or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
+    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02", also with `/` for `-`). A number, or text
+    with one, is a year, a date such as 20240506, or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
     """
     values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
     if any(is_type(values.type) for is_type in _TIMES):
@@ -184,7 +187,7 @@ def _in_minutes(times: pa.ChunkedArray) -> NDArray[Any]:
 
 
 def _unit(times: NDArray[Any], level: int) -> Unit:
-    """The shortest unit, of those that a level has counted, in which times in order span few periods."""
+    """The shortest unit, of those counted at a level, in which sorted times span few enough periods."""
     units = [unit for unit in _UNITS if _STEPS.index(unit.step) >= level]
     few = (unit for unit in units if np.ptp(unit.of(times[[0, -1]])) < MAX_SHOWN)
     return next(few, units[-1])
@@ -195,7 +198,7 @@ def _values(arrow_type: pa.DataType) -> pa.DataType:
 
 
 def _moment(value: str | float | None) -> datetime | None:
-    """The time that a value names; None if it names none."""
+    """The time that a value represents; None if it is not a time."""
     try:
         return _of_text(value.strip()) if isinstance(value, str) else _of_number(value)
     except (ValueError, OverflowError):

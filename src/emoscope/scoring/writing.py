@@ -1,4 +1,4 @@
-"""Scored tables to CSV, JSON lines, Parquet or Arrow, as a stream of bytes that depends on the tables alone."""
+"""Scored tables to CSV, JSON lines, Parquet or Arrow, as bytes that depend on the tables alone."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ class Writer(Protocol):
     """Writes tables with one schema."""
 
     def write_table(self, table: Any) -> None:
-        """Write one more."""
+        """Write one more table."""
         ...
 
     def close(self) -> None:
-        """Write what stands at the end; the file itself stays open."""
+        """Write the end of the file, which itself stays open."""
         ...
 
 
 @dataclass(frozen=True)
 class Output:
-    """What is written to.
+    """A file that is written.
 
     Attributes:
         file: takes the bytes; it is not closed.
-        format: what they are to be.
-        on_disk: whether it is no pipe: Arrow goes to a pipe as a stream.
+        format: the format to write.
+        on_disk: whether it is on a disk, not a pipe: Arrow is written to a pipe in its stream format.
     """
 
     file: BinaryIO
@@ -72,7 +72,7 @@ def open_writer(output: Output, schema: pa.Schema, raw: RawRows | None = None) -
 
 
 def _compressed(sink: _KeptOpen, compression: str | None) -> Any:
-    """Compressed to the same bytes whenever they are written: no time, no name."""
+    """A compressed file whose bytes depend on its content alone: it records no time and no name."""
     if compression == "gzip":
         return gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=sink, mtime=0)
     if compression == "zstd":
@@ -81,7 +81,7 @@ def _compressed(sink: _KeptOpen, compression: str | None) -> Any:
 
 
 class _KeptOpen(io.RawIOBase):
-    """A file that its user closes without closing it. After a failure it takes anything: closing does not fail too."""
+    """A file that stays open when its user closes it. After a failure it ignores writes: closing cannot fail."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -101,7 +101,7 @@ class _KeptOpen(io.RawIOBase):
 
 
 class _LineWriter:
-    """Lines of text, made a table at a time."""
+    """Writes lines of text, a table at a time."""
 
     def __init__(self, sink: Any, header: bytes, lines: Callable[[pa.Table], pa.Array]) -> None:
         self._sink, self._lines = sink, lines
@@ -118,7 +118,7 @@ class _LineWriter:
 
 
 class _ParquetWriter:
-    """A row group a table."""
+    """Writes a row group for each table."""
 
     def __init__(self, sink: Any, schema: pa.Schema) -> None:
         repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
@@ -126,7 +126,7 @@ class _ParquetWriter:
             self._writer = pq.ParquetWriter(sink, schema, use_dictionary=repeating)
         except pa.ArrowNotImplementedError as error:
             raise DataError(
-                f"Parquet does not hold such columns ({first_line(error)}); leave them out, or write .arrow or .jsonl"
+                f"Parquet cannot hold such columns ({first_line(error)}); leave them out, or write .arrow or .jsonl"
             ) from None
 
     def write_table(self, table: pa.Table) -> None:
@@ -137,9 +137,10 @@ class _ParquetWriter:
 
 
 class _ArrowWriter:
-    """A batch a table, in the file format, or in the stream format.
+    """Writes a batch for each table, in the file format or in the stream format.
 
-    The file format allows a dictionary one set of values, and each table may bring another: they are written as values.
+    Dictionaries are written as their values: the file format allows a dictionary only one set of values, and each
+    table may have another.
     """
 
     def __init__(self, sink: Any, schema: pa.Schema, *, on_disk: bool) -> None:
@@ -160,7 +161,7 @@ def _as_values(field: pa.Field) -> pa.Field:
 
 
 def _csv_header(schema: pa.Schema, delimiter: str, raw: RawRows | None) -> bytes:
-    """The header; none for rows of a file that had none."""
+    """The header; nothing for rows of a file without one."""
     names = csv_line(schema.names[_first_added(raw) :], delimiter)
     if raw is None:
         return f"{names}\n".encode()
@@ -193,7 +194,11 @@ def _first_added(raw: RawRows | None) -> int:
 
 
 def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Array]) -> pa.Array:
-    """The cells of a column, or an error that names it."""
+    """The cells of a column.
+
+    Raises:
+        DataError: it cannot be written as text.
+    """
     try:
         return write(table.column(index))
     except (pa.ArrowException, ValueError, OverflowError) as error:

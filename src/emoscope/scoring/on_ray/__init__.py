@@ -1,4 +1,4 @@
-"""The model on a Ray cluster: a classifier for the whole job, and a step of Ray Data. Needs the extra `ray`."""
+"""The model on a Ray cluster: a classifier for `score_table`, and a step of Ray Data. Needs the extra `ray`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from emoscope.errors import require_extra
 
 require_extra("ray")
 
+from emoscope.scoring.on_ray.cluster_classifier import ClusterClassifier
 from emoscope.scoring.on_ray.dataset import score_dataset
-from emoscope.scoring.on_ray.engine import ClusterClassifier
 
 __all__ = ["ClusterClassifier", "score_dataset"]

@@ -1,4 +1,4 @@
-"""A Ray cluster: how to come to it, and what has room there."""
+"""A Ray cluster: how to connect to it, and how many workers it has room for."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from emoscope.scoring.model import CORES, Workers
 
 
 def connect(address: str | None) -> bool:
-    """Connect to a cluster, or start Ray on this machine alone; a program that is connected already stays so.
+    """Connect to a cluster, or start Ray on this machine alone; an existing connection is kept.
 
     Args:
-        address: of a cluster; None for that of RAY_ADDRESS, and without it for this machine.
+        address: address of a cluster; None for that in RAY_ADDRESS, and without it for this machine.
 
     Returns:
-        Whether it is to be left again.
+        Whether the connection is new, and so has to be closed by the caller.
 
     Raises:
         ModelError: there is no such cluster.
@@ -44,15 +44,15 @@ def connect(address: str | None) -> bool:
     return True
 
 
-def room(workers: Workers, *, spare: int = 0) -> tuple[int, int]:
-    """How many workers there are to be on the cluster that is connected, and the cores of each.
+def worker_places(workers: Workers, *, spare: int = 0) -> tuple[int, int]:
+    """Number of workers on the connected cluster, and number of cores of each.
 
     Args:
-        workers: what is wanted.
-        spare: cores of each machine that are left to others, if its workers' cores are not said.
+        workers: the workers to start.
+        spare: number of cores of each machine that are left free, unless `workers` says how many cores to use.
 
     Raises:
-        ModelError: it has no room for one, and their number is left open.
+        ModelError: the cluster has no room for a worker, and `workers` does not say how many there are to be.
     """
     nodes: Callable[[], list[dict[str, Any]]] = ray.nodes
     machines = [machine["Resources"] for machine in nodes() if machine["Alive"]]
@@ -67,13 +67,13 @@ def room(workers: Workers, *, spare: int = 0) -> tuple[int, int]:
     if not places and not workers.count:
         raise ModelError(
             f"the cluster has no room for a worker with {each} cores and {workers.gpus} GPUs, its machines have "
-            f"(cores, GPUs): {sizes}; if they start on demand, say how many workers there shall be"
+            f"(cores, GPUs): {sizes}; if machines start on demand, give the number of workers"
         )
     return workers.count or places, each
 
 
 def _check_reachable(address: str) -> None:
-    """Refuse an address where nobody answers: Ray itself would try for minutes."""
+    """Check that something answers at an address: Ray itself would try for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()

@@ -1,4 +1,4 @@
-"""Scoring for people who are in Ray Data already: it reads, spreads and writes; this adds the emotions."""
+"""Scoring as a step of Ray Data, which reads, distributes and writes the rows; this adds the emotions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import ray.data
 
 from emoscope.scoring.core import Scorer, Scoring
 from emoscope.scoring.model import Workers
-from emoscope.scoring.on_ray.cluster import room
+from emoscope.scoring.on_ray.cluster import worker_places
 
 
 class DatasetScorer:
-    """A `Scorer` that loads its model where it is; an actor of Ray Data."""
+    """A `Scorer` that loads its model in the worker; an actor of Ray Data."""
 
     def __init__(self, workers: Workers, scoring: Scoring) -> None:
         """Load the model."""
@@ -27,22 +27,22 @@ class DatasetScorer:
 def score_dataset(dataset: ray.data.Dataset, scoring: Scoring, workers: Workers | None = None) -> ray.data.Dataset:
     """Add emotions to a dataset, as `Scorer` does to a table. Nothing runs before the dataset is used.
 
-    It is cut into blocks of `scoring.part_rows` rows, so that a few large ones keep all workers busy. Where the order
-    of the rows matters, say so: `ray.data.DataContext.get_current().execution_options.preserve_order = True`.
+    The dataset is divided into blocks of `scoring.part_rows` rows: a few large blocks would leave workers idle.
+    If the order of rows matters, set `ray.data.DataContext.get_current().execution_options.preserve_order = True`.
 
     Args:
-        dataset: with a column of texts.
-        scoring: how.
-        workers: what they load, and how many there are at most; None for the bundled model on every core. A worker
-            without a GPU has one core, if no other number is said.
+        dataset: a dataset with a column of texts.
+        scoring: how rows are scored.
+        workers: what the workers load, and their maximum number; None for the bundled model on every core. A worker
+            without a GPU has one core unless `workers` says otherwise.
 
     Raises:
         ModelError: the cluster has no room for a worker.
     """
     workers = workers or Workers()
     if not workers.gpus:
-        workers = replace(workers, cores=workers.cores or 1)  # small ones: Ray Data shares out the cores as it goes
-    count, cores = room(workers, spare=1)
+        workers = replace(workers, cores=workers.cores or 1)  # one core each: Ray Data decides how many of them run
+    count, cores = worker_places(workers, spare=1)
     return dataset.repartition(target_num_rows_per_block=scoring.part_rows).map_batches(
         DatasetScorer,
         fn_constructor_args=(workers, scoring),

@@ -1,8 +1,8 @@
-"""The model in workers all over a Ray cluster, to the job one classifier.
+"""The model in workers on a Ray cluster, which a job uses like any other classifier.
 
-The process that runs the job reads, writes, and keeps what is scored; texts go to the workers, and probabilities come
-back. So rows, their order, what is rejected and what a resumed run does are those of a run without Ray. A worker that
-is lost, alone or with its machine, is replaced, and its texts go to another.
+The process that runs the job reads, writes, and keeps the scores; it sends texts to the workers and receives
+probabilities. So rows, their order, rejected rows and resumed runs are the same as without Ray. A worker that is lost,
+alone or with its machine, is replaced, and its texts go to another.
 """
 
 from __future__ import annotations
@@ -25,24 +25,23 @@ import emoscope
 from emoscope.errors import EmoscopeError, ModelError, first_line
 from emoscope.parallel import map_in_threads
 from emoscope.scoring.model import Workers
-from emoscope.scoring.on_ray.cluster import connect, room
+from emoscope.scoring.on_ray.cluster import connect, worker_places
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-PATIENCE = 600.0
-"""Seconds without any worker after which the job gives up: a cluster that grows on demand takes some minutes."""
+MAX_WAIT_SECONDS = 600.0
+"""Seconds without any worker after which the job fails: a cluster that grows on demand takes some minutes."""
 
 MAX_LOSSES = 5
-"""Workers that one call may lose before its texts, or the model, are taken for the cause."""
-
+"""Number of workers that one call may lose before its texts, or the model, are considered the cause."""
 
 _ENDED = "the workers have ended"
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a worker says of its model and of itself."""
+    """What a worker reports about its model and its version of emoscope."""
 
     labels: tuple[str, ...]
     identity: str
@@ -64,13 +63,13 @@ class Worker:
 
 
 class ClusterClassifier:
-    """A classifier whose model is in workers on a cluster; many threads may ask it at once, each for a worker.
+    """A classifier whose model is in workers on a cluster; many threads may call it at once, one for each worker.
 
-    A context manager: the workers begin with it and end with it, and so does a Ray that it started.
+    A context manager: it starts the workers, and Ray if necessary, and ends them.
 
     Attributes:
-        count: how many workers there should be.
-        lost: workers lost so far.
+        count: number of workers that there should be.
+        lost: number of workers lost so far.
     """
 
     count: int
@@ -79,10 +78,10 @@ class ClusterClassifier:
         """Nothing is connected or started yet.
 
         Args:
-            workers: what they load, and how many; None for the bundled model wherever there is room.
-            address: of a cluster: "host:6379", "ray://host:10001", or "auto" for the one that runs on this machine;
-                None for that of RAY_ADDRESS, and without it for workers on this machine alone. If the program is
-                connected already, it stays so.
+            workers: what the workers load, and their number; None for the bundled model, as often as there is room.
+            address: address of a cluster: "host:6379", "ray://host:10001", or "auto" for the one on this machine;
+                None for that in RAY_ADDRESS, and without it for workers on this machine alone. An existing connection
+                is kept.
         """
         self.lost = 0
         self._loaded: Loaded | None = None
@@ -95,14 +94,14 @@ class ClusterClassifier:
         self._ended = self._connected = False
 
     def __enter__(self) -> ClusterClassifier:
-        """Connect, start the workers, and wait for the first.
+        """Connect, start the workers, and wait for the first of them.
 
         Raises:
             EmoscopeError: there is no such cluster, it has no room, or the model cannot be loaded.
         """
         try:
             self._connected = connect(self._address)
-            self.count, cores = room(self._workers)
+            self.count, cores = worker_places(self._workers)
             self._actor = ray.remote(Worker).options(num_cpus=cores, num_gpus=self._workers.gpus, max_restarts=0)
             for _ in range(self.count):
                 self._start()
@@ -119,13 +118,13 @@ class ClusterClassifier:
 
     @property
     def identity(self) -> str:
-        """What tells the model from others, as `LoadedModel` has it."""
+        """Identity of the model, as in `LoadedModel`."""
         return self._known.identity
 
     @property
     def _known(self) -> Loaded:
         if self._loaded is None:
-            raise RuntimeError("the workers begin with `with ClusterClassifier(...) as classifier:`")
+            raise RuntimeError("the workers are not started; use `with ClusterClassifier(...) as classifier:`")
         return self._loaded
 
     def __exit__(
@@ -134,7 +133,7 @@ class ClusterClassifier:
         error: BaseException | None = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        """End the workers, and leave the cluster as it was."""
+        """End the workers, and disconnect if this connected."""
         self.abandon()
         for thread in self._threads:
             thread.join(timeout=5)
@@ -142,28 +141,28 @@ class ClusterClassifier:
             ray.shutdown()
 
     def abandon(self) -> None:
-        """End the workers at once; who waits for one gets an error."""
+        """End the workers at once; calls that wait for one raise an error."""
         with self._lock:
             self._ended = True
             actors, self._actors = self._actors, set()
         for actor in actors:
-            with suppress(Exception):  # it may be gone, with all of the cluster
+            with suppress(Exception):  # it may be gone, together with the cluster
                 ray.kill(actor)
 
     def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-        """`map`, results in order, in as many threads as there are workers, and one to wait for the next free one.
+        """`map` with results in order, in a thread for each worker and one that waits for the next free worker.
 
         Args:
-            function: asks this classifier.
-            items: taken in the calling thread, not far ahead of the results.
+            function: calls this classifier.
+            items: its arguments, taken in the calling thread shortly before they are needed.
         """
         return map_in_threads(function, items, threads=self.count + 1, abandon=self.abandon)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Probabilities, float32 (len(texts), len(labels)), all by one worker.
+        """Probabilities, float32 (len(texts), len(labels)), all from one worker.
 
         Raises:
-            EmoscopeError: what the model raises, or no worker is left to ask.
+            EmoscopeError: the model fails, or there is no worker.
         """
         loss: RayError | None = None
         for _ in range(MAX_LOSSES):
@@ -171,7 +170,7 @@ class ClusterClassifier:
             try:
                 scores: NDArray[np.float32] = ray.get(worker.predict_proba.remote(texts))
             except RayTaskError as error:
-                self._idle.put(worker)  # it lives, and others wait for it
+                self._idle.put(worker)  # it is alive, and others wait for it
                 raise _failure(error) from None
             except RayError as error:
                 loss = error
@@ -187,7 +186,7 @@ class ClusterClassifier:
         thread.start()
 
     def _bring_up(self) -> None:
-        """Start a worker, wherever there is room and be it later, and offer it when it has loaded the model."""
+        """Start a worker as soon as there is room, and offer it when it has loaded the model."""
         loss: RayError | None = None
         for _ in range(MAX_LOSSES):
             try:
@@ -212,7 +211,7 @@ class ClusterClassifier:
         return worker
 
     def _check(self, loaded: Loaded) -> None:
-        """Refuse a worker that would say something else than the others."""
+        """Check that a worker has the same model and version as the others."""
         with self._lock:
             self._loaded = self._loaded or loaded
         if loaded.version != emoscope.__version__:
@@ -234,13 +233,15 @@ class ClusterClassifier:
             with suppress(Empty):
                 item = self._idle.get(timeout=0.5)
                 if isinstance(item, Exception):
-                    self._idle.put(item)  # for whoever waits beside
+                    self._idle.put(item)  # for other threads that wait
                     raise item
                 return item
             if self._ready:
                 since = time.monotonic()
-            elif time.monotonic() - since > PATIENCE:
-                raise ModelError(f"no worker for {PATIENCE:.0f} s: the cluster has no room, or its machines are gone")
+            elif time.monotonic() - since > MAX_WAIT_SECONDS:
+                raise ModelError(
+                    f"no worker for {MAX_WAIT_SECONDS:.0f} s: the cluster has no room, or its machines are gone"
+                )
         raise EmoscopeError(_ENDED)
 
     def _replace(self, worker: Any) -> None:
@@ -254,7 +255,7 @@ class ClusterClassifier:
 
 
 def _failure(error: Exception) -> EmoscopeError:
-    """What a worker raised, as an error of ours."""
+    """The error of a worker as an `EmoscopeError`."""
     cause = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(cause, EmoscopeError):
         return cause
