@@ -145,10 +145,14 @@ def test_an_address_where_nothing_can_be_written(tmp_path, monkeypatch):
     fsspec.register_implementation("web", Web, clobber=True)
     monkeypatch.chdir(make(tmp_path, "a.csv"))
     for scheme in ("http", "https"):
-        with pytest.raises(DataError, match=f"{scheme}://host/out.csv: such an address cannot be written to; give a file, or"):
+        with pytest.raises(
+            DataError, match=f"{scheme}://host/out.csv: such an address cannot be written to; give a file, or"
+        ):
             score("a.csv", f"{scheme}://host/out.csv")
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
-    with pytest.raises(DataError, match=r"web://host/out\.csv: its filesystem cannot be written to; 1 parts are kept in out"):
+    with pytest.raises(
+        DataError, match=r"web://host/out\.csv: its filesystem cannot be written to; 1 parts are kept in out"
+    ):
         score("a.csv", "web://host/out.csv")
 
 

@@ -71,7 +71,7 @@ def json_object(line: str) -> dict[str, Any] | str:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
-        return f"not JSON ({getattr(error, 'msg', error)}); {_ALLOWED}"
+        return f"not JSON ({error.msg if isinstance(error, json.JSONDecodeError) else error}); {_ALLOWED}"
     return row if isinstance(row, dict) else f"a JSON {type(row).__name__}, not an object; {_ALLOWED}"
 
 
