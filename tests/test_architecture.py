@@ -265,7 +265,6 @@ LOOKUPS: dict[tuple[str, str], str] = {
     ("emoscope.labelled_data", "error"): "an exception of the JSON module, among others",
     ("emoscope.labelled_data", "feature"): "a feature of a data set of the Hub",
     ("emoscope.labelled_data", "getattr(feature, 'feature', feature)"): "a feature of a data set of the Hub",
-    ("emoscope.line_records", "error"): "an exception of the JSON module, among others",
     ("emoscope.manifest", "manifest"): "a field of a dataclass, by its name",
     ("emoscope.scoring", "on_ray"): "a name of a module that is imported late",
     ("emoscope.serving", "import_module(f'emoscope.serving.{_MODULES[name]}')"): "a name of a module imported late",
