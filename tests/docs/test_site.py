@@ -1,4 +1,4 @@
-"""The site: built strictly and offline, it loads nothing from elsewhere and has every command, flag and docstring."""
+"""The documentation site builds offline and without warnings, loads nothing from other servers, and is complete."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(site: Path) -> dict[str, str]:
-    """HTML of each page by its path, without the page for addresses that do not exist."""
+    """HTML of each page by its path, without the page for unknown addresses."""
     found = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in site.rglob("*.html")}
     found.pop("404.html")
     return found
 
 
 class _Loads(HTMLParser):
-    """What a page makes a browser load."""
+    """The addresses that a browser loads for a page."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -57,12 +57,12 @@ class _Loads(HTMLParser):
             self.addresses.append(address)
 
 
-def test_every_page_of_docs_is_a_page_of_the_site(pages: dict[str, str]) -> None:
+def test_every_file_of_docs_is_a_page(pages: dict[str, str]) -> None:
     names = {path.relative_to(ROOT / "docs").with_suffix("") for path in (ROOT / "docs").rglob("*.md")}
     assert {"index.html" if name == Path("index") else f"{name.as_posix()}/index.html" for name in names} == set(pages)
 
 
-def test_a_page_loads_nothing_from_elsewhere(site: Path, pages: dict[str, str]) -> None:
+def test_pages_load_nothing_from_other_servers(site: Path, pages: dict[str, str]) -> None:
     loaded = [(name, address) for name, html in pages.items() for address in _Loads(html).addresses]
     assert len(loaded) > 3 * len(pages)
     assert [(name, address) for name, address in loaded if re.match(r"(?:\w+:)?//", address)] == []
@@ -71,20 +71,21 @@ def test_a_page_loads_nothing_from_elsewhere(site: Path, pages: dict[str, str]) 
     assert [name for name, css in sheets.items() if re.search(r"url\(['\"]?(?:https?:)?//|@import", css)] == []
 
 
-def test_the_commands_are_those_of_the_parser(pages: dict[str, str]) -> None:
+def test_the_reference_has_every_command_and_flag(pages: dict[str, str]) -> None:
     html = pages["reference/commands/index.html"]
     (commands,) = (action for action in build_parser()._actions if isinstance(action, argparse._SubParsersAction))
     parts = dict(re.findall(r'<h2 id="emoscope-(\w+)">(.*?)(?=<h2 |</article>)', html, re.DOTALL))
     assert list(parts) == list(commands.choices)
     for name, parser in commands.choices.items():
+        visible = [action for action in parser._actions[1:] if action.help != argparse.SUPPRESS]
         shown = set(re.findall(r"<dt><code>(?:-\w, )?(--[a-z-]+)", parts[name]))
-        assert shown == {action.option_strings[-1] for action in parser._actions if action.option_strings} - {"--help"}
+        assert shown == {action.option_strings[-1] for action in visible if action.option_strings}
         text = " ".join(unescape(re.sub(r"<[^>]+>", "", parts[name])).split())
-        for action in parser._actions[1:]:
+        for action in visible:
             assert " ".join((action.help or "").split()) in text
 
 
-def test_docstrings_are_taken_apart(pages: dict[str, str]) -> None:
+def test_sections_of_docstrings_are_rendered(pages: dict[str, str]) -> None:
     html = "".join(pages[name] for name in pages if name.startswith("reference/"))
     assert re.findall(r"<p>\s*(?:Args|Returns|Raises|Attributes|Yields):", html) == []
     for section in ("Parameters:", "Returns:", "Raises:", "Attributes:"):
@@ -92,19 +93,21 @@ def test_docstrings_are_taken_apart(pages: dict[str, str]) -> None:
     assert len(set(re.findall(r'id="(emoscope\.[\w.]+)"', html))) > 100
 
 
-@pytest.mark.parametrize("room", sorted(path.parent.name for path in (ROOT / "src" / "emoscope").glob("*/__init__.py")))
-def test_every_public_name_of_a_room_is_in_the_reference(pages: dict[str, str], room: str) -> None:
-    if room in NOT_FOR_USERS:
-        pytest.skip("a room for other rooms")
-    source = (ROOT / "src" / "emoscope" / room / "__init__.py").read_text("utf-8")
+@pytest.mark.parametrize(
+    "package", sorted(path.parent.name for path in (ROOT / "src" / "emoscope").glob("*/__init__.py"))
+)
+def test_every_public_name_of_a_package_is_in_the_reference(pages: dict[str, str], package: str) -> None:
+    if package in NOT_FOR_USERS:
+        pytest.skip("has no names for users")
+    source = (ROOT / "src" / "emoscope" / package / "__init__.py").read_text("utf-8")
     names = set(re.findall(r'"(\w+)"', source.partition("__all__ = [")[2].partition("]")[0]))
     html = "".join(pages[name] for name in pages if name.startswith("reference/"))
-    shown = {anchor.rpartition(".")[2] for anchor in re.findall(rf'id="(emoscope\.{room}\.[\w.]+)"', html)}
+    shown = {anchor.rpartition(".")[2] for anchor in re.findall(rf'id="(emoscope\.{package}\.[\w.]+)"', html)}
     assert names
     assert names - shown == set()
 
 
-def test_the_drawing_takes_the_colours_of_the_page(site: Path, pages: dict[str, str]) -> None:
+def test_the_drawing_has_the_colours_of_the_page(site: Path, pages: dict[str, str]) -> None:
     assert '<svg xmlns="http://www.w3.org/2000/svg" class="data-flow"' in pages["architecture/index.html"]
     drawing = (site / "assets" / "data-flow.svg").read_text("utf-8")
     used, css = set(re.findall(r"var\((--[\w-]+)\)", drawing)), (site / "assets" / "site.css").read_text("utf-8")
@@ -114,7 +117,7 @@ def test_the_drawing_takes_the_colours_of_the_page(site: Path, pages: dict[str, 
     assert {"role", "aria-labelledby"} <= set(re.findall(r"([\w-]+)=", drawing.partition(">")[0]))
 
 
-def test_what_stands_elsewhere_is_in_the_site(pages: dict[str, str]) -> None:
+def test_generated_parts_are_in_the_site(pages: dict[str, str]) -> None:
     assert "<!-- generated" not in "".join(pages.values())
     version = re.search(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
     assert version and version[1] in pages["changelog/index.html"]
