@@ -1,5 +1,6 @@
 # make demo     score a few sentences, in a new virtual environment with the base package alone
 # make test     install everything the tests need, and run all tests
+# make environment  install what the tests need, and nothing else
 # make lint     check style and types
 # make wheel    build the wheel into dist/
 # make bundled  train, export and install the bundled model again (about ten minutes)
@@ -15,7 +16,7 @@ HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
 OFFLINE_HUB := HF_HUB_CACHE=$(VENV)/hub HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: demo test lint wheel docs bundled tables clean
+.PHONY: demo environment test lint wheel docs bundled tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -26,8 +27,11 @@ demo: $(VENV)/.base
 	  "i still feel so tender and caring towards him" \
 	  "i was stunned and curious when i opened the letter"
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+environment: $(VENV)/.test
+
+# The tests of a file run in one process, which makes their models and servers once; tests/conftest.py orders the files.
+test: environment
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -53,14 +57,17 @@ bundled: $(VENV)/.encoder
 tables: $(VENV)/.base
 	$(BIN)/python benchmarks/tables.py
 
-$(VENV)/.base: pyproject.toml
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml | $(BIN)/python
 	$(PIP) install -e . -c constraints.txt
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.base constraints.txt
+# Modules are compiled when they are first imported: most of the installed ones never are, and compiling takes a minute.
+$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install 'pip>=25.1'
-	$(PIP) install -e '.[all]' --group test --group docs -c constraints.txt
+	$(PIP) install --no-compile -e '.[all]' --group test --group docs -c constraints.txt
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test

@@ -1,4 +1,4 @@
-"""Shared fixtures. Sockets beyond loopback are blocked for the whole run."""
+"""Shared fixtures, the order of the files, and a block on sockets beyond loopback for the whole run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,25 @@ pytest_plugins = ["hub.fixtures"]
 if not Path("/dev/nvidiactl").exists():  # no NVIDIA driver: GPU kernels run in Triton's interpreter
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported, which importing torch may do
 
-SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TESTS = Path(__file__).parent
+SHARED = TESTS.resolve().parents[1] / "shared" / "data"
+SLOWEST_FILES = (
+    "scoring/test_score_on_ray.py",
+    "training/test_encoder_training.py",
+)
+"""The slowest files, slowest first. They start first, so that the processes of a run end at about the same time."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slowest files first.
+
+    Raises:
+        pytest.UsageError: SLOWEST_FILES names a file that does not exist.
+    """
+    if missing := [name for name in SLOWEST_FILES if not (TESTS / name).is_file()]:
+        raise pytest.UsageError(f"SLOWEST_FILES of {__file__} names {missing}, which do not exist; correct it")
+    places = {TESTS / name: place for place, name in enumerate(SLOWEST_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def _is_loopback(host: str) -> bool:
@@ -48,27 +66,29 @@ def _one_torch_thread() -> None:
         torch.set_num_threads(1)
 
 
+def _shared_data(name: str) -> Path:
+    """A data set in the folder `shared` beside the repository; skips the test if there is none."""
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(f"the data set {name} is not in {SHARED}")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def emotion_data() -> Path:
-    """Folder with the train and validation splits of `emotion`; skips where it is not at hand."""
-    folder = SHARED / "emotion"
-    if not folder.is_dir():
-        pytest.skip(f"the emotion data set is not at {folder}")
-    return folder
+    """Folder with the train and validation splits of `emotion`; skips the test if there is none."""
+    return _shared_data("emotion")
 
 
 @pytest.fixture(scope="session")
 def goemotions_data() -> Path:
-    """Folder with GoEmotions; skips where it is not at hand."""
-    folder = SHARED / "goemotions"
-    if not folder.is_dir():
-        pytest.skip(f"the GoEmotions data set is not at {folder}")
-    return folder
+    """Folder with GoEmotions; skips the test if there is none."""
+    return _shared_data("goemotions")
 
 
 @pytest.fixture
 def csv_lines_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
-    """How many lines the module `csv` has been given so far."""
+    """Function: the number of lines that the module `csv` has read so far."""
     read = Counter[str]()
     reader = csv.reader
 

@@ -1,5 +1,8 @@
-"""Sixty natural English texts with the emotions a careful human would accept for each, written blind.
-Three groups of twenty: negations, intensifiers (and downtoners), emoji; many items come as minimal pairs."""
+"""Sixty natural English texts, each with the emotions that a careful reader would accept for it.
+
+They were written without a look at any model's predictions. Three groups of twenty: negations, intensifiers (and
+downtoners), emoji. Many form minimal pairs.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,6 @@ def test_missing_extra_names_the_pip_line(monkeypatch):
     assert isinstance(caught.value, ImportError)
 
 
-def test_an_installed_extra_passes(monkeypatch):
+def test_an_installed_extra_raises_nothing(monkeypatch):
     monkeypatch.setitem(errors.EXTRAS, "plot", ("json",))
     errors.require_extra("plot")

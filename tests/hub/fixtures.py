@@ -1,6 +1,6 @@
-"""Fixtures for any test that needs the Hub: `hub`, `hub_environment`, `run_with_hub`.
+"""Fixtures for tests that need the Hub: `hub`, `hub_environment`, `run_with_hub`.
 
-The clients read HF_ENDPOINT and HF_HOME when they are imported, so they run in processes of their own.
+The clients read HF_ENDPOINT and HF_HOME when they are imported, so each runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture
 def hub_environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
-    """Environment of a process that knows no Hub but this one: a token, and an empty cache below `tmp_path`."""
-    foreign = ("HF_", "HUGGING", "TRANSFORMERS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(foreign)}
+    """Environment of a process that uses this Hub alone, with a token and an empty cache below `tmp_path`."""
+    unrelated = ("HF_", "HUGGING", "TRANSFORMERS_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(unrelated)}
     return kept | {
         "HF_ENDPOINT": hub.endpoint,
         "HF_HOME": str(tmp_path / "hf_home"),
@@ -52,9 +52,9 @@ def hub_environment(hub: Hub, tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def run_with_hub(hub_environment: dict[str, str]) -> RunWithHub:
-    """Function: run Python code (a str) or `python` with arguments (a list) there; keywords change the environment.
+    """Function: run Python code (a str) or `python` with arguments (a list) in a process that uses this Hub.
 
-    All the processes of one test share one cache.
+    Keywords change the environment. The processes of a test share a cache.
     """
 
     def run(code_or_arguments: str | Sequence[str], **changes: str) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,6 @@
 """The repositories that the tests' Hub serves: four encoders, a fine-tuned model of each, and the data set.
 
-Files, names and fields as published; the weights are tiny and random, the sentences our own.
+Files, names and fields are those of the published ones; the weights are tiny and random, the sentences made up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sentences of our own in the form of the `emotion` data set, a label each; knows no file format."""
+"""Made-up sentences in the form of the `emotion` data set, each with a label. Knows no file format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def sentences(label: str) -> list[str]:
 
 
 def splits(seed: int = 0) -> dict[str, list[tuple[str, int]]]:
-    """Rows (text, label id) of train (60), validation (30) and test (30); no text stands twice."""
+    """Rows (text, label id) of train (60), validation (30) and test (30); no text occurs twice."""
     rng = random.Random(seed)
     rows: dict[str, list[tuple[str, int]]] = {split: [] for split in ROWS_PER_LABEL}
     for index, label in enumerate(EMOTIONS):
@@ -45,7 +45,7 @@ def splits(seed: int = 0) -> dict[str, list[tuple[str, int]]]:
 
 
 def corpus() -> list[str]:
-    """What the tokenizers are trained on: every sentence, and every ASCII letter and digit at either end of a word."""
+    """Texts to train tokenizers on: every sentence, and every ASCII letter and digit at either end of a word."""
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789"
     marks = " ".join("!\"#$%&'()*+,-./:;<=>?@[]^_`{|}~")
     return [*(text for label in EMOTIONS for text in sentences(label)), alphabet, alphabet[::-1], marks]

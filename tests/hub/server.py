@@ -1,25 +1,25 @@
 """A small Hugging Face Hub on loopback, for the real clients, unmodified, with HF_ENDPOINT set to it.
 
-A repository is a folder, `root/models/OWNER/NAME` or `root/datasets/OWNER/NAME`, read anew at each request.
-The names without an owner redirect to the owner's, as on the Hub. Reading is open to all; writing needs a token,
-any will do.
+A repository is a folder, `root/models/OWNER/NAME` or `root/datasets/OWNER/NAME`, read again for each request.
+Names without an owner redirect to names with one, as on the Hub. Anyone may read; writing needs a token, which may be
+any.
 
-| endpoint ({kind}: models, datasets; {id}: OWNER/NAME or NAME; {rev}: main or the commit) | what |
+| endpoint ({kind}: models, datasets; {id}: OWNER/NAME or NAME; {rev}: main or the commit) | response |
 |---|---|
 | GET /api/{kind}/{id}[/revision/{rev}] | info: sha, siblings (with sizes: ?blobs), pipeline_tag |
 | GET /api/{kind}/{id}/tree/{rev}[/{path}] | files and folders; ?recursive, ?expand |
-| POST /api/{kind}/{id}/paths-info/{rev} | the same for the paths named |
-| GET /api/{kind}/{id}/refs | the one branch |
-| GET, HEAD /[datasets/]{id}/resolve/{rev}/{path} | the file, Range too; a large one as a redirect to /cdn |
-| GET, HEAD /cdn/{kind}/{id}/{path} | a large file, Range too, under another host name, as on the Hub |
+| POST /api/{kind}/{id}/paths-info/{rev} | the same for the paths in the body |
+| GET /api/{kind}/{id}/refs | the only branch |
+| GET, HEAD /[datasets/]{id}/resolve/{rev}/{path} | the file or a Range of it; for a large file a redirect to /cdn |
+| GET, HEAD /cdn/{kind}/{id}/{path} | a large file or a Range of it, under another host name, as on the Hub |
 | GET /api/whoami-v2, POST /api/validate-yaml, POST /api/repos/create | account, card, new repository |
-| POST /api/{kind}/{id}/preupload/{rev} | how each file shall be sent: in the commit, or by LFS |
+| POST /api/{kind}/{id}/preupload/{rev} | how to send each file: in the commit, or by LFS |
 | POST /[datasets/]{id}.git/info/lfs/objects/batch, PUT /lfs/{sha256} | large files, basic transfer |
 | POST /api/{kind}/{id}/commit/{rev} | the commit, NDJSON |
 
-There is no Xet. A download never asks for it unless a header names it, but an upload goes by Xet wherever `hf_xet`
-is installed, so a push needs HF_HUB_DISABLE_XET=1. For a missing repository the Hub answers 401 without a token,
-and the client tells it by the https address; here that answer carries `X-Error-Code: RepoNotFound` instead.
+Xet is missing. A download uses it only if a header names it, but an upload uses it wherever `hf_xet` is installed, so a
+push needs HF_HUB_DISABLE_XET=1. Without a token the Hub answers 401 for a missing repository, and the client recognises
+that by the https address; here the response carries `X-Error-Code: RepoNotFound` instead.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ BAD_TOKEN = "Invalid credentials in Authorization header"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as answered; the path is unquoted and without its query."""
+    """A request that was answered; the path is unquoted and without its query."""
 
     method: str
     path: str
@@ -65,9 +65,14 @@ class Request:
 
 
 class Hub:
-    """The server, running while its context is entered.
+    """The server; it runs while its context is entered.
 
-    Attributes: `endpoint` (for HF_ENDPOINT), `port`, `root` (the repositories), `requests` (what was asked, in order).
+    Attributes:
+        root: folder of the repositories.
+        endpoint: address for HF_ENDPOINT.
+        cdn: address of the large files.
+        port: port of both.
+        requests: the requests so far, in order.
     """
 
     def __init__(self, root: Path) -> None:
@@ -93,7 +98,7 @@ class Hub:
         return Repository(self.root / kind / repo_id, kind, repo_id)
 
     def fail(self, pattern: str, how: int | str, times: int | None = None) -> AbstractContextManager[Fault]:
-        """Inside the block, let what matches go wrong as `Fault` says; the Fault it gives counts its `hits`."""
+        """Let the requests that match the pattern fail inside the block, as `Fault` describes; it counts its `hits`."""
         return self.faults.add(pattern, how, times)
 
 
@@ -124,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD = do_POST = do_PUT = answer  # noqa: N815
 
     def route(self) -> None:
-        if isinstance(status := self.hub.faults.strike(unquote(self.path), body=False), int):
+        if isinstance(status := self.hub.faults.next(unquote(self.path), body=False), int):
             self.fail(status)
         for methods, pattern, handler in ROUTES:
             if self.command in methods and (match := re.fullmatch(pattern, self.path)):
@@ -133,9 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
                     return self.redirect(f"{self.path[:start]}{moved}{self.path[end:]}", 307)
                 parts = match.groupdict().items()
                 return handler(self, **{name: unquote(value or DEFAULTS[name]) for name, value in parts})
-        raise HubError(404, "", f"nothing here answers {self.command} {self.path}")
+        raise HubError(404, "", f"no route for {self.command} {self.path}")
 
-    # -- what the requests have in common
+    # -- shared by the routes
 
     def repository(self, kind: str, repo_id: str, revision: str = "main") -> Repository:
         repository = self.hub.repository(repo_id, kind)
@@ -148,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         return (self.headers.get("Authorization") or "").startswith("Bearer ")
 
     def fail(self, status: int) -> None:
-        """What the Hub says with this status: a bad token, a gated or missing repository, a missing file, trouble."""
+        """Answer as the Hub does with this status: bad token, gated or missing repository, missing file, or failure."""
         missing_file = status == 404 and not self.path.startswith("/api/")
         code = "EntryNotFound" if missing_file else FAULT_CODES.get(status, "")
         retry = {"Retry-After": "0"} if status >= 500 else {}
@@ -215,13 +220,13 @@ class _Handler(BaseHTTPRequestHandler):
     def send_file(self, file: File, headers: dict[str, str]) -> None:
         body, start, status = file.location.read_bytes(), 0, 200
         headers |= {"ETag": file.etag, "Accept-Ranges": "bytes", "Content-Type": "application/octet-stream"}
-        if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
-            start, stop = int(wanted[1]), min(int(wanted[2] or file.size), file.size - 1) + 1
+        if span := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or ""):
+            start, stop = int(span[1]), min(int(span[2] or file.size), file.size - 1) + 1
             headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
             if start >= file.size:
                 raise HubError(416, "", "Range not satisfiable", **{"Content-Range": f"bytes */{file.size}"})
             body, status = body[start:stop], 206
-        how = None if self.command == "HEAD" else self.hub.faults.strike(unquote(self.path), body=True)
+        how = None if self.command == "HEAD" else self.hub.faults.next(unquote(self.path), body=True)
         if how is None:
             return self.send(body, status, headers)
         return self.send_badly(body, max(0, file.size // 2 - start), how, status, headers)
@@ -255,9 +260,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def create(self) -> None:
         self.require_token()
-        wanted = json.loads(self.body)
-        kind = f"{wanted.get('type') or 'model'}s"
-        repository = self.hub.repository(f"{wanted.get('organization') or 'tests'}/{wanted['name']}", kind)
+        request = json.loads(self.body)
+        kind = f"{request.get('type') or 'model'}s"
+        repository = self.hub.repository(f"{request.get('organization') or 'tests'}/{request['name']}", kind)
         address = f"{self.hub.endpoint}/{'datasets/' if kind == 'datasets' else ''}{repository.id}"
         if repository.folder.exists():
             taken = {"error": "You already created this repo", "url": address}
@@ -283,7 +288,7 @@ class _Handler(BaseHTTPRequestHandler):
     def lfs_batch(self, kind: str, repo_id: str) -> None:
         self.require_token()
         self.repository(kind, repo_id)
-        objects = [{"oid": wanted["oid"], "size": wanted["size"]} for wanted in json.loads(self.body)["objects"]]
+        objects = [{"oid": file["oid"], "size": file["size"]} for file in json.loads(self.body)["objects"]]
         for item in objects:
             if not (self.hub.uploads / item["oid"]).is_file():
                 item["actions"] = {"upload": {"href": f"{self.hub.endpoint}/lfs/{item['oid']}"}}
@@ -291,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def lfs_upload(self, oid: str) -> None:
         if hashlib.sha256(self.body).hexdigest() != oid:
-            raise HubError(400, "", "the SHA-256 of the upload is another one")
+            raise HubError(400, "", "the SHA-256 of the body differs from the one in the path")
         (self.hub.uploads / oid).write_bytes(self.body)
         self.send(b"")
 

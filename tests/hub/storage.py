@@ -1,4 +1,4 @@
-"""Repositories as folders on disk, described in the words of the Hub's API; knows no HTTP."""
+"""Repositories as folders on disk, described as the Hub's API describes them. Knows no HTTP."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DATE = "2025-01-01T00:00:00.000Z"
 
 
 class HubError(Exception):
-    """An answer that is not a success: status, the Hub's error code, message, further headers."""
+    """An unsuccessful response: status, the Hub's error code, message and further headers."""
 
     def __init__(self, status: int, code: str, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class HubError(Exception):
 
 
 def is_large(path: str, size: int) -> bool:
-    """Whether a file goes by LFS: by its suffix, as .gitattributes has it, or its size."""
+    """Whether a file is sent by LFS, because of its suffix (as in .gitattributes) or its size."""
     return path.endswith(LARGE_SUFFIXES) or size > LARGE_SIZE
 
 
@@ -42,7 +42,7 @@ def _digests(location: Path, size: int, _modified: int) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class File:
-    """A file of a repository: where it lies, its path there, its size, its SHA-1 as a git blob, its SHA-256."""
+    """A file of a repository: its location on disk, path, size in bytes, SHA-1 as a git blob, and SHA-256."""
 
     location: Path
     path: str
@@ -77,30 +77,38 @@ class File:
 
 @dataclass(frozen=True)
 class Repository:
-    """A folder as a repository: one branch, of which only the newest commit is kept."""
+    """A folder as a repository with one branch and its newest commit."""
 
     folder: Path
     kind: str
     id: str
 
     def files(self) -> dict[str, File]:
-        """Every file by its path, read anew from the disk."""
+        """Every file by its path, read from the disk again."""
         found = [File.at(path, self.folder) for path in sorted(self.folder.rglob("*")) if path.is_file()]
         return {file.path: file for file in found}
 
     @property
     def commit(self) -> str:
-        """40 hexadecimal digits that change with any change of the files."""
+        """Hash of the files as 40 hexadecimal digits."""
         listing = "".join(f"{file.oid} {file.path}\n" for file in self.files().values())
         return hashlib.sha1(f"{self.kind}/{self.id}\n{listing}".encode()).hexdigest()
 
     def check(self, revision: str) -> None:
-        """Raise RevisionNotFound unless the revision is main or the newest commit."""
+        """Check that a revision is main or the newest commit.
+
+        Raises:
+            HubError: it is another one.
+        """
         if revision not in ("main", "refs/heads/main", self.commit):
             raise HubError(404, "RevisionNotFound", f"Invalid rev id: {revision}")
 
     def file(self, path: str) -> File:
-        """The file at this path, or EntryNotFound."""
+        """The file at this path.
+
+        Raises:
+            HubError: it does not exist.
+        """
         if path not in (files := self.files()):
             raise HubError(404, "EntryNotFound", "Entry not found", **{"X-Repo-Commit": self.commit})
         return files[path]
@@ -118,8 +126,8 @@ class Repository:
         return [entry | (last if expand else {}) for entry in entries]
 
     def info(self, blobs: bool) -> dict[str, Any]:
-        """What the Hub says of a repository as a whole; of a model, the task its card names."""
-        about: dict[str, Any] = {
+        """The Hub's description of the whole repository; for a model, with the task that its card names."""
+        info: dict[str, Any] = {
             "_id": self.commit[:24],
             "id": self.id,
             "author": self.id.partition("/")[0],
@@ -134,7 +142,7 @@ class Repository:
             "tags": [],
             "siblings": [file.sibling(blobs) for file in self.files().values()],
         }
-        return about | (self._task() if self.kind == "models" else {})
+        return info | (self._task() if self.kind == "models" else {})
 
     def _task(self) -> dict[str, str]:
         card = self.folder / "README.md"
@@ -143,7 +151,7 @@ class Repository:
         return library | ({"pipeline_tag": task[1]} if task else {})
 
     def apply(self, key: str, value: dict[str, Any], uploads: Path) -> None:
-        """One line of a commit: write or delete a file or a folder."""
+        """Write or delete a file or a folder, as one line of a commit says."""
         path = (self.folder / value["path"]).resolve()
         if self.folder.resolve() not in path.parents:
             raise HubError(400, "", f"{value['path']} is outside of the repository")

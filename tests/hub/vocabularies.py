@@ -1,6 +1,6 @@
-"""The tokenizers of the four architectures, trained on a few sentences, with the parts of the published ones.
+"""Tokenizers of the four architectures, trained on a few sentences and composed like the published ones.
 
-Each function returns the tokenizer and the published vocabulary files (name: content) beside tokenizer.json.
+Each function returns the tokenizer and the files of its vocabulary (name: content), which are published as well.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def wordpiece_tokenizer(pieces: Sequence[str]) -> Tokenizer:
 def wordpiece() -> Vocabulary:
     """BERT and DistilBERT: lower-cased word pieces; [PAD] 0, [UNK] 100, [CLS] 101, [SEP] 102, [MASK] 103.
 
-    The pieces come from the BPE trainer: the WordPiece trainer gives others at each run.
+    The pieces come from the BPE trainer, because those of the WordPiece trainer differ from run to run.
     """
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     reserved = ["[PAD]", *(f"[unused{i}]" for i in range(99)), *special[1:]]
@@ -85,8 +85,8 @@ def byte_level() -> Vocabulary:
 def unigram() -> Vocabulary:
     """ALBERT: SentencePiece Unigram; <pad> 0, <unk> 1, [CLS] 2, [SEP] 3, [MASK] 4.
 
-    The published normalizer ends with SentencePiece's own table (nmt_nfkc), which is left out here: for ASCII text
-    it changes nothing that the parts before it do not.
+    The published normalizer ends with SentencePiece's own table (nmt_nfkc). It is left out here, since it does not
+    change ASCII text any further.
     """
     special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
     quotes = [normalizers.Replace("``", '"'), normalizers.Replace("''", '"')]
@@ -112,7 +112,13 @@ def unigram() -> Vocabulary:
 
 def _sentencepiece(vocab: list[tuple[str, float]]) -> bytes:
     """The pieces as SentencePiece's ModelProto: field 1 a piece {1: text, 2: float score, 3: type}."""
-    kinds = {"<pad>": 3, "<unk>": 2, "[CLS]": 3, "[SEP]": 3, "[MASK]": 4}  # 1 normal, 2 unknown, 3 control, 4 user's
+    kinds = {
+        "<pad>": 3,
+        "<unk>": 2,
+        "[CLS]": 3,
+        "[SEP]": 3,
+        "[MASK]": 4,
+    }  # 1 normal, 2 unknown, 3 control, 4 user-defined
 
     def piece(text: str, score: float) -> bytes:
         name = text.encode()

@@ -1,4 +1,4 @@
-"""`emoscope predict` and `emoscope evaluate` with Hub ids, against the Hub on loopback."""
+"""`emoscope predict` and `emoscope evaluate` with ids of models on the tests' Hub."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ print(resolve(sys.argv[1], one_of=(GRAPHS, *WEIGHTS)))
 
 
 def downloaded(run: CompletedProcess[str]) -> set[str]:
-    """Files of the folder that RESOLVE printed, and that they are readable."""
+    """Names of the files in the folder that RESOLVE printed."""
     assert run.returncode == 0, run.stderr
     folder = Path(run.stdout.strip())
     return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
@@ -57,7 +57,7 @@ def error_line(run: CompletedProcess[str]) -> str:
 
 @contextmanager
 def repository(hub: Hub, name: str, source: Path) -> Iterator[Path]:
-    """A copy of a folder as a repository of this name."""
+    """A copy of a folder, as a repository with this name inside the block."""
     folder = shutil.copytree(source, hub.repository(name).folder)
     try:
         yield folder
@@ -72,7 +72,9 @@ sys.exit(status or main(["evaluate", "--model", sys.argv[1], *data, "--json"]))
 """
 
 
-def test_the_four_published_ids_predict_and_evaluate_and_then_offline(hub: Hub, run_with_hub: RunWithHub) -> None:
+def test_the_four_published_models_predict_and_evaluate_and_then_predict_offline(
+    hub: Hub, run_with_hub: RunWithHub
+) -> None:
     program = PREDICT_ALL + PREDICT_AND_EVALUATE
     online = run_with_hub(["-c", program, *FINE_TUNED], HF_DATASETS_DISABLE_PROGRESS_BARS="1")
     assert (online.returncode, online.stderr) == (0, "")
@@ -114,7 +116,7 @@ def test_the_four_published_ids_predict_and_evaluate_and_then_offline(hub: Hub, 
         ("*/tokenizer.json", "corrupt", "tokenizer.json was damaged .* try again"),
     ],
 )
-def test_each_failure_is_one_line_and_the_next_try_works(
+def test_each_failure_prints_one_line_and_the_next_try_works(
     hub: Hub, run_with_hub: RunWithHub, pattern: str, how: int | str, says: str
 ) -> None:
     with hub.fail(pattern, how) as fault:
@@ -129,11 +131,11 @@ def test_each_failure_is_one_line_and_the_next_try_works(
         assert (Path(run.stdout.strip()) / name).read_bytes() == original.read_bytes()
 
 
-def test_what_no_server_answers_is_one_line_too(run_with_hub: RunWithHub, hub_environment: dict[str, str]) -> None:
+def test_a_missing_server_or_model_prints_one_line(run_with_hub: RunWithHub, hub_environment: dict[str, str]) -> None:
     offline = error_line(run_with_hub([*PREDICT, MODEL], HF_HUB_OFFLINE="1"))
     assert "not completely in the cache, and HF_HUB_OFFLINE is set" in offline
-    nobody = error_line(run_with_hub([*PREDICT, MODEL], HF_ENDPOINT="http://127.0.0.1:9"))
-    assert re.search("the connection failed .*Connect.*check the network", nobody)
+    unreachable = error_line(run_with_hub([*PREDICT, MODEL], HF_ENDPOINT="http://127.0.0.1:9"))
+    assert re.search("the connection failed .*Connect.*check the network", unreachable)
     missing = error_line(run_with_hub([*PREDICT, "no/such-model"]))
     assert re.search("no such model .status 404.; check the id; a private one needs HF_TOKEN", missing)
     anonymous = error_line(run_with_hub([*PREDICT, "no/such-model"], HF_TOKEN=""))
@@ -147,23 +149,23 @@ def test_a_cached_model_works_while_the_hub_is_down(hub: Hub, run_with_hub: RunW
     assert down.hits > 0
 
 
-def test_only_the_files_that_are_needed_are_downloaded(hub: Hub, run_with_hub: RunWithHub) -> None:
+def test_only_the_needed_files_are_downloaded(hub: Hub, run_with_hub: RunWithHub) -> None:
     source = hub.repository(MODEL).folder
-    foreign = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "rust_model.ot", "training_args.bin")
+    others = ("pytorch_model.bin", "tf_model.h5", "flax_model.msgpack", "rust_model.ot", "training_args.bin")
     with repository(hub, "someone/both", source) as both, repository(hub, "someone/old", source) as old:
         for folder in (both, old):
-            for name in foreign:
+            for name in others:
                 (folder / name).write_bytes(b"weights of another kind")
         (old / "model.safetensors").unlink()
         hub.requests.clear()
-        assert downloaded(run_with_hub(["-c", RESOLVE, "someone/both"])) & {"model.safetensors", *foreign} == {
+        assert downloaded(run_with_hub(["-c", RESOLVE, "someone/both"])) & {"model.safetensors", *others} == {
             "model.safetensors"
         }
-        assert downloaded(run_with_hub(["-c", RESOLVE, "someone/old"])) & {"model.safetensors", *foreign} == {
+        assert downloaded(run_with_hub(["-c", RESOLVE, "someone/old"])) & {"model.safetensors", *others} == {
             "pytorch_model.bin"
         }
-        asked = {request.path.rpartition("/")[2] for request in hub.requests}
-    assert asked & set(foreign) == {"pytorch_model.bin"}
+        requested = {request.path.rpartition("/")[2] for request in hub.requests}
+    assert requested & set(others) == {"pytorch_model.bin"}
 
 
 SHARD_AND_PREDICT = """
@@ -177,7 +179,7 @@ sys.exit(predict_all(*sys.argv[2:]))
 """
 
 
-def test_a_graph_is_preferred_and_shards_are_whole(hub: Hub, run_with_hub: RunWithHub) -> None:
+def test_a_graph_is_preferred_to_weights_and_shards_are_joined(hub: Hub, run_with_hub: RunWithHub) -> None:
     with repository(hub, "someone/graph", BUNDLED) as graph:
         (graph / "model.safetensors").write_bytes(b"not needed")
         row = json.loads(run_with_hub([*PREDICT, "someone/graph"]).stdout)
@@ -188,17 +190,17 @@ def test_a_graph_is_preferred_and_shards_are_whole(hub: Hub, run_with_hub: RunWi
         (graph / "model.safetensors").unlink()
         line = error_line(run_with_hub([*PREDICT, "someone/graph", "--device", "cuda"]))
     assert "no weights, and a graph runs on device 'cpu', got 'cuda'" in line
-    (own,) = EmotionClassifier.from_pretrained().predict([TEXT])
-    assert row["scores"] == pytest.approx(own.scores, abs=1e-5)
+    (bundled,) = EmotionClassifier.from_pretrained().predict([TEXT])
+    assert row["scores"] == pytest.approx(bundled.scores, abs=1e-5)
     with repository(hub, "someone/shards", hub.repository(MODEL).folder) as shards:
         run = run_with_hub(["-c", PREDICT_ALL + SHARD_AND_PREDICT, str(shards), "someone/shards", MODEL])
         assert len(list(shards.glob("model-*.safetensors"))) > 1
     assert run.returncode == 0, run.stderr
-    sad, happy, *whole = [json.loads(line)["scores"] for line in run.stdout.splitlines()]
-    assert [sad, happy] == [pytest.approx(scores, abs=1e-5) for scores in whole]
+    sad, happy, *unsharded = [json.loads(line)["scores"] for line in run.stdout.splitlines()]
+    assert [sad, happy] == [pytest.approx(scores, abs=1e-5) for scores in unsharded]
 
 
-def test_an_encoder_to_start_from_is_verified(hub: Hub, run_with_hub: RunWithHub) -> None:
+def test_the_checksum_of_an_encoder_to_start_from_is_checked(hub: Hub, run_with_hub: RunWithHub) -> None:
     encoder = ARCHITECTURES[1].encoder
     find = [
         "-c",

@@ -1,4 +1,4 @@
-"""The real clients, unmodified, against the Hub on loopback."""
+"""The tests' Hub, used by the real clients, unmodified."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def snapshot(run_with_hub: RunWithHub) -> Callable[..., Any]:
-    """Function: download MODEL; exit status, and the folder or what stderr says."""
+    """Function: download MODEL; returns the exit status, and the folder or standard error."""
 
     def download(**changes: str) -> tuple[int, str]:
         run = run_with_hub(SNAPSHOT.format(MODEL), **changes)
@@ -43,7 +43,7 @@ def snapshot(run_with_hub: RunWithHub) -> Callable[..., Any]:
 
 @pytest.fixture
 def ask(hub: Hub) -> Callable[..., http.client.HTTPResponse]:
-    """Function: one bare request."""
+    """Function: send one request with `http.client`."""
 
     def request(method: str, path: str, body: Any = None, **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection("127.0.0.1", hub.port)
@@ -56,10 +56,10 @@ def ask(hub: Hub) -> Callable[..., http.client.HTTPResponse]:
     return request
 
 
-# -- what is served
+# -- reading
 
 
-def test_the_repositories_are_the_same_at_every_build(hub: Hub, tmp_path: Path) -> None:
+def test_every_build_gives_the_same_repositories(hub: Hub, tmp_path: Path) -> None:
     build(tmp_path)
     ids = [
         ("models", name) for architecture in ARCHITECTURES for name in (architecture.encoder, architecture.fine_tuned)
@@ -68,7 +68,7 @@ def test_the_repositories_are_the_same_at_every_build(hub: Hub, tmp_path: Path) 
         assert Repository(tmp_path / kind / name, kind, name).commit == hub.repository(name, kind).commit
 
 
-def test_the_model_proto_of_albert_is_what_its_tokenizer_holds(hub: Hub) -> None:
+def test_the_sentencepiece_file_of_albert_equals_its_tokenizer(hub: Hub) -> None:
     sentencepiece = pytest.importorskip("transformers.utils.sentencepiece_model_pb2_new")
     folder = hub.repository("albert/albert-base-v2").folder
     proto = sentencepiece.ModelProto()
@@ -110,7 +110,7 @@ print(json.dumps(report))
 """
 
 
-def test_the_eight_models_load_and_run_in_transformers(hub: Hub, run_with_hub: RunWithHub) -> None:
+def test_all_eight_models_load_and_run_in_transformers(hub: Hub, run_with_hub: RunWithHub) -> None:
     names = [(architecture.short_name, architecture.fine_tuned) for architecture in ARCHITECTURES]
     run = run_with_hub(["-c", MODELS, json.dumps([TEXT, names])])
     assert run.returncode == 0, run.stderr
@@ -135,9 +135,9 @@ import json
 from datasets import load_dataset
 
 data = load_dataset("dair-ai/emotion")
-whole = load_dataset("dair-ai/emotion", "unsplit", split="train")
+unsplit = load_dataset("dair-ai/emotion", "unsplit", split="train")
 rows = {name: [list(row.values()) for row in split] for name, split in data.items()}
-print(json.dumps({"rows": rows, "names": data["train"].features["label"].names, "unsplit": len(whole)}))
+print(json.dumps({"rows": rows, "names": data["train"].features["label"].names, "unsplit": len(unsplit)}))
 """
 
 
@@ -167,7 +167,7 @@ print(api.list_repo_files("someone/pushed"))
 """
 
 
-def test_a_pushed_folder_comes_back_the_same_though_the_connection_is_cut(
+def test_a_pushed_folder_is_downloaded_unchanged_over_a_cut_connection(
     hub: Hub, run_with_hub: RunWithHub, tmp_path: Path
 ) -> None:
     folder = tmp_path / "folder"
@@ -207,10 +207,10 @@ def test_a_commit_stays_inside_its_repository(hub: Hub, ask: Callable[..., Any])
     assert not list(hub.root.rglob("outside.txt"))
 
 
-# -- what goes wrong
+# -- failures
 
 
-def test_a_range_is_that_part_of_the_file(hub: Hub, ask: Callable[..., Any]) -> None:
+def test_a_range_returns_that_part_of_the_file(hub: Hub, ask: Callable[..., Any]) -> None:
     path = f"/{MODEL}/resolve/main/vocab.txt"
     body = (hub.repository(MODEL).folder / "vocab.txt").read_bytes()
     for start, stop in ((0, 1), (7, 20), (len(body) - 1, len(body))):
@@ -232,7 +232,7 @@ def test_a_broken_connection_leaves_the_cache_usable(hub: Hub, snapshot: Callabl
     assert contents(Path(folder)) == contents(hub.repository(MODEL).folder)
 
 
-def test_a_status_is_the_error_the_client_has_for_it(hub: Hub, snapshot: Callable[..., Any]) -> None:
+def test_each_status_raises_the_error_that_the_client_has_for_it(hub: Hub, snapshot: Callable[..., Any]) -> None:
     for pattern, status, error in (
         ("/api/*", 401, "HfHubHTTPError"),
         ("/api/*", 403, "GatedRepoError"),
@@ -248,7 +248,7 @@ def test_a_status_is_the_error_the_client_has_for_it(hub: Hub, snapshot: Callabl
     assert snapshot()[0] == 0
 
 
-def test_corrupt_bytes_have_the_right_length(hub: Hub, ask: Callable[..., Any]) -> None:
+def test_a_corrupt_file_has_the_right_length(hub: Hub, ask: Callable[..., Any]) -> None:
     path = f"/{MODEL}/resolve/main/config.json"
     right = (hub.repository(MODEL).folder / "config.json").read_bytes()
     with hub.fail("*/config.json", "corrupt", times=1) as fault:
@@ -258,7 +258,7 @@ def test_corrupt_bytes_have_the_right_length(hub: Hub, ask: Callable[..., Any]) 
     assert sum(a != b for a, b in zip(wrong, right, strict=True)) == 16
 
 
-def test_missing_things_are_told_apart(ask: Callable[..., Any]) -> None:
+def test_missing_repositories_files_and_revisions_have_different_errors(ask: Callable[..., Any]) -> None:
     token = {"Authorization": "Bearer hf_tests"}
     assert ask("GET", "/api/models/no/such").status == 401
     missing = ask("GET", "/api/models/no/such", **token)
@@ -269,12 +269,12 @@ def test_missing_things_are_told_apart(ask: Callable[..., Any]) -> None:
     assert (revision.status, revision.headers["X-Error-Code"]) == (404, "RevisionNotFound")
 
 
-def test_an_unknown_fault_is_refused(hub: Hub) -> None:
+def test_an_unknown_fault_is_an_error(hub: Hub) -> None:
     with pytest.raises(ValueError, match="cut, reset, corrupt, slow"), hub.fail("*", "explode"):
         pass
 
 
-def test_offline_asks_nothing(hub: Hub, snapshot: Callable[..., Any]) -> None:
+def test_offline_mode_sends_no_request(hub: Hub, snapshot: Callable[..., Any]) -> None:
     assert snapshot()[0] == 0
     hub.requests.clear()
     status, folder = snapshot(HF_HUB_OFFLINE="1")
