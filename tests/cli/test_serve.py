@@ -47,7 +47,7 @@ def test_every_setting_has_a_flag_with_its_default(capsys):
         main(["serve", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     for field in fields(Settings):
-        flag = field.metadata["flag"] or field.name.replace("_", "-")
+        flag = field.metadata.get("name", field.name.replace("_", "-"))
         assert f"--{flag}" in shown
         assert field.metadata["help"] in shown
 

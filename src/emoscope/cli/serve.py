@@ -76,7 +76,7 @@ def _add_settings(parser: argparse.ArgumentParser, access: argparse._ArgumentGro
         title = field.metadata["group"]
         if title not in groups:
             groups[title] = parser.add_argument_group(title)
-        name = field.metadata["flag"] or field.name.replace("_", "-")
+        name = field.metadata.get("name", field.name.replace("_", "-"))
         groups[title].add_argument(f"--{name}", dest=field.name, default=argparse.SUPPRESS, **_options(field))
 
 

@@ -16,7 +16,7 @@ from emoscope.serving.api_keys import ApiKeys
 from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
 from emoscope.serving.requests import DisconnectedError, Message, Receive, Request, Scope, Send
-from emoscope.serving.responses import SECURITY_HEADERS, Headers, Response
+from emoscope.serving.responses import Headers, Response
 from emoscope.serving.routes import Route, methods_of
 from emoscope.serving.service import Service, overloaded
 from emoscope.serving.settings import Settings
@@ -184,15 +184,8 @@ class App:
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
         body = response.body
-        headers = [
-            (b"content-type", response.media_type),
-            (b"x-request-id", request.id.encode()),
-            *SECURITY_HEADERS,
-            *response.headers,
-            *self._cors_headers(request),
-        ]
-        if isinstance(body, bytes) and response.status not in (204, 304):
-            headers.append((b"content-length", b"%d" % len(body)))
+        headers = response.all_headers(request.id)
+        headers += self._cors_headers(request)
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         if isinstance(body, bytes):
             await send({"type": "http.response.body", "body": body})

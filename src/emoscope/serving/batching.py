@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from emoscope.serving.cache import Row, ScoreCache
 
 Scorer = Callable[[Sequence[str]], Sequence[Row]]
 """Turns texts into one row per text."""
-OnWait = Callable[[Callable[[], None]], None]
-"""Called with a function that withdraws the request."""
+AbandonWhen = Callable[[], Awaitable[None]]
+"""Returns once the caller no longer needs the result."""
 
 INLINE_SECONDS = 0.004
 """Maximum expected duration, in seconds, of a batch that is scored in the event loop."""
@@ -67,10 +67,6 @@ class AbandonedError(Exception):
     """The caller no longer waits for the result."""
 
 
-class ScoringError(Exception):
-    """The model raised an error, which is the cause."""
-
-
 def estimated_tokens(text: str) -> int:
     """The approximate number of tokens in a text."""
     return len(text) // CHARACTERS_PER_TOKEN + 3
@@ -88,7 +84,7 @@ class _Job:
         queued_at: time of arrival, as `perf_counter` gives it.
         deadline: time at which the request fails, on the same clock.
         future: done when all rows are known, or when the request has failed.
-        on_wait: see `Batcher.score`.
+        abandon_when: see `Batcher.score`.
         tokens: the request's share of the queue.
         next: index into `pending` of the first text that is in no batch yet.
         remaining: number of texts without a row.
@@ -101,7 +97,7 @@ class _Job:
     queued_at: float
     deadline: float
     future: asyncio.Future[None]
-    on_wait: OnWait | None
+    abandon_when: AbandonWhen | None
     tokens: int = 0
     next: int = 0
     remaining: int = 0
@@ -111,9 +107,15 @@ class _Job:
         if not self.future.done():
             self.future.set_exception(error)
 
-    def abandon(self) -> None:
-        """Keep the request out of future batches."""
-        self.fail(AbandonedError())
+    def watch(self, loop: asyncio.AbstractEventLoop, abandon_when: AbandonWhen) -> None:
+        """Abandon the request once its caller no longer needs the result."""
+
+        async def abandon() -> None:
+            await abandon_when()
+            self.fail(AbandonedError())
+
+        watcher = loop.create_task(abandon())
+        self.future.add_done_callback(lambda _: watcher.cancel())
 
 
 _Part = tuple[_Job, list[int]]
@@ -218,7 +220,7 @@ class Batcher:
         *,
         scorer: str | None = None,
         timeout: float = float("inf"),
-        on_wait: OnWait | None = None,
+        abandon_when: AbandonWhen | None = None,
         wait_if_full: bool = False,
     ) -> list[Row]:
         """The row of each text.
@@ -227,15 +229,14 @@ class Batcher:
             texts: any number of texts.
             scorer: name of the scorer; None for the first.
             timeout: seconds.
-            on_wait: called once if the texts are not scored soon, so that the caller can check whether the result is
-                still needed; its argument withdraws the request.
+            abandon_when: awaited if the texts are not scored soon; the request is abandoned when it returns.
             wait_if_full: wait in a full queue instead of being refused; for callers that send one request at a time.
 
         Raises:
             OverloadedError: the queue is full.
             DeadlineError: the rows were not ready in time.
-            AbandonedError: the request was withdrawn.
-            ScoringError: the model raised an error.
+            AbandonedError: the request was abandoned.
+            Exception: the error that the model raised.
         """
         scorer = scorer or self._cached
         rows: list[Row | None]
@@ -248,7 +249,7 @@ class Batcher:
         if pending:
             loop = asyncio.get_running_loop()
             now = perf_counter()
-            job = _Job(texts, rows, pending, scorer, now, now + timeout, loop.create_future(), on_wait)
+            job = _Job(texts, rows, pending, scorer, now, now + timeout, loop.create_future(), abandon_when)
             self._enqueue(loop, job, wait_if_full)
             await job.future
         return rows  # type: ignore[return-value]
@@ -368,7 +369,7 @@ class Batcher:
         for scored_parts, rows in results:
             for job, indices in scored_parts:
                 if isinstance(rows, Exception):
-                    self._fail(job, rows)
+                    job.fail(rows)
                 else:
                     self._give(job, indices, rows)
 
@@ -389,22 +390,17 @@ class Batcher:
         if not job.remaining and not job.future.done():
             job.future.set_result(None)
 
-    def _fail(self, job: _Job, cause: Exception) -> None:
-        error = ScoringError(f"{type(cause).__name__}: {cause}")
-        error.__cause__ = cause
-        job.fail(error)
-
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Fail requests past their deadline, and let callers that wait check whether they are still needed."""
+        """Fail requests past their deadline, and watch whether the callers of the others still need the result."""
         now = perf_counter()
         for job in chain((job for job, _ in self._in_thread), self._queue):
             if job.future.done():
                 continue
             if now > job.deadline:
                 job.fail(DeadlineError())
-            elif job.on_wait and now - job.queued_at > SWEEP_SECONDS:
-                on_wait, job.on_wait = job.on_wait, None
-                on_wait(job.abandon)
+            elif job.abandon_when and now - job.queued_at > SWEEP_SECONDS:
+                job.watch(loop, job.abandon_when)
+                job.abandon_when = None
         self._sweep_is_due = bool(self._queue or self._in_thread)
         if self._sweep_is_due:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)

@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from time import time
 from typing import Any, Protocol
 
 from emoscope.serving.logs import LOGGER
-from emoscope.serving.responses import SECURITY_HEADERS, Response
+from emoscope.serving.responses import WITHOUT_BODY, Response
 
 logger = logging.getLogger(LOGGER)
 
 MAX_BUFFERED_BYTES = 64 * 1024
 """Bytes of a body that may wait for the application; beyond that, reading from the client pauses."""
 
-WITHOUT_BODY = (204, 304)
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
@@ -39,15 +39,12 @@ class Channel(Protocol):
 
     def pause_reading(self) -> None:
         """Stop reading from the client."""
-        ...
 
     def resume_reading(self) -> None:
         """Continue reading from the client."""
-        ...
 
     def on_response_complete(self, cycle: RequestResponseCycle) -> None:
         """The last byte of a response is written."""
-        ...
 
 
 class RequestResponseCycle:
@@ -61,25 +58,6 @@ class RequestResponseCycle:
         response_started: whether part of the response is written.
         response_complete: whether all of the response is written.
     """
-
-    __slots__ = (
-        "_body",
-        "_buffered",
-        "_channel",
-        "_chunked",
-        "_disconnected",
-        "_expects_continue",
-        "_head",
-        "_is_head",
-        "_is_taken",
-        "_waiter",
-        "is_complete",
-        "keep_alive",
-        "received",
-        "response_complete",
-        "response_started",
-        "scope",
-    )
 
     def __init__(self, channel: Channel, scope: dict[str, Any], *, keep_alive: bool) -> None:
         self.scope = scope
@@ -181,7 +159,7 @@ class RequestResponseCycle:
         head = self._head
         if head is None:
             raise RuntimeError("the application sent a body before the head of its response")
-        parts = [STATUS_LINES[head["status"]], date_header()]
+        parts = [STATUS_LINES[head["status"]], _date_header(int(time()))]
         has_length = False
         for name, value in head["headers"]:
             if name == b"connection":
@@ -203,27 +181,11 @@ class RequestResponseCycle:
 def response_bytes(response: Response, request_id: str, *, keep_alive: bool = False) -> bytes:
     """A complete response to a request that does not reach the application."""
     assert isinstance(response.body, bytes)
-    headers = [
-        (b"x-request-id", request_id.encode()),
-        (b"content-type", response.media_type),
-        (b"content-length", b"%d" % len(response.body)),
-        *(() if keep_alive else ((b"connection", b"close"),)),
-        *SECURITY_HEADERS,
-        *response.headers,
-    ]
-    lines = [b"%b: %b\r\n" % header for header in headers]
-    return b"".join([STATUS_LINES[response.status], date_header(), *lines, b"\r\n", response.body])
+    lines = [b"%b: %b\r\n" % header for header in response.all_headers(request_id)]
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return b"".join([STATUS_LINES[response.status], _date_header(int(time())), *lines, end, response.body])
 
 
-class _Date:
-    second = 0
-    header = b""
-
-
-def date_header() -> bytes:
-    """The `Date` header, formatted once a second."""
-    now = int(time())
-    if now != _Date.second:
-        _Date.second = now
-        _Date.header = f"date: {formatdate(now, usegmt=True)}\r\n".encode()
-    return _Date.header
+@lru_cache(1)
+def _date_header(second: int) -> bytes:
+    return f"date: {formatdate(second, usegmt=True)}\r\n".encode()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from emoscope import __version__
+from emoscope.labels import Labels
 from emoscope.protocols import is_multi_label
 from emoscope.sentences import sentences
 from emoscope.serving.errors import RequestError
@@ -125,18 +126,13 @@ async def metrics(service: Service, request: Request) -> Response:
 
 async def info(service: Service, request: Request) -> Response:
     """`GET /info`: the model and the limits, with the keys that text-embeddings-inference has for them."""
-    labels, settings = service.labels, service.settings
+    names, settings = Labels(service.labels), service.settings
     return json_response(
         {
             "model_id": service.model,
             "model_sha": None,
             "model_dtype": "float32",
-            "model_type": {
-                "classifier": {
-                    "id2label": {str(i): label for i, label in enumerate(labels)},
-                    "label2id": {label: i for i, label in enumerate(labels)},
-                }
-            },
+            "model_type": {"classifier": {"id2label": names.id2label, "label2id": names.label2id}},
             "max_concurrent_requests": settings.max_connections,
             "max_input_length": settings.max_characters,
             "max_batch_tokens": settings.max_batch_tokens,
@@ -147,7 +143,7 @@ async def info(service: Service, request: Request) -> Response:
             "version": __version__,
             "sha": None,
             "docker_label": None,
-            "labels": labels,
+            "labels": names.names,
             "limits": {
                 "body_bytes": settings.max_body_bytes,
                 "texts": settings.max_texts,

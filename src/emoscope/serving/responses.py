@@ -9,6 +9,7 @@ from typing import Any
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+WITHOUT_BODY = (204, 304)
 JSON = b"application/json"
 CONTENT_SECURITY_POLICY = (
     b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -38,6 +39,13 @@ class Response:
     status: int = 200
     media_type: bytes = JSON
     headers: Headers = ()
+
+    def all_headers(self, request_id: str) -> list[tuple[bytes, bytes]]:
+        """The headers of the response to a request, without those that depend on the connection and on CORS."""
+        headers = [(b"content-type", self.media_type), (b"x-request-id", request_id.encode())]
+        if isinstance(self.body, bytes) and self.status not in WITHOUT_BODY:
+            headers.append((b"content-length", b"%d" % len(self.body)))
+        return [*headers, *SECURITY_HEADERS, *self.headers]
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

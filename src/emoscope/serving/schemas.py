@@ -1,4 +1,7 @@
-"""Checks of request bodies. Every message says what was found and what is allowed."""
+"""Checks of request bodies. Every message says what was found and what is allowed.
+
+The checks return a valid value unchanged. `name` (of the field) and `example` (a valid value) are for the message.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,6 @@ def json_type(value: Any) -> str:
 async def json_body(request: Request, settings: Settings, example: str) -> dict[str, Any]:
     """The body of a request, which must be a JSON object within the limit of bytes.
 
-    Args:
-        request: the request.
-        settings: the limits.
-        example: a valid body, for the error message.
-
     Raises:
         RequestError: the body is not JSON, not an object, or too long.
         DisconnectedError: the client closed the connection.
@@ -33,13 +31,7 @@ async def json_body(request: Request, settings: Settings, example: str) -> dict[
 
 
 def json_object(value: Any, example: str, name: str = "the body") -> dict[str, Any]:
-    """The value, if it is an object.
-
-    Args:
-        value: value of the body or of a field.
-        example: a valid value, for the error message.
-        name: name of the field, for the error message.
-    """
+    """The value, if it is an object."""
     if not isinstance(value, dict):
         raise RequestError("invalid_request", f"{name} must be an object, got {json_type(value)}; write {example}")
     return value
@@ -53,13 +45,7 @@ def known_fields(body: dict[str, Any], *allowed: str) -> None:
 
 
 def text_list(value: Any, name: str, settings: Settings) -> list[str]:
-    """The value, if it is a list of texts within the limits.
-
-    Args:
-        value: value of the field.
-        name: name of the field, for the error message.
-        settings: the limits.
-    """
+    """The value, if it is a list of texts within the limits."""
     if not isinstance(value, list):
         raise RequestError(
             "invalid_request", f'{name} must be a list of strings, got {json_type(value)}; write ["a text"]'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
@@ -29,7 +29,6 @@ from emoscope.serving.batching import (
     DeadlineError,
     OverloadedError,
     Scorer,
-    ScoringError,
     estimated_tokens,
 )
 from emoscope.serving.cache import Row, ScoreCache
@@ -153,16 +152,13 @@ class Service:
         """
         if not wait_if_full:
             self._count_texts(request, texts)
-        watchers: list[asyncio.Task[None]] = []
-
-        def watch(abandon: Callable[[], None]) -> None:
-            watchers.append(asyncio.create_task(_abandon_on_disconnect(request, abandon)))
-
-        on_wait = watch if request.is_complete else None
-        timeout = self.settings.timeout
         try:
             return await self.batcher.score(
-                texts, scorer=scorer, timeout=timeout, on_wait=on_wait, wait_if_full=wait_if_full
+                texts,
+                scorer=scorer,
+                timeout=self.settings.timeout,
+                abandon_when=request.wait_for_disconnect if request.is_complete else None,
+                wait_if_full=wait_if_full,
             )
         except AbandonedError:
             raise DisconnectedError from None
@@ -170,11 +166,8 @@ class Service:
             raise overloaded(error.retry_after) from None
         except DeadlineError:
             raise self._deadline_exceeded() from None
-        except ScoringError as error:
+        except Exception as error:
             raise RequestError("internal", "the model failed; see the server's log for the reason") from error
-        finally:
-            for watcher in watchers:
-                watcher.cancel()
 
     def _count_texts(self, request: Request, texts: Sequence[str]) -> None:
         self.metrics.texts.inc(len(texts))
@@ -232,11 +225,6 @@ def _rows(scores: NDArray[np.float32], prediction_sets: Any = None, neutral: Any
     nothing = [None] * len(scores)
     best = scores.argmax(axis=1).tolist()
     return list(zip(map(tuple, scores.tolist()), best, prediction_sets or nothing, neutral or nothing, strict=True))
-
-
-async def _abandon_on_disconnect(request: Request, abandon: Callable[[], None]) -> None:
-    await request.wait_for_disconnect()
-    abandon()
 
 
 class _BatchedClassifier:

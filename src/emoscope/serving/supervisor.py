@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from socket import socket
 from subprocess import Popen
 from types import FrameType
@@ -29,12 +28,6 @@ MAX_EARLY = 3
 """Number of such workers in a row after which the supervisor gives up."""
 
 
-@dataclass
-class _Worker:
-    process: Popen[bytes]
-    started: float
-
-
 class Supervisor:
     """Runs worker processes that accept requests from the same listening socket."""
 
@@ -49,7 +42,8 @@ class Supervisor:
         self._command = [sys.executable, "-m", "emoscope", *command]
         self._count = count
         self._listener = listener
-        self._workers: list[_Worker] = []
+        self._workers: dict[Popen[bytes], float] = {}
+        """Running workers, and the time when each was started."""
         self._stop_signals = 0
         self._forwarded = signal.SIGTERM
         self._early = 0
@@ -67,7 +61,7 @@ class Supervisor:
             environment.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // self._count)))
             while len(self._workers) < self._count and not self._stop_signals:
                 self._start(environment)
-            logger.info("serving", extra={FIELDS: {"workers": [worker.process.pid for worker in self._workers]}})
+            logger.info("serving", extra={FIELDS: {"workers": [worker.pid for worker in self._workers]}})
             while self._workers:
                 time.sleep(0.1)
                 self._replace_dead(environment, folder)
@@ -78,19 +72,19 @@ class Supervisor:
         descriptor = self._listener.fileno()
         command = [*self._command, "--worker", str(descriptor), str(os.getpid())]
         process = Popen(command, env=environment, pass_fds=[descriptor], start_new_session=True)
-        self._workers.append(_Worker(process, time.monotonic()))
+        self._workers[process] = time.monotonic()
         if self._stop_signals:
             self._forward()
 
     def _replace_dead(self, environment: dict[str, str], folder: str) -> None:
-        for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
-            self._workers.remove(worker)
-            mark_process_dead(worker.process.pid, folder)  # type: ignore[no-untyped-call]
+        for worker in [worker for worker in self._workers if worker.poll() is not None]:
+            started = self._workers.pop(worker)
+            mark_process_dead(worker.pid, folder)  # type: ignore[no-untyped-call]
             if self._stop_signals:
                 continue
-            fields = {"worker": worker.process.pid, "exit_status": worker.process.returncode}
+            fields = {"worker": worker.pid, "exit_status": worker.returncode}
             logger.error("a worker ended", extra={FIELDS: fields})
-            self._early = self._early + 1 if time.monotonic() - worker.started < EARLY_SECONDS else 0
+            self._early = self._early + 1 if time.monotonic() - started < EARLY_SECONDS else 0
             if self._early >= MAX_EARLY:
                 self._stop(signal.SIGTERM, None)
             else:
@@ -105,4 +99,4 @@ class Supervisor:
     def _forward(self) -> None:
         for worker in self._workers:
             with suppress(ProcessLookupError):
-                worker.process.send_signal(self._forwarded)
+                worker.send_signal(self._forwarded)
