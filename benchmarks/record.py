@@ -1,4 +1,4 @@
-"""Raw results as JSON: what was measured, on which machine, at which commit, with which seed."""
+"""Raw results of the benchmarks as JSON, with the machine, commit, packages and seed they were measured with."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(
 
 
 def machine() -> dict[str, Any]:
-    """Processor, usable cores, instruction sets that matter, Python."""
+    """Processor, number of usable cores, vector instruction sets, system and Python version."""
     info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     values = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
     fields = {key.strip(): value.strip() for key, value in values.items()}

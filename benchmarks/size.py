@@ -1,4 +1,4 @@
-"""Size of the wheel, and of a fresh environment with the wheel and all it depends on.
+"""Size of the wheel, and of a new environment with the wheel and all its dependencies.
 
 Run: python benchmarks/size.py
 """

@@ -1,4 +1,4 @@
-"""Cold start: a fresh process each time, alternately, against the same through transformers.
+"""Startup: run time of new processes with emoscope and with a transformers pipeline, in turns.
 
 Run: python benchmarks/startup.py
 """

@@ -1,4 +1,4 @@
-"""Writes the tables between `<!-- table: NAME -->` and `<!-- end -->` in README and docs again, from the raw results.
+"""Writes the tables between `<!-- table: NAME -->` and `<!-- end -->` in README and docs from the raw results.
 
 Run: python benchmarks/tables.py
 """
@@ -18,14 +18,14 @@ DOCUMENTS = (
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
-BUYS = {
+PURPOSES = {
     "onnxruntime": "runs the graph",
     "numpy": "arrays in and out",
     "tokenizers": "word pieces, with the ids of the reference implementation",
-    "huggingface_hub": "models and data sets of the Hub",
+    "huggingface_hub": "models and data sets from the Hub",
     "emoscope": "the package, its model included",
-    "pip": "comes with the virtual environment",
-    "setuptools": "comes with the virtual environment",
+    "pip": "part of every virtual environment",
+    "setuptools": "part of every virtual environment",
 }
 
 
@@ -99,7 +99,7 @@ def _seeds() -> str:
     quality = _result("quality")
     named = {f"seed {seed}, as trained": metrics for seed, metrics in quality["seeds"].items()}
     named |= {"mean": quality["mean"], "standard deviation": quality["standard_deviation"]}
-    named |= {"bundled (seed 0, int8 vectors)": quality["bundled"]}
+    named |= {"bundled (seed 0, int8 embeddings)": quality["bundled"]}
     keys = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
     keys += ("accuracy_without_keyword", "accuracy_goemotions", "accuracy_sixty")
     rows = [_row(name, *(f"{metrics[key]:.4f}" for key in keys)) for name, metrics in named.items()]
@@ -128,10 +128,10 @@ def _range(rates: list[float]) -> str:
 def _dependencies() -> str:
     sizes = _result("size")["distribution_bytes"]
     rows = [
-        _row(name, f"{size / 1e6:.1f}", BUYS.get(name, "needed by those above"))
+        _row(name, f"{size / 1e6:.1f}", PURPOSES.get(name, "indirect dependency"))
         for name, size in sorted(sizes.items(), key=lambda item: -item[1])
     ]
-    return _table("| distribution | MB | buys |", rows)
+    return _table("| distribution | MB | purpose |", rows)
 
 
 def _minilm() -> str:
@@ -174,22 +174,22 @@ def _cpu_encoders() -> str:
             cells = f"{rate:.1f}", f"{ratio[system]:.2f}", "" if share is None else f"{share:.0%}"
             rows.append(_row(architecture, system, *cells))
         best = f"{result['bound']:.1f}", f"{result['bound_to_best_pipeline']:.2f}", "100%"
-        rows.append(_row(architecture, "*the measured rate of matrix products*", *best))
-    return _table("| architecture | system | texts/s | of the best pipeline | of the bound |", rows)
+        rows.append(_row(architecture, "*upper bound: measured rate of matrix products*", *best))
+    return _table("| architecture | system | texts/s | ratio to best pipeline | share of upper bound |", rows)
 
 
 def _explanation() -> str:
     result = _result("explanation")
     rates = [f"{result[name]['texts_per_second_median']:,.0f}" for name in ("loo", "shapley")]
-    return _faithful(result, " texts/s |", rates)
+    return _faithfulness(result, " texts/s |", rates)
 
 
 def _explanation_minilm() -> str:
     result = _result("explanation_minilm")
-    return _faithful(result, "", [])
+    return _faithfulness(result, "", [])
 
 
-def _faithful(result: dict[str, Any], more: str, cells: list[str]) -> str:
+def _faithfulness(result: dict[str, Any], more: str, cells: list[str]) -> str:
     methods = [method for method in ("loo", "shapley", "integrated-gradients") if method in result]
     rows = [
         _row(
@@ -202,26 +202,34 @@ def _faithful(result: dict[str, Any], more: str, cells: list[str]) -> str:
         )
         for i, (name, method) in enumerate((name, result[name]) for name in methods)
     ]
-    return _table(f"| method | deletion | to random | insertion | to random |{more}", rows)
+    return _table(f"| method | deletion | ratio to random | insertion | ratio to random |{more}", rows)
 
 
 def _single_word() -> str:
     rows = [_row(name, f"{accuracy:.4f}") for name, accuracy in _result("single_word").items() if name != "machine"]
-    return _table("| how the word is chosen | accuracy |", rows)
+    return _table("| choice of the word | accuracy |", rows)
 
 
 def _bias() -> str:
     result, rows = _result("bias"), []
-    for each in (*result["comparisons"], result["reference"]):
+    for comparison in (*result["comparisons"], result["reference"]):
         chance = between = ""
-        if "shifts" in each:
-            label, shift = max(each["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
+        if "shifts" in comparison:
+            label, shift = max(comparison["shifts"].items(), key=lambda item: abs(item[1]["mean"]))
             star = " *" if shift["p_holm"] < 0.05 else ""
             between = f"{label} {shift['mean']:+.3f} ({shift['low']:+.3f} to {shift['high']:+.3f}){star}"
             chance = f"{shift['chance']:.3f}"
-        cells = (f"{each['pairs']:,}", f"{each['flips']['share']:.1%}", f"{each['moved']['mean']:.3f}", chance, between)
-        rows.append(_row(f"{each['a']} / {each['b']}", *cells))
-    return _table("| pairs of | pairs | flips | moved | chance | label that shifts most |", rows)
+        cells = (
+            f"{comparison['pairs']:,}",
+            f"{comparison['flips']['share']:.1%}",
+            f"{comparison['moved']['mean']:.3f}",
+            chance,
+            between,
+        )
+        rows.append(_row(f"{comparison['a']} / {comparison['b']}", *cells))
+    return _table(
+        "| pairs of | pairs | label flips | mean shift | shift by chance | label with the largest shift |", rows
+    )
 
 
 def _certainty() -> str:
@@ -340,10 +348,10 @@ def _long_texts() -> str:
     measured = _result("long_texts")["measured"]
     rows = []
     for rule, kinds in measured.items():
-        comments, *spliced = kinds.values()
-        means = {metric: sum(kind[metric] for kind in spliced) / len(spliced) for metric in comments}
+        comments, *recombined = kinds.values()
+        means = {metric: sum(kind[metric] for kind in recombined) / len(recombined) for metric in comments}
         rows.append(_row(rule, *(f"{part[metric]:.3f}" for part in (comments, means) for metric in comments)))
-    return _table("| rule | comments: accuracy | log loss | ECE | spliced: accuracy | log loss | ECE |", rows)
+    return _table("| rule | comments: accuracy | log loss | ECE | recombined: accuracy | log loss | ECE |", rows)
 
 
 def _scoring() -> str:
@@ -357,7 +365,7 @@ def _scoring() -> str:
         )
         for size in map(_result, ("scoring_1000000", "scoring_5000000"))
     ]
-    return _table("| rows | rows/s | `predict_proba` alone | share | peak memory |", rows)
+    return _table("| rows | rows/s | rows/s of `predict_proba` alone | ratio | peak memory |", rows)
 
 
 def _best(size: dict[str, Any], name: str) -> float:
@@ -372,11 +380,11 @@ def _scoring_faults() -> str:
         outcomes[outcome] = outcomes.get(outcome, 0) + count
     rows = [
         _row(
-            f"{kills['kills']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, each run then resumed",
-            f"{kills['identical']} of {kills['kills']} tables and reports identical to those of an undisturbed run",
+            f"{kills['kills']} SIGKILLs at random moments of a run over {kills['rows']:,} rows, which was then resumed",
+            f"{kills['identical']} of {kills['kills']} tables and reports identical to those of an uninterrupted run",
         ),
         _row(
-            f"{fuzz['cases']:,} broken tables of CSV, JSON lines and Parquet",
+            f"{fuzz['cases']:,} broken CSV, JSON-lines and Parquet files",
             f"{len(fuzz['failures'])} failures; {', '.join(f'{count:,} {name}' for name, count in outcomes.items())}",
         ),
     ]
@@ -387,9 +395,9 @@ def _serving() -> str:
     latency, overload, drain = (_result(f"serving_{name}") for name in ("latency", "overload", "drain"))
     rows = [
         _row(
-            f"{float(share):.0%} of its largest rate, {at['rate']:,.0f} requests/s",
+            f"{float(share):.0%} of the maximum rate, {at['rate']:,.0f} requests/s",
             f"p99 {at['p99']:.1f} ms",
-            f"median {at['p50']:.1f} ms; refused {at['refused']:.1%}; p99 of a server that does nothing "
+            f"median {at['p50']:.1f} ms; rejected {at['refused']:.1%}; p99 of a server without a model "
             f"{at['bare_p99']:.1f} ms; medians of {len(latency['rounds'])} rounds",
         )
         for share, at in latency["median"].items()
@@ -399,8 +407,8 @@ def _serving() -> str:
     seconds = overload["seconds"]
     rows.append(
         _row(
-            f"{found['times']:g} times its largest rate for {seconds:.0f} s, {found['rate']:,.0f} requests/s",
-            f"p99 of the accepted {under['latency_ms']['p99']:.0f} ms",
+            f"{found['times']:g} times the maximum rate for {seconds:.0f} s, {found['rate']:,.0f} requests/s",
+            f"p99 of accepted requests {under['latency_ms']['p99']:.0f} ms",
             f"{under['requests_per_second']:,.0f}/s accepted; first 429 after {first_ms:.0f} ms, "
             f"median {under['refused_latency_ms']['p50']:.1f} ms; {_recovery(found)}",
         )
@@ -419,16 +427,16 @@ def _serving() -> str:
         _row(
             f"{sum(broken['status'].values()):,} broken requests, {attacks['cancelled']['requests']:,} cancelled",
             f"{len(broken['failures'])} with 5xx, {sum(attack['tracebacks'] for attack in (broken, keys))} tracebacks",
-            f"schemathesis ended with {attacks['schemathesis']['exit_status']}",
+            f"exit status of schemathesis: {attacks['schemathesis']['exit_status']}",
         ),
         _row(
-            f"{wrong} requests with wrong keys, {cut} broken",
-            f"{len(keys['answers_without_the_key'])} answers without the key",
+            f"{wrong} requests with wrong keys, {cut} malformed and without a key",
+            f"{len(keys['answers_without_the_key'])} accepted without the key",
             "",
         ),
         _row(
-            f"{attacks['slow']['clients']:,} slow clients at once",
-            f"the others' p99 {attacks['slow']['ordinary_beside']['latency_ms']['p99']:.1f} ms",
+            f"{attacks['slow']['clients']:,} simultaneous slow clients",
+            f"p99 of other clients {attacks['slow']['ordinary_beside']['latency_ms']['p99']:.1f} ms",
             f"without them {attacks['slow']['ordinary_before']['latency_ms']['p99']:.1f} ms",
         ),
     ]
@@ -436,8 +444,8 @@ def _serving() -> str:
     rows.append(
         _row(
             f"SIGTERM under load, {drain['rounds']} times",
-            f"{drain['lost']} lost",
-            f"{answered:,} answered, {unavailable:,} told 503",
+            f"{drain['lost']} requests lost",
+            f"{answered:,} answered with 200, {unavailable:,} with 503",
         )
     )
     return _table("| load | outcome | reference |", rows)
@@ -454,15 +462,16 @@ def _precision() -> str:
         for name, found in _result("precision")["by_dtype"].items()
     ]
     return _table(
-        "| precision | largest difference of a probability from float32 | texts over 0.01 | equal labels |", rows
+        "| precision | largest difference of a probability from float32 | texts with more than 0.01 | equal labels |",
+        rows,
     )
 
 
 def _recovery(found: dict[str, Any]) -> str:
-    """From when on, after an overload, 70 % of the largest rate is answered without a refusal for a second."""
+    """Time after an overload from which 70 % of the maximum rate is answered for a second without a rejection."""
     refused = [step["status"].get("429", 0) for step in found["after_by_quarter_second"]]
     calm = next(i for i in range(len(refused)) if not any(refused[i : i + 4]))
-    return f"none refused at 70% from {calm / 4:g} s after it"
+    return f"none rejected at 70% from {calm / 4:g} s after the overload"
 
 
 def _serving_peers() -> str:
@@ -473,7 +482,7 @@ def _serving_peers() -> str:
         _row(name, f"{rate:,.0f}", f"{rate / peer:.1f}")
         for name, rate in sorted(result["best"].items(), key=lambda item: -item[1])
     ]
-    return _table("| server | requests/s | of the best peer |", rows)
+    return _table("| server | requests/s | ratio to best peer |", rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
