@@ -1,4 +1,5 @@
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from emoscope.errors import RecipeError
 from emoscope.training.config import (
     DISTILLED,
+    FORMER_KEYS,
     KINDS,
     STRINGS,
     TRAINED,
@@ -56,7 +58,7 @@ def test_recipe_round_trip_of_a_student(tmp_path, kind, config_class):
     assert configure(read_recipe(tmp_path / "recipe.toml")) == config
 
 
-def test_a_student_has_every_key_of_its_kind_and_the_distillation_keys():
+def test_student_has_the_keys_of_its_kind_and_of_distillation():
     shared = set(key_types(CompactStudentConfig)) & set(key_types(EncoderStudentConfig))
     assert shared >= {"teachers", "unlabelled", "soft_weight", "soft_temperature", "hard_weight", "copies"}
     assert set(key_types(CompactStudentConfig)) > set(key_types(CompactConfig))
@@ -64,7 +66,7 @@ def test_a_student_has_every_key_of_its_kind_and_the_distillation_keys():
 
 
 @pytest.mark.parametrize("value", ["bundled", 3, [3], ["a", None], {"a": "b"}])
-def test_a_list_of_strings_is_nothing_else(value):
+def test_list_of_strings_must_be_one(value):
     with pytest.raises(RecipeError, match="teachers must be of type list of str, got"):
         configure({"teachers": value})
     assert configure({"teachers": ["a", "b"]}) == CompactStudentConfig(teachers=("a", "b"))
@@ -83,11 +85,11 @@ def test_a_list_of_strings_is_nothing_else(value):
         ({"kind": "compact"}, DISTILLED, CompactConfig),
     ],
 )
-def test_without_a_kind_the_keys_decide(values, kinds, expected):
+def test_keys_decide_where_no_kind_is_given(values, kinds, expected):
     assert type(configure(values, kinds)) is expected
 
 
-def test_unknown_key_lists_those_allowed():
+def test_unknown_key_is_an_error_that_lists_the_keys():
     with pytest.raises(RecipeError, match=r"\['epoch'\] in a recipe of kind compact; allowed: embeddings, .*epochs"):
         configure({"epoch": 3})
 
@@ -100,13 +102,13 @@ def test_wrong_type_is_an_error(values):
         configure(values)
 
 
-def test_whole_numbers_are_fine_for_real_keys():
+def test_integer_is_accepted_for_a_float():
     assert configure({"dropout": 0}).dropout == 0.0
 
 
 @needs_toml
 @pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe"])
-def test_rubbish_recipe_names_the_file(tmp_path, content):
+def test_recipe_that_is_not_toml_is_an_error_that_names_the_file(tmp_path, content):
     (tmp_path / "bad.toml").write_bytes(content)
     with pytest.raises(RecipeError, match=r"bad\.toml cannot be read"):
         read_recipe(tmp_path / "bad.toml")
@@ -129,7 +131,7 @@ def test_committed_recipe_of_the_student_is_the_default_with_extra_texts():
 
 @needs_toml
 @pytest.mark.parametrize(("name", "model"), CARD.items())
-def test_the_cards_recipe_to_the_letter(name, model):
+def test_recipes_of_the_public_model_card_are_exact(name, model):
     config = configure(read_recipe(RECIPES / f"{name}.toml"))
     assert config == EncoderConfig(model=model, learning_rate=2e-5, batch_size=64, epochs=8, weight_decay=0.01)
 
@@ -140,11 +142,11 @@ def test_every_committed_recipe_is_valid(path):
     configure(read_recipe(path))
 
 
-def test_a_model_makes_it_an_encoder():
+def test_model_key_makes_an_encoder_recipe():
     assert configure({"model": "some/encoder"}) == EncoderConfig(model="some/encoder")
 
 
-def test_an_unknown_kind_lists_those_allowed():
+def test_unknown_kind_is_an_error_that_lists_the_kinds():
     with pytest.raises(RecipeError, match="'svm'; allowed: compact, encoder, compact-student, encoder-student"):
         configure({"kind": "svm"})
     with pytest.raises(RecipeError, match="unknown kind"):
@@ -168,8 +170,40 @@ def test_an_unknown_kind_lists_those_allowed():
     ],
 )
 @pytest.mark.parametrize("kind", KINDS)
-def test_values_out_of_range_say_the_range(kind, values):
+def test_value_out_of_range_is_an_error_that_names_the_range(kind, values):
     if not set(values) <= set(key_types(KINDS[kind])):
         pytest.skip("not a key of this kind")
     with pytest.raises(RecipeError, match=r"must be from .* to .*, got"):
         configure({"kind": kind, **values})
+
+
+# -- keys of emoscope 0.1
+
+
+def test_former_keys_are_read_under_todays_names():
+    old = {"vectors": "some/encoder", "vector_std": 0.5, "further": ["a.csv"], "spliced": 2.0}
+    new = CompactConfig(embeddings="some/encoder", embedding_std=0.5, extra_data=("a.csv",), recombined=2.0)
+    assert configure(old) == configure({"kind": "compact", **old}) == new
+    assert configure({"teachers": ["a"], "copy_neighbour": 0.3}).copy_swap == 0.3
+    assert configure({"model": "m", "text_form": "plain"}).normalizer == "plain"
+
+
+def test_every_former_key_has_one_current_name():
+    declared = [field for kind in KINDS.values() for field in fields(kind) if field.metadata["formerly"]]
+    assert {field.metadata["formerly"]: field.name for field in declared} == FORMER_KEYS
+    names = {name for kind in KINDS.values() for name in key_types(kind)}
+    assert set(FORMER_KEYS.values()) <= names
+    assert not set(FORMER_KEYS) & names
+
+
+def test_key_given_under_both_names_is_an_error():
+    with pytest.raises(RecipeError, match="further and extra_data are two names of one key; give the second only"):
+        configure({"further": [], "extra_data": []})
+
+
+@needs_toml
+def test_former_keys_of_a_recipe_are_overruled_by_flags(tmp_path):
+    """A recipe is read under today's names, so that a flag replaces the key and does not contradict it."""
+    (tmp_path / "old.toml").write_text('kind = "compact"\nspliced = 2.0\nvectors = "e"\n')
+    recipe = read_recipe(tmp_path / "old.toml")
+    assert configure(recipe | {"recombined": 1.0}) == CompactConfig(embeddings="e", recombined=1.0)

@@ -1,4 +1,4 @@
-"""Encoder students: made of their teachers' layers, trained with three terms."""
+"""Encoder students: made of layers of a fine-tuned encoder, trained with a loss of three terms."""
 
 import json
 import shutil
@@ -69,7 +69,7 @@ every_architecture = pytest.mark.parametrize("architecture", [architecture.name 
 
 
 @every_architecture
-def test_the_student_is_every_second_layer_of_its_teacher(teachers, architecture):
+def test_student_is_every_second_layer_of_its_teacher(teachers, architecture):
     _, teacher = read_layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 0)
     assert (student.config.num_hidden_layers, teacher.config.num_hidden_layers) == (2, DEPTH)
@@ -87,8 +87,7 @@ def test_the_student_is_every_second_layer_of_its_teacher(teachers, architecture
 
 
 @every_architecture
-def test_the_student_computes_what_a_model_of_these_layers_computes(teachers, architecture, tmp_path):
-    """Against a model that transformers reads from the student's files."""
+def test_student_computes_the_same_as_a_model_read_from_its_files(teachers, architecture, tmp_path):
     tokenizer, teacher = read_layer_teacher(teachers[architecture], Labels())
     student = shallow_copy(teacher, 2).eval()
     student.save_pretrained(tmp_path)
@@ -107,7 +106,7 @@ def test_layers_are_spaced_evenly(teachers, layers, kept):
     assert all(same(layer, whole[number]) for layer, number in zip(student, kept, strict=True))
 
 
-def test_a_student_does_not_share_weights_with_its_teacher(teachers):
+def test_student_and_teacher_share_no_weights(teachers):
     _, teacher = read_layer_teacher(teachers["bert"], Labels())
     student = shallow_copy(teacher, 0)
     before = [weight.clone() for weight in teacher.parameters()]
@@ -118,7 +117,7 @@ def test_a_student_does_not_share_weights_with_its_teacher(teachers):
 
 
 @every_architecture
-def test_labels_in_another_order_change_no_score(teachers, architecture):
+def test_order_of_the_labels_does_not_change_the_scores(teachers, architecture):
     scores = []
     for order in (EMOTIONS, EMOTIONS[::-1]):
         tokenizer, model = read_layer_teacher(teachers[architecture], Labels(order))
@@ -130,18 +129,18 @@ def test_labels_in_another_order_change_no_score(teachers, architecture):
         assert scores[0][name] == pytest.approx(scores[1][name], abs=1e-5)
 
 
-def test_the_cosine_distance_is_that_of_real_tokens_by_hand():
+def test_cosine_distance_ignores_padding():
     states = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [5.0, 5.0]]])
-    wanted = torch.tensor([[[2.0, 0.0], [1.0, 1.0], [-5.0, 5.0]]])
-    distance = cosine_distance(states, wanted, torch.tensor([[True, True, False]]))
+    target = torch.tensor([[[2.0, 0.0], [1.0, 1.0], [-5.0, 5.0]]])
+    distance = cosine_distance(states, target, torch.tensor([[True, True, False]]))
     assert distance.item() == pytest.approx((0.0 + 1 - np.sqrt(0.5)) / 2)
 
 
 class StopError(Exception):
-    pass
+    """Interrupts a run."""
 
 
-def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(config, splits, tmp_path):
+def test_interrupted_run_continues_to_the_same_weights(config, splits, tmp_path):
     recipe, steps = replace(config, copies=1, copy_swap=0.3), []
     report = distill(recipe, splits, tmp_path / "undisturbed", progress=steps.append)
     assert list(dict.fromkeys(step.stage for step in steps)) == ["teacher 1/1", "student"]
@@ -169,11 +168,11 @@ def test_a_run_interrupted_and_resumed_ends_with_the_same_weights(config, splits
 
 
 @pytest.mark.parametrize(
-    ("keys", "nearer"),
+    ("keys", "closer_in"),
     [({"soft_weight": 1.0, "hard_weight": 0.0, "cosine_weight": 0.0}, "soft"), ({"cosine_weight": 5.0}, "states")],
 )
-def test_training_brings_the_student_nearer_to_its_teacher(config, splits, tmp_path, keys, nearer):
-    """Nearer than the layers alone: in its probabilities by the soft term, in its hidden states by the cosine term."""
+def test_training_brings_the_student_closer_to_its_teacher(config, splits, tmp_path, keys, closer_in):
+    """Closer than the untrained layers: in probabilities by the soft term, in hidden states by the cosine term."""
     recipe = replace(config, epochs=6, learning_rate=3e-3, soft_temperature=1.0, **keys)
     distill(recipe, splits, tmp_path / "student")
     tokenizer, teacher = read_layer_teacher(Path(config.model), Labels())
@@ -182,11 +181,11 @@ def test_training_brings_the_student_nearer_to_its_teacher(config, splits, tmp_p
 
     def distance(model):
         with torch.no_grad():
-            ours, wanted = (each(**tokens, output_hidden_states=True) for each in (model, teacher))
-        if nearer == "soft":
-            return (ours.logits.softmax(-1) - wanted.logits.softmax(-1)).abs().sum(1).mean()
+            ours, theirs = (either(**tokens, output_hidden_states=True) for either in (model, teacher))
+        if closer_in == "soft":
+            return (ours.logits.softmax(-1) - theirs.logits.softmax(-1)).abs().sum(1).mean()
         mask = tokens["attention_mask"].bool()
-        return cosine_distance(ours.hidden_states[-1], wanted.hidden_states[-1], mask)
+        return cosine_distance(ours.hidden_states[-1], theirs.hidden_states[-1], mask)
 
     assert distance(trained) < 0.7 * distance(shallow_copy(teacher, 0).eval())
 
@@ -208,7 +207,7 @@ def refused(error, match, config, splits, output):
     assert not list(output.parent.glob(f"{output.name}*"))
 
 
-def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
+def test_layer_teacher_that_cannot_be_used_is_an_error(hub, config, teachers, splits, tmp_path):
     run = tmp_path / "run"
     refused(RecipeError, "layers is 5, but the student.s teacher has 4", replace(config, layers=5), splits, run)
     refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
@@ -225,7 +224,7 @@ def test_layer_teachers_that_are_none(hub, config, teachers, splits, tmp_path):
         refused(error, match, replace(config, model=str(other)), splits, run)
 
 
-def test_a_family_that_no_student_is_made_of(config, splits, tmp_path, teachers):
+def test_other_architecture_is_an_error(config, splits, tmp_path, teachers):
     from transformers import ElectraConfig, ElectraForSequenceClassification
 
     other = shutil.copytree(teachers["bert"], tmp_path / "electra", ignore=shutil.ignore_patterns("config.json"))
