@@ -1,14 +1,13 @@
 """Distil one or several models into a small one.
 
-A student learns the probabilities of its teachers, which say more than labels do and know which labels are noise. A
-teacher is any model with the data's labels: bundled, a model folder, a checkpoint, a Hub id, or a folder that
-emoscope train --folds wrote, whose models judge only the training rows that they did not see. Several are averaged.
+A student learns the mean probabilities of its teachers, which carry more information than labels and show which labels
+are noise. A teacher is any model with the labels of the data: bundled, a model folder, a checkpoint, a Hub id, or a
+folder that emoscope train --folds wrote, which scores each of its training rows with the model that did not see it.
 
-The student is the compact one (kind compact-student), or an encoder made of a fine-tuned one's own layers (kind
-encoder-student: --model is that one). It learns from the train split, from files of texts without labels
-(--unlabelled) and from augmented copies of both (--copies). Every key of a recipe is a flag too, and a flag wins over
-the recipe. What the teachers have scored is kept until the run is done: --resume continues a run that was
-interrupted, to the same result.
+The student is a compact one (kind compact-student), or an encoder made of some layers of a fine-tuned encoder, which
+--model names (kind encoder-student). It learns from the train split, from files of texts without labels (--unlabelled)
+and from augmented copies of both (--copies). Every recipe key is a flag too, and flags win over the recipe. --resume
+continues an interrupted run, to the same result; texts that a teacher has scored are not scored again.
 
 examples:
   emoscope train recipes/compact.toml --data DIR --output runs/folds --folds 5
@@ -28,17 +27,17 @@ from emoscope.cli.recipe_options import add_recipe_keys, add_run_arguments, head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command: its own, and one for each key of a recipe."""
+    """Add the flags of the command, and one for each recipe key."""
     from emoscope.training.config import DISTILLED
 
     add_run_arguments(parser)
     add_data_arguments(parser, default_labels="those of the data")
-    parser.add_argument("--multi-label", action="store_true", help=argparse.SUPPRESS)  # refused, and told why
+    parser.add_argument("--multi-label", action="store_true", help=argparse.SUPPRESS)  # for the error message
     add_recipe_keys(parser, DISTILLED)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Distil, with progress bars, and print the headline of the report."""
+    """Distil with progress bars and print the main figures of the report."""
     from emoscope.training import distill
     from emoscope.training.config import DISTILLED
 

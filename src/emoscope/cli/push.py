@@ -1,6 +1,7 @@
 """Upload a checkpoint or a model folder to the Hugging Face Hub.
 
-The repository is made if it is not there. Needs a token with write access: HF_TOKEN, or `hf auth login`.
+The model card is uploaded with it. The repository is created if it does not exist. Needs a token with write access:
+HF_TOKEN, or `hf auth login`.
 
 examples:
   emoscope push runs/distilbert me/distilbert-emotion
@@ -14,14 +15,14 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that emoscope train or export wrote")
-    parser.add_argument("repository", metavar="REPO", help="owner/name")
-    parser.add_argument("--private", action="store_true", help="make a private repository, if it is not there yet")
+    """Add the flags of the command."""
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder written by emoscope train, distill or export")
+    parser.add_argument("repository", metavar="REPO", help="repository to upload to: owner/name")
+    parser.add_argument("--private", action="store_true", help="create the repository as a private one")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Upload and print where it is."""
+    """Upload the folder and print its address."""
     from emoscope.hub import push_folder
 
     print(push_folder(args.folder, args.repository, private=args.private))

@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a run: recipe, output folder, resuming, logging."""
     parser.add_argument(
-        "recipe", nargs="?", type=Path, metavar="RECIPE.toml", help="recipe file; default: the default of every key"
+        "recipe",
+        nargs="?",
+        type=Path,
+        metavar="RECIPE.toml",
+        help="recipe file; without one, every key has its default",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="checkpoint folder to write")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     parser.add_argument(
-        "--report-to", choices=("none", "tensorboard"), default="none", help="where else to log an encoder's run"
+        "--report-to",
+        choices=("none", "tensorboard"),
+        default="none",
+        help="also log the run of an encoder to TensorBoard",
     )
 
 

@@ -1,12 +1,12 @@
 """Train a model from a recipe: an encoder or the compact student.
 
-A recipe describes a fine-tuned encoder or the compact student. Every key is a flag too, and a flag wins over the
-recipe. A run that was interrupted continues with --resume to the same result.
-On several devices: torchrun --nproc-per-node N -m emoscope train ...
+RECIPE.toml describes a pretrained encoder to fine-tune, or the compact student. Every recipe key is a flag too, and
+flags win over the recipe. --resume continues an interrupted run, to the same result. To train on several devices:
+torchrun --nproc-per-node N -m emoscope train ...
 
-With --folds K, K models are trained, each on the rows outside one of K random folds of the train split. The report is
-then over all training rows, each scored by the model that did not see it: the figure to choose a recipe by. The folder
-of the folds is a teacher for emoscope distill.
+--folds K cross-validates the recipe: it trains K models, each on the rows outside one of K random folds of the train
+split, and each training row is scored by the model that did not see it. The report over these scores is the figure to
+choose a recipe by. The folder with the K models can be a teacher of emoscope distill.
 
 examples:
   emoscope train recipes/compact.toml --data DIR --output runs/compact
@@ -26,18 +26,20 @@ from emoscope.cli.recipe_options import add_recipe_keys, add_run_arguments, head
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command: its own, and one for each key of a recipe."""
+    """Add the flags of the command, and one for each recipe key."""
     from emoscope.training.config import TRAINED
 
     add_run_arguments(parser)
     add_data_arguments(parser, default_labels="those of the data")
-    parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
-    parser.add_argument("--folds", type=int, metavar="K", help="train K models, each on the rows outside one fold")
+    parser.add_argument("--multi-label", action="store_true", help="a row may have any number of labels")
+    parser.add_argument(
+        "--folds", type=int, metavar="K", help="cross-validate: train K models, each on the rows outside one fold"
+    )
     add_recipe_keys(parser, TRAINED)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, with a progress bar, and print the headline of the report."""
+    """Train with a progress bar and print the main figures of the report."""
     from emoscope.training import cross_validate, train
     from emoscope.training.config import TRAINED
 
