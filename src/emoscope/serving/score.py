@@ -83,7 +83,7 @@ async def _scored_parts(service: Service, request: Request, table: Table) -> Asy
         rows = table.rows(block)
         while (part := _next_rows(rows)) or (block.final and not has_begun):
             scored = await _scored(service, request, table, part)
-            yield (scored if has_begun else table.head() + scored).encode()
+            yield (scored if has_begun else table.header() + scored).encode()
             has_begun = True
             await asyncio.sleep(0)  # let other requests run, even if no row of this part has to wait for its score
 
