@@ -68,15 +68,7 @@ class Connection(asyncio.Protocol):
         timeouts: Timeouts = Timeouts(),
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """Takes the arguments that uvicorn passes to a protocol, and its own.
-
-        Args:
-            max_connections: connections that may be open at the same time; more are refused.
-            config: uvicorn's configuration, which holds the application.
-            server_state: uvicorn's open connections, running tasks and number of requests.
-            app_state: not used.
-            timeouts: how long the client may take.
-        """
+        """Takes what uvicorn passes to a protocol, after `max_connections`: how many may be open at the same time."""
         self.loop = _loop or asyncio.get_running_loop()
         self.app = config.loaded_app
         self.server_state = server_state

@@ -24,27 +24,16 @@ MAX_BUFFERED_BYTES = 64 * 1024
 STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-class Channel(Protocol):
-    """What a cycle needs of its connection.
-
-    Attributes:
-        loop: the event loop.
-        transport: where the response is written.
-        writable: done when the client has read enough to be sent more; None while it is writable.
-    """
+class _Channel(Protocol):
+    """What a cycle needs of its connection; `writable` is done once the client has read enough to be sent more."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     writable: asyncio.Future[None] | None
 
-    def pause_reading(self) -> None:
-        """Stop reading from the client."""
-
-    def resume_reading(self) -> None:
-        """Continue reading from the client."""
-
-    def on_response_complete(self, cycle: RequestResponseCycle) -> None:
-        """The last byte of a response is written."""
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def on_response_complete(self, cycle: RequestResponseCycle) -> None: ...
 
 
 class RequestResponseCycle:
@@ -59,7 +48,7 @@ class RequestResponseCycle:
         response_complete: whether all of the response is written.
     """
 
-    def __init__(self, channel: Channel, scope: dict[str, Any], *, keep_alive: bool) -> None:
+    def __init__(self, channel: _Channel, scope: dict[str, Any], *, keep_alive: bool) -> None:
         self.scope = scope
         self.keep_alive = keep_alive
         self.received = 0

@@ -70,15 +70,8 @@ class ErrorFormat:
         return json_response(self.body(status, error), status, error.headers)
 
 
-def _emoscope(status: int, error: RequestError) -> Any:
-    return {"error": {"code": error.code, "message": error.message}}
-
-
-def _hugging_face(status: int, error: RequestError) -> Any:
-    return {"error": error.message}
-
-
 _TEI_TYPES = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}
+_OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "internal_error", 503: "unavailable_error"}
 
 
 def _tei(status: int, error: RequestError) -> Any:
@@ -86,15 +79,14 @@ def _tei(status: int, error: RequestError) -> Any:
     return {"error": error.message, "error_type": error_type}
 
 
-_OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "internal_error", 503: "unavailable_error"}
-
-
 def _openai(status: int, error: RequestError) -> Any:
     error_type = _OPENAI_TYPES.get(status, "invalid_request_error")
     return {"error": {"message": error.message, "type": error_type, "param": None, "code": status}}
 
 
-EMOSCOPE = ErrorFormat(_emoscope)
-HUGGING_FACE = ErrorFormat(_hugging_face, {"invalid_request": 400, "empty": 400, "deadline_exceeded": 503})
+EMOSCOPE = ErrorFormat(lambda status, error: {"error": {"code": error.code, "message": error.message}})
+HUGGING_FACE = ErrorFormat(
+    lambda status, error: {"error": error.message}, {"invalid_request": 400, "empty": 400, "deadline_exceeded": 503}
+)
 TEI = ErrorFormat(_tei, {"empty": 400, "internal": 424, "deadline_exceeded": 503})
 OPENAI = ErrorFormat(_openai, {"deadline_exceeded": 503})

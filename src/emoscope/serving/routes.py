@@ -72,8 +72,7 @@ ROUTES: Mapping[str, Mapping[str, Route]] = MappingProxyType(
 
 def methods_of(path: str) -> Mapping[str, Route] | None:
     """The routes of a path by method; None if the path does not exist."""
-    methods = ROUTES.get(path)
-    if methods and path not in (MODELS, PAGE):
-        return methods
-    prefix = next((prefix for prefix in (MODELS, PAGE) if path.startswith(prefix) and path != prefix), None)
-    return ROUTES[prefix] if prefix else None
+    for prefix in (MODELS, PAGE):
+        if path.startswith(prefix):
+            return ROUTES[prefix] if path != prefix else None
+    return ROUTES.get(path)

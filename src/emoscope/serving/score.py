@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
 from typing import IO
 
@@ -81,18 +81,11 @@ async def _scored_parts(service: Service, request: Request, table: Table) -> Asy
     has_begun = False
     async for block in _blocks(request):
         rows = table.rows(block)
-        while (part := _next_rows(rows)) or (block.final and not has_begun):
+        while (part := list(islice(rows, ROWS))) or (block.final and not has_begun):
             scored = await _scored(service, request, table, part)
             yield (scored if has_begun else table.header() + scored).encode()
             has_begun = True
             await asyncio.sleep(0)  # let other requests run, even if no row of this part has to wait for its score
-
-
-def _next_rows(rows: Iterator[TableRow]) -> list[TableRow]:
-    try:
-        return list(islice(rows, ROWS))
-    except DataError as error:
-        raise RequestError("invalid_request", str(error)) from None
 
 
 async def _blocks(request: Request) -> AsyncIterator[Block]:
@@ -135,9 +128,11 @@ async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenera
             yield chunk
             chunk = await spool.read()
         await writer
+    except DataError as error:
+        raise RequestError("invalid_request", str(error)) from None
     finally:
         writer.cancel()
-        spool.close()
+        spool.file.close()
         service.streams -= 1
 
 
@@ -145,24 +140,20 @@ class _Spool:
     """A queue of bytes between one writer and one reader, mostly in a temporary file."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
+        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
         self._read = self._written = 0
         self._has_ended = False
         self._changed = asyncio.Event()
 
-    def write(self, part: bytes) -> None:
-        if self._read == self._written:
-            self._read = self._written = 0
-            self._file.seek(0)
-            self._file.truncate()
-        self._file.seek(self._written)
-        self._written += self._file.write(part)
-        self._changed.set()
-
     async def fill(self, parts: AsyncIterator[bytes]) -> None:
         try:
             async for part in parts:
-                self.write(part)
+                if self._read == self._written:
+                    self._read = self._written = 0
+                    self.file.truncate(0)
+                self.file.seek(self._written)
+                self._written += self.file.write(part)
+                self._changed.set()
         finally:
             self._has_ended = True
             self._changed.set()
@@ -172,10 +163,7 @@ class _Spool:
         while self._read == self._written and not self._has_ended:
             self._changed.clear()
             await self._changed.wait()
-        self._file.seek(self._read)
-        chunk = self._file.read(min(self._written - self._read, CHUNK_BYTES))
+        self.file.seek(self._read)
+        chunk = self.file.read(min(self._written - self._read, CHUNK_BYTES))
         self._read += len(chunk)
         return chunk
-
-    def close(self) -> None:
-        self._file.close()

@@ -23,14 +23,7 @@ from emoscope.protocols import (
     token_counter,
     tokens_read_of,
 )
-from emoscope.serving.batching import (
-    AbandonedError,
-    Batcher,
-    DeadlineError,
-    OverloadedError,
-    Scorer,
-    estimated_tokens,
-)
+from emoscope.serving.batching import AbandonedError, Batcher, DeadlineError, OverloadedError, Scorer, estimated_tokens
 from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.concurrency_limit import ConcurrencyLimit
 from emoscope.serving.errors import RequestError
