@@ -1,6 +1,6 @@
-"""Write into a model folder which words of its training data stand for two labels, and how often for which.
+"""Write the ambiguous keywords of the training data into a model folder, with the shares of their labels.
 
-`emoscope explain` names such a word where it decides. Only words and shares are written, no text.
+`emoscope explain` names such a keyword when it decides a text. Only words and shares are written, no text.
 Run: python recipes/ambiguous_keywords.py MODEL --data DIR
 """
 
@@ -19,10 +19,10 @@ from emoscope.model_folder import open_folder
 
 
 def main() -> None:
-    """Find the words in the training split, and write them."""
+    """Find the keywords in the training split and write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder; its emoscope.json is written again")
-    parser.add_argument("--data", required=True, help="folder with the training split")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="model folder; its emoscope.json is updated")
+    parser.add_argument("--data", required=True, help="folder with a train split")
     args = parser.parse_args()
     keywords = shares(fit_keywords(load_splits(args.data)["train"]))
     write_manifest(args.model, replace(open_folder(args.model).manifest, ambiguous_keywords=keywords))
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def shares(keywords: Keywords) -> dict[str, dict[str, float]]:
-    """Each ambiguous word with its two most frequent labels and their shares of the rows that it decides."""
+    """Each ambiguous keyword with its two most frequent labels and their shares of the rows that it decides."""
     rows = keywords.predict_proba(list(keywords.ambiguous))
     top = np.argsort(-rows, axis=1, kind="stable")[:, :2]
     return {

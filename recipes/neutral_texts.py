@@ -1,9 +1,9 @@
-"""Writes texts without and with emotion, for `emoscope calibrate --neutral-data`.
+"""Write neutral and emotional texts for `emoscope calibrate --neutral-data`.
 
 Run: python recipes/neutral_texts.py GOEMOTIONS OUT
 
-Comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0): neutral are those that have that label alone, emotional
-those that do not have it, whatever of the 27 emotions they have. The others, of which raters said both, are left out.
+The texts are comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0). Neutral comments have the label neutral
+alone, emotional ones have any of the 27 emotions and not that label. Comments with both are left out.
 """
 
 from __future__ import annotations
@@ -17,17 +17,19 @@ SPLITS = {"train.tsv": "train.csv", "dev.tsv": "validation.csv"}
 
 
 def kind(names: set[str]) -> str | None:
-    """Which kind of text has these labels, if either."""
+    """The kind of a text with these labels; None if it is left out."""
     if NEUTRAL not in names:
         return "emotional"
     return NEUTRAL if names == {NEUTRAL} else None
 
 
 def main() -> None:
-    """Write a file for each split."""
+    """Write one file per split."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("goemotions", type=Path, help="folder with train.tsv, dev.tsv and labels.txt")
-    parser.add_argument("output", type=Path, help="folder of train.csv and validation.csv, made where it is missing")
+    parser.add_argument(
+        "output", type=Path, help="folder for train.csv and validation.csv; created if it does not exist"
+    )
     args = parser.parse_args()
     names = (args.goemotions / "labels.txt").read_text(encoding="utf-8").split()
     args.output.mkdir(parents=True, exist_ok=True)

@@ -1,15 +1,15 @@
-"""Writes further training texts, of real and of made-up kind: `python recipes/real_text.py GOEMOTIONS OUT.csv`.
+"""Write extra training texts, real and made-up ones: `python recipes/real_text.py GOEMOTIONS OUT.csv`.
 
-The texts of `dair-ai/emotion` are lower-case, without punctuation, and say "i feel". These are not:
+The texts of `dair-ai/emotion` are lower-case, without punctuation, and contain "i feel". These texts are different:
 
-- comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0) with exactly one of the six emotions, twice, and some
-  whose finer emotion belongs to one of them (`FINER`);
-- made-up ones from `words/real_text.toml`: negations, intensifiers, idioms, love of things (joy) and of somebody
-  (love), emoji after neutral comments;
+- comments of GoEmotions (Demszky et al., ACL 2020; CC BY 4.0) with exactly one of the six emotions, twice each, and
+  some with a finer emotion that belongs to one of them (`FINER`);
+- texts made up from `words/real_text.toml`: negations, intensifiers, idioms, love of things (joy) and of people (love),
+  emoji after neutral comments;
 - misspelt copies of some of the comments.
 
-A text whose emotion is open ("not happy": sadness or anger) has one of them, drawn. The rows are meant to be dealt out
-over the epochs of a training, each learnt once.
+Where a text may have one of several emotions ("not happy": sadness or anger), one is drawn at random. The table is
+meant for the recipe key `extra_data`, which uses each row in one epoch.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ FINER = {
 }
 UNHAPPY = ("sadness", "sadness", "anger")
 UNSURPRISED = ("sadness", "anger", "joy")
-SHORT = 80  # characters of a neutral comment that an emoji follows
+MAX_NEUTRAL = 80  # characters of a neutral comment that emoji are added to
 
 Row = tuple[str, str]
 
 
 class MadeUp:
-    """Draws made-up texts and their emotions."""
+    """Makes up texts with their emotions, at random."""
 
     def __init__(self, words: dict[str, Any], neutral: list[str], draw: random.Random) -> None:
         self.words, self.neutral, self.draw = words, neutral, draw
@@ -68,7 +68,7 @@ class MadeUp:
         return " ".join(text.split()), emotion
 
     def negation(self) -> Row:
-        """Not happy, not sad; not angry, just tired of it."""
+        """A negated emotion, such as "not happy" or "not angry, just tired"."""
         emotion = self.draw.choice(EMOTIONS)
         if emotion in ("anger", "fear") and self.draw.random() < 0.2:
             other = self.draw.choice([other for other in ("sadness", "anger", "fear") if other != emotion])
@@ -77,60 +77,61 @@ class MadeUp:
         return self.fill("negations", emotion), self.draw.choice(opposite)
 
     def affirmation(self) -> Row:
-        """Happy, more or less."""
+        """An emotion with or without an intensifier, such as "very happy"."""
         emotion = self.draw.choice(EMOTIONS)
         return self.fill("affirmations", emotion), emotion
 
     def idiom(self) -> Row:
-        """An emotion without its name."""
+        """An idiom for an emotion, without its name."""
         emotion = self.draw.choice(EMOTIONS)
         return self.draw.choice(self.words[emotion]["idioms"]), emotion
 
     def praise_or_affection(self) -> Row:
-        """Love of a thing, which is joy, or of somebody."""
+        """Love of a thing, which is joy, or of a person, which is love."""
         drawn = {name: self.draw.choice(self.words[f"{name}s"]) for name in ("thing", "reason", "person")}
         patterns, emotion = self.draw.choice((("praises", "joy"), ("affections", "love")))
         return str(self.draw.choice(self.words[patterns]).format(**drawn)), emotion
 
     def emoji(self) -> Row:
-        """Words that say nothing, and emoji that do."""
+        """A neutral text with emoji of an emotion."""
         emotion = self.draw.choice(EMOTIONS)
         text = self.draw.choice(self.neutral if self.draw.random() < 0.6 else self.words["messages"])
         marks = self.marks(emotion, (1, 1, 1, 2, 3))
         return (f"{text} {marks}" if self.draw.random() < 0.9 else f"{marks} {text}"), emotion
 
     def agreeing_emoji(self) -> Row:
-        """Words and emoji that say the same."""
+        """A text and emoji of the same emotion."""
         text, emotion = self.draw.choice((self.idiom, self.affirmation, self.negation))()
         return f"{text} {self.marks(emotion, (1, 1, 2))}", emotion
 
     def fill(self, patterns: str, emotion: str, **more: str) -> str:
-        """A pattern with an emotion's words."""
-        own = self.words[emotion]
-        drawn = {"who": self.draw.choice(self.words["who"]), "word": self.draw.choice(own["words"])}
-        return str(self.draw.choice(self.words[patterns]).format(**drawn, what=self.draw.choice(own["what"]), **more))
+        """A pattern filled with words of an emotion."""
+        of_emotion = self.words[emotion]
+        who, word = self.draw.choice(self.words["who"]), self.draw.choice(of_emotion["words"])
+        pattern, what = self.draw.choice(self.words[patterns]), self.draw.choice(of_emotion["what"])
+        return str(pattern.format(who=who, word=word, what=what, **more))
 
     def marks(self, emotion: str, counts: tuple[int, ...]) -> str:
-        """An emoji of an emotion, once or several times."""
+        """One emoji of an emotion, once or several times."""
         return str(self.draw.choice(self.words[emotion]["emoji"])) * self.draw.choice(counts)
 
 
 def comments(folder: Path) -> list[tuple[str, set[str]]]:
-    """Texts of GoEmotions' train split, each with the names of its emotions."""
+    """Comments of GoEmotions' train split, each with the names of its emotions."""
     names = (folder / "labels.txt").read_text(encoding="utf-8").split()
     lines = (folder / "train.tsv").read_text(encoding="utf-8").splitlines()
     cells = (line.split("\t") for line in lines)
     return [(text, {names[int(number)] for number in numbers.split(",")}) for text, numbers, _ in cells]
 
 
-def of_the_six(rows: list[tuple[str, set[str]]]) -> list[Row]:
-    """Texts with exactly one of the six emotions, whatever else they have."""
-    own = ((text, emotions & set(EMOTIONS)) for text, emotions in rows)
-    return [(text, next(iter(emotions))) for text, emotions in own if len(emotions) == 1]
+def with_one_of_the_six(rows: list[tuple[str, set[str]]]) -> list[Row]:
+    """Comments with exactly one of the six emotions, and any other labels."""
+    of_the_six = ((text, emotions & set(EMOTIONS)) for text, emotions in rows)
+    return [(text, next(iter(emotions))) for text, emotions in of_the_six if len(emotions) == 1]
 
 
-def of_finer(rows: list[tuple[str, set[str]]]) -> list[Row]:
-    """Texts with none of the six, whose finer emotions belong to one of them."""
+def with_finer_emotion(rows: list[tuple[str, set[str]]]) -> list[Row]:
+    """Comments without one of the six emotions, whose finer emotions belong to one of them."""
     others = (
         (text, {FINER[name] for name in emotions & set(FINER)})
         for text, emotions in rows
@@ -140,11 +141,11 @@ def of_finer(rows: list[tuple[str, set[str]]]) -> list[Row]:
 
 
 def misspelt(text: str, draw: random.Random) -> str:
-    """Some words with a letter lost, doubled or swapped with the next."""
-    return " ".join(_slip(word, draw) if len(word) > 3 and draw.random() < 0.12 else word for word in text.split())
+    """The text with typing errors: in some words a letter is missing, doubled or swapped with the next."""
+    return " ".join(_with_typo(word, draw) if len(word) > 3 and draw.random() < 0.12 else word for word in text.split())
 
 
-def _slip(word: str, draw: random.Random) -> str:
+def _with_typo(word: str, draw: random.Random) -> str:
     at = draw.randrange(1, len(word) - 1)
     first, letter, following, rest = word[:at], word[at], word[at + 1], word[at + 2 :]
     return first + draw.choice((following, letter * 2 + following, following + letter)) + rest
@@ -153,25 +154,25 @@ def _slip(word: str, draw: random.Random) -> str:
 def main() -> None:
     """Write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("goemotions", type=Path, help="folder with train.tsv and labels.txt")
-    parser.add_argument("output", type=Path, help="table with the columns text and label")
-    parser.add_argument("--finer", type=int, default=5000, help="comments with a finer emotion")
-    parser.add_argument("--made-up", type=int, default=25_000, help="made-up texts")
-    parser.add_argument("--misspelt", type=int, default=5000, help="misspelt copies")
+    parser.add_argument("goemotions", type=Path, help="GoEmotions: folder with train.tsv and labels.txt")
+    parser.add_argument("output", type=Path, help="table to write, with the columns text and label")
+    parser.add_argument("--finer", type=int, default=5000, help="number of comments with a finer emotion")
+    parser.add_argument("--made-up", type=int, default=25_000, help="number of made-up texts")
+    parser.add_argument("--misspelt", type=int, default=5000, help="number of misspelt copies")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     toml: Any = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
     draw = random.Random(args.seed)
     rows = comments(args.goemotions)
-    own = of_the_six(rows)
-    neutral = [text for text, emotions in rows if emotions == {"neutral"} and len(text) < SHORT]
+    single = with_one_of_the_six(rows)
+    neutral = [text for text, emotions in rows if emotions == {"neutral"} and len(text) < MAX_NEUTRAL]
     made_up = MadeUp(
         toml.loads((Path(__file__).parent / "words" / "real_text.toml").read_text(encoding="utf-8")), neutral, draw
     )
-    written = own + own + draw.sample(of_finer(rows), args.finer)
+    written = single + single + draw.sample(with_finer_emotion(rows), args.finer)
     written += [made_up.row() for _ in range(args.made_up)]
-    written += [(misspelt(text, draw), emotion) for text, emotion in draw.sample(own, args.misspelt)]
+    written += [(misspelt(text, draw), emotion) for text, emotion in draw.sample(single, args.misspelt)]
     args.output.parent.mkdir(parents=True, exist_ok=True)
     with args.output.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("text", "label"), *written])

@@ -1,4 +1,4 @@
-"""The program that writes the further training texts of recipes/compact.toml."""
+"""The programs of recipes/: extra training texts, and neutral texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 
 @pytest.fixture(scope="module")
 def comments(tmp_path_factory):
-    """A folder as GoEmotions has it, with comments of our own."""
+    """A folder in the format of GoEmotions, with comments of our own."""
     folder = tmp_path_factory.mktemp("goemotions")
     (folder / "labels.txt").write_text("\n".join([*EMOTIONS, "annoyance", "gratitude", "neutral"]))
     rows = [
@@ -47,7 +47,7 @@ def written(comments, tmp_path_factory):
     return load_examples(file)
 
 
-def test_comments_with_one_of_the_six_come_first_and_twice_and_then_a_finer_one(written):
+def test_comments_with_one_of_the_six_come_first_and_twice(written):
     labels = [EMOTIONS[label_id] for label_id in written.label_ids]
     own = [
         ("I am honestly happier than ever before, thanks everybody around here, seriously", "joy"),
@@ -57,18 +57,18 @@ def test_comments_with_one_of_the_six_come_first_and_twice_and_then_a_finer_one(
     assert first == [*own, *own, ("Thanks a lot, mate", "joy")]
 
 
-def test_made_up_texts_have_every_emotion_and_no_open_pattern(written):
+def test_made_up_texts_have_every_emotion_and_no_unfilled_pattern(written):
     made_up = written.texts[5:305]
     assert min(Counter(written.label_ids[5:305].tolist())[label_id] for label_id in range(6)) > 10
     assert not [text for text in made_up if "{" in text or "  " in text]
     assert any("The bus leaves at nine" in text for text in made_up)
 
 
-def test_nothing_of_the_list_of_sixty_is_among_them(written):
+def test_no_text_of_the_list_of_sixty_is_used(written):
     assert not {item.text.lower() for item in ITEMS} & {text.lower() for text in written.texts}
 
 
-def test_misspelt_copies_stay_close_and_keep_their_label(comments, tmp_path):
+def test_misspelt_copies_are_similar_and_keep_their_label(comments, tmp_path):
     file = tmp_path / "real_text.csv"
     run(comments, file, "--made-up", "1", "--misspelt", "2", "--seed", "3")
     rows = load_examples(file)
@@ -80,14 +80,14 @@ def test_misspelt_copies_stay_close_and_keep_their_label(comments, tmp_path):
         assert label_id == originals[original]
 
 
-def test_the_same_seed_writes_the_same_file(comments, tmp_path):
+def test_same_seed_writes_the_same_file(comments, tmp_path):
     files = [tmp_path / name for name in ("a.csv", "b.csv", "c.csv")]
     for file, seed in zip(files, ("1", "1", "2"), strict=True):
         run(comments, file, "--made-up", "50", "--seed", seed)
     assert files[0].read_bytes() == files[1].read_bytes() != files[2].read_bytes()
 
 
-def test_neutral_texts_are_those_with_that_label_alone(comments, tmp_path):
+def test_neutral_texts_have_the_label_neutral_alone(comments, tmp_path):
     (comments / "dev.tsv").write_text("See you at nine\t8\tid\nSeen, and sad\t0,8\tid\nSad, thankful\t0,7\tid\n")
     command = [sys.executable, RECIPES / "neutral_texts.py", comments, tmp_path / "out"]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
