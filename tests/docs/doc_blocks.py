@@ -1,8 +1,8 @@
-"""The code blocks of a Markdown page, in order, with what stands around them.
+"""The code blocks of a Markdown page, in order, with their marks.
 
-A block that cannot run here says why in a comment on the line before it, `<!-- not run: needs a GPU -->`; an output
-that a reader sees otherwise says so likewise, `<!-- not compared: ... -->`. A `text` block right after one that ran is
-its output. A block with a title, such as `csv title="reviews.csv"`, is a file of that name.
+A comment on the line before a block marks one that cannot run in the tests, `<!-- not run: needs a GPU -->`, or an
+output that differs on other machines, `<!-- not compared: ... -->`. A `text` block right after code is the output of
+that code. A block with a title, such as `csv title="reviews.csv"`, is a file of that name.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class Block:
     """A fenced code block.
 
     Attributes:
-        line: number of its first line of code, from 1.
-        language: as the fence names it, "" for none.
-        title: of the file that it is; None for none.
-        code: its lines, without the fence's indentation.
-        not_run: the reason of its mark; None without.
-        not_compared: likewise, of an output.
-        is_output: a text right after code.
+        line: line number of its first line of code, from 1.
+        language: language that the fence names; "" for none.
+        title: name of the file that it is; None if it is not a file.
+        code: its lines, without the indentation of the fence.
+        not_run: reason not to run it; None to run it.
+        not_compared: reason not to compare it, if it is an output; None to compare it.
+        is_output: whether it is a text right after code.
     """
 
     line: int
@@ -56,7 +56,7 @@ def blocks_of(page: Path) -> list[Block]:
     """The blocks of a page.
 
     Raises:
-        ValueError: a mark without a reason that is allowed, or without a block; a fence that is not closed.
+        ValueError: a mark has no allowed reason or no block, or a fence is not closed.
     """
     lines = page.read_text("utf-8").splitlines()
     blocks: list[Block] = []
@@ -92,10 +92,10 @@ def _marks(line: str, marks: dict[str, str], place: str) -> dict[str, str]:
     found = _MARK.search(line)
     if found is None:
         if marks and line.strip():
-            raise ValueError(f"{place}: a mark stands right before its block, this is between")
+            raise ValueError(f"{place}: this line is between a mark and its block; move it away")
         return marks
     if found[1] == "not run" and not found[2].startswith(REASONS):
-        raise ValueError(f"{place}: {found[2]!r} is no reason not to run a block; allowed: {', '.join(REASONS)}")
+        raise ValueError(f"{place}: {found[2]!r} is not a reason not to run a block; allowed: {', '.join(REASONS)}")
     return marks | {found[1]: found[2]}
 
 
@@ -107,7 +107,7 @@ def _end(lines: list[str], start: int, fence: re.Match[str], page: Path) -> int:
 
 
 def with_output(markdown: str, printed: list[tuple[Block, str]]) -> str:
-    """The page with what was printed in the place of some of its blocks."""
+    """The page with printed output in place of some of its blocks."""
     lines = markdown.splitlines()
     for block, output in reversed(printed):
         start = block.line - 1

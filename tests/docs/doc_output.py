@@ -1,4 +1,4 @@
-"""Whether what a block printed is what its page shows."""
+"""Comparison of the output of a block with the output that its page shows."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _BAR = re.compile("[▏▎▍▌▋▊▉█]+")
 
 
 def same_output(shown: str, printed: str) -> bool:
-    """Whether two outputs are equal but for spacing, bars, speeds, and the last digits of fractions.
+    """Whether two outputs are equal, except for spacing, bars, measurements, and the last digits of fractions.
 
-    `...` in the shown one stands for anything: alone on a line for any lines, within a line for any characters. A
-    fraction may differ by 0.02 and 2 %, for another processor; whole numbers must be equal. What is measured in
-    seconds, rows or texts a second, or MB, is whatever it is here.
+    `...` in the shown output matches anything: any lines if it is alone on a line, any characters within a line.
+    Fractions may differ by 0.02 plus 2 %, since processors do; integers must be equal. Measured seconds, rows or texts
+    per second, and MB are not compared.
     """
     return _match(_lines(shown), _lines(printed))
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from doc_blocks import SHELL, SHOWN, Block
-from doc_ground import smaller
+from doc_files import smaller
 from doc_output import same_output
 from doc_server import Servers, split_start
 from doc_shell import check_script, run_script
 
 
 class PageError(Exception):
-    """A block does not do what its page says: the line, and what happened instead."""
+    """A block does not do what its page says; the message has the line and what happened instead."""
 
 
 @dataclass
@@ -29,11 +29,11 @@ class PageRun:
     """The state of a page from block to block.
 
     Attributes:
-        name: of the page.
-        names: the variables of its Python.
-        servers: that it started.
-        printed: what the last block printed; None if it did not run.
-        different: outputs that are not as shown, and what was printed instead.
+        name: name of the page.
+        names: global variables of its Python blocks.
+        servers: servers that it has started.
+        printed: output of the last block; None if the block did not run.
+        different: blocks whose output differs from the one shown, each with the output.
     """
 
     name: str
@@ -43,10 +43,10 @@ class PageRun:
     different: list[tuple[Block, str]] = field(default_factory=list)
 
     def run(self, blocks: Sequence[Block]) -> None:
-        """Run the blocks, and end the servers that they started.
+        """Run the blocks, then stop the servers that they have started.
 
         Raises:
-            PageError: the first that cannot be run, or says something wrong.
+            PageError: a block cannot run, or shows something wrong.
         """
         with closing(Servers()) as self.servers:
             for block in blocks:
@@ -71,9 +71,7 @@ class PageRun:
         elif block.language in DATA:
             DATA[block.language](block.code)
         elif block.language not in SHOWN:
-            raise ValueError(
-                f"nothing here runs {block.language!r}; allowed: python, {', '.join([*SHELL, *DATA, *SHOWN])}"
-            )
+            raise ValueError(f"{block.language!r} cannot be run; allowed: python, {', '.join([*SHELL, *DATA, *SHOWN])}")
 
     def _compare(self, block: Block) -> None:
         if self.printed is not None and not same_output(block.code, self.printed):
@@ -100,11 +98,11 @@ class PageRun:
         if server:
             self.servers.start(server)
         if shown is not None and not same_output(shown, self.printed):
-            raise ValueError(f"the page shows\n{shown}\nbut printed was\n{self.printed}")
+            raise ValueError(f"the page shows\n{shown}\nbut the output was\n{self.printed}")
 
 
 def check_imports(tree: ast.AST) -> None:
-    """Import what Python that is not run imports of emoscope.
+    """Check that what the code imports from emoscope exists, without running the code.
 
     Raises:
         ImportError: a name does not exist.
@@ -118,7 +116,7 @@ def check_imports(tree: ast.AST) -> None:
 
 
 def _session(code: str) -> tuple[str, str | None]:
-    """The commands of a session with prompts, and what they are shown to print; None for a script without prompts."""
+    """The commands of a session with prompts, and their output; for a script without prompts the script, and None."""
     lines = code.splitlines()
     if not lines[0].startswith("$ "):
         return code, None
@@ -148,4 +146,4 @@ def _yaml(code: str) -> None:
 
 
 DATA: dict[str, Callable[[str], None]] = {"json": _json, "jsonl": _json_lines, "toml": _toml, "yaml": _yaml}
-"""Language of a block that is data -> what reads it."""
+"""Parser of each data language, which checks a block."""

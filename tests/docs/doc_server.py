@@ -1,4 +1,4 @@
-"""Servers that a page starts: each a process of its own, at a free port in the place of the one that the page names."""
+"""Servers that a page starts, each in a process of its own, at a free port in place of the one that the page names."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ def split_start(script: str) -> tuple[str, str | None]:
     """A script without the command in its last line that starts a server, and that command.
 
     Raises:
-        CommandError: such a command is not the last: nothing that follows it would run before it ends.
+        CommandError: the command is not the last one, so that the commands after it would never run.
     """
     lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
     if any(map(_START.match, lines[:-1])):
-        raise CommandError("a command that starts a server is the last of its block")
+        raise CommandError("a command that starts a server must be the last of its block")
     return (script, None) if not lines or not _START.match(lines[-1]) else ("\n".join(lines[:-1]), lines[-1])
 
 
 class Servers:
-    """The servers of one page; close them after it."""
+    """The servers of one page, which `close` stops."""
 
     def __init__(self) -> None:
         self._ports: dict[str, str] = {}
         self._running: list[subprocess.Popen[bytes]] = []
 
     def placed(self, code: str) -> str:
-        """The code with the ports of this run in the place of those that it names."""
+        """The code with the ports of this run in place of those that it names."""
         return _PORT.sub(lambda port: self._port(port[0]), code)
 
     def start(self, line: str) -> None:
         """Start the server of a command.
 
         Raises:
-            CommandError: it ended, or did not answer.
+            CommandError: it exited, or did not answer.
         """
         arguments = shlex.split(line, comments=True)[1:]
         if "--port" not in arguments:
@@ -56,7 +56,7 @@ class Servers:
         self._start(arguments, line)
 
     def close(self) -> None:
-        """End them all."""
+        """Stop all servers."""
         os.environ.pop("EMOSCOPE_URL", None)
         for server in self._running:
             server.terminate()

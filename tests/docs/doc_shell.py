@@ -1,8 +1,8 @@
-"""The shell of the pages: commands of emoscope in this process, the rest in processes of their own.
+"""A shell for the pages: it runs emoscope in this process, and other programs in processes of their own.
 
-A script of plain commands, with pipes and redirections, is run line by line. One with more (loops, variables, globs)
-goes to bash as it is, where emoscope is a process too. `pip install` and `make` are not run: what they name is looked
-up in pyproject.toml and the Makefile.
+A script of plain commands, with pipes and redirections, runs line by line. Any other script (with loops, variables or
+globs) goes to bash, where emoscope is a process too. `pip install` and `make` do not run, but what they name must exist
+in pyproject.toml and the Makefile.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"|(?:^|(?<=\s))#.*", re.MULTILINE)
 _NEEDS_BASH = re.compile(r"[$`*~;&(){}]|^\s*(?:until|while|for|if)\b|<<", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s.*)?$")
 _EXIT_CODE = re.compile(r"exit code (\d+)")
-_BAR_OF_PROGRESS = re.compile(r"\r[^\r\n]*?\][ ]*\n?")
+_PROGRESS_BAR = re.compile(r"\r[^\r\n]*?\][ ]*\n?")
 _ENVIRONMENT = re.compile(r"[A-Z_]+=")
 
 
 class CommandError(Exception):
-    """A command that does not exist, or ended with an exit code that its page does not announce."""
+    """A command does not exist, or has an exit code that its page does not announce."""
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Command:
 
     Attributes:
         words: the program and its arguments.
-        source: file that is its standard input; None for what comes through the pipe.
-        target: file that takes its standard output; None for the pipe or the terminal.
-        environment: what stands before the program.
+        source: file for its standard input; None for the pipe.
+        target: file for its standard output; None for the pipe or the terminal.
+        environment: variables set before the program.
     """
 
     words: list[str] = field(default_factory=list)
@@ -53,7 +53,7 @@ class Command:
 
     @property
     def emoscope(self) -> list[str] | None:
-        """The arguments, if it is emoscope; torchrun starts it too."""
+        """The arguments of emoscope, if the command or its torchrun starts it."""
         if self.words[0] == "emoscope":
             return self.words[1:]
         at = self.words.index("emoscope") if "emoscope" in self.words else 0
@@ -64,28 +64,28 @@ def run_script(script: str) -> str:
     """Run a script in the working directory.
 
     Returns:
-        what a terminal shows in the end, without bars of progress, which write over themselves.
+        What a terminal shows at the end, without progress bars, which overwrite themselves.
 
     Raises:
-        CommandError: with the output, where an exit code is not 0 and no comment of the line says "exit code N".
+        CommandError: an exit code is not 0, and no comment of the line says "exit code N"; with the output.
     """
     if _NEEDS_BASH.search(_QUOTED.sub("", script)):
-        said = _bash(script)
+        output = _bash(script)
     else:
-        said = "".join(_run_line(line) for line in _logical_lines(script))
-    return _BAR_OF_PROGRESS.sub("", said)
+        output = "".join(_run_line(line) for line in _logical_lines(script))
+    return _PROGRESS_BAR.sub("", output)
 
 
 def check_script(script: str) -> None:
-    """Parse every command of emoscope in a script that is not run.
+    """Check the commands, flags, extras and targets of a script without running it.
 
     Raises:
-        CommandError: one of them, or a flag or an extra, does not exist.
+        CommandError: one of them does not exist.
     """
     for line in _logical_lines(script):
         for command in _pipeline(line):
-            if command.words[0] in LOOKED_UP:
-                LOOKED_UP[command.words[0]](command.words)
+            if command.words[0] in CHECKED:
+                CHECKED[command.words[0]](command.words)
             elif command.emoscope is not None:
                 _check_flags(command.emoscope)
 
@@ -121,8 +121,8 @@ def _run_line(line: str) -> str:
         to_terminal = command is commands[-1] and command.target is None
         status, passed = _run_command(command, given, terminal, to_terminal)
         if status and str(status) not in _EXIT_CODE.findall(line):
-            said = (terminal.getvalue() + passed).decode()
-            raise CommandError(f"exit code {status}, unannounced, of: {line.strip()}\n{said}")
+            output = (terminal.getvalue() + passed).decode()
+            raise CommandError(f"unannounced exit code {status} of: {line.strip()}\n{output}")
         if command.target:
             Path(command.target).write_bytes(passed)
         elif to_terminal:
@@ -132,8 +132,8 @@ def _run_line(line: str) -> str:
 
 def _run_command(command: Command, given: bytes, terminal: io.BytesIO, to_terminal: bool) -> tuple[int, bytes]:
     program = command.words[0]
-    if program in LOOKED_UP:
-        LOOKED_UP[program](command.words)
+    if program in CHECKED:
+        CHECKED[program](command.words)
         return 0, b""
     if program == "emoscope":
         return _emoscope(command, given, terminal, to_terminal)
@@ -143,7 +143,7 @@ def _run_command(command: Command, given: bytes, terminal: io.BytesIO, to_termin
             argv, input=given, capture_output=True, env=environment(command.environment), timeout=SECONDS, check=False
         )
     except FileNotFoundError as error:
-        raise CommandError(f"there is no program {program!r}; mark the block if it cannot run here") from error
+        raise CommandError(f"no program {program!r}; mark the block as not run") from error
     terminal.write(done.stderr)
     return done.returncode, done.stdout
 
@@ -171,12 +171,12 @@ def _bash(script: str) -> str:
         stdin=subprocess.DEVNULL,
     )
     if done.returncode and str(done.returncode) not in _EXIT_CODE.findall(script):
-        raise CommandError(f"exit code {done.returncode}, unannounced, of:\n{script}{done.stdout}{done.stderr}")
+        raise CommandError(f"unannounced exit code {done.returncode} of:\n{script}{done.stdout}{done.stderr}")
     return done.stdout + done.stderr
 
 
 def environment(more: dict[str, str]) -> dict[str, str]:
-    """Environment of a process: this Python's programs, this tree's code, no colours, one thread."""
+    """Environment of a process: the programs of this Python, the code of this tree, no colours, one thread."""
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     return (
         os.environ
@@ -186,13 +186,13 @@ def environment(more: dict[str, str]) -> dict[str, str]:
 
 
 def _check_flags(arguments: list[str]) -> None:
-    said = io.StringIO()
-    with mock.patch.object(sys, "stderr", said), mock.patch.object(sys, "stdout", said):
+    output = io.StringIO()
+    with mock.patch.object(sys, "stderr", output), mock.patch.object(sys, "stdout", output):
         try:
             build_parser().parse_args(arguments)
         except SystemExit as error:
             if error.code:
-                raise CommandError(f"emoscope {' '.join(arguments)}: {said.getvalue().splitlines()[-1]}") from error
+                raise CommandError(f"emoscope {' '.join(arguments)}: {output.getvalue().splitlines()[-1]}") from error
 
 
 def _check_pip(words: list[str]) -> None:
@@ -202,7 +202,7 @@ def _check_pip(words: list[str]) -> None:
     for word in words[2:]:
         found = re.fullmatch(r"(?:emoscope|\.)(?:\[([\w,]+)\])?", word)
         if words[1] != "install" or found is None or not set((found[1] or "all").split(",")) <= known:
-            raise CommandError(f"pyproject.toml has no such extra, or this is another package: {' '.join(words)}")
+            raise CommandError(f"not emoscope, or not an extra of pyproject.toml: {' '.join(words)}")
 
 
 def _check_make(words: list[str]) -> None:
@@ -212,5 +212,5 @@ def _check_make(words: list[str]) -> None:
             raise CommandError(f"the Makefile has no target {target!r}")
 
 
-LOOKED_UP = {"pip": _check_pip, "make": _check_make}
-"""Programs that are not run, and what looks up what they name."""
+CHECKED = {"pip": _check_pip, "make": _check_make}
+"""Programs that are not run, each with the check of its arguments."""

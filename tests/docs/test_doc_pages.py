@@ -1,7 +1,7 @@
 """Every code block of README and docs/ runs, page by page, and prints what the page shows.
 
-With EMOSCOPE_WRITE_OUTPUTS=1 what was printed is written into the pages instead; with EMOSCOPE_ENCODER as well
-(doc_ground), also where the tests' own encoder prints something else than the reader's.
+With EMOSCOPE_WRITE_OUTPUTS=1, the outputs are written into the pages instead of being compared; with EMOSCOPE_ENCODER
+(see doc_files) also those that depend on the pretrained encoder, for which the tests have a small substitute.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ for module in (
 
 import torch
 from doc_blocks import blocks_of, with_output
-from doc_ground import lay_ground
+from doc_files import write_files
 from doc_run import PageRun
 
 from emoscope.evaluation import footprint
@@ -39,7 +39,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Function: the folder of the tests' tiny models, made at the first call."""
+    """A function that returns the folder of the tests' tiny models, which it makes at the first call."""
     made: list[Path] = []
 
     def make() -> Path:
@@ -55,7 +55,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
-    """Tiny products are slower on several threads; reports collect garbage, and torch is much to look through."""
+    """One thread, which is quicker for tiny products, and no garbage collection of torch, which is slow."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     gc.collect()
@@ -67,7 +67,7 @@ def _quick() -> Iterator[None]:
 
 @pytest.fixture
 def _no_process_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`compare` measures memory in a process for each model, some seconds of imports; tests/evaluation shows that."""
+    """`compare` measures memory in one process per model, which takes seconds; tests/evaluation tests that."""
     monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.own_peak_bytes())
 
 
@@ -79,7 +79,7 @@ def test_every_block_runs(
     page: Path, models: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     blocks = blocks_of(page)
-    lay_ground(tmp_path, blocks, models)
+    write_files(tmp_path, blocks, models)
     monkeypatch.chdir(tmp_path)
     run = PageRun(page.name)
     run.run(blocks)
@@ -90,5 +90,6 @@ def test_every_block_runs(
     else:
         for block, printed in different:
             pytest.fail(
-                f"{page.name}, line {block.line}: shown is\n{block.code}\nprinted was\n{printed}", pytrace=False
+                f"{page.name}, line {block.line}: the page shows\n{block.code}\nbut the output was\n{printed}",
+                pytrace=False,
             )

@@ -1,4 +1,4 @@
-"""What runs the pages sees what is wrong with them."""
+"""The runner of the pages finds what is wrong with them."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def test_blocks_their_titles_marks_and_outputs() -> None:
     ]
 
 
-def test_a_right_page_runs() -> None:
+def test_a_correct_page_runs() -> None:
     assert run(PAGE).different == []
 
 
-def test_another_output_is_seen_and_written() -> None:
+def test_a_stale_output_is_found_and_rewritten() -> None:
     stale = PAGE.replace("    id\n    1\n    ```\n\n<", "    number\n    ```\n\n<")
     assert stale != PAGE
     ((block, printed),) = run(stale).different
@@ -74,20 +74,20 @@ def test_another_output_is_seen_and_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("markdown", "said"),
+    ("markdown", "message"),
     [
-        ("<!-- not run: I am tired -->\n```bash\nls\n```\n", "no reason"),
-        ("<!-- not run: needs a GPU -->\n\nText.\n\n```bash\nls\n```\n", "right before its block"),
+        ("<!-- not run: no time -->\n```bash\nls\n```\n", "not a reason"),
+        ("<!-- not run: needs a GPU -->\n\nText.\n\n```bash\nls\n```\n", "between a mark and its block"),
         ("```bash\nls\n", "not closed"),
     ],
 )
-def test_a_mark_has_a_reason_and_a_block(markdown: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_mark_needs_a_reason_and_a_block(markdown: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         blocks_of(page(markdown))
 
 
 @pytest.mark.parametrize(
-    ("markdown", "said"),
+    ("markdown", "message"),
     [
         ("```python\nx = 1\n```\n\n```python\nassert x == 2\n```\n", "line 6: AssertionError"),
         ("```python\nx = \n```\n", "SyntaxError"),
@@ -96,13 +96,13 @@ def test_a_mark_has_a_reason_and_a_block(markdown: str, said: str) -> None:
         ("```bash\nemoscope predict --no-such-flag\n```\n", "exit code 2"),
         ("```bash\nno-such-program\n```\n", "no program"),
         ("```bash\nemoscope serve\ncurl 127.0.0.1:8000\n```\n", "last of its block"),
-        ("```console\n$ echo a\nb\n```\n", "printed was"),
+        ("```console\n$ echo a\nb\n```\n", "the output was"),
         ("```json\n{]\n```\n", "JSONDecodeError"),
-        ("```cobol\nDISPLAY 'a'\n```\n", "nothing here runs"),
+        ("```cobol\nDISPLAY 'a'\n```\n", "cannot be run"),
     ],
 )
-def test_a_wrong_block_fails_the_page(markdown: str, said: str) -> None:
-    with pytest.raises(PageError, match=said):
+def test_a_wrong_block_fails_the_page(markdown: str, message: str) -> None:
+    with pytest.raises(PageError, match=message):
         run(markdown)
 
 
@@ -115,12 +115,12 @@ def test_emoscope_runs_in_a_pipe_and_on_a_terminal() -> None:
 
 
 def test_an_exit_code_must_be_announced() -> None:
-    with pytest.raises(CommandError, match="exit code 1, unannounced"):
+    with pytest.raises(CommandError, match="unannounced exit code 1"):
         run_script("emoscope predict --model nowhere/at/all a\n")
     assert "no model at" in run_script("emoscope predict --model nowhere/at/all a  # exit code 1: no such model\n")
 
 
-def test_what_bash_alone_understands_goes_to_bash() -> None:
+def test_scripts_with_loops_go_to_bash() -> None:
     assert run_script("for number in 1 2; do echo $number; done\n") == "1\n2\n"
     with pytest.raises(CommandError, match="exit code 3"):
         run_script("(exit 3)\n")
@@ -137,12 +137,12 @@ def test_what_bash_alone_understands_goes_to_bash() -> None:
         "cat a.csv | emoscope score - - --no-such-flag",
     ],
 )
-def test_what_is_not_run_is_still_looked_up(script: str) -> None:
+def test_names_in_a_script_that_does_not_run_must_exist(script: str) -> None:
     with pytest.raises(CommandError):
         check_script(script)
 
 
-def test_what_exists_is_found() -> None:
+def test_existing_names_pass_the_check() -> None:
     check_script("pip install .\npip install '.[serve]'\npip install 'emoscope[train,export]'\nmake test\n")
     check_script("torchrun --nproc-per-node 4 -m emoscope train \\\n  --data D --output O\n")
 
@@ -158,7 +158,7 @@ def test_what_exists_is_found() -> None:
         ("3 rows, 0.50", "3 rows, 0.51"),
     ],
 )
-def test_outputs_that_are_the_same(shown: str, printed: str) -> None:
+def test_equal_outputs(shown: str, printed: str) -> None:
     assert same_output(shown, printed)
 
 
@@ -176,5 +176,5 @@ def test_outputs_that_are_the_same(shown: str, printed: str) -> None:
         ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "21 rows in 2.0 s, 10,242 rows/s: a.csv"),
     ],
 )
-def test_outputs_that_are_not(shown: str, printed: str) -> None:
+def test_different_outputs(shown: str, printed: str) -> None:
     assert not same_output(shown, printed)

@@ -1,8 +1,8 @@
-"""What a page finds in its folder: tiny data and models under the names that the pages use for the reader's own.
+"""The files in a page's folder: tiny data and models under the names that the pages use for the reader's own.
 
-The recipes are the project's own with fewer epochs and units; the pretrained encoders are random ones of a few hundred
-kilobytes under the Hub ids that the pages name. With EMOSCOPE_ENCODER, a folder with the real all-MiniLM-L6-v2, that
-stands in the place of its double: so the outputs of the tutorials were obtained.
+The recipes are those of the project with fewer epochs and units. The pretrained encoders are random ones of a few
+hundred kilobytes, under the Hub ids that the pages name. EMOSCOPE_ENCODER can name a folder with the real
+all-MiniLM-L6-v2 to take the place of its substitute; the outputs in the tutorials were obtained with it.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ SMALLER = {"epochs": "1", "dimension": "8", "hidden": "8", "batch_size": "32", "
 REVIEWS = ("What a lovely surprise, thank you!", "I am so angry about the delivery", "I was afraid it would break")
 
 
-def lay_ground(folder: Path, blocks: Sequence[Block], models: Callable[[], Path]) -> None:
-    """Write into a page's folder what its code names and does not make itself.
+def write_files(folder: Path, blocks: Sequence[Block], models: Callable[[], Path]) -> None:
+    """Write the files that the code of a page names and does not make itself.
 
     Args:
-        folder: the page's.
-        blocks: of the page.
-        models: makes the repositories of `hub.repositories`, or has them.
+        folder: folder of the page.
+        blocks: blocks of the page.
+        models: returns the folder with the repositories of `hub.repositories`.
     """
     code = "".join(block.code for block in blocks)
     run = "".join(block.code for block in blocks if not block.not_run)
     made = {block.title for block in blocks} | set(re.findall(r"--output ([\w/.-]+)", run))
     if "emoscope distill" in code:
         code += CompactConfig().embeddings
-    for name, lay in PIECES.items():
+    for name, write in FILES.items():
         if (
             name not in made
             and not (folder / name).exists()
             and re.search(rf"(?<![\w/.-]){re.escape(name)}(?![\w-])", code)
         ):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            lay(folder / name, models)
+            write(folder / name, models)
 
 
 def smaller(recipe: str) -> str:
-    """A recipe that trains in a second; the recipe itself, where the real encoder is at hand."""
+    """The recipe, changed to train in a second, or unchanged if there is the real encoder."""
     for key, value in ({} if "EMOSCOPE_ENCODER" in os.environ else SMALLER).items():
         recipe = re.sub(rf"^{key} = .*$", f"{key} = {value}", recipe, flags=re.MULTILINE)
     return recipe
@@ -96,7 +96,7 @@ def _recipes(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(ROOT / "recipes", folder)
     for encoder in (CompactConfig().embeddings, EncoderConfig().model):
         if not (folder.parent / encoder).exists():
-            PIECES[encoder](folder.parent / encoder, models)
+            FILES[encoder](folder.parent / encoder, models)
     program = folder / "real_text.py"
     program.write_text(re.sub(r"default=(?:5000|25_000)", "default=2", program.read_text("utf-8")), encoding="utf-8")
     for recipe in folder.glob("*.toml"):
@@ -136,7 +136,7 @@ def _student(folder: Path, models: Callable[[], Path]) -> None:
 
 
 def _folder(folder: Path, models: Callable[[], Path]) -> None:
-    """The bundled model: what can be calibrated must be right now and then."""
+    """The bundled model, since only a model with right predictions can be calibrated."""
     shutil.copytree(BUNDLED, folder)
 
 
@@ -151,7 +151,7 @@ def _examples(folder: Path, _: Callable[[], Path]) -> None:
 
 
 def _pretrained(folder: Path, _: Callable[[], Path]) -> None:
-    """An encoder for the compact student, wide enough for its default, that can be fine-tuned as well."""
+    """An encoder that the compact student can start from with its default size, and that can be fine-tuned."""
     if "EMOSCOPE_ENCODER" in os.environ:
         shutil.copytree(os.environ["EMOSCOPE_ENCODER"], folder)
         return
@@ -161,13 +161,13 @@ def _pretrained(folder: Path, _: Callable[[], Path]) -> None:
 
 
 def _model(repository: str) -> Callable[[Path, Callable[[], Path]], None]:
-    def lay(folder: Path, models: Callable[[], Path]) -> None:
+    def write(folder: Path, models: Callable[[], Path]) -> None:
         shutil.copytree(models() / "models" / repository, folder)
 
-    return lay
+    return write
 
 
-PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
+FILES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "DIR": _splits,
     "dair-ai/emotion": _splits,
     "GOEMOTIONS": _comments,
@@ -189,4 +189,4 @@ PIECES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "runs/roberta": _model("bhadresh-savani/roberta-base-emotion"),
     "runs/distilbert": _model("bhadresh-savani/distilbert-base-uncased-emotion"),
 }
-"""Name in the page's folder -> what lays it there."""
+"""The function that writes a file or folder, by its name in a page's folder."""
