@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from serving_fakes import HashClassifier, emotion
 
 from emoscope import EMOTIONS
-from emoscope.rows.lines import Block, LineDecoder
+from emoscope.rows.lines import LineDecoder
 from emoscope.serving import table_stream
 from emoscope.serving.table_stream import CsvTable, JsonlTable, added_columns
 
@@ -58,11 +58,11 @@ def _score(table, pieces):
 
 
 def test_open_row_is_not_read_again_with_every_piece(csv_lines_read):
-    table = CsvTable("text", EMOTION_ONLY, EMOTIONS)
-    rows = list(table.rows(Block(["text\n", '"open\n'])))
+    table, decoder = CsvTable("text", EMOTION_ONLY, EMOTIONS), LineDecoder(table_stream.MAX_ROW_BYTES)
+    rows = list(table.rows(decoder.feed(b'text\n"open\n')))
     for _ in range(2000):
-        rows += table.rows(Block(["a\n"]))
-    rows += table.rows(Block(['end"\n'], final=True))
+        rows += table.rows(decoder.feed(b"a\n"))
+    rows += table.rows(decoder.feed(b'end"\n', final=True))
     (row,) = rows
     assert row.text == "open\n" + "a\n" * 2000 + "end"
     assert csv_lines_read() < 5 * 2000
@@ -70,11 +70,11 @@ def test_open_row_is_not_read_again_with_every_piece(csv_lines_read):
 
 def test_open_row_that_is_too_long_is_given_up_once(csv_lines_read, monkeypatch):
     monkeypatch.setattr(table_stream, "MAX_ROW_BYTES", 1000)
-    table = CsvTable("text", EMOTION_ONLY, EMOTIONS)
-    rows = list(table.rows(Block(["text\n"])))
+    table, decoder = CsvTable("text", EMOTION_ONLY, EMOTIONS), LineDecoder(table_stream.MAX_ROW_BYTES)
+    rows = list(table.rows(decoder.feed(b"text\n")))
     for _ in range(2000):
-        rows += table.rows(Block(['a","\n']))
-    rows += table.rows(Block([], final=True))
+        rows += table.rows(decoder.feed(b'a","\n'))
+    rows += table.rows(decoder.feed(b"", final=True))
     assert len(rows) == 2000
     assert all(row.problem.startswith(f"line {line}: a quote is not closed") for line, row in enumerate(rows, 2))
     assert csv_lines_read() < 10 * 2000

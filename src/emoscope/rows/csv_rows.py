@@ -6,27 +6,10 @@ A blank line is not a row, but in a table of one column it is a row with an empt
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from emoscope.errors import DataError
 from emoscope.rows.csv_records import Record, csv_records, quote_stays_open
-from emoscope.rows.lines import Block, row_problem
-
-
-class CsvRow(NamedTuple):
-    """A row, or why there is none.
-
-    Attributes:
-        line: number of the line where it begins, from 1.
-        raw: the row as it is in the file, without its line end.
-        cells: its cells.
-        problem: why the row cannot be used; None if it can.
-    """
-
-    line: int
-    raw: str
-    cells: list[str]
-    problem: str | None
+from emoscope.rows.lines import Block, TextRow, row_problem
 
 
 class CsvRows:
@@ -35,7 +18,6 @@ class CsvRows:
     Attributes:
         columns: names of the columns, or "0", "1", ... without a header; empty until the first row has come.
         header: the header as it is in the file, without its line end; "" without one.
-        line: number of the first line that is not used yet, from 1.
     """
 
     def __init__(
@@ -50,35 +32,31 @@ class CsvRows:
 
         Args:
             delimiter: the character between cells.
-            max_bytes: length of the longest row.
+            max_bytes: maximum length of a row.
             has_header: whether the first row has the names of the columns.
-            check: called with the columns once, when they are known; it may raise a DataError.
+            check: called with the columns when they are known; it may raise a DataError.
         """
         self.columns: list[str] = []
         self.header = ""
-        self.line = 1
-        self._delimiter, self._max_bytes = delimiter, max_bytes
-        self._has_header, self._check = has_header, check
-        self._header_lines = 0
-        self._pending: list[str] = []
-        self._characters = 0
+        self._delimiter, self._max_bytes, self._has_header, self._check = delimiter, max_bytes, has_header, check
+        self._header_lines = self._characters = 0
+        self._waiting: list[str] = []
         self._doubtful = False
 
-    def read_header(self, block: Block, *, final: bool = True) -> bool:
-        """Read the names of the columns from the first block, which `rows` takes later.
+    def read_header(self, lines: list[str], *, final: bool = True) -> bool:
+        """Read the names of the columns from the first lines, which `rows` takes later.
 
         Returns:
             Whether they are known: with `final`, always.
 
         Raises:
-            DataError: the first line cannot be read, or the columns are not as they must be.
+            DataError: the first line cannot be read, or the check fails.
         """
-        record = next(csv_records(block.lines, self._delimiter, longest=self._max_bytes, final=final), None)
+        record = next(csv_records(lines, self._delimiter, longest=self._max_bytes, final=final), None)
         if record is None and not final:
             return False
-        raw = "".join(block.lines[: record.end]).rstrip("\r\n") if record else ""
-        problem = (record and record.problem) or row_problem(raw, self._max_bytes)
-        if problem:
+        raw = "".join(lines[: record.end]).rstrip("\r\n") if record else ""
+        if problem := (record and record.problem) or row_problem(raw, self._max_bytes):
             raise DataError(f"the first line cannot be read ({problem})")
         if not record or not record.fields:
             raise DataError("the first line is blank; allowed: the names of the columns")
@@ -90,37 +68,29 @@ class CsvRows:
             self._check(self.columns)
         return True
 
-    def rows(self, block: Block) -> Iterator[CsvRow]:
-        """The rows of further lines.
-
-        Raises:
-            DataError: as `read_header`.
-        """
-        waits = self._stays_open(block)
-        self._pending += block.lines
+    def rows(self, block: Block) -> Iterator[TextRow]:
+        """The rows of further lines; raises the errors of `read_header`."""
+        number = block.number - len(self._waiting)
+        stays_open = bool(self._waiting) and not block.final and quote_stays_open(block.lines, self._delimiter)
+        self._waiting += block.lines
         self._characters += sum(map(len, block.lines))
         self._doubtful |= block.doubtful
         # Twice the limit, so that a row that is too long is not given up, and the rest read again, line by line.
-        if waits and self._characters <= 2 * self._max_bytes:
+        if stays_open and self._characters <= 2 * self._max_bytes:
             return
-        lines = self._pending
-        if not self.columns and not self.read_header(Block(lines), final=block.final):
+        lines = self._waiting
+        if not self.columns and not self.read_header(lines, final=block.final):
             return
-        used = self._header_lines if self.line == 1 else 0
+        used = self._header_lines if number == 1 else 0
         for record in csv_records(lines, self._delimiter, start=used, longest=self._max_bytes, final=block.final):
             used = record.end
-            if row := self._row(record, "".join(lines[record.begin : used]).rstrip("\r\n")):
+            if row := self._row(record, "".join(lines[record.begin : used]).rstrip("\r\n"), number):
                 yield row
-        self.line += used
-        self._pending = lines[used:]
-        self._characters = sum(map(len, self._pending))
-        self._doubtful &= bool(self._pending)
+        self._waiting = lines[used:]
+        self._characters = sum(map(len, self._waiting))
+        self._doubtful &= bool(self._waiting)
 
-    def _stays_open(self, block: Block) -> bool:
-        """Whether the row that waits goes on through all of the block."""
-        return bool(self._pending) and not block.final and quote_stays_open(block.lines, self._delimiter)
-
-    def _row(self, record: Record, raw: str) -> CsvRow | None:
+    def _row(self, record: Record, raw: str, number: int) -> TextRow | None:
         cells, problem, width = record.fields, record.problem, len(self.columns)
         if not problem and (self._doubtful or len(raw) > self._max_bytes // 4):
             problem = row_problem(raw, self._max_bytes)
@@ -130,4 +100,4 @@ class CsvRows:
             cells = [""]
         if not problem and len(cells) != width:
             problem = f"{len(cells)} fields; allowed: {width}, as in the first line"
-        return CsvRow(self.line + record.begin, raw, cells, problem)
+        return TextRow(number + record.begin, raw, cells, problem)

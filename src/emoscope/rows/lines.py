@@ -1,11 +1,9 @@
-"""Bytes that come in pieces to lines of text, and what is wrong with the bytes of a row."""
+"""Bytes that come in pieces to lines of text, and what may be wrong with a row of them."""
 
 from __future__ import annotations
 
 import io
-from typing import NamedTuple
-
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+from typing import Any, NamedTuple
 
 
 class Block(NamedTuple):
@@ -13,29 +11,44 @@ class Block(NamedTuple):
 
     Attributes:
         lines: each with its newline; bytes that are not UTF-8 are lone surrogates (`surrogateescape`).
-        doubtful: whether a line may be too long or not be UTF-8: only then does `row_problem` need to be asked.
+        number: number of the first line, from 1.
+        doubtful: whether a line may be too long or not be UTF-8: only then `row_problem` has to be asked.
         final: whether these are the last lines.
-        broken: why the source cannot be read further; None otherwise.
     """
 
     lines: list[str]
+    number: int = 1
     doubtful: bool = True
     final: bool = False
-    broken: str | None = None
+
+
+class TextRow(NamedTuple):
+    """A row of a text file, or why it cannot be used.
+
+    Attributes:
+        line: number of the line where it begins, from 1.
+        raw: the row as it is in the file, ready for further cells: without its line end, and in JSON lines without its
+            closing brace.
+        values: list of the cells of CSV, or object of JSON lines.
+        problem: why the row cannot be used; None if it can.
+    """
+
+    line: int
+    raw: str
+    values: Any
+    problem: str | None = None
 
 
 class LineDecoder:
-    """Turns pieces of bytes into whole lines; a byte order mark at the beginning is dropped."""
+    """Turns pieces of bytes into complete lines; a byte order mark at the beginning is dropped."""
 
     def __init__(self, max_bytes: int) -> None:
         """Nothing is read yet.
 
         Args:
-            max_bytes: length of the longest row that is allowed; of a longer line only a little more is kept.
+            max_bytes: maximum length of a row; of a longer line only a little more is kept.
         """
-        self._max_bytes = max_bytes
-        self._rest = b""
-        self._is_first = True
+        self._max_bytes, self._rest, self._number = max_bytes, b"", 1
 
     def feed(self, piece: bytes, *, final: bool = False) -> Block:
         """The lines that are complete now; with `final`, also the last one if it has no newline."""
@@ -43,23 +56,22 @@ class LineDecoder:
         if newline:
             content, self._rest = self._rest + whole + newline, tail
         else:
-            content, self._rest = b"", self._rest + tail
-        self._rest = self._rest[: self._max_bytes + 2]
+            content, self._rest = b"", (self._rest + tail)[: self._max_bytes + 2]
         if final:
             content, self._rest = content + self._rest, b""
-        if self._is_first and content:
-            self._is_first = False
-            content = content.removeprefix(BYTE_ORDER_MARK)
+        if self._number == 1:
+            content = content.removeprefix(b"\xef\xbb\xbf")
         try:
             text, is_utf8 = content.decode(), True
         except UnicodeDecodeError:
             text, is_utf8 = content.decode("utf-8", "surrogateescape"), False
-        doubtful = not is_utf8 or len(content) > self._max_bytes
-        return Block(list(io.StringIO(text, newline="\n")), doubtful, final)
+        lines = list(io.StringIO(text, newline="\n"))
+        number, self._number = self._number, self._number + len(lines)
+        return Block(lines, number, not is_utf8 or len(content) > self._max_bytes, final)
 
 
 def row_problem(row: str, max_bytes: int) -> str | None:
-    """What is wrong with the bytes of a row, or how many they are; None if nothing is."""
+    """What is wrong with the bytes of a row, or with their number; None if nothing is."""
     if len(row.encode("utf-8", "surrogateescape")) > max_bytes:
         return f"the row is longer than {max_bytes:,} bytes"
     try:

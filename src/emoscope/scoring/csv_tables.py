@@ -7,10 +7,9 @@ import pyarrow as pa
 from emoscope.errors import DataError
 from emoscope.rows.csv_rows import CsvRows
 from emoscope.rows.lines import Block
-from emoscope.scoring.line_reader import MAX_ROW_BYTES
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import Source
+from emoscope.scoring.sources import MAX_ROW_BYTES, Source
 
 
 class CsvParser:
@@ -23,7 +22,12 @@ class CsvParser:
     """
 
     def __init__(
-        self, source: Source, projection: Projection, rejected: RejectedRows, schema: pa.Schema | None, first: Block
+        self,
+        source: Source,
+        projection: Projection,
+        rejected: RejectedRows,
+        schema: pa.Schema | None,
+        lines: list[str],
     ) -> None:
         """Read the header.
 
@@ -32,7 +36,7 @@ class CsvParser:
             projection: what to take from a row. A text column named by a number means a file without a header.
             rejected: where broken rows go.
             schema: schema of the tables of the first file, None for the first: raw rows of all files share it.
-            first: the first lines of the file.
+            lines: the first lines of the file.
 
         Raises:
             DataError: the header cannot be read, or has not the columns that are looked into.
@@ -41,7 +45,7 @@ class CsvParser:
         numbered = projection.text_column.isdecimal()
         self._csv = CsvRows(source.format.delimiter or ",", MAX_ROW_BYTES, has_header=not numbered)
         try:
-            self._csv.read_header(first)
+            self._csv.read_header(lines)
         except DataError as error:
             raise DataError(f"{source.name}: {error}") from None
         self.columns, self.header = self._csv.columns, self._csv.header
@@ -51,11 +55,6 @@ class CsvParser:
         names = projection.raw_names if projection.raw else self.columns
         self.schema = schema if schema and projection.raw else pa.schema([(name, pa.string()) for name in names])
 
-    @property
-    def line(self) -> int:
-        """Number of the next line."""
-        return self._csv.line
-
     def parse(self, block: Block) -> pa.Table:
         """The rows of further lines; one that may go on in the next block is kept for it."""
         rows = []
@@ -63,9 +62,9 @@ class CsvParser:
             if row.problem:
                 self._rejected.add(self._name, row.problem, line=row.line)
             elif self._projection.raw:
-                rows.append([*[row.cells[at] for at in self._required_at], row.raw])
+                rows.append([*[row.values[at] for at in self._required_at], row.raw])
             else:
-                rows.append(row.cells)
+                rows.append(row.values)
         columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
         return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=self.schema)
 

@@ -207,11 +207,12 @@ class _Run:
         """Score every row; returns the summary, and the report, which is empty if there is to be none."""
         began = time.perf_counter()
         job, scorer = self.job, Scorer(classifier, self.job.scoring)
-        reading = Reading(self.sources, self._projection(scorer, output.format), rejected)
+        projection = self._projection(scorer, output.format)
+        reading = Reading(self.sources, projection, rejected)
         if job.time_column and job.time_column in reading.schema.names:
             check_times(job.time_column, reading.schema.field(job.time_column).type)
         statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column)
-        with closing(open_writer(output, scorer.schema(reading.schema), reading.raw)) as writer:
+        with closing(open_writer(output, scorer.schema(reading.schema), projection.raw_at, reading.header)) as writer:
             score_all(
                 reading,
                 scorer,

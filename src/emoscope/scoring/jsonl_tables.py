@@ -12,13 +12,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from emoscope.rows.json_rows import JsonRow, JsonRows, open_object
-from emoscope.rows.lines import Block
+from emoscope.rows.json_rows import json_rows, open_object
+from emoscope.rows.lines import Block, TextRow
 from emoscope.scoring.arrow_errors import broken_data
-from emoscope.scoring.line_reader import MAX_ROW_BYTES
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import Source
+from emoscope.scoring.sources import MAX_ROW_BYTES, Source
 
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),
@@ -43,7 +42,12 @@ class JsonlParser:
     header = ""
 
     def __init__(
-        self, source: Source, projection: Projection, rejected: RejectedRows, schema: pa.Schema | None, first: Block
+        self,
+        source: Source,
+        projection: Projection,
+        rejected: RejectedRows,
+        schema: pa.Schema | None,
+        lines: list[str],
     ) -> None:
         """Look at the first lines.
 
@@ -52,26 +56,20 @@ class JsonlParser:
             projection: what to take from a row.
             rejected: where broken rows go.
             schema: schema of the tables; None to infer it from the first lines.
-            first: the first lines of the file.
+            lines: the first lines of the file.
 
         Raises:
             DataError: no object among the first lines has the columns that are looked into.
         """
         self._name, self._projection, self._rejected = source.name, projection, rejected
-        self._json = JsonRows(projection.text_column, projection.added_columns, MAX_ROW_BYTES)
-        self.schema = schema or schema_of(source, projection, first.lines) or _schema_of_text(projection)
+        self.schema = schema or schema_of(source, projection, lines) or _schema_of_text(projection)
         self.columns: list[str] = self.schema.names
-
-    @property
-    def line(self) -> int:
-        """Number of the next line."""
-        return self._json.line
 
     def parse(self, block: Block) -> pa.Table:
         """The rows of further lines."""
-        rows = []
-        for row in self._json.rows(block):
-            problem = row.problem or (None if self._projection.raw else _unfit_row(row.fields, self.schema))
+        rows, projection = [], self._projection
+        for row in json_rows(block, projection.text_column, projection.added, MAX_ROW_BYTES):
+            problem = row.problem or (None if projection.raw else _unfit_row(row.values, self.schema))
             if problem:
                 self._rejected.add(self._name, problem, line=row.line)
             else:
@@ -81,23 +79,23 @@ class JsonlParser:
         except _UNFIT:
             return self._table([row for row in rows if self._fits(row)])
 
-    def _table(self, rows: Sequence[JsonRow]) -> pa.Table:
+    def _table(self, rows: Sequence[TextRow]) -> pa.Table:
         if self._projection.raw:
             columns = list(map(list, zip(*map(self._raw, rows), strict=True))) or [[] for _ in self.schema]
         else:
-            columns = [[row.fields.get(name) for row in rows] for name in self.schema.names]
+            columns = [[row.values.get(name) for row in rows] for name in self.schema.names]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, self.schema, strict=True)]
         return pa.Table.from_arrays(arrays, schema=self.schema)
 
-    def _raw(self, row: JsonRow) -> list[str | None]:
+    def _raw(self, row: TextRow) -> list[str | None]:
         """The cells that are looked into and the object as it is; with the text last, written again without it."""
-        text, *others = (_cell(row.fields.get(name)) for name in self._projection.required)
+        text, *others = (_cell(row.values.get(name)) for name in self._projection.required)
         if not self._projection.text_last:
-            return [text, *others, row.open]
-        rest = {name: value for name, value in row.fields.items() if name != self._projection.text_column}
+            return [text, *others, row.raw]
+        rest = {name: value for name, value in row.values.items() if name != self._projection.text_column}
         return [*others, open_object(json.dumps(rest, ensure_ascii=False), rest), text]
 
-    def _fits(self, row: JsonRow) -> bool:
+    def _fits(self, row: TextRow) -> bool:
         try:
             self._table([row])
         except _UNFIT as error:

@@ -1,51 +1,30 @@
-"""The reader of rows of a text file: blocks of lines to Arrow tables, by a parser of their format."""
+"""The reader of rows of a text file: blocks of lines to Arrow tables, by the parser of their format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
+
+import pyarrow as pa
 
 from emoscope.errors import DataError
 from emoscope.rows.lines import Block, LineDecoder
 from emoscope.scoring.arrow_errors import broken_data
+from emoscope.scoring.csv_tables import CsvParser
+from emoscope.scoring.jsonl_tables import JsonlParser
+from emoscope.scoring.projection import Projection
 from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import Opened, Source
+from emoscope.scoring.sources import MAX_ROW_BYTES, Opened, Source
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at once."""
 
-MAX_ROW_BYTES = 16 << 20
-"""Maximum length of a row of text, in bytes; a longer one is rejected."""
-
 _SLICE_BYTES = 64 << 10  # of a compressed file that breaks off, at most this much before the break is lost
 
 
-class Parser(Protocol):
-    """Turns blocks of lines into tables.
-
-    Attributes:
-        schema: schema of the tables.
-        columns: names of the columns of the file.
-        header: the header as it is in the file; "" where there is none.
-    """
-
-    schema: Any
-    columns: list[str]
-    header: str
-
-    @property
-    def line(self) -> int:
-        """Number of the next line."""
-        ...
-
-    def parse(self, block: Block) -> Any:
-        """The rows of further lines, an Arrow table."""
-        ...
-
-
 class LineReader:
-    """Reads the rows of a text file with a parser.
+    """Reads the rows of a text file.
 
     Attributes:
         schema: schema of its tables.
@@ -53,24 +32,29 @@ class LineReader:
         header: the header as it is in the file; "" where there is none.
     """
 
-    def __init__(self, source: Source, make_parser: Callable[[Block], Parser], rejected: RejectedRows) -> None:
+    def __init__(
+        self, source: Source, projection: Projection, rejected: RejectedRows, schema: pa.Schema | None
+    ) -> None:
         """Open the file and read its first lines.
 
         Args:
             source: the file.
-            make_parser: called with the first lines.
+            projection: what to take from a row.
             rejected: where rows go that cannot be read.
+            schema: schema that all files share, where one is known already.
 
         Raises:
             DataError: nothing can be read from it.
         """
         self._source, self._rejected = source, rejected
         self._opened = source.open()
-        self._blocks = read_blocks(self._opened)
+        self._broken: list[str] = []
+        self._blocks = read_blocks(self._opened, self._broken)
         self._first = next(self._blocks)
-        if self._first.broken and not self._first.lines:
-            raise DataError(f"{source.name}: {self._first.broken}; give the file its right name, or a whole copy")
-        self._parser = make_parser(self._first)
+        if self._broken and not self._first.lines:
+            raise DataError(f"{source.name}: {self._broken[0]}; give the file its right name, or a whole copy")
+        parser_class = JsonlParser if source.format.name == "jsonl" else CsvParser
+        self._parser: JsonlParser | CsvParser = parser_class(source, projection, rejected, schema, self._first.lines)
         self.schema, self.columns, self.header = self._parser.schema, self._parser.columns, self._parser.header
 
     @property
@@ -78,33 +62,37 @@ class LineReader:
         """How much of the file has been read, from 0 to 1; None for a pipe."""
         return self._opened.position() / max(self._source.size, 1) if self._source.size is not None else None
 
-    def tables(self) -> Iterator[Any]:
+    def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
+        line = 1
         for block in chain([self._first], self._blocks):
             yield self._parser.parse(block)
-            if block.broken:
-                self._rejected.add(
-                    self._source.name, f"{block.broken}; everything from here on is lost", line=self._parser.line
-                )
+            line = block.number + len(block.lines)
+        if self._broken:
+            self._rejected.add(self._source.name, f"{self._broken[0]}; everything from here on is lost", line=line)
 
     def close(self) -> None:
         """Close the file."""
         self._opened.file.close()
 
 
-def read_blocks(opened: Opened) -> Iterator[Block]:
-    """The lines of a file; at least one block, even if the file is empty."""
-    broken: list[str] = []
+def read_blocks(opened: Opened, broken: list[str]) -> Iterator[Block]:
+    """The lines of a file; at least one block, even if the file is empty.
+
+    Args:
+        opened: the file.
+        broken: receives the reason why the file cannot be read further, if it breaks off.
+    """
     block = Block([], doubtful=False)
     for following in _blocks(opened, broken):
         if block.lines:
             yield block
         block = following
-    yield block._replace(final=True, broken=broken[0] if broken else None)
+    yield block._replace(final=True)
 
 
 def _blocks(opened: Opened, broken: list[str]) -> Iterator[Block]:
-    """Blocks with at least one line; where the file breaks off, the last line is dropped and the reason recorded."""
+    """Blocks with at least one line; where the file breaks off, its last line is dropped."""
     decoder = LineDecoder(MAX_ROW_BYTES)
     while not broken and (content := _read(opened.file, broken)):
         if (block := decoder.feed(content)).lines:

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from emoscope.errors import DataError
-from emoscope.rows.columns import AddedColumns, check_columns, column_list
-
-ADVICE = "give the added columns a prefix, or choose among them"
-
-
-class RawRows(NamedTuple):
-    """Where Arrow tables hold rows of a text file as they are in the file, ready for the columns behind them.
-
-    Attributes:
-        at: index of the column of these rows.
-        header: the header of the file; "" where there is none.
-    """
-
-    at: int
-    header: str
+from emoscope.rows.columns import check_columns, column_list
 
 
 @dataclass(frozen=True)
@@ -49,32 +34,28 @@ class Projection:
         return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
     @property
-    def raw_names(self) -> list[str]:
-        """Names of the columns of a table of raw rows: those that are looked into, then the rows."""
-        name = "row"
-        while name in (*self.required, *self.added):
-            name += "_"
-        if self.text_last:
-            return [*self.required[1:], name, self.text_column]
-        return [*self.required, name]
-
-    def raw_rows(self, header: str) -> RawRows | None:
-        """Where the raw rows of a file with this header are; None if it is read as columns."""
-        return RawRows(len(self.required) - self.text_last, header) if self.raw else None
+    def raw_at(self) -> int | None:
+        """Index of the column of raw rows, which the columns behind it are added to; None if there is none."""
+        return len(self.required) - self.text_last if self.raw else None
 
     @property
-    def added_columns(self) -> AddedColumns:
-        """The columns that scoring adds."""
-        return AddedColumns(self.added, ADVICE)
+    def raw_names(self) -> list[str]:
+        """Names of the columns of a table with raw rows: the required ones, and one that differs from all others."""
+        names = [*self.required[1:], self.text_column] if self.text_last else list(self.required)
+        name = "row"
+        while name in (*names, *self.added):
+            name += "_"
+        names.insert(len(names) - self.text_last, name)
+        return names
 
     def check(self, place: str, columns: Sequence[str]) -> None:
-        """Check that a table has the columns that are looked into, once, and none of those to be added.
+        """Check that a table has the required columns, once, and none of those to be added.
 
         Raises:
             DataError: the columns do not fit; the message begins with the place.
         """
         try:
-            check_columns(columns, self.required, self.added_columns)
+            check_columns(columns, self.required, self.added)
         except DataError as error:
             raise DataError(f"{place}: {error}") from None
         if not self.raw and len(set(columns)) != len(columns):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,39 +12,13 @@ from emoscope.errors import DataError
 from emoscope.rows.columns import column_list
 from emoscope.scoring.arrow_errors import BROKEN, broken_data
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
-from emoscope.scoring.csv_tables import CsvParser
-from emoscope.scoring.jsonl_tables import JsonlParser, schema_of
+from emoscope.scoring.jsonl_tables import schema_of
 from emoscope.scoring.line_reader import LineReader, read_blocks
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
-
-class Reader(Protocol):
-    """Reads one source.
-
-    Attributes:
-        schema: schema of its tables.
-        columns: names of the columns of the file.
-        header: the header of a text file as it is there; "" where there is none.
-    """
-
-    schema: Any
-    columns: list[str]
-    header: str
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the file has been read, from 0 to 1; None for a pipe."""
-        ...
-
-    def tables(self) -> Iterator[Any]:
-        """The rows as Arrow tables."""
-        ...
-
-    def close(self) -> None:
-        """Close the file."""
-        ...
+Reader = ParquetReader | ArrowReader | LineReader
 
 
 class Reading:
@@ -53,7 +26,7 @@ class Reading:
 
     Attributes:
         schema: schema of the tables.
-        raw: where the tables hold raw rows; None if they do not.
+        header: the header of a text file as it is there; "" where there is none.
         rows: number of rows read so far.
         expected: estimated number of rows, from how much of the files has been read; None for a pipe.
     """
@@ -68,7 +41,7 @@ class Reading:
         self.schema: Any = self._schema_of_json()
         self._first = self._open(sources[0])
         self.schema = self._first.schema
-        self.raw = projection.raw_rows(self._first.header)
+        self.header = self._first.header
         self.rows = 0
         self.expected: int | None = None
         if sources[0].format.name != "jsonl":
@@ -92,10 +65,7 @@ class Reading:
             return ParquetReader(source, self._projection, self._rejected)
         if name == "arrow":
             return ArrowReader(source, self._projection, self._rejected)
-        parser = partial(
-            JsonlParser if name == "jsonl" else CsvParser, source, self._projection, self._rejected, self.schema
-        )
-        return LineReader(source, parser, self._rejected)
+        return LineReader(source, self._projection, self._rejected, self.schema)
 
     def _schema_of_json(self) -> pa.Schema | None:
         """For several files of JSON lines, the schema of the first file that begins with an object."""
@@ -103,7 +73,7 @@ class Reading:
             return None
         for source in self._sources:
             opened = source.open()
-            schema = schema_of(source, self._projection, next(read_blocks(opened)).lines)
+            schema = schema_of(source, self._projection, next(read_blocks(opened, [])).lines)
             opened.file.close()
             if schema:
                 return schema

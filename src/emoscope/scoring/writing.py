@@ -16,7 +16,6 @@ from emoscope.errors import DataError, first_line
 from emoscope.rows.csv_records import csv_line
 from emoscope.rows.json_rows import json_field
 from emoscope.scoring.cell_text import csv_cells, json_cells
-from emoscope.scoring.projection import RawRows
 from emoscope.scoring.sources import Format
 
 
@@ -47,14 +46,15 @@ class Output:
     on_disk: bool
 
 
-def open_writer(output: Output, schema: pa.Schema, raw: RawRows | None = None) -> Writer:
+def open_writer(output: Output, schema: pa.Schema, raw_at: int | None = None, header: str = "") -> Writer:
     """A writer of tables with this schema.
 
     Args:
         output: where the bytes go.
         schema: schema of the tables.
-        raw: where the tables hold rows of a text file of the same format, to which the columns behind them are added;
-            None to write every column.
+        raw_at: index of a column with rows of a text file of the same format, to which the columns behind it are
+            added; None to write every column.
+        header: the header of these rows; "" where they have none.
 
     Raises:
         DataError: the format cannot hold such columns.
@@ -66,9 +66,11 @@ def open_writer(output: Output, schema: pa.Schema, raw: RawRows | None = None) -
     if name == "arrow":
         return _ArrowWriter(sink, schema, on_disk=output.on_disk)
     if name == "jsonl":
-        return _LineWriter(sink, b"", lambda table: _jsonl_lines(table, raw))
+        return _LineWriter(sink, b"", lambda table: _jsonl_lines(table, raw_at))
     delimiter = output.format.delimiter or ","
-    return _LineWriter(sink, _csv_header(schema, delimiter, raw), lambda table: _csv_lines(table, delimiter, raw))
+    names = csv_line(schema.names[_first_added(raw_at) :], delimiter)
+    head = f"{names}\n" if raw_at is None else header and f"{header}{delimiter}{names}\n"
+    return _LineWriter(sink, head.encode(), lambda table: _csv_lines(table, delimiter, raw_at))
 
 
 def _compressed(sink: _KeptOpen, compression: str | None) -> Any:
@@ -160,37 +162,29 @@ def _as_values(field: pa.Field) -> pa.Field:
     return field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
 
 
-def _csv_header(schema: pa.Schema, delimiter: str, raw: RawRows | None) -> bytes:
-    """The header; nothing for rows of a file without one."""
-    names = csv_line(schema.names[_first_added(raw) :], delimiter)
-    if raw is None:
-        return f"{names}\n".encode()
-    return f"{raw.header}{delimiter}{names}\n".encode() if raw.header else b""
-
-
-def _csv_lines(table: pa.Table, delimiter: str, raw: RawRows | None) -> pa.Array:
-    cells = _raw_cells(table, raw)
-    for i in range(_first_added(raw), table.num_columns):
+def _csv_lines(table: pa.Table, delimiter: str, raw_at: int | None) -> pa.Array:
+    cells = _raw_cells(table, raw_at)
+    for i in range(_first_added(raw_at), table.num_columns):
         cells.append(_cells(table, i, lambda column: csv_cells(column, delimiter)))
     rows = pc.binary_join_element_wise(*cells, delimiter, null_handling="replace", null_replacement="")
     return pc.binary_join_element_wise(rows, "\n", "")
 
 
-def _jsonl_lines(table: pa.Table, raw: RawRows | None) -> pa.Array:
-    parts: list[Any] = _raw_cells(table, raw) or ["{"]
-    for i in range(_first_added(raw), table.num_columns):
+def _jsonl_lines(table: pa.Table, raw_at: int | None) -> pa.Array:
+    parts: list[Any] = _raw_cells(table, raw_at) or ["{"]
+    for i in range(_first_added(raw_at), table.num_columns):
         comma = ", " if len(parts) > 1 else ""
         parts += [comma + json_field(table.schema.names[i], ""), _cells(table, i, json_cells)]
     return pc.binary_join_element_wise(*parts, "}\n", "")
 
 
-def _raw_cells(table: pa.Table, raw: RawRows | None) -> list[pa.Array]:
-    return [] if raw is None else [table.column(raw.at).combine_chunks()]
+def _raw_cells(table: pa.Table, raw_at: int | None) -> list[pa.Array]:
+    return [] if raw_at is None else [table.column(raw_at).combine_chunks()]
 
 
-def _first_added(raw: RawRows | None) -> int:
+def _first_added(raw_at: int | None) -> int:
     """Index of the first column that is written behind the raw rows."""
-    return 0 if raw is None else raw.at + 1
+    return 0 if raw_at is None else raw_at + 1
 
 
 def _cells(table: pa.Table, index: int, write: Callable[[pa.ChunkedArray], pa.Array]) -> pa.Array:

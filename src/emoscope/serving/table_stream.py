@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from emoscope.errors import DataError
-from emoscope.rows.columns import EMOTION, SCORE, AddedColumns, check_columns, chosen_columns
+from emoscope.rows.columns import EMOTION, SCORE, check_columns, chosen_columns
 from emoscope.rows.csv_records import csv_line
 from emoscope.rows.csv_rows import CsvRows
-from emoscope.rows.json_rows import JsonRows, json_field
+from emoscope.rows.json_rows import json_field, json_rows
 from emoscope.rows.lines import Block
 from emoscope.serving.cache import Row
 
@@ -44,8 +44,8 @@ class TableRow(NamedTuple):
     problem: str | None = None
 
 
-def added_columns(chosen: str | None, labels: Sequence[str]) -> AddedColumns:
-    """The columns to add to a table.
+def added_columns(chosen: str | None, labels: Sequence[str]) -> tuple[str, ...]:
+    """Names of the columns to add to a table.
 
     Args:
         chosen: names separated by commas; None for all.
@@ -54,19 +54,18 @@ def added_columns(chosen: str | None, labels: Sequence[str]) -> AddedColumns:
     Raises:
         DataError: a name does not exist, or is chosen twice.
     """
-    names = chosen_columns(None if chosen is None else chosen.split(","), (EMOTION, SCORE, *labels, ERROR))
-    return AddedColumns(names, "select other columns to add with columns=")
+    return chosen_columns(None if chosen is None else chosen.split(","), (EMOTION, SCORE, *labels, ERROR))
 
 
 class Table(ABC):
     """Rows of one format in, the same rows with new cells out."""
 
-    def __init__(self, text_column: str, added: AddedColumns, labels: Sequence[str]) -> None:
+    def __init__(self, text_column: str, added: Sequence[str], labels: Sequence[str]) -> None:
         """Reads nothing yet.
 
         Args:
             text_column: name of the column with the texts.
-            added: the columns to add.
+            added: names of the columns to add.
             labels: label names of the model.
         """
         self._text_column, self._added, self._labels = text_column, added, labels
@@ -95,13 +94,13 @@ class Table(ABC):
             numbers = [str(np.float32(value)) for value in values]
             cells |= dict(zip(self._labels, numbers, strict=True))
             cells |= {EMOTION: self._labels[best], SCORE: numbers[best]}
-        return {name: cells.get(name) for name in self._added.names}
+        return {name: cells.get(name) for name in self._added}
 
 
 class CsvTable(Table):
     """CSV with a header."""
 
-    def __init__(self, text_column: str, added: AddedColumns, labels: Sequence[str]) -> None:
+    def __init__(self, text_column: str, added: Sequence[str], labels: Sequence[str]) -> None:
         super().__init__(text_column, added, labels)
         self._csv = CsvRows(",", MAX_ROW_BYTES, check=self._check)
         self._text_index = 0
@@ -118,11 +117,11 @@ class CsvTable(Table):
             if row.problem:
                 yield TableRow("," * (len(self._csv.columns) - 1), None, f"line {row.line}: {row.problem}")
             else:
-                yield TableRow(row.raw, row.cells[self._text_index])
+                yield TableRow(row.raw, row.values[self._text_index])
 
     def header(self) -> str:
         """The header with the new columns."""
-        return f"{self._csv.header},{csv_line(self._added.names)}\n"
+        return f"{self._csv.header},{csv_line(self._added)}\n"
 
     def line(self, row: TableRow, scores: Row | None) -> str:
         """See `Table`."""
@@ -132,17 +131,13 @@ class CsvTable(Table):
 class JsonlTable(Table):
     """JSON lines: one object per line. An object gets `emotion_error` only if it has an error."""
 
-    def __init__(self, text_column: str, added: AddedColumns, labels: Sequence[str]) -> None:
-        super().__init__(text_column, added, labels)
-        self._json = JsonRows(text_column, added, MAX_ROW_BYTES)
-
     def rows(self, block: Block) -> Iterator[TableRow]:
         """See `Table`."""
-        for row in self._json.rows(block):
+        for row in json_rows(block, self._text_column, self._added, MAX_ROW_BYTES):
             if row.problem:
-                yield TableRow(row.open, None, f"line {row.line}: {row.problem}")
+                yield TableRow(row.raw, None, f"line {row.line}: {row.problem}")
             else:
-                yield TableRow(row.open, row.fields.get(self._text_column))
+                yield TableRow(row.raw, row.values.get(self._text_column))
 
     def line(self, row: TableRow, scores: Row | None) -> str:
         """See `Table`."""
