@@ -360,9 +360,9 @@ def _tokenizer(folder: ModelFolder) -> Tokenizer:
     if folder.tokenizer:
         tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=max_length)
     else:
-        from emoscope.torch_runtime import load_tokenizer
+        from emoscope.torch_runtime.pretrained import load_fast_tokenizer
 
-        tokenizer = Tokenizer(load_tokenizer(folder.path), max_length=max_length)
+        tokenizer = Tokenizer(load_fast_tokenizer(folder.path).backend_tokenizer, max_length=max_length)
     if folder.names_token_types and tokenizer.has_types:
         raise ModelError(
             f"{folder.path} gives its special tokens token types other than 0, which emoscope does not pass on; give "

@@ -145,7 +145,7 @@ def test_integers_are_not_for_a_compact_student(checkpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"), [("config.json", "cannot be read"), ("model.safetensors", "no checkpoint can be read")]
+    ("damage", "words"), [("config.json", "cannot be read"), ("model.safetensors", "cannot be read")]
 )
 def test_a_damaged_checkpoint_is_one_line(checkpoint, tmp_path, capsys, damage, words):
     copy = shutil.copytree(checkpoint, tmp_path / "copy")

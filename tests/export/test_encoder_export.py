@@ -164,7 +164,7 @@ def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
     write_manifest(folder, Manifest(calibration=fitted, calibration_report={"aurc": 0.1}, ambiguous_keywords=keywords))
     data = write(sure_of(folder, margin=0.4), tmp_path / "data")
     assert main(["export", str(folder), str(output), "--data", data, *["--quantize"] * quantize]) == 0
-    assert ("do not hold for integers; run emoscope calibrate" in capsys.readouterr().out) is quantize
+    assert ("are not valid for integers; run emoscope calibrate" in capsys.readouterr().out) is quantize
     manifest = read_manifest(output)
     assert manifest.ambiguous_keywords == keywords
     assert manifest.calibration == (Calibration(0.5) if quantize else fitted)

@@ -1,12 +1,13 @@
-"""Export a checkpoint to a model folder, which runs without torch.
+"""Export a checkpoint to a model folder: one ONNX graph, compared with torch before anything is written.
 
-CHECKPOINT is a compact student, or a sequence classifier of any architecture that torch's exporter takes: DistilBERT,
-BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. The model folder runs without torch, and any command takes it as
---model. On the texts of --data the graph must give torch's labels, all of them, and its probabilities within 1e-4.
+CHECKPOINT is a compact student, or a sequence classifier of any architecture that torch's exporter supports:
+DistilBERT, BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. The model folder runs without torch, and every command
+accepts it as --model. On the texts of --data the graph must give all of torch's labels, and its probabilities within
+1e-4.
 
-With --quantize products and embeddings are in integers of eight bits: a quarter of the size, faster, and at least
-99.5 % of torch's labels and its macro F1 within 0.3 points. The rounding is fitted to texts of the train split where
---data has one.
+With --quantize, products and embeddings are in integers of eight bits: a quarter of the size, and faster. The graph
+must then give at least 99.5 % of torch's labels, and a macro F1 within 0.3 points. The rounding is fitted to texts of
+the train split if --data has one, otherwise to the texts of the comparison.
 
 examples:
   emoscope export runs/compact model --data DIR
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the command."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="folder that emoscope train wrote, or a Hub id")
-    parser.add_argument("output", type=Path, metavar="OUT", help="model folder to write; not there yet, or empty")
-    parser.add_argument("--quantize", action="store_true", help="an encoder in integers: onnx/model_quantized.onnx")
+    parser.add_argument("output", type=Path, metavar="OUT", help="model folder to write; new or empty")
+    parser.add_argument("--quantize", action="store_true", help="write integers: onnx/model_quantized.onnx")
     add_data_arguments(parser, default_labels="the checkpoint's")
     add_split_argument(parser)
 
@@ -55,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
             f"{parity.texts:,} texts"
         )
     if folder.calibration.prediction_sets and not open_folder(args.output).calibration.prediction_sets:
-        print(f"{args.output}: the checkpoint's sets of labels do not hold for integers; run emoscope calibrate")
+        print(f"{args.output}: the checkpoint's prediction sets are not valid for integers; run emoscope calibrate")
     return 0
 
 
 def _labels(folder: ModelFolder) -> Labels:
-    """The model's, the six emotions in their own order."""
+    """The model's labels; if they are the six emotions, in their usual order."""
     from emoscope.labels import Labels
 
     own = folder.labels

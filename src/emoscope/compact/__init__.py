@@ -1,7 +1,7 @@
 """The compact student: its torch module and its checkpoint. Needs the extra `compact`.
 
-What `transformers` is for DistilBERT, this folder is for the compact student: the definition that training and
-export share. It knows no recipe and no ONNX.
+This folder is to the compact student what `transformers` is to DistilBERT: the definition that training, export and
+torch_runtime share. It knows no recipe and no ONNX.
 """
 
 from __future__ import annotations

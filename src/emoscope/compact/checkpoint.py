@@ -18,15 +18,15 @@ MODEL_TYPE = "emoscope-compact"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A trained compact student and what it needs to read text.
+    """A trained compact student and what it needs to read texts.
 
     Attributes:
         model: the module, in evaluation mode.
-        labels: its outputs.
+        labels: the labels of its outputs.
         tokenizer: path of its `tokenizer.json`, in any folder.
         normalizer: a name in `text.NORMALIZERS`.
-        max_length: longest input in tokens.
-        temperature: the logits are divided by it.
+        max_length: maximum number of tokens in an input.
+        temperature: divisor of the logits.
     """
 
     model: CompactModel
@@ -63,15 +63,15 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelError: a file is missing or broken, or the checkpoint is of another kind of model.
+        ModelError: a file is missing or damaged, or the checkpoint is one of another model.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         tensors = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
-        raise ModelError(f"no checkpoint can be read from {folder}: {error}") from error
+        raise ModelError(f"the checkpoint in {folder} cannot be read: {error}") from error
     if config.get("model_type") != MODEL_TYPE:
-        raise ModelError(f"{folder} is a {config.get('model_type')!r} checkpoint; allowed: {MODEL_TYPE}")
+        raise ModelError(f"{folder} has the model type {config.get('model_type')!r}; allowed: {MODEL_TYPE}")
     labels = Labels.from_config(config)
     model = CompactModel(
         CompactShape(config["vocab_size"], config["embedding_size"], config["hidden_size"], len(labels))
@@ -79,12 +79,13 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        raise ModelError(f"{folder}: model.safetensors does not fit config.json: {error}") from error
+        details = " ".join(str(error).split())
+        raise ModelError(f"{folder}: model.safetensors does not fit config.json: {details}") from error
     return Checkpoint(
         model.eval(),
         labels,
         folder / "tokenizer.json",
-        config.get("normalizer", config.get("text_form")),  # the key of emoscope 0.1
+        config.get("normalizer", config.get("text_form")),  # the key in emoscope 0.1
         config["max_length"],
         config["temperature"],
     )

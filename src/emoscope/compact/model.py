@@ -1,4 +1,4 @@
-"""The compact student: word-piece vectors, one bidirectional GRU, two poolings, one linear layer."""
+"""The compact student as a torch module: word-piece embeddings, a bidirectional GRU, two poolings, a linear layer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class CompactShape:
     """Sizes of a compact student.
 
     Attributes:
-        vocabulary: word pieces.
-        dimension: length of a word piece's vector.
-        hidden: GRU units a direction.
-        labels: outputs.
+        vocabulary: number of word pieces.
+        dimension: size of a word piece's embedding.
+        hidden: number of GRU units in each direction.
+        labels: number of outputs.
     """
 
     vocabulary: int
@@ -28,13 +28,13 @@ class CompactShape:
 
 
 class CompactModel(nn.Module):
-    """Token ids and a mask -> logits. Padding stands at the end of a row and changes no logit.
+    """Token ids and a mask -> logits. Padding is at the end of a row and changes no logit.
 
-    Direction 0 reads a text forwards, 1 backwards. Gates stand in torch's order (reset, update, candidate), the reset
-    applied after the recurrent product, as in `torch.nn.GRU` (Cho et al. 2014); of its second bias only the candidate's
-    is here, as the other gates' would only add to the first. A text is
-    the largest of its states and their mean weighted by attention: one softmax over the tokens, of scores that see
-    both directions.
+    Direction 0 reads a text forwards, direction 1 backwards. The gates are in torch's order (reset, update, candidate),
+    and the reset is applied after the recurrent product, as in `torch.nn.GRU` (Cho et al. 2014). Of the second bias of
+    `torch.nn.GRU` only the candidate's part is needed, because the other parts would only add to the first bias. A text
+    is represented by the maximum of its states and by their mean, weighted by attention: one softmax over the tokens,
+    whose scores depend on both directions.
     """
 
     def __init__(self, shape: CompactShape, *, dropout: float = 0.0) -> None:
@@ -58,11 +58,11 @@ class CompactModel(nn.Module):
         return self.classify(self.embed(ids), mask)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """*Shape:* (texts, length) -> (texts, length, dimension)."""
+        """Embeddings of the tokens. *Shape:* (texts, length) -> (texts, length, dimension)."""
         return F.embedding(ids, self.vectors)
 
     def classify(self, embedded: Tensor, mask: Tensor) -> Tensor:
-        """*Shape:* (texts, length, dimension), (texts, length) -> (texts, labels)."""
+        """Logits of embedded texts. *Shape:* (texts, length, dimension), (texts, length) -> (texts, labels)."""
         states = self._states(torch.stack([embedded, _reversed(embedded, mask)]))
         logits: Tensor = self.output(self.dropout(self._pool(states, mask)))
         return logits
@@ -97,7 +97,7 @@ class CompactModel(nn.Module):
 
 
 def pad(token_ids: list[list[int]]) -> tuple[Tensor, Tensor]:
-    """Ids padded with 0 at the end, and the mask of real tokens.
+    """Token ids, padded with 0 at the end, and the mask of real tokens.
 
     *Shape:* int64 (texts, length), bool (texts, length).
     """
@@ -114,7 +114,7 @@ def _uniform(inputs: int, *shape: int) -> nn.Parameter:
 
 
 def _reversed(values: Tensor, mask: Tensor) -> Tensor:
-    """Each text's tokens in reverse; padding stays at the end. *Shape:* (texts, length, size), unchanged."""
+    """The tokens of each text in reverse; padding stays at the end. *Shape:* (texts, length, size), unchanged."""
     steps = torch.arange(mask.shape[1], device=mask.device)
     backwards = torch.where(mask, mask.sum(1, keepdim=True) - 1 - steps, steps)
     return values.gather(1, backwards.unsqueeze(-1).expand_as(values))

@@ -1,4 +1,4 @@
-"""Checkpoint -> model folder: one ONNX graph, held against torch before it is written. Needs the extra `export`."""
+"""Exports a checkpoint to a model folder with one ONNX graph that agrees with torch. Needs the extra `export`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card of an exported folder: the checkpoint's own, and what the graph is."""
+"""The model card of an exported folder: the checkpoint's own card and a section on the graph."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from emoscope.calibration.card import without_section
 from emoscope.export.parity import Parity
 
 CARD = "README.md"
-OWN = """\
+NEW_CARD = """\
 ---
 library_name: emoscope
 pipeline_tag: text-classification
 ---
 # {name}
 
-Which of {count} labels a text carries: {labels}.
+A text classifier with {count} labels: {labels}.
 """
 
-GRAPH = """
+SECTION = """
 ## The ONNX graph
 
-{kind} Exported by [emoscope](https://github.com/emoscope/emoscope), which held it against torch on {texts:,} texts \
-first: {results}.
+{kind} Exported by [emoscope](https://github.com/emoscope/emoscope) after a comparison with torch on {texts:,} texts: \
+{results}.
 """
 
 KINDS = {
@@ -33,31 +33,32 @@ KINDS = {
         "their inputs with a scale for each token, word embeddings with a scale for each row."
     ),
 }
+"""What the graph is, by its name in the parity record."""
 
 
 def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mapping[str, Parity]) -> None:
-    """Add what the graph is to the folder's card, which is begun where the checkpoint had none.
+    """Add a section on the graph to the folder's card, or to a new card if the checkpoint had none.
 
     Args:
         folder: the draft of a model folder.
-        model: its name, where the checkpoint had no card.
-        labels: the model's, in index order.
+        model: name of the model, for a new card.
+        labels: the model's labels, in index order.
         record: the parity record of an encoder.
     """
     path = folder / CARD
-    own = OWN.format(name=model, count=len(labels), labels=", ".join(labels))
-    card = _read(path) if path.is_file() else own
+    new = NEW_CARD.format(name=model, count=len(labels), labels=", ".join(labels))
+    card = _read(path) if path.is_file() else new
     name, parity = list(record.items())[-1]
     results = (
         f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "
         f"macro F1 {parity.f1_macro_difference:+.4f}"
     )
-    section = GRAPH.format(kind=KINDS[name], texts=parity.texts, results=results)
+    section = SECTION.format(kind=KINDS[name], texts=parity.texts, results=results)
     path.write_text(card.rstrip("\n") + "\n" + section, encoding="utf-8")
 
 
 def drop_calibration(folder: Path) -> None:
-    """Take out of the folder's card, if it has one, what `emoscope calibrate` found of the checkpoint."""
+    """Remove the section of `emoscope calibrate` from the folder's card, if it has a card."""
     path = folder / CARD
     if path.is_file():
         path.write_text(without_section(_read(path)), encoding="utf-8")

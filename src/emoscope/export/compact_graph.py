@@ -1,16 +1,15 @@
-"""A trained compact model -> an ONNX graph, laid out for speed on a CPU.
+"""Writes a trained compact student as an ONNX graph, designed for speed on a CPU.
 
-`vectors @ input_weight + bias` is constant: ONNX Runtime folds it, once, when it loads the graph, into one table of
-gate inputs a word piece. The file holds only int8 rows with a scale each; at run time a step is three look-ups, three
-small products and the gates.
+`vectors @ input_weight + bias` is constant: when ONNX Runtime loads the graph, it folds it into a table for each gate,
+with a row of gate inputs for each word piece. The file holds only int8 rows with a scale each. At run time a step is
+three look-ups, three small products and the gates.
 
-Padding costs no operation in the loop: it stands at the end of both reading orders and reads an extra table row whose
-update gate is shut, so that the state stays as it was and the maximum does not move; the mask takes it out of the
-attention.
+Padding needs no operation in the loop. It is at the end of both reading orders and reads an extra table row whose
+update gate keeps the state, so that neither the state nor the maximum changes; the mask removes it from the attention.
 
-A step of the loop costs some twenty operators however few rows it has. A few rows go another way, through ONNX
-Runtime's own GRU: it has no tables and multiplies each row by itself, but a row alone takes it a third of the time.
-From some ten rows on it is slower.
+A step of the loop runs some twenty operators however few rows there are. A few rows therefore go through ONNX Runtime's
+GRU operator: it has no tables and multiplies each row separately, but takes a third of the time for a single row. From
+about ten rows on it is slower.
 """
 
 from __future__ import annotations
@@ -24,18 +23,21 @@ from torch import Tensor
 
 from emoscope.compact import CompactModel
 from emoscope.export.nodes import Nodes
+from emoscope.export.quantization.rounding import int8_rows
 
 OPSET = 18
-SHUT = 30.0  # sigmoid(30) is 1 in float32
+KEEP = 30.0
+"""Input of an update gate that keeps the state: sigmoid(30) is 1 in float32."""
 FEW_ROWS = 6
+"""Maximum number of rows that go through the GRU operator."""
 GATES = ("reset", "update", "candidate")
 
 
 def build_graph(model: CompactModel) -> onnx.ModelProto:
-    """Inputs int64 `input_ids`, `attention_mask` (batch, length), padding at the end; output `logits`."""
+    """The graph: inputs int64 `input_ids` and `attention_mask` (batch, length), padding at the end; output `logits`."""
     add = Nodes()
     tables = _gate_tables(add, model)
-    _steps_first(add)
+    _transpose_inputs(add)
     rows = add("Shape", "batch", "input_ids", start=0, end=1)
     few = add("LessOrEqual", "few", rows, add.constant("few_rows", [FEW_ROWS], np.int64))
     branches = {"then_branch": _by_operator(add.branch(), model), "else_branch": _by_loop(add.branch(), tables, model)}
@@ -54,16 +56,16 @@ def _info(name: str, kind: int, shape: list[str | int | None]) -> onnx.ValueInfo
 
 
 def _gate_tables(add: Nodes, model: CompactModel) -> list[str]:
-    """A table a gate: (2 * (vocabulary + 1), hidden), forward rows, one padding row, then the same backwards."""
-    rows, scale = int8_rows(model.vectors.detach())
-    add.constant("vectors_int8", rows.numpy(), np.int8)
-    add.constant("vectors_scale", scale.numpy())
+    """A table for each gate, (2 * (vocabulary + 1), hidden): forward rows, a padding row, then the same backwards."""
+    rows, scale = int8_rows(model.vectors.detach().numpy())
+    add.constant("vectors_int8", rows, np.int8)
+    add.constant("vectors_scale", scale)
     vectors = add("Mul", "vectors", add("Cast", "vectors_float", "vectors_int8", to=TensorProto.FLOAT), "vectors_scale")
     weight = model.input_weight.detach().chunk(3, dim=2)
     bias = model.input_bias.detach().chunk(3, dim=1)
     tables = []
     for gate, w, b in zip(GATES, weight, bias, strict=True):
-        padding = add.constant(f"{gate}_padding", np.full((1, model.shape.hidden), SHUT if gate == "update" else 0))
+        padding = add.constant(f"{gate}_padding", np.full((1, model.shape.hidden), KEEP if gate == "update" else 0))
         parts = []
         for way in (0, 1):
             name = f"{gate}_{way}"
@@ -73,8 +75,8 @@ def _gate_tables(add: Nodes, model: CompactModel) -> list[str]:
     return tables
 
 
-def _steps_first(add: Nodes) -> None:
-    """`ids` and `mask` (length, batch), `lengths` (batch,)."""
+def _transpose_inputs(add: Nodes) -> None:
+    """Add `ids` and `mask` (length, batch), `lengths` (batch,)."""
     add("Transpose", "ids", "input_ids", perm=[1, 0])
     add("Cast", "mask", add("Transpose", "mask_steps", "attention_mask", perm=[1, 0]), to=TensorProto.BOOL)
     add.constant("never", -1e9)
@@ -84,14 +86,14 @@ def _steps_first(add: Nodes) -> None:
 
 
 def _by_loop(add: Nodes, tables: list[str], model: CompactModel) -> onnx.GraphProto:
-    """`largest` and `mean` (2, batch, hidden) of the states, many rows in step."""
+    """`largest` and `mean` (2, batch, hidden) of the states, by a loop that advances all rows together."""
     _loop(add, tables, _reading_order(add, model.vectors.shape[0]), model)
     _attention(add)
     return _branch("by_loop", add, "largest_of_states", "mean_of_states", model.shape.hidden)
 
 
 def _by_operator(add: Nodes, model: CompactModel) -> onnx.GraphProto:
-    """The same, row after row, by the GRU operator, whose states of both directions stand at their own tokens."""
+    """The same by the GRU operator, which works row by row and leaves the states of both directions at their tokens."""
     hidden = model.shape.hidden
     rows = [add("Gather", f"gru_{name}", f"vectors_{name}", "ids") for name in ("int8", "scale")]
     inputs = add("Mul", "gru_inputs", add("Cast", "gru_floats", rows[0], to=TensorProto.FLOAT), rows[1])
@@ -115,7 +117,7 @@ def _by_operator(add: Nodes, model: CompactModel) -> onnx.GraphProto:
 
 
 def _operator_order(gates: Tensor) -> NDArray[np.float32]:
-    """Gates (reset, update, candidate) of the last axis in the operator's order: update, reset, candidate."""
+    """Gates (reset, update, candidate) on the last axis, put into the operator's order: update, reset, candidate."""
     reset, update, candidate = gates.detach().chunk(3, dim=-1)
     return torch.cat([update, reset, candidate], dim=-1).numpy()
 
@@ -126,7 +128,7 @@ def _branch(name: str, add: Nodes, largest: str, mean: str, hidden: int) -> onnx
 
 
 def _reversed(add: Nodes, name: str) -> str:
-    """Each text's own steps in reverse; padding stays at the end. *Shape:* (length, batch, ...)."""
+    """The steps of each text in reverse; padding stays at the end. *Shape:* (length, batch, ...)."""
     return add("ReverseSequence", f"{name}_reversed", name, "lengths", time_axis=0, batch_axis=1)
 
 
@@ -138,13 +140,13 @@ def _reading_order(add: Nodes, vocabulary: int) -> str:
 
 
 def _both_ways(add: Nodes, forwards: str, backwards: str) -> str:
-    """*Shape:* twice (length, batch, ...) -> (length, 2, batch, ...)."""
+    """*Shape:* (length, batch, ...) twice -> (length, 2, batch, ...)."""
     pair = [add("Unsqueeze", f"{way}_way", way, "axis_1") for way in (forwards, backwards)]
     return add("Concat", f"{forwards}_both", *pair, axis=1)
 
 
 def _loop(add: Nodes, tables: list[str], rows: str, model: CompactModel) -> None:
-    """Scan over the steps: `largest_of_states` (2, batch, hidden), `states` (length, 2, batch, hidden), `scores`."""
+    """Add a scan over the steps, with the outputs `largest_of_states` (2, batch, hidden), `states` and `scores`."""
     hidden = model.shape.hidden
     for gate, weight in zip(GATES, model.recurrent_weight.detach().chunk(3, dim=2), strict=True):
         add.constant(f"{gate}_recurrent", weight.numpy())
@@ -160,7 +162,7 @@ def _loop(add: Nodes, tables: list[str], rows: str, model: CompactModel) -> None
 
 
 def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
-    """One token of both directions: look up the gate inputs, the GRU step, the running maximum, the attention score."""
+    """The body of the scan, for one token in both directions: gate inputs, GRU step, running maximum, attention."""
     add = Nodes()
     reset, update, candidate = (add("Gather", f"{gate}_input", t, "row") for gate, t in zip(GATES, tables, strict=True))
     products = [add("MatMul", f"{gate}_product", "state", f"{gate}_recurrent") for gate in GATES]
@@ -180,7 +182,7 @@ def _step(tables: list[str], hidden: int) -> onnx.GraphProto:
 
 
 def _attention(add: Nodes) -> None:
-    """`mean_of_states` (2, batch, hidden): weighted by one softmax over both directions' scores of a token."""
+    """Add `mean_of_states` (2, batch, hidden), weighted by one softmax over tokens; both directions add to a score."""
     ways = [
         add("Gather", name, "scores", add.constant(f"{name}_index", way, np.int64), axis=1)
         for way, name in enumerate(("scores_forwards", "scores_backwards"))
@@ -194,7 +196,7 @@ def _attention(add: Nodes) -> None:
 
 
 def _output(add: Nodes, model: CompactModel) -> None:
-    """`logits` from (4, batch, hidden): largest forwards and backwards, mean forwards and backwards."""
+    """Add `logits`, from the largest and the mean state, each forwards and backwards."""
     pooled = add("Transpose", "pooled", add("Concat", "poolings", "largest", "mean", axis=0), perm=[1, 0, 2])
     flat = add("Reshape", "features", pooled, add.constant("flat", [0, 4 * model.shape.hidden], np.int64))
     weights = add.constant("output_weight", model.output.weight.detach().numpy())
@@ -202,17 +204,8 @@ def _output(add: Nodes, model: CompactModel) -> None:
 
 
 def with_int8_vectors(model: CompactModel) -> CompactModel:
-    """The model that the graph holds: `model` with its vectors rounded to int8 rows and back."""
-    rows, scale = int8_rows(model.vectors.detach())
+    """The model that the graph computes: `model` with its vectors rounded to int8 rows."""
+    rows, scale = int8_rows(model.vectors.detach().numpy())
     rounded = CompactModel(model.shape)
-    rounded.load_state_dict({**model.state_dict(), "vectors": rows * scale})
+    rounded.load_state_dict({**model.state_dict(), "vectors": torch.from_numpy(rows * scale)})
     return rounded.eval()
-
-
-def int8_rows(vectors: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows rounded to int8 with a scale each, so that `rows * scale` is near `vectors`.
-
-    *Shape:* (vocabulary, dimension) -> int8 (vocabulary, dimension), float32 (vocabulary, 1).
-    """
-    scale = (vectors.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-12)
-    return (vectors / scale).round().to(torch.int8), scale

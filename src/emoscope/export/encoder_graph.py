@@ -1,7 +1,7 @@
-"""A sequence classifier of `transformers` -> an ONNX graph, by torch's own exporter.
+"""Exports a sequence classifier of `transformers` as an ONNX graph, with torch's own exporter.
 
-The graph has standard operators only. ONNX Runtime fuses some of them when it loads a graph; the two fusions that
-make a graph slower on its CPU kernels are kept from matching.
+The graph has standard operators only. ONNX Runtime fuses some of them when it loads a graph; two fusions would make the
+graph slower on a CPU, and the graph is written so that they do not match.
 """
 
 from __future__ import annotations
@@ -20,37 +20,39 @@ from emoscope.export.trimming import trimmed
 from emoscope.quiet import quiet_loggers
 
 OPSET = 20
-"""The first with an operator of its own for GELU."""
+"""The first opset with a GELU operator."""
 
-LARGEST_FILE = 2**31 - 2**24
-"""Bytes of weights that one ONNX file holds, and some room for the rest."""
+MAX_WEIGHTS = 2**31 - 2**24
+"""Maximum bytes of weights in one ONNX file of at most 2 GB, with some room for the rest."""
+
+RUN_CHECKPOINT = "the checkpoint itself runs as it is: --model CHECKPOINT"
 
 LOGGERS = ("torch.onnx", "torch.export", "torch.fx", "onnxscript", "transformers")
-"""Of what is at work while a model is traced; torch also prints the graph that it gives up on."""
+"""Loggers of the libraries that trace a model; they would also print the graph of a model that cannot be traced."""
 
 
 def encoder_graph(model: Any) -> onnx.ModelProto:
     """The graph of a sequence classifier, its last layer trimmed where the model type is known.
 
     Args:
-        model: a `PreTrainedModel`, whose attention is "eager".
+        model: a `PreTrainedModel` with "eager" attention.
 
     Returns:
         Inputs int64 `input_ids`, `attention_mask` and, for a model with several token types, `token_type_ids`, each
         (batch, length), padding at the end; output float32 `logits` (batch, labels).
 
     Raises:
-        ModelError: torch's exporter cannot take this architecture, it is too large for one file, or it has a decoder.
+        ModelError: torch's exporter does not support this architecture, it is too large for one file, or it has a
+            decoder.
     """
-    if (size := sum(parameter.nbytes for parameter in model.parameters())) > LARGEST_FILE:
+    if (size := sum(parameter.nbytes for parameter in model.parameters())) > MAX_WEIGHTS:
         raise ModelError(
-            f"the model's weights take {size / 1e9:.1f} GB, one ONNX file at most 2; it runs as a checkpoint: "
-            "--model CHECKPOINT"
+            f"the model's weights take {size / 1e9:.1f} GB, and one ONNX file holds at most 2; {RUN_CHECKPOINT}"
         )
     if model.config.is_encoder_decoder:
         raise ModelError(
-            f"the head of a {model.config.model_type!r} model finds its position by all rows of a batch, so a graph "
-            "would say something else of a text in company; it runs as a checkpoint: --model CHECKPOINT"
+            f"the head of a {model.config.model_type!r} model finds its position from all rows of a batch, so a result "
+            f"of the graph would depend on the other texts; {RUN_CHECKPOINT}"
         )
     inputs = _example(model)
     axes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
@@ -67,11 +69,10 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
                 dynamo=True,
                 verbose=False,
             )
-    except Exception as error:  # whatever tracing, decomposition and translation meet
-        raise ModelError(
-            f"torch's exporter cannot take a {model.config.model_type!r} model ({_reason(error)}); "
-            "it runs as a checkpoint: --model CHECKPOINT"
-        ) from error
+    except Exception as error:  # tracing, decomposition and translation raise exceptions of many kinds
+        kind = model.config.model_type
+        message = f"torch's exporter does not support a {kind!r} model ({_reason(error)}); {RUN_CHECKPOINT}"
+        raise ModelError(message) from error
     graph: onnx.ModelProto = program.model_proto
     _name_axes(graph)
     _keep_apart(graph)
@@ -81,7 +82,7 @@ def encoder_graph(model: Any) -> onnx.ModelProto:
 
 
 class _Logits(nn.Module):
-    """A sequence classifier without whatever else it returns."""
+    """A sequence classifier that returns its logits only."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -94,7 +95,7 @@ class _Logits(nn.Module):
 
 
 def _example(model: Any) -> dict[str, Tensor]:
-    """Two rows of seven tokens, the second with padding: nothing that tracing could take for a constant."""
+    """Two rows of seven tokens, the second with padding, so that tracing takes nothing for a constant."""
     ids = torch.full((2, 7), 3)
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
@@ -111,20 +112,20 @@ def _name_axes(graph: onnx.ModelProto) -> None:
 
 
 def _keep_apart(graph: onnx.ModelProto) -> None:
-    """Sum what goes into a LayerNormalization or a Gelu by `Sum`, not `Add`: the same, but fused with neither.
+    """Replace an `Add` before a LayerNormalization or a Gelu with `Sum`, which computes the same and is not fused.
 
-    ONNX Runtime's kernels of the fused operators, SkipLayerNormalization and BiasGelu, take longer than the two
-    operators each.
+    ONNX Runtime's kernels of the fused operators, SkipLayerNormalization and BiasGelu, take longer than the separate
+    operators.
     """
-    makers = {output: node for node in graph.graph.node for output in node.output}
+    producers = {output: node for node in graph.graph.node for output in node.output}
     for node in graph.graph.node:
-        maker = makers.get(node.input[0]) if node.op_type in ("LayerNormalization", "Gelu") else None
-        if maker is not None and maker.op_type == "Add":
-            maker.op_type = "Sum"
+        producer = producers.get(node.input[0]) if node.op_type in ("LayerNormalization", "Gelu") else None
+        if producer is not None and producer.op_type == "Add":
+            producer.op_type = "Sum"
 
 
 def _strip(graph: onnx.ModelProto) -> None:
-    """Drop what the exporter notes of its own run, stack traces with the paths of this machine among it."""
+    """Remove what the exporter records about its own run, such as stack traces with paths of this machine."""
     for part in (graph, graph.graph, *graph.graph.node, *graph.graph.initializer, *graph.graph.input):
         del part.metadata_props[:]
     for part in (graph, graph.graph, *graph.graph.node):
@@ -132,7 +133,7 @@ def _strip(graph: onnx.ModelProto) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """The first line of what lies at the bottom of an error."""
+    """First line of the error at the end of a chain of causes."""
     while error.__cause__ is not None:
         error = error.__cause__
     return first_line(error)

@@ -1,4 +1,4 @@
-"""From a checkpoint to a model folder: graphs are drafted, held against torch, and only then written."""
+"""Exports a checkpoint to a model folder: graphs are drafted, compared with torch, and only then written."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.evaluation.report import describe_dataset
-from emoscope.export.card import drop_calibration, write_card
+from emoscope.export.card import CARD, drop_calibration, write_card
 from emoscope.export.compact_graph import build_graph, with_int8_vectors
 from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
-from emoscope.export.quantization import quantized
-from emoscope.export.reference_texts import TEXTS
+from emoscope.export.quantization import quantize as quantize_graph
+from emoscope.export.tokenizer_files import TOKENIZER_FILES, check_tokenizer, complete_tokenizer
 from emoscope.files import require_free, staged_folder
 from emoscope.manifest import write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
@@ -33,27 +33,26 @@ from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
 from emoscope.tokenization import TokenBatch, Tokenizer
 from emoscope.torch_runtime import CompactClassifier, TorchModel, TransformersClassifier
-from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
+from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.verification import VerificationRecord, margins
 
 GRAPH, INTEGER_GRAPH = GRAPHS
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-FILES = ("config.json", *TOKENIZER, "special_tokens_map.json", "README.md")
+FILES = ("config.json", *TOKENIZER_FILES, CARD)
+"""Files of a checkpoint that are copied."""
 CALIBRATION_TEXTS = 512
-"""Texts that the rounding of weights is fitted to, at most."""
-SPELLINGS = ("We are GLAD", " so naïve, at a café", "我很高兴")
-"""Texts that tokenizers of one vocabulary read differently: capitals, a space before all, accents, Chinese."""
-SPELLING_SETTINGS = ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space")
-OTHER_MACHINES = 0.01
-"""What another machine may add to the largest difference that an integer graph had on the machine of the export."""
+"""Maximum number of texts that the rounding of weights is fitted to."""
+REFERENCE_TEXTS = Path(__file__).with_name("reference_texts.txt")
+"""Sentences, one per line, that are recorded with torch's probabilities to verify a folder on another machine."""
+MARGIN = 0.01
+"""Difference of a probability that another machine may add to the largest one that an integer graph has on this one."""
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A graph, and the torch model that it must agree with, as closely as the gate says."""
+    """A graph, the torch model that it must agree with, and the limits of their differences."""
 
     path: Path
-    reference: Runtime
+    reference: TorchModel
     gate: Gate
 
 
@@ -67,72 +66,70 @@ def export(
 ) -> dict[str, Parity]:
     """Write the model folder of a checkpoint, unless a graph fails the parity gate.
 
-    Of a calibrated checkpoint a graph in integers keeps the temperature, one in float32 all that was fitted.
+    If the checkpoint is calibrated, a graph in float32 keeps the whole calibration, and one in integers only the
+    temperature.
 
     Args:
-        folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter takes.
-        output: the model folder to write, not there or empty.
-        examples: on which the graph must agree with torch; their labels are the model's, in any order.
-        calibration: texts that the rounding to integers is fitted to, no label needed; None for those of `examples`.
-        quantize: an encoder's products and embeddings in integers; a compact student's vectors always are.
+        folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter supports.
+        output: the model folder to write; it must not exist yet, or be empty.
+        examples: data on which the graph must agree with torch; its labels are the model's, in any order.
+        calibration: texts that the rounding to integers is fitted to, without labels; None for those of `examples`.
+        quantize: whether an encoder's products and embeddings become integers; a compact student's vectors always do.
 
     Returns:
-        The parity record: of an encoder "fp32" and, with `quantize`, "int8"; of a compact student "int8_vectors",
-        against torch with the same vectors, and "as_trained".
+        The parity record. For an encoder, "fp32" and, with `quantize`, "int8". For a compact student, "int8_vectors"
+        (against torch with the same vectors) and "as_trained".
 
     Raises:
-        ModelError: `output` cannot be written, the folder is no checkpoint or one that cannot be exported, the examples
-            have other labels, or the gate is shut.
+        ModelError: `output` cannot be written, the folder is not a checkpoint or cannot be exported, the examples have
+            other labels, or a graph fails the gate.
     """
     _check(folder, output, examples, quantize)
     with staged_folder(output) as draft:
         (draft / "onnx").mkdir(parents=True)
-        _copy_files(folder, draft)
-        scorer = _Scorer(folder, draft / "tokenizer.json")
+        for name in FILES:
+            if (folder.path / name).is_file():
+                shutil.copyfile(folder.path / name, draft / name)
         if _is_compact(folder):
-            candidates, parameters = _compact(folder, draft)
+            scorer = _Scorer(folder, draft)
+            candidates = _compact(folder, draft)
         else:
-            _require_one_reading(scorer, examples.texts)
-            batch = scorer.tokens(_spread(calibration or examples.texts)) if quantize else None
-            candidates, parameters = _encoder(folder, draft, batch)
-        record = _gated(candidates, scorer, examples)
-        is_float = list(record) == ["fp32"]
-        kept = folder.calibration
-        if not is_float:  # prediction sets and neutral region hold for the same arithmetic alone
-            kept = Calibration(kept.temperature, kept.thresholds)
-            drop_calibration(draft)
-        if not _is_compact(folder):
-            write_card(draft, output.name, folder.labels.names, record)
+            complete_tokenizer(folder.path, draft)
+            scorer = _Scorer(folder, draft)
+            check_tokenizer(folder, scorer.preprocessor, examples.texts)
+            batch = scorer.preprocessor(_spread(calibration or examples.texts)) if quantize else None
+            candidates = _encoder(folder, draft, batch)
+        record = _parity(candidates, scorer, examples)
+        _describe(folder, draft, record, output.name)
+        exact = list(record) == ["fp32"]
         parity = {name: asdict(values) for name, values in record.items()}
-        write_manifest(
-            draft,
-            replace(
-                folder.manifest,
-                calibration=kept,
-                calibration_report=folder.manifest.calibration_report if is_float else {},
-                parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
-                verification=_verification(candidates, draft, scorer),
-                parameters=parameters,
-            ),
+        fitted = folder.calibration  # prediction sets and the neutral region are valid for the same arithmetic only
+        manifest = replace(
+            folder.manifest,
+            calibration=fitted if exact else Calibration(fitted.temperature, fitted.thresholds),
+            calibration_report=folder.manifest.calibration_report if exact else {},
+            parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
+            verification=_verification(candidates, draft, scorer),
+            parameters=next(iter(candidates.values())).reference.parameters,
         )
+        write_manifest(draft, manifest)
     return record
 
 
 def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
-    """Refuse what is wrong before anything takes time."""
+    """Raise an error for what is wrong before anything that takes time."""
     require_free(output, ModelError)
     if not folder.has_weights:
-        raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made of")
-    folder.normalizer  # noqa: B018 - raises where there is none
+        raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made from")
+    folder.normalizer  # noqa: B018 - raises an error for an unknown one
     if quantize and _is_compact(folder):
         raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
     names, others = folder.labels.names, examples.labels.names
-    if set(names) != set(others) or folder.calibration.multi_label != examples.multi_label:
-        kinds = [
-            "any number of" if multi else "one of" for multi in (folder.calibration.multi_label, examples.multi_label)
-        ]
+    both = folder.calibration.multi_label, examples.multi_label
+    if set(names) != set(others) or both[0] != both[1]:
+        model, data = ("any number of" if multi_label else "one of" for multi_label in both)
         raise ModelError(
-            f"the model gives {kinds[0]} the labels {', '.join(names)}, the data {kinds[1]} {', '.join(others)}; "
+            f"the model gives {model} the labels {', '.join(names)}, the data {data} {', '.join(others)}; "
             "give data with the model's labels"
         )
 
@@ -141,73 +138,29 @@ def _is_compact(folder: ModelFolder) -> bool:
     return folder.config.get("model_type") == MODEL_TYPE
 
 
-def _copy_files(folder: ModelFolder, draft: Path) -> None:
-    """What stands beside the graph; what a checkpoint's tokenizer lacks is written by `transformers`."""
-    for name in FILES:
-        if (folder.path / name).is_file():
-            shutil.copyfile(folder.path / name, draft / name)
-    missing = [name for name in TOKENIZER if not (draft / name).is_file()]
-    if missing and not _is_compact(folder):
-        load_fast_tokenizer(folder.path).save_pretrained(draft.parent / "tokenizer")
-        for name in missing:
-            shutil.copyfile(draft.parent / "tokenizer" / name, draft / name)
-
-
-class _Scorer:
-    """Scores texts as the folder's classifier would with another runtime."""
-
-    def __init__(self, folder: ModelFolder, tokenizer: Path) -> None:
-        self.folder = folder
-        self.tokenizer = Tokenizer.from_file(tokenizer, max_length=folder.manifest.max_length)
-        self.normalizer = folder.normalizer
-
-    def tokens(self, texts: Sequence[str]) -> TokenBatch:
-        return self.tokenizer.encode([self.normalizer(text) for text in texts])
-
-    def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
-        """*Shape:* float32 (texts, labels)."""
-        preprocessor = Preprocessor(self.normalizer, self.tokenizer)
-        labels, calibration = self.folder.labels.names, self.folder.calibration
-        return EmotionClassifier(labels, preprocessor, runtime, calibration=calibration).predict_proba(texts)
-
-
-def _require_one_reading(scorer: _Scorer, texts: Sequence[str]) -> None:
-    """Refuse a checkpoint whose texts `transformers`, by tokenizer_config.json, reads otherwise than tokenizer.json."""
-    path, max_length = scorer.folder.path, scorer.folder.manifest.max_length
-    library = load_fast_tokenizer(path)
-    theirs = Tokenizer(library.backend_tokenizer, max_length=max_length)
-    for text in map(scorer.normalizer, (*SPELLINGS, *texts)):
-        if not np.array_equal(scorer.tokenizer.encode([text]).ids, theirs.encode([text]).ids):
-            known = {name: library.init_kwargs.get(name) for name in SPELLING_SETTINGS}
-            settings = ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
-            raise ModelError(
-                f"{path}: transformers, by tokenizer_config.json ({settings or 'its defaults'}), reads {text[:40]!r} "
-                "otherwise than tokenizer.json; make the two files agree: AutoTokenizer.from_pretrained(FOLDER)"
-                ".save_pretrained(FOLDER) writes what transformers reads"
-            )
-
-
-def _compact(folder: ModelFolder, draft: Path) -> tuple[dict[str, _Candidate], int]:
+def _compact(folder: ModelFolder, draft: Path) -> dict[str, _Candidate]:
     model = load_checkpoint(folder.path).model
     graph = _saved(build_graph(model), draft / GRAPH)
-    candidates = {
+    return {
         "int8_vectors": _Candidate(graph, TorchModel(CompactClassifier(with_int8_vectors(model))), EXACT),
         "as_trained": _Candidate(graph, TorchModel(CompactClassifier(model)), INTEGERS),
     }
-    return candidates, sum(weight.numel() for weight in model.parameters())
 
 
-def _encoder(folder: ModelFolder, draft: Path, batch: TokenBatch | None) -> tuple[dict[str, _Candidate], int]:
-    """The graph in float32 and, fitted to a batch, in integers; with both, only the latter is in the draft."""
+def _encoder(folder: ModelFolder, draft: Path, batch: TokenBatch | None) -> dict[str, _Candidate]:
+    """The graph in float32 and, fitted to a batch, in integers; if there are both, only the latter is in the draft.
+
+    The reference is the module of `transformers` itself, never the packed encoder, whose code it must not depend on.
+    """
     model = load_sequence_classifier(folder.path, attn_implementation="eager")
     reference = TorchModel(TransformersClassifier(model))
     graph = encoder_graph(model)
     path = draft / GRAPH if batch is None else draft.parent / "float.onnx"
     candidates = {"fp32": _Candidate(_saved(graph, path), reference, EXACT)}
     if batch is not None:
-        integers = _saved(quantized(graph, batch), draft / INTEGER_GRAPH)
+        integers = _saved(quantize_graph(graph, batch), draft / INTEGER_GRAPH)
         candidates["int8"] = _Candidate(integers, reference, INTEGERS)
-    return candidates, sum(weight.numel() for weight in model.parameters())
+    return candidates
 
 
 def _saved(graph: onnx.ModelProto, path: Path) -> Path:
@@ -216,16 +169,29 @@ def _saved(graph: onnx.ModelProto, path: Path) -> Path:
 
 
 def _spread(texts: Sequence[str]) -> Sequence[str]:
-    """At most CALIBRATION_TEXTS, from all over a set that may be sorted by label."""
+    """At most CALIBRATION_TEXTS, at equal distances, because the data may be sorted by label."""
     return texts[:: -(-len(texts) // CALIBRATION_TEXTS)]
 
 
-def _gated(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
-    """The parity record, if every graph passes."""
-    columns = [scorer.folder.labels.names.index(name) for name in examples.labels.names]
-    thresholds = scorer.folder.calibration.thresholds and tuple(
-        scorer.folder.calibration.thresholds[column] for column in columns
-    )
+class _Scorer:
+    """Scores texts as the folder's classifier would with another runtime."""
+
+    def __init__(self, folder: ModelFolder, draft: Path) -> None:
+        self.labels, self.calibration = folder.labels.names, folder.calibration
+        tokenizer = Tokenizer.from_file(draft / "tokenizer.json", max_length=folder.manifest.max_length)
+        self.preprocessor = Preprocessor(folder.normalizer, tokenizer)
+
+    def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
+        """*Shape:* float32 (texts, labels)."""
+        classifier = EmotionClassifier(self.labels, self.preprocessor, runtime, calibration=self.calibration)
+        return classifier.predict_proba(texts)
+
+
+def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
+    """The parity record, if every graph passes its gate."""
+    columns = [scorer.labels.index(name) for name in examples.labels.names]
+    thresholds = scorer.calibration.thresholds
+    thresholds = thresholds and tuple(thresholds[column] for column in columns)
     references = {candidate.reference for candidate in candidates.values()}
     expected = {each: scorer.probabilities(each, examples.texts)[:, columns] for each in references}
     record = {}
@@ -236,16 +202,24 @@ def _gated(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Example
     return record
 
 
+def _describe(folder: ModelFolder, draft: Path, record: dict[str, Parity], name: str) -> None:
+    """Bring the draft's card up to date; a compact student's card describes its graph already."""
+    if list(record) != ["fp32"]:
+        drop_calibration(draft)
+    if not _is_compact(folder):
+        write_card(draft, name, folder.labels.names, record)
+
+
 def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:
-    """The reference texts whose label no other machine could change without failing; None if there are none."""
+    """The reference texts whose label a difference within the tolerance cannot change; None if there are none."""
     candidate = next(each for each in candidates.values() if draft in each.path.parents)
+    texts = REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
     runtimes = (OnnxModel(candidate.path), candidate.reference)
-    rows, expected = (scorer.probabilities(runtime, TEXTS) for runtime in runtimes)
+    rows, expected = (scorer.probabilities(runtime, texts) for runtime in runtimes)
     exact = candidate.gate == EXACT
-    tolerance = TOLERANCE if exact else float(np.abs(rows - expected).max()) + OTHER_MACHINES
-    clear = np.flatnonzero(margins(expected, scorer.folder.calibration.thresholds) > 2 * tolerance)
-    if not clear.size:
+    tolerance = TOLERANCE if exact else float(np.abs(rows - expected).max()) + MARGIN
+    stable = np.flatnonzero(margins(expected, scorer.calibration.thresholds) > 2 * tolerance)
+    if not stable.size:
         return None
-    return asdict(
-        VerificationRecord([TEXTS[i] for i in clear], expected[clear].astype(float).round(7).tolist(), tolerance)
-    )
+    probabilities = expected[stable].astype(float).round(7).tolist()
+    return asdict(VerificationRecord([texts[i] for i in stable], probabilities, tolerance))

@@ -1,4 +1,4 @@
-"""The parity gate: how far an exported graph is from the torch model it was made of."""
+"""The parity gate: how much an exported graph may differ from the torch model that it was made from."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Thresholds = tuple[float, ...] | None
 
 @dataclass(frozen=True)
 class Parity:
-    """A graph and torch on the same texts.
+    """Differences between a graph and torch on the same texts.
 
     Attributes:
-        texts: how many.
-        largest_difference: of any probability.
-        equal_labels: share of texts with the same label, where one whose probability torch has within 2 * TOLERANCE of
-            its highest counts as the same; of multi-label data, share of the decisions, one for each text and label,
-            where one within TOLERANCE of its threshold counts as equal.
-        f1_macro_difference: the graph's macro F1 less torch's.
+        texts: number of texts.
+        largest_difference: largest absolute difference of a probability.
+        equal_labels: share of texts with the same label. A label whose probability in torch is within 2 * TOLERANCE of
+            the highest counts as the same. For multi-label data, share of the decisions (one for each text and label),
+            where one whose probability is within TOLERANCE of its threshold counts as equal.
+        f1_macro_difference: macro F1 of the graph minus that of torch.
     """
 
     texts: int
@@ -37,7 +37,7 @@ class Parity:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a graph must keep to; attributes as in `Parity`, the last one in either direction."""
+    """Limits for the attributes of `Parity` of the same names; the last one applies in both directions."""
 
     largest_difference: float
     equal_labels: float
@@ -45,10 +45,10 @@ class Gate:
 
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability between a graph and the same arithmetic in torch."""
+"""Maximum difference of a probability between a graph and the same arithmetic in torch."""
 
 EXACT = Gate(TOLERANCE, 1.0, 1.0)
-"""For a graph with torch's own arithmetic."""
+"""For a graph with the same arithmetic as torch."""
 
 INTEGERS = Gate(1.0, 0.995, 0.003)
 """For a graph with rounded weights."""
@@ -57,44 +57,44 @@ INTEGERS = Gate(1.0, 0.995, 0.003)
 def compare(
     probabilities: NDArray[np.float32], expected: NDArray[np.float32], examples: Examples, thresholds: Thresholds
 ) -> Parity:
-    """Compare row by row.
+    """Compare a graph's probabilities with torch's.
 
     Args:
         probabilities: the graph's, (texts, labels), labels in the examples' order.
-        expected: torch's, the same.
-        examples: the texts' true labels.
-        thresholds: of multi-label examples, one for each label; else None.
+        expected: torch's, likewise.
+        examples: the true labels of the texts.
+        thresholds: for multi-label examples, one for each label; otherwise None.
     """
-    given, wanted = decisions(probabilities, thresholds), decisions(expected, thresholds)
+    labels, expected_labels = decisions(probabilities, thresholds), decisions(expected, thresholds)
     if thresholds is None:
-        equal = expected.max(axis=1) - expected[given] <= 2 * TOLERANCE
+        equal = expected.max(axis=1) - expected[labels] <= 2 * TOLERANCE
     else:
-        equal = (given == wanted) | (np.abs(expected - np.array(thresholds)) <= TOLERANCE)
+        equal = (labels == expected_labels) | (np.abs(expected - np.array(thresholds)) <= TOLERANCE)
     return Parity(
         texts=len(expected),
         largest_difference=float(np.abs(probabilities - expected).max()),
         equal_labels=float(equal.mean()),
-        f1_macro_difference=_f1_macro(given, examples) - _f1_macro(wanted, examples),
+        f1_macro_difference=_f1_macro(labels, examples) - _f1_macro(expected_labels, examples),
     )
 
 
 def require(name: str, parity: Parity, gate: Gate) -> None:
-    """Let a graph through.
+    """Raise an error unless a graph is within the limits of its gate.
 
     Args:
         name: which graph, in words.
-        parity: how it compares.
-        gate: what it must keep to.
+        parity: its differences from torch.
+        gate: the limits.
 
     Raises:
-        ModelError: it differs from torch by more than is allowed.
+        ModelError: a difference is over its limit.
     """
-    shut = (
-        not parity.largest_difference <= gate.largest_difference
-        or parity.equal_labels < gate.equal_labels
-        or abs(parity.f1_macro_difference) > gate.f1_macro_difference
+    within = (
+        parity.largest_difference <= gate.largest_difference
+        and parity.equal_labels >= gate.equal_labels
+        and abs(parity.f1_macro_difference) <= gate.f1_macro_difference
     )
-    if shut:
+    if not within:
         raise ModelError(
             f"nothing was written: {name} and torch differ by {parity.largest_difference:.2e} in probability, agree on "
             f"{parity.equal_labels:.2%} of the labels, macro F1 {parity.f1_macro_difference:+.4f}; "
@@ -102,8 +102,8 @@ def require(name: str, parity: Parity, gate: Gate) -> None:
         )
 
 
-def _f1_macro(given: NDArray[np.bool_], examples: Examples) -> float:
+def _f1_macro(labels: NDArray[np.bool_], examples: Examples) -> float:
     truth: Any = examples.label_ids
     if examples.multi_label:
-        return averages(indicator_counts(truth, given))["f1_macro"]
-    return averages(confusion_matrix(truth, given.argmax(axis=1), len(examples.labels)))["f1_macro"]
+        return averages(indicator_counts(truth, labels))["f1_macro"]
+    return averages(confusion_matrix(truth, labels.argmax(axis=1), len(examples.labels)))["f1_macro"]

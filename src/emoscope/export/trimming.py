@@ -1,9 +1,9 @@
-"""The last layer of an encoder for the first position alone, which is all that the head reads. Exact.
+"""Trims an encoder's last layer to the first position, the only one that the head reads. The result is exact.
 
-Every other position of that layer is needed for its key and value only. So the layer's own code runs twice: over
-all positions, of which the keys and values are kept, and over the first one, which attends to them. What the first
-run works out besides is read by nothing, and torch's exporter leaves it out of the graph. No name of a weight is
-needed: keys and values pass through the attention function, which `transformers` lets one replace.
+Of every other position, that layer needs only the key and the value. So the layer's own code runs twice: over all
+positions, whose keys and values are kept, and over the first position, which attends to them. The other results of the
+first run are never used, and torch's exporter leaves them out of the graph. No weight needs to be known by its name:
+keys and values pass through the attention function, which `transformers` allows to be replaced.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ ENCODERS = {
     "distilbert": "transformer.layer",
     "albert": "encoder.albert_layer_groups",
 }
-"""Where the layers of a model type stand whose head reads the first position."""
+"""Path of the layers, by model type, for those whose head reads the first position."""
 
 ATTENTION = "emoscope-first-position"
+"""Name of the attention function in the registry of `transformers`."""
 
 
 def trimmed(model: Any) -> Any:
-    """A copy of a sequence classifier whose last layer works for the first position alone, where its type is known.
+    """A copy of a sequence classifier whose last layer computes the first position only.
 
     Args:
-        model: a `PreTrainedModel`; another model type comes back as it is.
+        model: a `PreTrainedModel`; returned unchanged if its model type is not in ENCODERS.
     """
     path = ENCODERS.get(model.config.model_type)
     if path is None:
@@ -51,9 +52,9 @@ def trimmed(model: Any) -> Any:
 
 
 class _Attention:
-    """Softmax attention under the interface of `transformers`, which has one for all models of a name.
+    """Softmax attention with the interface of `transformers`, whose registry has one function for all models.
 
-    While `keep` is set it keeps the keys and values that it is given; what has been kept, later calls attend to.
+    While `keep` is set, it keeps the keys and values that it is called with; later calls attend to the kept ones.
     """
 
     def __init__(self) -> None:
@@ -71,7 +72,7 @@ class _Attention:
         scaling: float,
         **_: Any,
     ) -> tuple[Tensor, None]:
-        """*Shape:* thrice (rows, heads, length, size), (rows, 1, length, length) -> (rows, length, heads, size)."""
+        """*Shape:* (rows, heads, length, size) thrice, (rows, 1, length, length) -> (rows, length, heads, size)."""
         if self.keep:
             self.kept = key, value
         elif self.kept is not None:
@@ -86,7 +87,7 @@ _ATTENTION = _Attention()
 
 
 class _FirstPosition(nn.Module):
-    """A layer's states of the first position, (rows, 1, size), from those of all before it."""
+    """A layer that returns the states of the first position only, (rows, 1, size)."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -104,7 +105,7 @@ class _FirstPosition(nn.Module):
 
 
 def _unroll(encoder: Any) -> nn.ModuleList:
-    """ALBERT's layers one after the other, as they are called; they share their weights as before."""
+    """ALBERT's layers in the order in which they are called; they still share their weights."""
     groups, count = encoder.albert_layer_groups, encoder.config.num_hidden_layers
     order = [int(i / (count / len(groups))) for i in range(count)]
     layers = nn.ModuleList([layer for i in order for layer in groups[i].albert_layers])

@@ -10,7 +10,7 @@ from emoscope.errors import require_extra
 require_extra("torch")
 
 from emoscope.torch_runtime.gradients import IntegratedGradients
-from emoscope.torch_runtime.loading import load_module, load_runtime, load_tokenizer
+from emoscope.torch_runtime.loading import load_module, load_runtime
 from emoscope.torch_runtime.modules import CompactClassifier, SequenceClassifier, TransformersClassifier
 from emoscope.torch_runtime.packed_model import PackedModel
 from emoscope.torch_runtime.torch_model import TorchModel
@@ -24,5 +24,4 @@ __all__ = [
     "TransformersClassifier",
     "load_module",
     "load_runtime",
-    "load_tokenizer",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import torch
@@ -117,7 +118,7 @@ def _distilbert(weights: _Weights, config: Any) -> PackedEncoder:
     names = [f"distilbert.transformer.layer.{i}" for i in range(config.n_layers)]
     return PackedEncoder(
         embedding=weights.embedding("distilbert.embeddings", eps=eps),
-        layers=[weights.layer(name, _DISTILBERT_LAYER, **settings) for name in names],
+        layers=nn.ModuleList(weights.layer(name, _DISTILBERT_LAYER, **settings) for name in names),
         head=_head(weights, "pre_classifier", "classifier", functional.relu),
         longest=config.max_position_embeddings,
     )
@@ -152,18 +153,19 @@ def _albert(weights: _Weights, config: Any) -> PackedEncoder:
         for group in range(config.num_hidden_groups)
     ]
     layers_per_group = config.num_hidden_layers / config.num_hidden_groups
+    order = [int(i / layers_per_group) for i in range(config.num_hidden_layers)]
     projection = weights.linear(f"{encoder}.embedding_hidden_mapping_in")
     return PackedEncoder(
         embedding=weights.embedding("albert.embeddings", eps=config.layer_norm_eps, projection=projection),
-        layers=[layer for i in range(config.num_hidden_layers) for layer in groups[int(i / layers_per_group)]],
+        layers=nn.ModuleList(chain.from_iterable(groups[i] for i in order)),
         head=_head(weights, "albert.pooler", "classifier"),
         longest=config.max_position_embeddings,
     )
 
 
-def _bert_layers(weights: _Weights, encoder: str, config: Any) -> list[Layer]:
+def _bert_layers(weights: _Weights, encoder: str, config: Any) -> nn.ModuleList:
     names = [f"{encoder}.encoder.layer.{i}" for i in range(config.num_hidden_layers)]
-    return [weights.layer(name, _BERT_LAYER, **_bert_settings(config)) for name in names]
+    return nn.ModuleList(weights.layer(name, _BERT_LAYER, **_bert_settings(config)) for name in names)
 
 
 def _bert_settings(config: Any) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""Loads a checkpoint, a folder with `config.json` and weights, as a runtime, a module or a tokenizer."""
+"""Loads a checkpoint, a folder with `config.json` and weights, as a runtime or a module."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import tokenizers
 import torch
 
 from emoscope.compact import load_checkpoint
@@ -20,7 +19,7 @@ from emoscope.torch_runtime.modules import (
     count_parameters,
 )
 from emoscope.torch_runtime.packed_model import PackedModel
-from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
+from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.torch_runtime.torch_model import TorchModel
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -59,13 +58,3 @@ def load_module(folder: Path) -> SequenceClassifier:
     if config.get("model_type") == MODEL_TYPE:
         return CompactClassifier(load_checkpoint(folder).model)
     return TransformersClassifier(load_sequence_classifier(folder))
-
-
-def load_tokenizer(folder: Path) -> tokenizers.Tokenizer:
-    """The tokenizer of a repository without `tokenizer.json`, converted by `transformers`.
-
-    Raises:
-        ModelError: there are no tokenizer files, or none that can be converted.
-    """
-    tokenizer: tokenizers.Tokenizer = load_fast_tokenizer(folder).backend_tokenizer
-    return tokenizer

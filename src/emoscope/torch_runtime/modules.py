@@ -16,12 +16,12 @@ class SequenceClassifier(nn.Module, ABC):
     """Token ids, int64 (rows, length), all of them real -> logits (rows, labels).
 
     Gradients can be taken with respect to the token embeddings between the two.
+
+    Attributes:
+        vocabulary: number of token ids that have an embedding.
     """
 
-    @property
-    @abstractmethod
-    def vocabulary(self) -> int:
-        """Number of token ids that have an embedding."""
+    vocabulary: int
 
     @abstractmethod
     def embed(self, ids: Tensor) -> Tensor:
@@ -41,12 +41,7 @@ class CompactClassifier(SequenceClassifier):
 
     def __init__(self, model: CompactModel) -> None:
         super().__init__()
-        self.model = model
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of token ids that have an embedding."""
-        return self.model.shape.vocabulary
+        self.model, self.vocabulary = model, model.shape.vocabulary
 
     def embed(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> (rows, length, dimension)."""
@@ -64,11 +59,7 @@ class TransformersClassifier(SequenceClassifier):
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.model = model
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of token ids that have an embedding; no limit if the model does not say."""
-        return int(getattr(self.model.get_input_embeddings(), "num_embeddings", sys.maxsize))
+        self.vocabulary = int(getattr(model.get_input_embeddings(), "num_embeddings", sys.maxsize))
 
     def embed(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> (rows, length, size)."""
@@ -77,16 +68,15 @@ class TransformersClassifier(SequenceClassifier):
 
     def classify(self, embeddings: Tensor) -> Tensor:
         """*Shape:* (rows, length, size) -> (rows, labels)."""
-        return self._logits(inputs_embeds=embeddings)
+        return self._logits(embeddings, inputs_embeds=embeddings)
 
     def forward(self, ids: Tensor) -> Tensor:
         """*Shape:* int64 (rows, length) -> (rows, labels)."""
-        return self._logits(input_ids=ids)
+        return self._logits(ids, input_ids=ids)
 
-    def _logits(self, **rows: Tensor) -> Tensor:
-        (tensor,) = rows.values()
-        mask = torch.ones(tensor.shape[:2], dtype=torch.int64, device=tensor.device)
-        logits: Tensor = self.model(**rows, attention_mask=mask).logits
+    def _logits(self, rows: Tensor, **inputs: Tensor) -> Tensor:
+        mask = torch.ones(rows.shape[:2], dtype=torch.int64, device=rows.device)
+        logits: Tensor = self.model(**inputs, attention_mask=mask).logits
         return logits
 
 

@@ -8,7 +8,8 @@ follows them, for first tokens only. `architectures.py` builds it; it knows no c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,35 +19,35 @@ from emoscope.torch_runtime.attention import RowLayout
 from emoscope.torch_runtime.operations import TORCH, Operations
 
 Activation = Callable[[Tensor], Tensor]
+Block = TypeVar("Block", bound="_Block")
 
 
-class Embedding(nn.Module):
-    """Embeddings of words and positions, their layer norm and, in ALBERT, a projection."""
+class _Block(nn.Module):
+    """A module whose parts are the fields of a dataclass."""
 
-    def __init__(
-        self,
-        *,
-        words: nn.Embedding,
-        positions: nn.Embedding,
-        norm: nn.LayerNorm,
-        projection: nn.Module | None = None,
-        padding: int | None = None,
-    ) -> None:
-        """Combine the parts.
+    def __new__(cls: type[Block], *_: Any, **__: Any) -> Block:
+        block = super().__new__(cls)
+        nn.Module.__init__(block)  # before the dataclass sets the fields
+        return block
 
-        Args:
-            words: an embedding for each token id.
-            positions: an embedding for each position, with that of token type 0 added to it.
-            norm: applied to the sum.
-            projection: from the size of the embeddings to that of the layers, if they differ.
-            padding: RoBERTa's padding id: positions count from the number after it, and skip tokens with that id.
-        """
-        super().__init__()
-        self.words = words
-        self.positions = positions
-        self.norm = norm
-        self.projection = projection or nn.Identity()
-        self.padding = padding
+
+@dataclass(eq=False, repr=False)
+class Embedding(_Block):
+    """Embeddings of words and positions, their layer norm and, in ALBERT, a projection.
+
+    Attributes:
+        words: an embedding for each token id.
+        positions: an embedding for each position, with that of token type 0 added to it.
+        norm: applied to the sum.
+        projection: from the size of the embeddings to that of the layers.
+        padding: RoBERTa's padding id: positions count from the number after it, and skip tokens with that id.
+    """
+
+    words: nn.Embedding
+    positions: nn.Embedding
+    norm: nn.LayerNorm
+    projection: nn.Module = field(default_factory=nn.Identity)
+    padding: int | None = None
 
     def forward(self, ids: Tensor, rows: RowLayout) -> Tensor:
         """*Shape:* integers (tokens,) -> (tokens, hidden)."""
@@ -63,49 +64,37 @@ def _roberta_positions(ids: Tensor, rows: RowLayout, padding: int) -> Tensor:
     return (before[1:] - before[begin.long()]) * counted * (end > begin) + padding
 
 
-class Residual(nn.Module):
+@dataclass(eq=False, repr=False)
+class Residual(_Block):
     """A linear layer whose output is added to a block's input, and the layer norm of the sum."""
 
-    def __init__(self, linear: nn.Linear, norm: nn.LayerNorm) -> None:
-        super().__init__()
-        self.linear = linear
-        self.norm = norm
+    linear: nn.Linear
+    norm: nn.LayerNorm
 
     def forward(self, x: Tensor, residual: Tensor, operations: Operations) -> Tensor:
         """*Shape:* (tokens, inputs), (tokens, hidden) -> (tokens, hidden)."""
         return operations.add_norm(self.linear(x), residual, self.norm)
 
 
-class Layer(nn.Module):
-    """Attention and feed-forward block."""
+@dataclass(eq=False, repr=False)
+class Layer(_Block):
+    """Attention and feed-forward block.
 
-    def __init__(
-        self,
-        *,
-        qkv: nn.Linear,
-        mix: Residual,
-        up: nn.Linear,
-        down: Residual,
-        heads: int,
-        activation: Activation,
-    ) -> None:
-        """Combine the parts.
+    Attributes:
+        qkv: queries, keys and values, hidden -> 3 * hidden.
+        mix: projection of the heads' output, hidden -> hidden.
+        up: hidden -> inner.
+        down: inner -> hidden.
+        heads: number of attention heads.
+        activation: between `up` and `down`.
+    """
 
-        Args:
-            qkv: queries, keys and values, hidden -> 3 * hidden.
-            mix: projection of the heads' output, hidden -> hidden.
-            up: hidden -> inner.
-            down: inner -> hidden.
-            heads: number of attention heads.
-            activation: between `up` and `down`.
-        """
-        super().__init__()
-        self.qkv = qkv
-        self.mix = mix
-        self.up = up
-        self.down = down
-        self.heads = heads
-        self.activation = activation
+    qkv: nn.Linear
+    mix: Residual
+    up: nn.Linear
+    down: Residual
+    heads: int
+    activation: Activation
 
     def forward(self, x: Tensor, rows: RowLayout, operations: Operations) -> Tensor:
         """States of every token. *Shape:* (tokens, hidden) -> (tokens, hidden)."""
@@ -131,14 +120,13 @@ class Layer(nn.Module):
         return result
 
 
-class Head(nn.Module):
+@dataclass(eq=False, repr=False)
+class Head(_Block):
     """The classifier over each row's first token, always in float32, because the probabilities depend on it most."""
 
-    def __init__(self, *, dense: nn.Linear, activation: Activation, labels: nn.Linear) -> None:
-        super().__init__()
-        self.dense = dense
-        self.activation = activation
-        self.labels = labels
+    dense: nn.Linear
+    activation: Activation
+    labels: nn.Linear
 
     def forward(self, x: Tensor) -> Tensor:
         """*Shape:* (rows, hidden) -> float32 (rows, labels)."""
@@ -146,23 +134,21 @@ class Head(nn.Module):
         return logits
 
 
-class PackedEncoder(nn.Module):
-    """Token ids of a stream of rows -> logits of each row."""
+@dataclass(eq=False, repr=False)
+class PackedEncoder(_Block):
+    """Token ids of a stream of rows -> logits of each row.
 
-    def __init__(self, *, embedding: Embedding, layers: Sequence[Layer], head: Head, longest: int) -> None:
-        """Combine the parts.
+    Attributes:
+        embedding: token ids to embeddings.
+        layers: at least one `Layer`; ALBERT repeats the same ones.
+        head: states of first tokens to logits.
+        longest: maximum number of tokens in a row.
+    """
 
-        Args:
-            embedding: token ids to embeddings.
-            layers: at least one; ALBERT repeats the same ones.
-            head: states of first tokens to logits.
-            longest: maximum number of tokens in a row.
-        """
-        super().__init__()
-        self.embedding = embedding
-        self.layers = nn.ModuleList(layers)
-        self.head = head
-        self.longest = longest
+    embedding: Embedding
+    layers: nn.ModuleList
+    head: Head
+    longest: int
 
     @property
     def vocabulary(self) -> int:

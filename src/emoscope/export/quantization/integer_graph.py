@@ -1,8 +1,8 @@
-"""A graph written again with its products and look-ups in integers of eight bits.
+"""Rewrites a graph with its products and table look-ups in integers of eight bits.
 
-A product's input is quantised in the graph with a scale for each token, so that a text's result does not depend on
-the texts beside it: read twice for its extremes, divided once, rounded once. MatMulIntegerToFloat is ONNX Runtime's
-own operator (com.microsoft), in its builds for the web too; all others are standard.
+A product's input is quantised in the graph with a scale for each token, so that a text's result does not depend on the
+texts beside it. That reads the input twice for its extremes, and divides and rounds it once. MatMulIntegerToFloat is
+ONNX Runtime's own operator (com.microsoft), which its builds for the web have too; all others are standard.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from emoscope.export.compact_graph import int8_rows
 from emoscope.export.nodes import Nodes
+from emoscope.export.quantization.rounding import int8_rows
 
 OPERATORS = "com.microsoft"
+"""The domain of ONNX Runtime's own operators."""
 PLAIN_GEMM = {"alpha": 1.0, "beta": 1.0, "transA": 0}
+"""Attributes of a Gemm that is a product and a bias, nothing else."""
 
 
 @dataclass(frozen=True)
 class Scheme:
-    """How tensors become integers, by their names.
+    """How tensors become integers, by the names of the tensors.
 
     Attributes:
-        factors: what a product's input is divided by before, float32 (inputs,).
-        zero_points: the integer that stands for 0 in a product's input, 1 to 254.
+        factors: divisors of a product's input, float32 (inputs,).
+        zero_points: the integer that represents 0 in a product's input, 1 to 254.
         weights: integers (inputs, outputs) and their scale, float32 (outputs,).
     """
 
@@ -39,14 +40,14 @@ class Scheme:
 
 
 def is_product(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether a node multiplies an input (..., inputs) by constant weights; the last product, the labels', is none."""
+    """Whether a node multiplies an input (..., inputs) by constant weights; the product for the labels is excluded."""
     settings = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
     plain = node.op_type == "MatMul" or (node.op_type == "Gemm" and settings == settings | PLAIN_GEMM)
     return plain and node.output[0] != "logits" and _is_table(node.input[1], constants)
 
 
 def is_look_up(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) -> bool:
-    """Whether a node takes the tokens' rows of a constant table; those of positions and token types are small."""
+    """Whether a node looks up token ids in a constant table; the tables of positions and token types are small."""
     return node.op_type == "Gather" and node.input[1] == "input_ids" and _is_table(node.input[0], constants)
 
 
@@ -60,7 +61,7 @@ def integer_graph(graph: onnx.ModelProto, scheme: Scheme) -> onnx.ModelProto:
 
     Args:
         graph: in float32.
-        scheme: of the inputs and weights of all its products.
+        scheme: covers the inputs and weights of all its products.
     """
     constants = {constant.name: constant for constant in graph.graph.initializer}
     writer = _Writer(scheme, constants)
@@ -77,7 +78,7 @@ def integer_graph(graph: onnx.ModelProto, scheme: Scheme) -> onnx.ModelProto:
 
 
 class _Writer:
-    """Adds what takes the place of each node; an input or a table that several nodes have is quantised once."""
+    """Adds the replacement of each node; an input or a table that several nodes share is quantised once."""
 
     def __init__(self, scheme: Scheme, constants: Mapping[str, onnx.TensorProto]) -> None:
         self.add = Nodes()
@@ -106,7 +107,7 @@ class _Writer:
             self.add("Add", output, product, *bias)
 
     def _integers(self, name: str) -> tuple[str, str]:
-        """The input in integers (..., inputs), and its scales (..., 1)."""
+        """Names of the input in integers (..., inputs) and of its scales (..., 1)."""
         integers, scale = f"{name}_uint8", f"{name}_scale"
         if self._is_new(integers):
             smooth = self._smooth(name)
@@ -124,15 +125,15 @@ class _Writer:
     def _scales(self, name: str, smooth: str, output: str) -> None:
         """The smallest scale of each token at which no integer is below 0 or above 255."""
         zero, axis = self.scheme.zero_points[name], self._constant("last_axis", [-1], np.int64)
-        room = {"Max": 1 / (255 - zero), "Min": -1 / zero}
+        steps = {"Max": 1 / (255 - zero), "Min": -1 / zero}
         needed = [
             self.add(
                 "Mul",
                 f"{name}_{side}_scale",
                 self.add(f"Reduce{side}", f"{name}_{side}", smooth, axis),
-                self._constant(f"{name}_{side}_room", share),
+                self._constant(f"{name}_{side}_step", step),
             )
-            for side, share in room.items()
+            for side, step in steps.items()
         ]
         self.add("Max", output, *needed, self._constant("smallest_scale", 1e-12))
 
@@ -141,14 +142,14 @@ class _Writer:
 
     def _look_up(self, node: onnx.NodeProto) -> None:
         (table, ids), output = node.input, node.output[0]
-        rows, scale = int8_rows(torch.from_numpy(numpy_helper.to_array(self.constants[table]).copy()))
+        rows, scale = int8_rows(numpy_helper.to_array(self.constants[table]))
         parts = {
-            "int8": self._constant(f"{table}_int8", rows.numpy(), np.int8),
-            "scale": self._constant(f"{table}_scale", scale.numpy()),
+            "int8": self._constant(f"{table}_int8", rows, np.int8),
+            "scale": self._constant(f"{table}_scale", scale),
         }
-        found = {part: self.add("Gather", f"{output}_{part}", name, ids) for part, name in parts.items()}
-        floats = self.add("Cast", f"{output}_float", found["int8"], to=TensorProto.FLOAT)
-        self.add("Mul", output, floats, found["scale"])
+        looked_up = {part: self.add("Gather", f"{output}_{part}", name, ids) for part, name in parts.items()}
+        floats = self.add("Cast", f"{output}_float", looked_up["int8"], to=TensorProto.FLOAT)
+        self.add("Mul", output, floats, looked_up["scale"])
 
     def _constant(self, name: str, value: object, dtype: type = np.float32) -> str:
         return self.add.constant(name, value, dtype) if self._is_new(name) else name

@@ -1,4 +1,4 @@
-"""What flows through a graph: tensors inside it, on some texts."""
+"""Values of tensors inside a graph, on some texts."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from onnx import TensorProto, helper
 from emoscope.tokenization import TokenBatch
 
 BATCH_TOKENS = 2048
+"""Maximum number of tokens in one run of the graph; a longer single row runs alone."""
 
 
-def observed(
+def activations(
     graph: onnx.ModelProto, tensors: Iterable[str], batch: TokenBatch
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Values of float tensors inside a graph.
 
     Args:
-        graph: with the inputs of an encoder.
-        tensors: their names.
+        graph: a graph with the inputs of an encoder.
+        tensors: names of the tensors.
         batch: token ids of the texts.
 
     Yields:
-        A name and values (rows, size): every tensor for one group of the batch, then for the next.
+        A tensor's name and its values (rows, size): every tensor for one group of the batch's rows, then for the next.
     """
     names = list(tensors)
     copy = onnx.ModelProto()
