@@ -296,7 +296,7 @@ def test_the_gate_keeps_a_wrong_graph_from_being_written(
     wrong.CopyFrom(graphs["bert"])
     norm = next(node for node in wrong.graph.node if node.op_type == "LayerNormalization")
     next(attribute for attribute in norm.attribute if attribute.name == "epsilon").f = 0.01
-    monkeypatch.setattr(exporter, "quantized" if quantize else "encoder_graph", lambda *_: wrong)
+    monkeypatch.setattr(exporter, "quantize_graph" if quantize else "encoder_graph", lambda *_: wrong)
     if quantize:
         monkeypatch.setattr(exporter, "INTEGERS", exporter.EXACT)
     failing, output = "int8" if quantize else "fp32", tmp_path / "new" / "parents" / "model"

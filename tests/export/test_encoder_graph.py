@@ -16,9 +16,9 @@ import torch
 import transformers
 
 from emoscope.errors import ModelError
-from emoscope.export.activations import observed
 from emoscope.export.encoder_graph import encoder_graph
-from emoscope.export.integer_graph import is_product
+from emoscope.export.quantization.activations import activations
+from emoscope.export.quantization.integer_graph import is_product
 from emoscope.export.trimming import trimmed
 from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime.pretrained import load_sequence_classifier
@@ -97,7 +97,7 @@ def test_the_last_layer_sees_one_position(
     constants = {constant.name: constant for constant in graph.graph.initializer}
     inputs = [node.input[0] for node in graph.graph.node if is_product(node, constants)]
     rows = dict.fromkeys(inputs, 0)
-    for tensor, values in observed(graph, rows, batch):
+    for tensor, values in activations(graph, rows, batch):
         rows[tensor] += len(values)
     head, projection = 1, name == "albert"
     counts = sorted(rows[tensor] for tensor in inputs)
@@ -151,14 +151,14 @@ def test_other_architectures_are_exported_too(prefix: str, settings: dict[str, A
 def test_a_model_too_large_for_one_file_is_one_line(
     checkpoints: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emoscope.export.encoder_graph.LARGEST_FILE", 1000)
-    with pytest.raises(ModelError, match="weights take 0.0 GB, one ONNX file at most 2"):
+    monkeypatch.setattr("emoscope.export.encoder_graph.MAX_WEIGHTS", 1000)
+    with pytest.raises(ModelError, match="weights take 0.0 GB, and one ONNX file holds at most 2"):
         encoder_graph(load_sequence_classifier(checkpoints["albert"], attn_implementation="eager"))
 
 
 def test_what_torch_cannot_export_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     config = transformers.XLNetConfig(vocab_size=60, d_model=16, n_layer=1, n_head=2, d_inner=24, num_labels=3)
-    with pytest.raises(ModelError, match="torch's exporter cannot take a 'xlnet' model") as caught:
+    with pytest.raises(ModelError, match="torch's exporter does not support a 'xlnet' model") as caught:
         encoder_graph(transformers.XLNetForSequenceClassification(config).eval())
     assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
@@ -168,7 +168,7 @@ def test_a_model_whose_head_looks_at_other_rows_is_refused() -> None:
     sizes = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
     heads = {"encoder_attention_heads": 2, "decoder_attention_heads": 2}
     config = transformers.BartConfig(vocab_size=60, **sizes, **heads, num_labels=3)
-    with pytest.raises(ModelError, match="of a .bart. model .* runs as a checkpoint"):
+    with pytest.raises(ModelError, match="of a .bart. model .* the checkpoint itself runs"):
         encoder_graph(transformers.BartForSequenceClassification(config).eval())
 
 
@@ -185,7 +185,7 @@ class Undecided(torch.nn.Module):
 
 
 def test_what_torch_says_of_a_graph_that_it_gives_up_on_is_kept_back(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ModelError, match="torch's exporter cannot take a 'undecided' model"):
+    with pytest.raises(ModelError, match="torch's exporter does not support a 'undecided' model"):
         encoder_graph(Undecided())
     assert capfd.readouterr() == ("", "")
     assert Undecided.loud and not any(Undecided.loud)

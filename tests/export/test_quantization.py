@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from emoscope.export.integer_graph import is_look_up, is_product
-from emoscope.export.quantization import quantized
-from emoscope.export.rounding import LARGEST_PAIR, LARGEST_WEIGHT, SHARE, rounded, smoothing
+from emoscope.export.quantization import quantize
+from emoscope.export.quantization.integer_graph import is_look_up, is_product
+from emoscope.export.quantization.rounding import MAX_PAIR, MAX_WEIGHT, SMOOTHING, round_weights, smoothing
 from emoscope.tokenization import TokenBatch
 from hub.repositories import ARCHITECTURES
 
@@ -21,7 +21,7 @@ every_architecture = pytest.mark.parametrize("name", [architecture.name for arch
 
 @pytest.fixture(scope="session")
 def integer_graphs(graphs: dict[str, onnx.ModelProto], batches: dict[str, TokenBatch]) -> dict[str, onnx.ModelProto]:
-    return {name: quantized(graph, batches[name]) for name, graph in graphs.items()}
+    return {name: quantize(graph, batches[name]) for name, graph in graphs.items()}
 
 
 def constants(graph: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
@@ -57,10 +57,10 @@ def padded(batch: TokenBatch, texts: range, filler: int) -> tuple[np.ndarray, np
 def test_inputs_without_correlation_leave_plain_rounding(inputs: int, outputs: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     weights = rng.normal(size=(inputs, outputs)).astype(np.float32)
-    integers, scale = rounded(weights, np.diag(rng.uniform(0.1, 9, inputs)).astype(np.float32))
+    integers, scale = round_weights(weights, np.diag(rng.uniform(0.1, 9, inputs)).astype(np.float32))
     nearest = np.rint(weights / scale)
     assert np.abs(integers - nearest).max() <= 1
-    fits = np.repeat(pairs(nearest) <= LARGEST_PAIR, 2, axis=0)[:inputs]
+    fits = np.repeat(pairs(nearest) <= MAX_PAIR, 2, axis=0)[:inputs]
     np.testing.assert_array_equal(integers[fits], nearest[fits])
 
 
@@ -69,9 +69,9 @@ def test_inputs_without_correlation_leave_plain_rounding(inputs: int, outputs: i
 def test_integers_fit_sixteen_bits_two_by_two_and_use_the_room(inputs: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     seen = rng.normal(size=(30, inputs)).astype(np.float32) @ rng.normal(size=(inputs, inputs)).astype(np.float32)
-    integers, _ = rounded(rng.standard_t(3, size=(inputs, 6)).astype(np.float32), seen.T @ seen)
-    assert (255 * pairs(integers) < 2**15).all() and np.abs(integers.astype(int)).max() <= LARGEST_WEIGHT
-    used = np.maximum(pairs(integers).max(axis=0) / LARGEST_PAIR, np.abs(integers.astype(int)).max(axis=0) / 127)
+    integers, _ = round_weights(rng.standard_t(3, size=(inputs, 6)).astype(np.float32), seen.T @ seen)
+    assert (255 * pairs(integers) < 2**15).all() and np.abs(integers.astype(int)).max() <= MAX_WEIGHT
+    used = np.maximum(pairs(integers).max(axis=0) / MAX_PAIR, np.abs(integers.astype(int)).max(axis=0) / 127)
     assert (used > 0.8).all()
 
 
@@ -81,7 +81,7 @@ def test_errors_fed_back_make_the_products_better(seed: int) -> None:
     rng = np.random.default_rng(seed)
     seen = (rng.normal(size=(400, 6)) @ rng.normal(size=(6, 40)) + 0.1 * rng.normal(size=(400, 40))).astype(np.float32)
     weights = rng.normal(size=(40, 12)).astype(np.float32)
-    integers, scale = rounded(weights, seen.T @ seen)
+    integers, scale = round_weights(weights, seen.T @ seen)
     error = np.linalg.norm(seen @ (integers * scale - weights))
     plain = np.linalg.norm(seen @ (np.rint(weights / scale) * scale - weights))
     assert error < 0.8 * plain
@@ -89,7 +89,7 @@ def test_errors_fed_back_make_the_products_better(seed: int) -> None:
 
 def test_an_input_that_is_never_there_is_no_obstacle() -> None:
     weights = np.zeros((3, 2), np.float32)
-    integers, scale = rounded(weights, np.zeros((3, 3), np.float32))
+    integers, scale = round_weights(weights, np.zeros((3, 3), np.float32))
     assert not integers.any() and np.isfinite(scale).all() and (scale > 0).all()
 
 
@@ -99,8 +99,8 @@ def test_smoothing_shares_large_values_out(seed: int) -> None:
     """Afterwards an input's size depends on the product of what both were alone, and so do the weights'."""
     inputs, weights = np.random.default_rng(seed).lognormal(sigma=2, size=(2, 20)).astype(np.float32)
     factors = smoothing(inputs, weights)
-    np.testing.assert_allclose(inputs / factors, (inputs * weights) ** (1 - SHARE), rtol=1e-4)
-    np.testing.assert_allclose(weights * factors, (inputs * weights) ** SHARE, rtol=1e-4)
+    np.testing.assert_allclose(inputs / factors, (inputs * weights) ** (1 - SMOOTHING), rtol=1e-4)
+    np.testing.assert_allclose(weights * factors, (inputs * weights) ** SMOOTHING, rtol=1e-4)
     assert np.isfinite(smoothing(np.zeros(2, np.float32), np.zeros(2, np.float32))).all()
 
 

@@ -36,11 +36,7 @@ class Lookup(SequenceClassifier):
 
     def __init__(self, values: list[float]) -> None:
         super().__init__()
-        self.values = torch.nn.Parameter(torch.tensor(values))
-
-    @property
-    def vocabulary(self) -> int:
-        return len(self.values)
+        self.values, self.vocabulary = torch.nn.Parameter(torch.tensor(values)), len(values)
 
     def embed(self, ids: Tensor) -> Tensor:
         return self.values[ids][..., None]

@@ -29,7 +29,8 @@ from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.preprocessing import Preprocessor
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
-from emoscope.torch_runtime import CompactClassifier, TorchModel, load_module, load_tokenizer
+from emoscope.torch_runtime import CompactClassifier, TorchModel, load_module
+from emoscope.torch_runtime.pretrained import load_fast_tokenizer
 from hub.repositories import ARCHITECTURES
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
@@ -149,7 +150,7 @@ def test_a_repository_without_tokenizer_json(folders: dict[str, Path], name: str
     folder = copy(folders[name], tmp_path / "model")
     (folder / "tokenizer.json").unlink()
     expected = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=512).encode(TEXTS)
-    batch = Tokenizer(load_tokenizer(folder), max_length=512).encode(TEXTS)
+    batch = Tokenizer(load_fast_tokenizer(folder).backend_tokenizer, max_length=512).encode(TEXTS)
     np.testing.assert_array_equal(batch.ids, expected.ids)
     np.testing.assert_array_equal(batch.offsets, expected.offsets)
 
@@ -315,7 +316,7 @@ def test_rubbish_weights_config_and_tokenizer_are_one_line(folders: dict[str, Pa
     (empty / "tokenizer.json").unlink()
     (empty / "spiece.model").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="no tokenizer can be made") as caught:
-        load_tokenizer(empty)
+        load_fast_tokenizer(empty)
     assert "\n" not in str(caught.value)
 
 
