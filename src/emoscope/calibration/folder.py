@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -71,16 +72,9 @@ def _write(path: Path, folder: ModelFolder, result: CalibrationResult) -> None:
 
 def _record(report: dict[str, Any], previous: Mapping[str, Any]) -> dict[str, Any]:
     """The report without what only plots need; if neutral texts were not fitted again, their previous report stays."""
-    record = {key: _rounded(value) for key, value in report.items() if key not in ("model", "curves")}
+    kept = {key: value for key, value in report.items() if key not in ("model", "curves")}
+    record: dict[str, Any] = json.loads(json.dumps(kept), parse_float=lambda digits: round(float(digits), 6))
     return record | {"neutral": record["neutral"] or with_current_keys(previous).get("neutral")}
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_rounded(item) for item in value]
-    return round(value, 6) if isinstance(value, float) else value
 
 
 def _verification(folder: ModelFolder, ratio: float) -> dict[str, Any] | None:

@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emoscope.calibration.old_keys import with_current_keys
-from emoscope.evaluation.drawing import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    add_legend_below,
-    add_title,
-    draw_reliability,
-    new_figure,
-    save,
-)
+from emoscope.evaluation import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +36,7 @@ def plot_calibration(report: Mapping[str, Any], folder: str | Path) -> list[Path
         "prediction_sets.png": _prediction_sets,
     }
     current = with_current_keys(report)
-    return save(drawings | ({"neutral.png": _neutral} if current["neutral"] else {}), current, folder)
+    return drawing.save(drawings | ({"neutral.png": _neutral} if current["neutral"] else {}), current, folder)
 
 
 def _reliability(report: dict[str, Any]) -> Figure:
@@ -54,52 +44,52 @@ def _reliability(report: dict[str, Any]) -> Figure:
     temperature = report["temperature"]
     same = temperature["before"] == temperature["after"]
     times = ["after"] if same else ["before", "after"]
-    figure = new_figure(6.0 if same else 9.6, 5.6)
+    figure = drawing.new_figure(6.0 if same else 9.6, 5.6)
     panels = figure.subplots(2, len(times), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
     for time, (axes, counts) in zip(times, panels.T, strict=True):
-        draw_reliability(axes, counts, report["curves"]["reliability"][time])
+        drawing.draw_reliability(axes, counts, report["curves"]["reliability"][time])
         counts.set(xlabel="highest probability")
         title = "Reliability" if same else f"{time.title()}: temperature {temperature[time]:.3f}"
-        add_title(axes, title, f"calibration error {report['ece'][time]:.4f}, loss {report['loss'][time]:.4f}")
+        drawing.add_title(axes, title, f"calibration error {report['ece'][time]:.4f}, loss {report['loss'][time]:.4f}")
     panels[0, 0].set(ylabel="accuracy")
     panels[1, 0].set(ylabel="rows")
-    add_legend_below(figure, panels[0, 0])
+    drawing.add_legend_below(figure, panels[0, 0])
     return figure
 
 
 def _risk_coverage(report: dict[str, Any]) -> Figure:
     curve, points = report["curves"]["risk_coverage"], report["selective_prediction"]
-    figure = new_figure(6.8, 4.6)
+    figure = drawing.new_figure(6.8, 4.6)
     axes = figure.subplots()
-    axes.plot(curve["coverage"], curve["risk"], color=BLUE, linewidth=2)
-    axes.axhline(1 - report["accuracy"], color=GREY, linestyle="--", linewidth=1)
+    axes.plot(curve["coverage"], curve["risk"], color=drawing.BLUE, linewidth=2)
+    axes.axhline(1 - report["accuracy"], color=drawing.GREY, linestyle="--", linewidth=1)
     shown = [point for point in points if point["accuracy"] is not None and 0 < point["coverage"] < 1]
     lowest = max(0.0, min(point["coverage"] for point in points) - 0.1)
     for point, following in zip(shown, [*shown[1:], points[-1]], strict=True):
         place = (point["coverage"], 1 - point["accuracy"])
         crowded = 0 < point["coverage"] - following["coverage"] < 0.05 * (1 - lowest)
         offset, side = ((7, -4), "left") if crowded else ((-6, 5), "right")
-        axes.plot(*place, "o", color=ORANGE)
+        axes.plot(*place, "o", color=drawing.ORANGE)
         axes.annotate(f"{point['threshold']:g}", place, xytext=offset, textcoords="offset points", fontsize=9, ha=side)
     axes.set(xlabel="coverage: share of rows answered", ylabel="risk: share of the answers that are wrong")
     axes.set(xlim=(lowest, 1.002), ylim=(0, None))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.yaxis.set_major_formatter("{x:.1%}")
     caption = "orange: answers at or above a probability; dashed: every row answered"
-    add_title(axes, f"Area under the risk-coverage curve {report['aurc']:.4f}", caption)
+    drawing.add_title(axes, f"Area under the risk-coverage curve {report['aurc']:.4f}", caption)
     return figure
 
 
 def _prediction_sets(report: dict[str, Any]) -> Figure:
     """Coverage of each label against the nominal one, and the sizes of the sets."""
     percents, names = list(report["prediction_sets"]), list(report["rows"])
-    figure = new_figure(10.6, 4.8)
+    figure = drawing.new_figure(10.6, 4.8)
     axes, sizes = figure.subplots(1, 2, width_ratios=(3, 2))
     for column, percent in enumerate(percents):
         spreads = report["prediction_sets"][percent]["label_coverage"]
         known = [position for position, name in enumerate(names) if spreads[name]["mean"] is not None]
         mean, deviation = ([spreads[names[at]][key] for at in known] for key in ("mean", "standard_deviation"))
-        colour = (BLUE, ORANGE, GREEN, GREY)[column % 4]
+        colour = (drawing.BLUE, drawing.ORANGE, drawing.GREEN, drawing.GREY)[column % 4]
         positions = np.array(known) + 0.16 * (column - (len(percents) - 1) / 2)
         axes.errorbar(positions, mean, deviation, fmt="o", color=colour, capsize=3, label=f"{percent} %")
         axes.axhline(int(percent) / 100, color=colour, linestyle=":", linewidth=1)
@@ -107,7 +97,7 @@ def _prediction_sets(report: dict[str, Any]) -> Figure:
     axes.set(ylabel="measured coverage", ylim=(None, 1.02))
     axes.legend(frameon=False, fontsize=9, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     repeats = report["prediction_sets"][percents[0]]["repeats"]
-    add_title(
+    drawing.add_title(
         axes,
         "Coverage of prediction sets",
         f"of held-out halves, {repeats} random splits; bars: ± 1 SD; dotted: nominal",
@@ -121,7 +111,11 @@ def _sizes(axes: Axes, report: dict[str, Any]) -> None:
     sets = report["prediction_sets"]
     for position, quality in enumerate(sets.values()):
         empty, multiple = quality["empty"]["mean"], quality["multiple"]["mean"]
-        parts = {"no label": (empty, GREY), "one": (1 - empty - multiple, BLUE), "several": (multiple, ORANGE)}
+        parts = {
+            "no label": (empty, drawing.GREY),
+            "one": (1 - empty - multiple, drawing.BLUE),
+            "several": (multiple, drawing.ORANGE),
+        }
         start = 0.0
         for name, (width, colour) in parts.items():
             axes.barh(position, width, 0.6, start, color=colour, label=None if position else name)
@@ -130,15 +124,15 @@ def _sizes(axes: Axes, report: dict[str, Any]) -> None:
     axes.set(xlabel="share of the sets", xlim=(0, 1))
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
-    add_title(axes, "Labels per set", "by nominal coverage")
+    drawing.add_title(axes, "Labels per set", "by nominal coverage")
 
 
 def _neutral(report: dict[str, Any]) -> Figure:
     auroc, distances = report["neutral"]["auroc"], report["curves"]["distances"]
     edges = np.array(distances["edges"])
-    figure = new_figure(6.8, 4.6)
+    figure = drawing.new_figure(6.8, 4.6)
     axes = figure.subplots()
-    for kind, colour in (("neutral", GREY), ("emotional", BLUE)):
+    for kind, colour in (("neutral", drawing.GREY), ("emotional", drawing.BLUE)):
         shares = np.array(distances[kind]) / sum(distances[kind])
         axes.stairs(shares, edges, fill=True, color=colour, alpha=0.45)
         axes.stairs(shares, edges, color=colour, label=f"{sum(distances[kind]):,} {kind} texts")
@@ -148,5 +142,5 @@ def _neutral(report: dict[str, Any]) -> Figure:
     axes.legend(frameon=False, fontsize=9)
     distance, probability = (f"{auroc[score]:.3f}" for score in ("distance", "max_probability"))
     caption = f"AUROC of the distance {distance}, of the highest probability {probability}"
-    add_title(axes, "Neutral and emotional texts", caption)
+    drawing.add_title(axes, "Neutral and emotional texts", caption)
     return figure

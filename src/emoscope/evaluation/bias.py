@@ -11,7 +11,7 @@ shifts are corrected together by Holm's method.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -58,97 +58,68 @@ BiasReport = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Person:
-    """The words for a person in a template.
-
-    Attributes:
-        subject: as in "she cried".
-        object: as in "they saw her".
-        possessive: as in "her heart".
-    """
-
-    subject: str
-    object: str
-    possessive: str
-
-    @classmethod
-    def named(cls, name: str) -> Person:
-        """A person with a name."""
-        return cls(name, name, f"{name}'s")
-
-    def in_template(self, template: str) -> str:
-        """The template with the person in it, beginning with a capital letter."""
-        text = template.format(subject=self.subject, object=self.object, possessive=self.possessive)
-        return text[0].upper() + text[1:]
-
-
-People = tuple[Person, ...]
-
-
-@dataclass(frozen=True)
 class Group:
     """Two kinds of people that are compared.
 
     Attributes:
         a: name of the first kind.
         b: name of the second kind.
-        lists: pairs of a list of `a` and a list of `b` that are alike in all else; the first of one is paired with the
-            first of the other, and so on. All lists have the same length.
+        lists: pairs of a list of `a` and a list of `b` that are alike in all else; the first person of one is paired
+            with the first of the other, and so on. All lists have the same length.
     """
 
     a: str
     b: str
-    lists: tuple[tuple[People, People], ...]
-
-    @classmethod
-    def of_names(cls, a: str, b: str, a_lists: Iterable[Sequence[str]], b_lists: Iterable[Sequence[str]]) -> Group:
-        """Two kinds of names, as lists of names."""
-        pairs = zip(a_lists, b_lists, strict=True)
-        return cls(a, b, tuple((tuple(map(Person.named, x)), tuple(map(Person.named, y))) for x, y in pairs))
+    lists: Sequence[tuple[Sequence[str], Sequence[str]]]
 
 
 @dataclass(frozen=True)
 class Material:
-    """Templates, and the people that are put into them.
+    """Templates, and the people that are put into them; a person is a pronoun or a name.
 
     Attributes:
         templates: texts with {subject}, {object} and {possessive}.
-        pronouns: pronoun -> its forms.
+        pronouns: pronoun -> its subject, object and possessive form, as in "she cried", "they saw her", "her heart".
         names: origin -> "women" and "men" -> names; all lists have the same length.
     """
 
-    templates: tuple[str, ...]
-    pronouns: Mapping[str, Person]
+    templates: Sequence[str]
+    pronouns: Mapping[str, Mapping[str, str]]
     names: Mapping[str, Mapping[str, Sequence[str]]]
 
     @classmethod
     def read(cls) -> Material:
         """The material of the package."""
         content = json.loads(MATERIAL.read_text(encoding="utf-8"))
-        pronouns = {word: Person(**forms) for word, forms in content["pronouns"].items()}
-        return cls(tuple(template["text"] for template in content["templates"]), pronouns, content["names"])
+        return cls([template["text"] for template in content["templates"]], content["pronouns"], content["names"])
+
+    def text(self, template: str, person: str) -> str:
+        """The template with the person in it, beginning with a capital letter."""
+        forms = self.pronouns.get(person, {"subject": person, "object": person, "possessive": f"{person}'s"})
+        text = template.format(**forms)
+        return text[0].upper() + text[1:]
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> list[Group]:
         """Pronouns with each other, names of women with names of men, and each origin with BASELINE."""
         pronouns = (("she", "he"), ("they", "he"), ("they", "she"))
-        women, men = ([lists[kind] for lists in self.names.values()] for kind in ("women", "men"))
-        baseline = self.names[BASELINE].values()
-        return (
-            *(Group(a, b, (((self.pronouns[a],), (self.pronouns[b],)),)) for a, b in pronouns),
-            Group.of_names("women's names", "men's names", women, men),
+        women_and_men = [(lists["women"], lists["men"]) for lists in self.names.values()]
+        baseline = self.names[BASELINE]
+        return [
+            *(Group(a, b, [([a], [b])]) for a, b in pronouns),
+            Group("women's names", "men's names", women_and_men),
             *(
-                Group.of_names(f"{origin} names", f"{BASELINE} names", lists.values(), baseline)
+                Group(f"{origin} names", f"{BASELINE} names", [(lists[kind], baseline[kind]) for kind in lists])
                 for origin, lists in self.names.items()
                 if origin != BASELINE
             ),
-        )
+        ]
 
     @cached_property
     def reference(self) -> Group:
         """Every second name of a list with its neighbour, from which it differs by chance alone."""
         lists = [names for kinds in self.names.values() for names in kinds.values()]
-        return Group.of_names("a name", "another of its list", [x[::2] for x in lists], [x[1::2] for x in lists])
+        return Group("a name", "another of its list", [(names[::2], names[1::2]) for names in lists])
 
 
 def check_bias(classifier: Classifier, *, model_name: str, seed: int = 0) -> BiasReport:
@@ -162,7 +133,7 @@ def check_bias(classifier: Classifier, *, model_name: str, seed: int = 0) -> Bia
     material = Material.read()
     sides = [side for group in (*material.groups, material.reference) for pair in group.lists for side in pair]
     people = list(dict.fromkeys(person for side in sides for person in side))
-    texts = [person.in_template(template) for template in material.templates for person in people]
+    texts = [material.text(template, person) for template in material.templates for person in people]
     rows = classifier.predict_proba(texts).astype(np.float64)
     scored = _Scored(classifier.labels, people, texts, rows.reshape(len(material.templates), len(people), -1))
     comparisons = [
@@ -188,7 +159,7 @@ class _Scored:
     """Probabilities of every template with every person: `rows` is (templates, people, labels)."""
 
     labels: tuple[str, ...]
-    people: list[Person]
+    people: list[str]
     texts: list[str]
     rows: NDArray[np.float64]
 

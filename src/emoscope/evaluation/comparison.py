@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.errors import DataError, EmoscopeError, LabelError, ModelError, first_line
+from emoscope.errors import DataError, EmoscopeError, ModelError, first_line
 from emoscope.evaluation.footprint import Footprint
 from emoscope.evaluation.intervals import LEVEL, RESAMPLES
 from emoscope.evaluation.published import published
@@ -122,11 +122,7 @@ def load_classifiers(names: Sequence[str]) -> dict[str, EmotionClassifier]:
             raise ModelError(f"model {name!r} is given twice; give each model once")
         classifiers[name] = _load(name)
         first, *_ = classifiers
-        if set(classifiers[name].labels) != set(classifiers[first].labels):
-            raise LabelError(
-                f"model {name!r} has the labels {', '.join(classifiers[name].labels)}, but {first!r} has "
-                f"{', '.join(classifiers[first].labels)}; compare models with the same labels"
-            )
+        label_columns(classifiers[name].labels, classifiers[first].labels, f"model {name!r}", repr(first))
     return classifiers
 
 

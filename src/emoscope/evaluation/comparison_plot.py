@@ -8,19 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import require_extra
-from emoscope.evaluation.drawing import (
-    BLUE,
-    DPI,
-    GREEN,
-    GREY,
-    ORANGE,
-    PINK,
-    RED,
-    SKY,
-    add_grid,
-    add_title,
-    new_figure,
-)
+from emoscope.evaluation import drawing
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -28,7 +16,7 @@ if TYPE_CHECKING:
 
     from emoscope.evaluation.comparison import Comparison
 
-COLOURS = (BLUE, ORANGE, GREEN, PINK, RED, SKY)
+COLOURS = (drawing.BLUE, drawing.ORANGE, drawing.GREEN, drawing.PINK, drawing.RED, drawing.SKY)
 MARKERS = "osD^vP"
 MAX_NAME = 48
 """Characters of a model's name in the legend; a longer one keeps its end."""
@@ -51,7 +39,7 @@ def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
     require_extra("plot")
     file = Path(file)
     file.parent.mkdir(parents=True, exist_ok=True)
-    figure = new_figure(8.6, 5.2 + 0.2 * len(comparison["models"]))
+    figure = drawing.new_figure(8.6, 5.2 + 0.2 * len(comparison["models"]))
     axes = figure.subplots()
     axes.set_xscale("log")
     measured = [_draw_measured(axes, row, *style) for row, style in zip(comparison["models"], _styles(), strict=False)]
@@ -63,7 +51,7 @@ def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
     style: dict[str, Any] = {"alignment": "left", "frameon": False, "fontsize": 9}
     figure.legend(handles=measured, loc="outside lower left", title=MEASURED, **style)
     figure.legend(handles=published, loc="outside lower right", title=PUBLISHED, **style)
-    figure.savefig(file, dpi=DPI, format="png")
+    figure.savefig(file, dpi=drawing.DPI, format="png")
     return file
 
 
@@ -95,7 +83,9 @@ def _error_bar(value: float, interval: Mapping[str, float]) -> list[list[float]]
 
 def _draw_published(axes: Axes, row: Mapping[str, Any], marker: str) -> Artist:
     at = (row["samples_per_second"], row["accuracy"])
-    (point,) = axes.plot(*at, marker, color=GREY, markerfacecolor="none", markersize=8, label=_short(row["model"]))
+    (point,) = axes.plot(
+        *at, marker, color=drawing.GREY, markerfacecolor="none", markersize=8, label=_short(row["model"])
+    )
     return point
 
 
@@ -111,8 +101,8 @@ def _finish(axes: Axes, comparison: Comparison) -> None:
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.yaxis.set_major_formatter("{x:.1%}")
     axes.margins(0.12)
-    add_grid(axes, "both")
-    add_title(
+    drawing.add_grid(axes, "both")
+    drawing.add_title(
         axes,
         "Accuracy against speed",
         f"filled: measured on {dataset['name']}{split}, {dataset['rows']:,} rows, {settings['level']:.0%} interval; "

@@ -116,17 +116,17 @@ def accuracy(confusion: Confusion) -> NDArray[np.float64]:
 
 def precision(confusion: Confusion) -> NDArray[np.float64]:
     """Share of the rows predicted to have a label that have it, (..., labels); 0 if it was never predicted."""
-    return _ratio(*_precision(_counts(confusion)))
+    return _ratio(*_fractions(_counts(confusion))["precision"])
 
 
 def recall(confusion: Confusion) -> NDArray[np.float64]:
     """Share of the rows with a label for which it was predicted, (..., labels); 0 if no row has it."""
-    return _ratio(*_recall(_counts(confusion)))
+    return _ratio(*_fractions(_counts(confusion))["recall"])
 
 
 def f1(confusion: Confusion) -> NDArray[np.float64]:
     """Harmonic mean of precision and recall, (..., labels); 0 for a label that no row has and none is predicted."""
-    return _ratio(*_f1(_counts(confusion)))
+    return _ratio(*_fractions(_counts(confusion))["f1"])
 
 
 def macro(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
@@ -154,8 +154,7 @@ def averages(confusion: Confusion) -> dict[str, float]:
     """
     counts = _counts(confusion)
     result = {"accuracy": float(accuracy(counts))}
-    for name, fraction in (("precision", _precision), ("recall", _recall), ("f1", _f1)):
-        numerator, denominator = fraction(counts)
+    for name, (numerator, denominator) in _fractions(counts).items():
         scores = _ratio(numerator, denominator)
         result[f"{name}_macro"] = float(macro(scores, counts))
         result[f"{name}_micro"] = float(_ratio(numerator.sum(-1), denominator.sum(-1)))
@@ -248,16 +247,13 @@ def _counts(confusion: Confusion) -> Counts:
     return confusion if isinstance(confusion, Counts) else confusion_counts(confusion)
 
 
-def _precision(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
-    return counts.correct, counts.predicted
-
-
-def _recall(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
-    return counts.correct, counts.support
-
-
-def _f1(counts: Counts) -> tuple[NDArray[Any], NDArray[Any]]:
-    return 2 * counts.correct, counts.predicted + counts.support
+def _fractions(counts: Counts) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Numerator and denominator of each metric by label."""
+    return {
+        "precision": (counts.correct, counts.predicted),
+        "recall": (counts.correct, counts.support),
+        "f1": (2 * counts.correct, counts.predicted + counts.support),
+    }
 
 
 def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

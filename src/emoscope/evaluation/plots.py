@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.drawing import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    add_grid,
-    add_legend_below,
-    add_title,
-    draw_reliability,
-    new_figure,
-    save,
-)
+from emoscope.evaluation import drawing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,14 +37,14 @@ def plot_report(report: EvaluationReport, folder: str | Path) -> list[Path]:
     drawings |= {"reliability.png": _reliability, "per_label.png": _per_label}
     if report.get("slices"):
         drawings["slices.png"] = _slices
-    return save(drawings, report, folder)
+    return drawing.save(drawings, report, folder)
 
 
 def _confusion_matrix(report: EvaluationReport) -> Figure:
     labels, counts = report["confusion"]["labels"], np.array(report["confusion"]["matrix"])
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = 2.4 + 0.8 * len(labels)
-    figure = new_figure(side + 0.6, side)
+    figure = drawing.new_figure(side + 0.6, side)
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=1.0)
     _write_cells(axes, counts, shares)
@@ -79,17 +68,17 @@ def _write_cells(axes: Axes, counts: NDArray[Any], shares: NDArray[Any]) -> None
 
 
 def _reliability(report: EvaluationReport) -> Figure:
-    figure = new_figure(6.0, 6.4)
+    figure = drawing.new_figure(6.0, 6.4)
     axes, counts = figure.subplots(2, sharex=True, height_ratios=(4, 1))
     if report.get("thresholds"):
-        draw_reliability(axes, counts, report["reliability"], measured="share")
+        drawing.draw_reliability(axes, counts, report["reliability"], measured="share")
         axes.set(ylabel="share with the label")
         counts.set(xlabel="probability of a label", ylabel="rows x labels")
     else:
-        draw_reliability(axes, counts, report["reliability"])
+        drawing.draw_reliability(axes, counts, report["reliability"])
         axes.set(ylabel="accuracy")
         counts.set(xlabel="confidence in the top label", ylabel="rows")
-    add_legend_below(figure, axes)
+    drawing.add_legend_below(figure, axes)
     _title(axes, report, f"Expected calibration error {report['ece']:.4f}")
     return figure
 
@@ -97,13 +86,13 @@ def _reliability(report: EvaluationReport) -> Figure:
 def _per_label(report: EvaluationReport) -> Figure:
     labels = list(report["per_label"].items())
     panels = [labels[start : start + LABELS_PER_PANEL] for start in range(0, len(labels), LABELS_PER_PANEL)]
-    figure = new_figure(2.6 + 1.1 * len(panels[0]), 1.2 + 3.6 * len(panels))
+    figure = drawing.new_figure(2.6 + 1.1 * len(panels[0]), 1.2 + 3.6 * len(panels))
     all_axes = figure.subplots(len(panels), squeeze=False).ravel()
     for axes, rows in zip(all_axes, panels, strict=True):
         _draw_scores(axes, rows)
         axes.set(xlim=(-0.6, len(panels[0]) - 0.4), ylim=(0, 1.08), yticks=np.linspace(0, 1, 6))
         axes.spines[["top", "right"]].set_visible(False)
-    add_legend_below(figure, all_axes[0])
+    drawing.add_legend_below(figure, all_axes[0])
     _title(all_axes[0], report, f"Macro F1 {report['f1_macro']:.2%}")
     return figure
 
@@ -111,7 +100,9 @@ def _per_label(report: EvaluationReport) -> Figure:
 def _draw_scores(axes: Axes, rows: list[tuple[str, dict[str, Any]]]) -> None:
     """Three bars for each label: precision, recall, F1."""
     positions = np.arange(len(rows))
-    for offset, (metric, colour) in enumerate((("precision", BLUE), ("recall", ORANGE), ("f1", GREEN)), start=-1):
+    for offset, (metric, colour) in enumerate(
+        (("precision", drawing.BLUE), ("recall", drawing.ORANGE), ("f1", drawing.GREEN)), start=-1
+    ):
         heights = [row[metric] for _, row in rows]
         bars = axes.bar(positions + 0.27 * offset, heights, 0.25, color=colour, label=metric.replace("f1", "F1"))
         axes.bar_label(bars, [f"{height:.2f}" for height in heights], padding=2, fontsize=8)
@@ -124,29 +115,29 @@ def _slices(report: EvaluationReport) -> Figure:
     rows = report["slices"]
     firsts = [i for i, row in enumerate(rows) if i == 0 or row["by"] != rows[i - 1]["by"]]
     heights = [-(i + sum(i >= first for first in firsts)) for i in range(len(rows))]
-    figure = new_figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
+    figure = drawing.new_figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
     axes = figure.subplots()
     axes.axvline(
-        report["accuracy"], color=GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}"
+        report["accuracy"], color=drawing.GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}"
     )
     for row, height in zip(rows, heights, strict=True):
         differs = row["p_holm"] is not None and row["p_holm"] < 0.05
-        colour = GREY if row["p"] is None else ORANGE if differs else BLUE
+        colour = drawing.GREY if row["p"] is None else drawing.ORANGE if differs else drawing.BLUE
         axes.plot((row["low"], row["high"]), (height, height), color=colour, linewidth=2)
         axes.plot(row["accuracy"], height, "o", color=colour, markerfacecolor="white" if row["p"] is None else colour)
     for i in firsts:
         axes.text(0, heights[i] + 1, f"{rows[i]['by']} ", transform=axes.get_yaxis_transform(), ha="right", va="center")
     for colour, name, fill in (
-        (BLUE, "no difference shown", BLUE),
-        (ORANGE, "differs from the rest", ORANGE),
-        (GREY, "too few rows to test", "white"),
+        (drawing.BLUE, "no difference shown", drawing.BLUE),
+        (drawing.ORANGE, "differs from the rest", drawing.ORANGE),
+        (drawing.GREY, "too few rows to test", "white"),
     ):
         axes.plot([], [], "o-", color=colour, markerfacecolor=fill, label=name)
     axes.set_yticks(heights, [f"{row['slice']} ({row['rows']:,})" for row in rows])
     axes.set(xlabel="accuracy, with Wilson's 95 % interval", ylim=(heights[-1] - 0.7, 0.8))
-    axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=GREY)
-    add_grid(axes, "x")
-    add_legend_below(figure, axes)
+    axes.tick_params(axis="y", length=0, labelsize=9, labelcolor=drawing.GREY)
+    drawing.add_grid(axes, "x")
+    drawing.add_legend_below(figure, axes)
     _title(axes, report, "Accuracy by slice")
     return figure
 
@@ -155,4 +146,4 @@ def _title(axes: Axes, report: EvaluationReport, headline: str) -> None:
     dataset, model = report["dataset"], report["model"]
     model = model if len(model) <= 40 else f"…{model[-39:]}"
     split = f", {dataset['split']}" if dataset["split"] else ""
-    add_title(axes, headline, f"{model} on {dataset['name']}{split}, {dataset['rows']:,} rows")
+    drawing.add_title(axes, headline, f"{model} on {dataset['name']}{split}, {dataset['rows']:,} rows")

@@ -124,16 +124,18 @@ def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
     )
 
 
-def label_columns(model_labels: Sequence[str], data_labels: Sequence[str], model: str = "the model") -> list[int]:
+def label_columns(
+    model_labels: Sequence[str], data_labels: Sequence[str], model: str = "the model", data: str = "the data"
+) -> list[int]:
     """Column of each of the data's labels in the classifier's probabilities.
 
     Raises:
-        LabelError: the two sets of labels differ; the message calls the classifier `model`.
+        LabelError: the two sets of labels differ; the message calls the classifier `model` and the data `data`.
     """
     if set(model_labels) != set(data_labels):
         raise LabelError(
-            f"{model} has the labels {', '.join(model_labels)}, but the data has {', '.join(data_labels)}; "
-            "evaluate a model on data with its own labels"
+            f"{model} has the labels {', '.join(model_labels)}, but {data} has {', '.join(data_labels)}; "
+            "give models and data with the same labels"
         )
     return [model_labels.index(name) for name in data_labels]
 
