@@ -83,11 +83,11 @@ def test_prediction_sets_cover_at_the_new_temperature(known: dict[str, Any], row
     new = Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
     covered = fitted.calibration.prediction_sets.sets(new, 0.9)[np.arange(600), rows.label_ids]
     for label in range(3):
-        own = covered[rows.label_ids == label]
-        assert 0.9 <= own.mean() <= 0.9 + 2 / len(own)
+        of_label = covered[rows.label_ids == label]
+        assert 0.9 <= of_label.mean() <= 0.9 + 2 / len(of_label)
 
 
-def test_the_order_of_the_labels_changes_nothing(known: dict[str, Any], rows: Examples) -> None:
+def test_order_of_the_labels_changes_nothing(known: dict[str, Any], rows: Examples) -> None:
     order = [2, 0, 1]
     other = replace(rows, label_ids=np.argsort(order)[rows.label_ids], labels=Labels(tuple(NAMES[i] for i in order)))
     first, second = (calibrate(Model(known), each, model_name="m") for each in (rows, other))
@@ -145,9 +145,7 @@ def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any
     assert 0.1 < expected.mean() < 0.9
 
 
-def test_the_report_is_json_without_nan(
-    known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
-) -> None:
+def test_report_is_json_without_nan(known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]) -> None:
     report = calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data).report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))

@@ -1,29 +1,17 @@
-"""A fake classifier and rows of our own."""
+"""Fake classifiers, and rows for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from emoscope.data import Examples
+from emoscope.evaluation import compare
 from emoscope.labels import EMOTIONS, Labels
-
-
-@dataclass
-class FakeClassifier:
-    """Knows the probabilities of every text by heart."""
-
-    labels: tuple[str, ...]
-    rows: dict[str, Any]
-    thresholds: tuple[float, ...] | None = None
-
-    def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return np.array([self.rows[text] for text in texts], np.float32).reshape(len(texts), -1)
+from fake_classifier import FakeClassifier
 
 
 @pytest.fixture
@@ -42,7 +30,7 @@ def examples() -> Examples:
 
 @pytest.fixture
 def classifier(examples: Examples) -> FakeClassifier:
-    """Right on most of `examples`, more or less sure, and never says surprise."""
+    """Right on most of `examples`, with varying confidence; never predicts surprise."""
     rng = np.random.default_rng(2)
     logits = rng.normal(size=(300, 6)) + 2.5 * np.eye(6)[examples.label_ids]
     logits[:, 5] = -9.0
@@ -63,9 +51,22 @@ def several_labels() -> Examples:
 
 @pytest.fixture
 def multi_label_classifier(several_labels: Examples) -> FakeClassifier:
-    """Mostly right about `several_labels`; never gives "eager", and its labels stand in another order."""
+    """Mostly right on `several_labels`; never predicts "eager"; its labels are in reverse order."""
     rng = np.random.default_rng(6)
     logits = rng.normal(size=(250, 5)) + 2.0 * several_labels.label_ids - 1.0
     logits[:, 3] = -3.0
     rows = (1 / (1 + np.exp(-logits)))[:, ::-1].astype(np.float32)
     return FakeClassifier(MOODS[::-1], dict(zip(several_labels.texts, rows, strict=True)))
+
+
+@pytest.fixture
+def worse(classifier: Any, examples: Examples, fake: Callable[..., Any]) -> Any:
+    """As `classifier`, but sure of sadness on the first hundred rows."""
+    sadness = np.eye(6)[0] * 0.94 + 0.01
+    return fake(EMOTIONS, classifier.rows | dict.fromkeys(examples.texts[:100], sadness))
+
+
+@pytest.fixture
+def comparison(classifier: Any, worse: Any, examples: Examples) -> dict[str, Any]:
+    classifiers = {"good": classifier, "worse": worse, "twin": classifier}
+    return compare(classifiers, examples, rounds=2, speed_texts=40)

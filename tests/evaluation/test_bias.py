@@ -1,4 +1,4 @@
-"""The check of names and pronouns, with classifiers whose bias is known."""
+"""Name and pronoun bias of classifiers whose bias is known."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from string import Formatter
 import numpy as np
 import pytest
 
-from emoscope import EMOTIONS
-from emoscope.cli import main
 from emoscope.evaluation import bias, bias_text, check_bias
 from emoscope.evaluation.bias import BASELINE, LIMITS, Material
 
@@ -34,7 +32,7 @@ def by_pair(report: dict) -> dict[tuple[str, str], dict]:
     return {(row["a"], row["b"]): row for row in report["comparisons"]}
 
 
-def test_the_material_is_whole() -> None:
+def test_material_is_complete() -> None:
     material = Material.read()
     content = [{field for _, field, _, _ in Formatter().parse(text) if field} for text in material.templates]
     assert len(set(material.templates)) == len(material.templates) >= 40
@@ -58,7 +56,7 @@ def test_a_classifier_without_bias_shows_none() -> None:
         assert all(shift["mean"] == 0 and shift["p_holm"] == 1 for shift in row["shifts"].values())
 
 
-def test_a_bias_against_a_pronoun_is_found_where_it_is() -> None:
+def test_bias_against_a_pronoun_shows_only_in_its_comparisons() -> None:
     rows = by_pair(check_bias(Fake("she her", 0.3), model_name="fake"))
     shift = rows["she", "he"]["shifts"]["joy"]
     assert shift["mean"] == pytest.approx(-0.3) and shift["low"] <= shift["mean"] <= shift["high"]
@@ -71,7 +69,7 @@ def test_a_bias_against_a_pronoun_is_found_where_it_is() -> None:
     assert largest["b"]["text"].lower().split() != largest["a"]["text"].lower().split()
 
 
-def test_a_bias_against_names_is_told_from_one_against_a_single_name() -> None:
+def test_bias_against_a_group_is_distinguished_from_that_against_one_name() -> None:
     names = Material.read().names
     against = Fake(" ".join(name for kind in names["Arabic"].values() for name in kind), 0.1)
     report = check_bias(against, model_name="fake")
@@ -87,23 +85,23 @@ def test_a_bias_against_names_is_told_from_one_against_a_single_name() -> None:
     assert report["reference"]["moved"]["mean"] == pytest.approx(0.1 / 48) and "shifts" not in report["reference"]
 
 
-def test_names_dealt_at_random_are_rarely_starred(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every name has a shift of its own, as in real models, so that any two lists differ in every template."""
+def test_random_lists_of_names_rarely_differ_significantly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every name has its own shift, as in real models, so any two lists differ in every template."""
     monkeypatch.setattr(bias, "RESAMPLES", 1000)
     material, rng = Material.read(), np.random.default_rng(0)
-    own = {name: rng.normal(0, 0.05) for kinds in material.names.values() for each in kinds.values() for name in each}
+    shift = {name: rng.normal(0, 0.05) for kinds in material.names.values() for each in kinds.values() for name in each}
 
     class OwnShifts(Fake):
         def predict_proba(self, texts: list[str]) -> np.ndarray:
             words = (re.findall(r"\w+", text) for text in texts)
-            joy = np.array([0.5 + sum(own.get(word, 0.0) for word in each) for each in words], np.float32)
+            joy = np.array([0.5 + sum(shift.get(word, 0.0) for word in each) for each in words], np.float32)
             return np.stack([joy, 1 - joy], axis=1)
 
     starred = 0
     for _ in range(10):
-        dealt = iter(rng.permutation(list(own)).tolist())
+        shuffled = iter(rng.permutation(list(shift)).tolist())
         names = {
-            origin: {k: [next(dealt) for _ in each] for k, each in kinds.items()}
+            origin: {k: [next(shuffled) for _ in each] for k, each in kinds.items()}
             for origin, kinds in material.names.items()
         }
         monkeypatch.setattr(Material, "read", lambda names=names: replace(material, names=names))
@@ -112,7 +110,7 @@ def test_names_dealt_at_random_are_rarely_starred(monkeypatch: pytest.MonkeyPatc
     assert starred <= 1
 
 
-def test_chance_is_not_taken_for_bias() -> None:
+def test_noise_is_not_reported_as_bias() -> None:
     class Noise(Fake):
         def predict_proba(self, texts: list[str]) -> np.ndarray:
             joy = np.random.default_rng(len(texts)).random(len(texts)).astype(np.float32)
@@ -123,7 +121,7 @@ def test_chance_is_not_taken_for_bias() -> None:
     assert all(row["flips"]["low"] < row["flips"]["share"] < row["flips"]["high"] for row in rows)
 
 
-def test_the_report_is_plain_json_and_says_its_limits() -> None:
+def test_report_is_plain_json_with_its_limits() -> None:
     report = check_bias(Fake("she", 0.2), model_name="fake")
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report == check_bias(Fake("she", 0.2), model_name="fake")
@@ -131,12 +129,3 @@ def test_the_report_is_plain_json_and_says_its_limits() -> None:
     assert max(map(len, shown.splitlines())) <= 110
     assert " ".join(LIMITS.split()) in " ".join(shown.split())
     assert re.search(r"she / he .* (joy|anger) [+-]0\.\d{3} .* \*", shown)
-
-
-def test_the_command(tmp_path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bias", "--report", str(tmp_path / "bias.json")]) == 0
-    assert "she / he" in capsys.readouterr().out
-    report = json.loads((tmp_path / "bias.json").read_text("utf-8"))
-    assert report["labels"] == list(EMOTIONS) and report["model"] == "bundled"
-    assert main(["bias", "--model", "no/such/model/here"]) == 1
-    assert capsys.readouterr().err.count("\n") == 1

@@ -57,7 +57,7 @@ def test_intervals_contain_the_value_and_narrow_with_more_rows() -> None:
     assert all(widths[1][name] < 0.5 * widths[0][name] for name in widths[0])
 
 
-def test_the_seed_decides_the_intervals() -> None:
+def test_intervals_depend_only_on_the_seed() -> None:
     truth, predicted, losses = _rows(100)
     confusion = confusion_matrix(truth, predicted, 4)
     assert bootstrap_intervals(confusion, losses) == bootstrap_intervals(confusion, losses)
@@ -72,7 +72,7 @@ def test_wilson_equals_scipys(counts: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 60])
-def test_the_accuracy_of_all_rows_or_none_has_wilsons_interval(rows: int) -> None:
+def test_accuracy_of_0_or_1_has_wilsons_interval(rows: int) -> None:
     truth = np.arange(rows) % 3
     right = bootstrap_intervals(confusion_matrix(truth, truth, 3), np.zeros(rows), resamples=50)
     wrong = bootstrap_intervals(confusion_matrix(truth, (truth + 1) % 3, 3), np.ones(rows), resamples=50)
@@ -101,7 +101,7 @@ def test_multi_label_intervals_agree_with_a_loop_over_resampled_rows() -> None:
         assert interval == pytest.approx((low, high), abs=0.05 * (high - low) + 1 / 120), name
 
 
-def test_multi_label_intervals_are_those_of_one_label_where_each_row_has_one() -> None:
+def test_multi_label_intervals_agree_with_single_label_intervals() -> None:
     truth, predicted, losses = _rows(400)
     one = bootstrap_intervals(confusion_matrix(truth, predicted, 4), losses, resamples=10_000)
     several = multi_label_intervals(np.eye(4, dtype=bool)[truth], np.eye(4, dtype=bool)[predicted], losses)
@@ -109,7 +109,7 @@ def test_multi_label_intervals_are_those_of_one_label_where_each_row_has_one() -
         assert several[name] == pytest.approx((low, high), abs=0.08 * (high - low) + 1 / 400), name
 
 
-def test_the_seed_decides_multi_label_intervals() -> None:
+def test_multi_label_intervals_depend_only_on_the_seed() -> None:
     rows = _indicators(60)
     assert multi_label_intervals(*rows, resamples=70) == multi_label_intervals(*rows, resamples=70)
     assert multi_label_intervals(*rows, resamples=70) != multi_label_intervals(*rows, resamples=70, seed=1)

@@ -1,4 +1,4 @@
-"""Keywords found in rows that were made with known ones."""
+"""Keywords found in rows that were generated from known ones."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_keyword_of_a_text_is_its_strongest_word() -> None:
     assert keywords.keyword("unheard of") == keywords.keyword("") == ""
 
 
-def test_capitals_and_full_stops_hide_no_keyword() -> None:
+def test_keywords_are_found_despite_capitals_and_punctuation() -> None:
     keywords = fit_keywords(_examples(WORDS))
     written = ["I feel ODD about it.", "I feel odd.", "Odd, but cheerful!"]
     assert keywords.decides(written).tolist() == [True, True, False]
@@ -94,7 +94,7 @@ def test_strength_follows_its_formula() -> None:
     assert len(set(got)) > 5
 
 
-def test_an_ambiguous_word_beside_a_clear_one_is_contained_but_does_not_decide() -> None:
+def test_an_ambiguous_word_next_to_a_stronger_one_does_not_decide() -> None:
     keywords = fit_keywords(_examples(WORDS))
     texts = ["i feel odd", "odd but cheerful", "i feel cheerful", "oddly cheerful"]
     assert keywords.contains(texts).tolist() == [True, True, False, False]
@@ -102,7 +102,7 @@ def test_an_ambiguous_word_beside_a_clear_one_is_contained_but_does_not_decide()
     assert keywords.contains([]).shape == (0,)
 
 
-def test_the_ceiling_leaves_the_majority_share_to_ambiguous_rows() -> None:
+def test_ceiling_counts_ambiguous_rows_with_the_majority_share() -> None:
     keywords = fit_keywords(_examples(WORDS))
     assert keywords.ceiling(["i feel cheerful", "i feel gloomy"]) == 1.0
     assert keywords.ceiling(["i feel odd"]) == pytest.approx(22 / 40)
@@ -110,7 +110,7 @@ def test_the_ceiling_leaves_the_majority_share_to_ambiguous_rows() -> None:
     assert keywords.ceiling(_examples(WORDS).texts) == pytest.approx(1 - 18 / 220)
 
 
-def test_as_a_classifier_it_names_the_label_shares_of_the_keyword() -> None:
+def test_predicted_probabilities_are_label_shares_of_the_keyword() -> None:
     keywords = fit_keywords(_examples(WORDS))
     got = keywords.predict_proba(["i feel odd", "cheerful", "unheard of"])
     assert got.dtype == np.float32
@@ -118,7 +118,7 @@ def test_as_a_classifier_it_names_the_label_shares_of_the_keyword() -> None:
     assert keywords.predict_proba([]).shape == (0, 3)
 
 
-def test_labels_without_rows_do_no_harm() -> None:
+def test_labels_without_rows_are_allowed() -> None:
     keywords = fit_keywords(_examples({"gloomy": (30, 0, 0), "cheerful": (0, 30, 0)}))
     assert keywords.predict_proba(["gloomy"]).tolist() == [[1.0, 0.0, 0.0]]
 
@@ -128,7 +128,7 @@ def test_no_rows_are_an_error() -> None:
         fit_keywords(Examples([], np.zeros(0, np.int64), LABELS, "made", None))
 
 
-def test_the_report_of_the_one_keyword_rule() -> None:
+def test_report_has_the_accuracy_of_the_keyword_rule() -> None:
     keywords = fit_keywords(_examples(WORDS))
     rows = _examples({"odd": (1, 3, 0), "gloomy": (6, 0, 0)}, "validation")
     report = evaluate(keywords, rows, model_name="one keyword", keywords=keywords)

@@ -88,7 +88,7 @@ def test_a_label_never_predicted_scores_zero_and_counts_in_the_macro_average() -
     assert metrics.averages(confusion)["f1_macro"] == pytest.approx((2 / 3 + 0) / 2)
 
 
-def test_metrics_of_a_stack_are_those_of_each_matrix() -> None:
+def test_metrics_of_a_stack_equal_those_of_each_matrix() -> None:
     stack = np.random.default_rng(0).integers(0, 9, size=(5, 4, 4))
     stack[:, 2] = 0
     for score in (metrics.precision, metrics.recall, metrics.f1):
@@ -106,7 +106,7 @@ def test_log_loss_equals_scikit_learns(case: tuple[NDArray[Any], NDArray[np.int6
     assert metrics.log_loss(probabilities, truth) == pytest.approx(expected, rel=1e-4, abs=1e-6)
 
 
-def test_log_loss_of_a_sure_error_is_finite() -> None:
+def test_log_loss_of_a_confident_error_is_finite() -> None:
     sure = np.array([[1.0, 0.0]], np.float32)
     assert metrics.log_loss(sure, np.array([1])) == pytest.approx(-np.log(np.finfo(np.float32).eps))
 
@@ -148,7 +148,7 @@ def test_reliability_bins_are_open_below_and_closed_above() -> None:
 
 
 @given(scored())
-def test_reliability_bins_hold_every_row_once(case: tuple[NDArray[Any], NDArray[np.int64]]) -> None:
+def test_every_row_is_in_one_reliability_bin(case: tuple[NDArray[Any], NDArray[np.int64]]) -> None:
     probabilities, truth = case
     groups = metrics.reliability(probabilities, truth)
     assert sum(group.rows for group in groups) == len(truth)
@@ -207,7 +207,7 @@ def test_confusion_and_indicator_counts_agree_on_single_label_rows(
 
 @given(indicators(), st.integers(0, 99))
 @settings(deadline=None)
-def test_multi_label_loss_and_calibration_are_those_of_the_entries(
+def test_multi_label_loss_and_calibration_equal_those_of_the_entries(
     case: tuple[NDArray[np.bool_], NDArray[np.bool_]], seed: int
 ) -> None:
     truth, _ = case

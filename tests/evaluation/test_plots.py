@@ -1,4 +1,4 @@
-"""The plots are written, and show the report that was given."""
+"""Plots are written, and show the given report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def report(classifier: Any, examples: Examples) -> dict[str, Any]:
     return evaluate(classifier, examples, model_name="fake")
 
 
-def test_plots_are_png_files_with_something_on_them(report: dict[str, Any], tmp_path: Path) -> None:
+def test_plots_are_png_files_with_content(report: dict[str, Any], tmp_path: Path) -> None:
     image = pytest.importorskip("matplotlib.image")
     files = plot_report(json.loads(json.dumps(report)), tmp_path / "new" / "folder")
     assert [file.name for file in files] == NAMES
@@ -48,7 +48,7 @@ def _words(figure: Any) -> set[str]:
     return {found.get_text() for found in figure.findobj(text.Text)}
 
 
-def test_the_confusion_matrix_shows_counts_and_shares(report: dict[str, Any]) -> None:
+def test_confusion_matrix_shows_counts_and_shares(report: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     words = _words(plots._confusion_matrix(report))
     row = report["confusion"]["matrix"][0]
@@ -57,7 +57,7 @@ def test_the_confusion_matrix_shows_counts_and_shares(report: dict[str, Any]) ->
     assert "fake on sentences, validation, 300 rows" in words
 
 
-def test_the_bars_show_every_score_and_support(report: dict[str, Any]) -> None:
+def test_bars_show_every_score_and_support(report: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     words = _words(plots._per_label(report))
     for name, row in report["per_label"].items():
@@ -65,7 +65,7 @@ def test_the_bars_show_every_score_and_support(report: dict[str, Any]) -> None:
         assert {f"{row[metric]:.2f}" for metric in ("precision", "recall", "f1")} <= words
 
 
-def test_the_reliability_diagram_has_a_bar_a_bin(report: dict[str, Any]) -> None:
+def test_reliability_diagram_has_one_bar_for_each_bin(report: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     axes, counts = plots._reliability(report).axes
     heights = [bar.get_height() for bar in axes.patches]
@@ -73,7 +73,7 @@ def test_the_reliability_diagram_has_a_bar_a_bin(report: dict[str, Any]) -> None
     assert [bar.get_height() for bar in counts.patches] == [group["rows"] for group in report["reliability"]]
 
 
-def test_without_matplotlib_the_error_names_the_extra(
+def test_plots_without_matplotlib_are_an_error_that_names_the_extra(
     report: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None)
@@ -82,7 +82,7 @@ def test_without_matplotlib_the_error_names_the_extra(
     assert not (tmp_path / "plots").exists()
 
 
-def test_plots_of_several_labels_a_row(multi_label_classifier: Any, several_labels: Examples, tmp_path: Path) -> None:
+def test_plots_of_multi_label_rows(multi_label_classifier: Any, several_labels: Examples, tmp_path: Path) -> None:
     image = pytest.importorskip("matplotlib.image")
     report = evaluate(multi_label_classifier, several_labels, model_name="fake", thresholds=(0.4,) * 5)
     files = plot_report(json.loads(json.dumps(report)), tmp_path)
@@ -94,7 +94,7 @@ def test_plots_of_several_labels_a_row(multi_label_classifier: Any, several_labe
     assert "confidence in the top label" not in words
 
 
-def test_many_labels_stand_in_panels_one_below_the_other(report: dict[str, Any]) -> None:
+def test_many_labels_are_drawn_in_several_panels(report: dict[str, Any]) -> None:
     pytest.importorskip("matplotlib")
     rows = {f"label {i}": report["per_label"]["joy"] | {"support": i} for i in range(23)}
     figure = plots._per_label(report | {"per_label": rows})

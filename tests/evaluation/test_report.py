@@ -1,4 +1,4 @@
-"""The report says what the classifier returned, under the names that it promises."""
+"""Evaluation reports: their keys, their figures, and the checks before them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COST = {"runtime_seconds", "samples_per_second", "memory"}
 TRAINER = {"test_accuracy", "test_f1", "test_loss", "test_runtime", "test_samples_per_second"}
 
 
-def test_the_report_is_plain_json_with_every_key(classifier: Any, examples: Examples) -> None:
+def test_report_is_plain_json_with_every_key(classifier: Any, examples: Examples) -> None:
     report = evaluate(classifier, examples, model_name="fake", keywords=fit_keywords(examples))
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report.keys() == {"model", "dataset", "trainer", "slices"} | AVERAGED | QUALITY | COST
@@ -57,7 +57,7 @@ def test_figures_equal_scikit_learns(classifier: Any, examples: Examples) -> Non
     assert report["ambiguity"] is None
 
 
-def test_the_trainer_block_repeats_the_report(classifier: Any, examples: Examples) -> None:
+def test_trainer_block_repeats_the_report(classifier: Any, examples: Examples) -> None:
     report = evaluate(classifier, examples, model_name="fake")
     trainer = report["trainer"]
     assert trainer["test_accuracy"] == report["accuracy"]
@@ -106,7 +106,7 @@ def test_no_rows_are_an_error(classifier: Any, examples: Examples) -> None:
 
 
 @pytest.mark.parametrize("row", [[np.nan] * 6, [0.9] * 6, [1.5, -0.5, 0, 0, 0, 0], [np.inf, 0, 0, 0, 0, 0]])
-def test_what_is_no_probability_is_an_error(row: list[float], classifier: Any, examples: Examples) -> None:
+def test_values_that_are_not_probabilities_are_an_error(row: list[float], classifier: Any, examples: Examples) -> None:
     classifier.rows[examples.texts[7]] = row
     with pytest.raises(ModelError, match=r"the model returned .* for row 7, not probabilities"):
         evaluate(classifier, examples, model_name="fake")
@@ -118,18 +118,18 @@ def test_a_wrong_number_of_columns_is_an_error(examples: Examples, fake: Callabl
         evaluate(classifier, examples, model_name="fake")
 
 
-def test_a_single_row_makes_a_report(classifier: Any, examples: Examples) -> None:
+def test_one_row_is_enough_for_a_report(classifier: Any, examples: Examples) -> None:
     report = evaluate(classifier, examples.subset([0]), model_name="fake", keywords=fit_keywords(examples))
     json.dumps(report, allow_nan=False)
     assert report["ambiguity"]["with_keyword"] == {"rows": 0, "accuracy": None}
 
 
-# Any number of labels a row
+# Multi-label rows
 
 THRESHOLDS = (0.5, 0.9, 0.4, 0.3, 0.6)
 
 
-def test_the_multi_label_report_has_the_same_shape(
+def test_multi_label_report_has_the_same_keys(
     multi_label_classifier: Any, several_labels: Examples, classifier: Any, examples: Examples
 ) -> None:
     report = evaluate(multi_label_classifier, several_labels, model_name="fake")
@@ -169,20 +169,20 @@ def test_multi_label_figures_equal_scikit_learns(
         assert interval["low"] < report[name] < interval["high"], name
 
 
-def test_a_row_is_given_a_label_from_its_threshold_on(several_labels: Examples, fake: Callable[..., Any]) -> None:
+def test_a_label_is_predicted_at_its_threshold(several_labels: Examples, fake: Callable[..., Any]) -> None:
     row = several_labels.subset([0])
     at = np.float32(0.3)
     model = fake(row.labels.names, {row.texts[0]: np.where(row.label_ids[0], at, np.nextafter(at, np.float32(0)))})
     assert evaluate(model, row, model_name="fake", thresholds=[float(at)] * 5)["accuracy"] == 1.0
 
 
-def test_as_many_thresholds_as_labels(multi_label_classifier: Any, several_labels: Examples) -> None:
+def test_wrong_number_of_thresholds_is_an_error(multi_label_classifier: Any, several_labels: Examples) -> None:
     with pytest.raises(LabelError, match="got 2 thresholds for 5 labels"):
         evaluate(multi_label_classifier, several_labels, model_name="fake", thresholds=(0.5, 0.5))
 
 
 @pytest.mark.parametrize("row", [[np.nan] * 5, [0.9, 1.1, 0, 0, 0], [0.5, -0.1, 0, 0, 0], [np.inf, 0, 0, 0, 0]])
-def test_multi_label_entries_are_probabilities(
+def test_multi_label_values_that_are_not_probabilities_are_an_error(
     row: list[float], multi_label_classifier: Any, several_labels: Examples
 ) -> None:
     multi_label_classifier.rows[several_labels.texts[7]] = row
@@ -190,7 +190,7 @@ def test_multi_label_entries_are_probabilities(
         evaluate(multi_label_classifier, several_labels, model_name="fake")
 
 
-def test_a_model_that_says_what_it_is_must_fit_the_data(
+def test_multi_label_model_and_single_label_data_are_an_error(
     classifier: Any, examples: Examples, multi_label_classifier: Any, several_labels: Examples
 ) -> None:
     classifier.multi_label = True
@@ -203,7 +203,7 @@ def test_a_model_that_says_what_it_is_must_fit_the_data(
     assert evaluate(multi_label_classifier, several_labels, model_name="fake")["accuracy"] > 0
 
 
-def test_keywords_are_for_one_label_a_row(
+def test_keywords_need_single_label_rows(
     multi_label_classifier: Any, several_labels: Examples, examples: Examples
 ) -> None:
     with pytest.raises(DataError, match="moods is multi-label"):

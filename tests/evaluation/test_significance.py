@@ -1,4 +1,4 @@
-"""The paired tests agree with scipy's, with a loop over resampled rows, and with what they promise."""
+"""Paired tests agree with scipy, with a loop over resampled rows, and with their stated power."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_mcnemar_counts_discordant_rows_alone(rows: list[tuple[bool, bool]]) -> 
     assert mcnemar(np.append(a, concordant), np.append(b, concordant)) == test
 
 
-def test_two_that_err_alike_are_told_apart_by_nothing() -> None:
+def test_equal_predictions_have_no_significant_difference() -> None:
     truth = np.arange(60) % 3
     predicted = np.where(np.arange(60) % 5 == 0, (truth + 1) % 3, truth)
     assert mcnemar(predicted == truth, predicted == truth).p == 1.0
@@ -77,7 +77,7 @@ def test_bootstrap_agrees_with_a_loop_over_resampled_rows() -> None:
         assert got[name].p == pytest.approx(min(1, p), abs=0.05)
 
 
-def test_a_clear_difference_is_found_and_the_draws_depend_on_the_seed_alone() -> None:
+def test_a_large_difference_is_significant_and_depends_only_on_the_seed() -> None:
     truth, a, b = _rows(2000, 0.15)
     first = paired_bootstrap(truth, a, b, 4, seed=3)
     assert first == paired_bootstrap(truth, a, b, 4, seed=3) != paired_bootstrap(truth, a, b, 4, seed=4)
@@ -96,7 +96,7 @@ def test_sample_size_by_hand_and_by_published_examples(only_a: int, only_b: int,
     assert sample_size(only_a, only_b, rows).rows == needed
 
 
-def test_so_many_rows_find_the_difference_nearly_four_times_in_five() -> None:
+def test_the_sample_size_has_nearly_the_power_it_is_computed_for() -> None:
     rng = np.random.default_rng(0)
     for only_a, only_b in ((70, 30), (120, 80), (60, 45)):
         needed = sample_size(only_a, only_b, 1000).rows
@@ -108,7 +108,7 @@ def test_so_many_rows_find_the_difference_nearly_four_times_in_five() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 200), st.integers(0, 200), st.integers(1, 5000))
-def test_the_detectable_difference_needs_the_rows_at_hand(only_a: int, only_b: int, more: int) -> None:
+def test_the_detectable_difference_needs_exactly_the_given_rows(only_a: int, only_b: int, more: int) -> None:
     rows = only_a + only_b + more
     size = sample_size(only_a, only_b, rows)
     if size.detectable is not None:

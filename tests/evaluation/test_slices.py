@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from emoscope.cli import main
-from emoscope.data import Examples, load_column
-from emoscope.errors import DataError
+from emoscope.data import Examples
 from emoscope.evaluation import evaluate, fit_keywords, measure_slices, slice_texts, slice_values
 from emoscope.evaluation.slices import MAX_VALUES, MIN_ROWS, fisher
 from emoscope.labels import Labels
@@ -33,7 +29,7 @@ def test_fisher_equals_scipys(right: int, wrong: int, rest_right: int, rest_wron
     assert fisher(right, right + wrong, rest_right, rest_right + rest_wrong) == pytest.approx(expected, rel=1e-6)
 
 
-def test_texts_are_sliced_by_what_they_say() -> None:
+def test_built_in_slices_of_texts() -> None:
     long = "word " * 41
     slices = slice_texts(["I don't care", "they laughed", "we weren't there", "i didn t", "?!", long])
     assert slices["negation"] == ["with", "without", "with", "with", "without", "without"]
@@ -42,7 +38,7 @@ def test_texts_are_sliced_by_what_they_say() -> None:
     assert "ambiguous keyword" not in slices
 
 
-def test_ambiguous_keywords_decide_or_stand_beside_others() -> None:
+def test_slices_by_ambiguous_keyword() -> None:
     rows = [("gloomy", 0)] * 40 + [("cheerful", 1)] * 40 + [("odd", 0)] * 20 + [("odd", 1)] * 20
     rows += [("smitten", 2)] * 40
     train = Examples(
@@ -56,7 +52,7 @@ def test_ambiguous_keywords_decide_or_stand_beside_others() -> None:
     assert slices["ambiguous keyword"] == ["decides", "beside others", "none"]
 
 
-def test_values_of_columns() -> None:
+def test_slices_by_the_values_of_a_column() -> None:
     assert slice_values(["b", "a", "", None, 3]) == ["b", "a", "(none)", "(none)", "3"]
     assert slice_values([1, 2, 1]) == ["1", "2", "1"]
     numbers = slice_values([*map(str, range(100)), ""])
@@ -77,13 +73,13 @@ def test_values_of_columns() -> None:
     ],
     ids=["days", "seconds", "close together", "short", "far apart"],
 )
-def test_quarters_are_four_however_close_the_numbers(numbers: list[float], first: str, last: str) -> None:
+def test_numbers_are_cut_into_four_quarters_with_distinct_names(numbers: list[float], first: str, last: str) -> None:
     names = slice_values(numbers)
     assert len(set(names)) == 4
     assert (names[0], names[-1]) == (first, last)
 
 
-def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
+def test_a_worse_slice_is_significant_and_small_ones_are_not_tested() -> None:
     rng = np.random.default_rng(0)
     where = ["bad"] * 200 + ["good"] * 700 + ["other"] * 90 + ["few"] * 10
     correct = np.concatenate([rng.random(200) < 0.6, rng.random(790) < 0.9, np.zeros(10, bool)]).astype(bool)
@@ -99,7 +95,7 @@ def test_a_worse_slice_is_found_and_small_ones_are_not_tested() -> None:
     assert all(row["low"] <= row["accuracy"] <= row["high"] for row in rows.values())
 
 
-def test_by_chance_alone_hardly_a_slice_differs() -> None:
+def test_random_slices_rarely_differ_significantly() -> None:
     rng = np.random.default_rng(1)
     found = 0
     for _ in range(100):
@@ -114,7 +110,7 @@ def test_rows_in_no_slice_are_left_out() -> None:
     assert rows["kind", "a"]["difference"] == 0
 
 
-def test_the_report_holds_them(classifier: Any, examples: Examples) -> None:
+def test_report_contains_the_slices(classifier: Any, examples: Examples) -> None:
     slices = slice_texts(examples.texts)
     report = evaluate(classifier, examples, model_name="fake", slices=slices)
     by_length = [row for row in report["slices"] if row["by"] == "length"]
@@ -126,7 +122,7 @@ def test_the_report_holds_them(classifier: Any, examples: Examples) -> None:
     assert evaluate(classifier, examples, model_name="fake")["slices"] is None
 
 
-def test_multi_label_rows_are_right_where_all_their_labels_are() -> None:
+def test_multi_label_rows_count_as_right_if_all_labels_are() -> None:
     class Sure:
         labels = ("sad", "glad")
         multi_label = True
@@ -140,49 +136,3 @@ def test_multi_label_rows_are_right_where_all_their_labels_are() -> None:
     measured = evaluate(Sure(), rows, model_name="sure", slices=slices)["slices"]
     assert [(row["slice"], row["accuracy"]) for row in measured] == [("first", 1.0), ("second", 0.0)]
     assert all(row["p_holm"] < 0.001 for row in measured)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    file = tmp_path / "rows.csv"
-    with file.open("w", newline="") as sink:
-        writer = csv.writer(sink)
-        writer.writerow(("text", "label", "country"))
-        writer.writerows(("i feel happy", "joy", "NZ" if i % 3 else "UK") for i in range(90))
-    return file
-
-
-def test_the_command_breaks_down_by_any_column(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("matplotlib")
-    plots = tmp_path / "plots"
-    assert main(["evaluate", "--data", str(table), "--slice-column", "country", "--plots", str(plots)]) == 0
-    shown = capsys.readouterr().out
-    assert "  NZ                       60    1.0000" in shown and "corrected for all slices" in shown
-    assert max(map(len, shown.splitlines())) <= 80
-    assert (plots / "slices.png").stat().st_size > 1000
-    assert main(["evaluate", "--data", str(table), "--slices", "--json"]) == 0
-    assert {row["by"] for row in json.loads(capsys.readouterr().out)["slices"]} == {
-        "length",
-        "negation",
-        "first person",
-    }
-
-
-def test_a_column_named_as_a_built_in_slice_stands_beside_it(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "rows.csv").write_text("text,label,length\n" + "i feel happy,joy,short\n" * 3)
-    assert main(["evaluate", "--data", str(tmp_path / "rows.csv"), "--slice-column", "length", "--json"]) == 0
-    slices = {(row["by"], row["slice"]) for row in json.loads(capsys.readouterr().out)["slices"]}
-    assert {("length", "up to 5 words"), ("column length", "short")} <= slices
-
-
-def test_a_column_that_is_not_there_is_one_line(
-    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["evaluate", "--data", str(table), "--slice-column", "city"]) == 1
-    assert "no column 'city'; the columns are" in capsys.readouterr().err
-    (tmp_path / "rows.txt").write_text("i feel happy;joy\n")
-    with pytest.raises(DataError, match=r"no column 'country': \.txt files"):
-        load_column(tmp_path / "rows.txt", None, "country")
-    assert load_column(table, None, "country")[:3] == ["UK", "NZ", "NZ"]

@@ -1,4 +1,4 @@
-"""The figures follow the work that is done."""
+"""Runtime and memory follow the work that is done."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class Working:
         return np.full((len(texts), 2), 0.5, np.float32)
 
 
-def test_one_pass_after_a_warm_up_on_fewer_texts() -> None:
+def test_one_pass_follows_a_warm_up_on_fewer_texts() -> None:
     classifier = Working()
     measurement = measure(classifier, TEXTS)
     assert classifier.calls == [timing.WARM_UP_TEXTS, len(TEXTS)]
     assert measurement.probabilities.shape == (100, 2)
 
 
-def test_the_time_is_that_of_the_pass_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runtime_excludes_the_warm_up(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
 
     class Slow(Working):
@@ -93,12 +93,12 @@ def test_memory_that_is_freed_again_shows_in_the_peaked_delta() -> None:
 
 
 @needs_statm
-def test_a_pass_that_holds_nothing_shows_little() -> None:
+def test_a_pass_without_allocations_shows_little_memory() -> None:
     memory = measure(Working(lambda: time.sleep(0.05)), TEXTS).memory
     assert all(abs(value or 0) < 25 * MEGABYTE for value in memory.values())
 
 
-def test_without_proc_the_memory_comes_from_getrusage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_comes_from_getrusage_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(timing, "STATM", tmp_path / "missing")
     before = timing.resident_bytes()
@@ -108,14 +108,14 @@ def test_without_proc_the_memory_comes_from_getrusage(monkeypatch: pytest.Monkey
     assert before > 10 * MEGABYTE
 
 
-def test_without_any_source_the_memory_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_memory_is_none_without_any_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(timing, "STATM", tmp_path / "missing")
     monkeypatch.setitem(sys.modules, "resource", None)
     memory = measure(Working(), TEXTS).memory
     assert memory["mem_cpu_alloc_delta"] is memory["mem_cpu_peaked_delta"] is None
 
 
-def test_gpu_memory_is_zero_where_torch_used_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_memory_is_zero_if_torch_used_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     memory = measure(Working(), TEXTS).memory
     assert (memory["mem_gpu_alloc_delta"], memory["mem_gpu_peaked_delta"]) == (0, 0)
@@ -150,7 +150,7 @@ def test_gpu_memory_comes_from_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (memory["mem_gpu_alloc_delta"], memory["mem_gpu_peaked_delta"]) == (300, 4000)
 
 
-def test_an_error_of_the_classifier_ends_the_sampling() -> None:
+def test_sampling_ends_after_an_error_of_the_classifier() -> None:
     def fail() -> None:
         raise ValueError("no")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from emoscope.cli import evaluate
 from emoscope.cli.output import write_output
 from emoscope.errors import DataError, MissingExtraError, ModelError
 from emoscope.labels import EMOTIONS, Labels
+from fake_classifier import FakeClassifier
 
 WORDS = {"sadness": "gloomy", "joy": "cheerful", "love": "smitten", "anger": "cross", "fear": "scared"}
 
@@ -36,8 +36,8 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any]:
-    """The names of the models that were asked for; each is one that knows the words."""
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Names of the models that were loaded; each predicts the label of the word in WORDS that a text contains."""
     names: list[Any] = []
 
     class Reader:
@@ -48,7 +48,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> list[Any
             index = {word: i for i, label in enumerate(EMOTIONS) for word in [WORDS.get(label)]}
             found = [next((index[word] for word in text.split() if word in index), 1) for text in texts]
             rows = {text: [0.9 if i == at else 0.02 for i in range(6)] for text, at in zip(texts, found, strict=True)}
-            return fake(EMOTIONS, rows).predict_proba(texts)
+            return FakeClassifier(EMOTIONS, rows).predict_proba(texts)
 
     def from_pretrained(cls: type, name: Any = None, *, device: str = "cpu") -> Reader:
         names.append(name)
@@ -71,28 +71,28 @@ def _json(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[st
 
 
 def test_validation_is_the_default_and_keywords_come_from_train(
-    data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]
+    data: Path, capsys: pytest.CaptureFixture[str], loaded: list[Any]
 ) -> None:
     report = _json(capsys, "--data", data)
     assert report["dataset"]["split"] == "validation"
     assert report["accuracy"] == pytest.approx(102 / 104)
     assert report["ambiguity"]["keywords"] == 1
     assert report["ambiguity"]["with_keyword"] == {"rows": 4, "accuracy": 0.5}
-    assert asked == ["bundled"]
+    assert loaded == ["bundled"]
 
 
-def test_split_and_model_are_those_asked_for(data: Path, capsys: pytest.CaptureFixture[str], asked: list[Any]) -> None:
+def test_split_and_model_can_be_chosen(data: Path, capsys: pytest.CaptureFixture[str], loaded: list[Any]) -> None:
     report = _json(capsys, "--data", data, "--split", "test", "--model", "some/model")
     assert (report["model"], report["dataset"]["split"], report["dataset"]["rows"]) == (
         "some/model",
         "test",
         110,
     )
-    assert asked == ["some/model"]
+    assert loaded == ["some/model"]
     assert _json(capsys, "--data", data, "--split", "dev")["dataset"]["split"] == "validation"
 
 
-def test_a_single_file_with_columns_of_other_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_columns_of_a_single_file_can_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("comment,emotion\ni feel cheerful,joy\ni feel cross,3\ni feel gloomy,joy\n")
     report = _json(capsys, "--data", file, "--text-column", "comment", "--label-column", "emotion")
@@ -100,7 +100,7 @@ def test_a_single_file_with_columns_of_other_names(tmp_path: Path, capsys: pytes
     assert report["ambiguity"] is None
 
 
-def test_the_table_fits_a_terminal_and_names_every_figure(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_fits_a_terminal_and_names_every_figure(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--data", data) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
@@ -118,9 +118,7 @@ def test_the_table_fits_a_terminal_and_names_every_figure(data: Path, capsys: py
     assert "\x1b" not in out
 
 
-def test_the_report_is_written_whole_into_new_folders(
-    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_report_is_written_into_new_folders(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "new" / "folder" / "report.json"
     printed = _json(capsys, "--data", data, "--report", file)
     assert json.loads(file.read_text()) == printed
@@ -141,35 +139,34 @@ def test_plots_are_drawn(data: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "plots").glob("*.png"))) == 3
 
 
-def test_plots_without_matplotlib_fail_before_the_work(
-    data: Path, monkeypatch: pytest.MonkeyPatch, asked: list[Any]
+def test_plots_without_matplotlib_fail_before_the_model_loads(
+    data: Path, monkeypatch: pytest.MonkeyPatch, loaded: list[Any]
 ) -> None:
     monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match="plot"):
         _run("--data", data, "--plots", "plots")
-    assert asked == []
+    assert loaded == []
 
 
-def test_an_unknown_split_is_an_error_that_lists_those_there(data: Path) -> None:
+def test_unknown_split_is_an_error_that_lists_the_splits(data: Path) -> None:
     with pytest.raises(DataError, match=r"no split 'holdout'; .* --split train\|validation\|test"):
         _run("--data", data, "--split", "holdout")
 
 
-def test_several_splits_without_validation_need_one_named(data: Path) -> None:
+def test_several_splits_without_validation_need_a_split_flag(data: Path) -> None:
     (data / "validation.txt").unlink()
     with pytest.raises(DataError, match=r"--split train\|test"):
         _run("--data", data)
 
 
-def test_a_model_with_its_own_labels_reads_data_with_them(
+def test_data_is_read_with_the_labels_of_the_model(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fake: Callable[..., Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     labels = tuple(f"feeling number {i}" for i in range(9))
     rows = {f"text {i}": [1.0 if i == j else 0.0 for j in range(9)] for i in range(9)}
-    model = fake(labels, rows)
+    model = FakeClassifier(labels, rows)
     monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     file = tmp_path / "rows.txt"
     file.write_text("".join(f"text {i};{label}\n" for i, label in enumerate(labels)))
@@ -179,16 +176,16 @@ def test_a_model_with_its_own_labels_reads_data_with_them(
     assert "9 labels are too wide" in out
 
 
-# Any number of labels a row
+# Multi-label rows
 
 MOODS = "calm,tense,bored"
 
 
 @pytest.fixture
-def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]) -> Path:
+def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A headerless file, and in the place of the model one that knows three of its four rows."""
     rows = {"one": [0.9, 0.6, 0.1], "two": [0.1, 0.2, 0.3], "three": [0.2, 0.7, 0.8], "four": [0.6, 0.1, 0.1]}
-    model = fake(tuple(MOODS.split(",")), rows)
+    model = FakeClassifier(tuple(MOODS.split(",")), rows)
     model.multi_label, model.thresholds = True, (0.5, 0.5, 0.75)
     monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     file = tmp_path / "moods.tsv"
@@ -199,14 +196,14 @@ def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., A
 HEADERLESS = ("--multi-label", "--text-column", "0", "--label-column", "1")
 
 
-def test_several_labels_from_a_file_without_a_header(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_multi_label_rows_from_a_file_without_a_header(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = _json(capsys, "--data", moods, *HEADERLESS)
     assert report["accuracy"] == 0.75
     assert report["thresholds"] == {"calm": 0.5, "tense": 0.5, "bored": 0.75}
     assert report["f1_micro"] == pytest.approx(8 / 10)
 
 
-def test_labels_name_the_ids_of_the_data(moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_labels_flag_names_the_label_ids(moods: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "labels.txt").write_text("bored\ntense\ncalm\n")
     moods.write_text("one\t2,1\tx\n")
     report = _json(capsys, "--data", moods, "--labels", tmp_path / "labels.txt", *HEADERLESS)
@@ -215,7 +212,7 @@ def test_labels_name_the_ids_of_the_data(moods: Path, tmp_path: Path, capsys: py
     assert _json(capsys, "--data", moods, "--labels", "bored,tense,calm", *HEADERLESS)["accuracy"] == 1.0
 
 
-def test_the_multi_label_table_fits_a_terminal(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_multi_label_table_fits_a_terminal(moods: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("--data", moods, *HEADERLESS) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
@@ -224,22 +221,20 @@ def test_the_multi_label_table_fits_a_terminal(moods: Path, capsys: pytest.Captu
     assert "true \\ predicted" not in out and "ambiguous" not in out
 
 
-def test_a_multi_label_model_and_data_read_as_one_label_a_row(moods: Path) -> None:
+def test_multi_label_model_needs_the_multi_label_flag(moods: Path) -> None:
     with pytest.raises(ModelError, match="--multi-label"):
         _run("--data", moods)
 
 
-def test_a_model_of_one_label_and_data_read_as_multi_label(
-    data: Path, monkeypatch: pytest.MonkeyPatch, fake: Callable[..., Any]
-) -> None:
-    model = fake(EMOTIONS, {})
+def test_multi_label_flag_with_a_single_label_model_is_an_error(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = FakeClassifier(EMOTIONS, {})
     model.multi_label = False
     monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name, device: model))
     with pytest.raises(ModelError, match="gives one label a text"):
         _run("--data", data, "--multi-label")
 
 
-def test_goemotions_as_it_is_published(
+def test_published_files_of_goemotions_are_read(
     goemotions_data: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -263,7 +258,7 @@ def test_goemotions_as_it_is_published(
     assert neutral["precision"] == pytest.approx(neutral["support"] / 5_426)
 
 
-def test_a_folder_as_the_report_is_one_clear_error(tmp_path: Path) -> None:
+def test_report_path_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
         write_output(tmp_path, "{}")
     assert list(tmp_path.iterdir()) == []

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.cli import main
 from emoscope.model_folder import BUNDLED
+from fake_classifier import FakeClassifier
 
 ROWS = """\
 i feel so happy and glad today;joy
@@ -42,7 +41,7 @@ def _run(*arguments: str | Path) -> int:
     return main(["compare", *map(str, arguments), "--rounds", "1"])
 
 
-def test_a_copy_ties_with_the_model(data: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_and_its_copy_tie(data: Path, copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("bundled", copy, "--data", data, "--json", "--speed-texts", "4") == 0
     comparison = json.loads(capsys.readouterr().out)
     assert comparison["dataset"] | {"fingerprint": ""} == {
@@ -60,7 +59,9 @@ def test_a_copy_ties_with_the_model(data: Path, copy: Path, capsys: pytest.Captu
     assert comparison["settings"]["speed_texts"] == 4
 
 
-def test_the_table_and_the_files(data: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_and_plot_are_written(
+    data: Path, copy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("matplotlib")
     report, plot = tmp_path / "new" / "comparison.json", tmp_path / "new" / "comparison.png"
     assert _run("bundled", copy, "--data", data, "--no-memory", "--report", report, "--plot", plot) == 0
@@ -90,7 +91,7 @@ def test_markdown_of_one_model_on_another_split(data: Path, capsys: pytest.Captu
         (("bundled", "--split", "holdout"), "--split train|validation"),
     ],
 )
-def test_a_mistake_is_one_line_and_prints_nothing_else(
+def test_failure_prints_one_line(
     arguments: tuple[str, ...], message: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _run(*(argument.format(tmp=tmp_path) for argument in arguments), "--data", data) == 1
@@ -101,14 +102,14 @@ def test_a_mistake_is_one_line_and_prints_nothing_else(
 
 
 @pytest.mark.parametrize("flags", [("--rounds", "0"), ("--speed-texts", "x"), ("--json", "--markdown")])
-def test_wrong_use(flags: tuple[str, ...], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_flags_exit_with_2(flags: tuple[str, ...], data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(["compare", "bundled", "--data", str(data), *flags])
     assert exit.value.code == 2
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_data_with_other_labels_names_both(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_data_with_other_labels_is_an_error_that_names_both(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data / "validation.txt").write_text("i feel calm;calm\ni feel tense;tense\n")
     (data / "train.txt").unlink()
     assert _run("bundled", "--data", data) == 1
@@ -122,11 +123,10 @@ def test_a_broken_model_leaves_no_report(
     data: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    fake: Callable[..., Any],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     good = EmotionClassifier.from_pretrained()
-    models = {"bundled": good, "broken": fake(good.labels, {})}
+    models = {"bundled": good, "broken": FakeClassifier(good.labels, {})}
     monkeypatch.setattr(EmotionClassifier, "from_pretrained", classmethod(lambda cls, name: models[name]))
     monkeypatch.setattr("emoscope.evaluation.footprint.size_bytes", lambda name: None)
     report = tmp_path / "comparison.json"
