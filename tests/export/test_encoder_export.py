@@ -332,7 +332,7 @@ def test_rubbish_is_one_line(
         "config.json is missing": (str(empty), output, *rest),
         "has an ONNX graph but no weights": ("bundled", output, *rest),
         "lack classifier": (str(labelled), output, *rest),
-        "no split there": (str(folder), output, "--data", str(empty)),
+        "no splits; looked": (str(folder), output, "--data", str(empty)),
         "give data with the model's labels": (str(folder), output, *rest, "--labels", "joy,sadness"),
         "has the normalizer 'no such form'": (str(others), output, *rest),
     }

@@ -38,7 +38,7 @@ def test_parquet_is_read(tmp_path):
         ("a.txt", b"", r"a\.txt, line 1: no text"),
         ("a.txt", b"caf\xe9", r"a\.txt: cannot be read .*; allowed: UTF-8, one text per line"),
         ("a.csv", b"text,x\n,1\n", r"a\.csv, line 2: no text, found ''"),
-        ("a.csv", b"words,x\none,1\n", r"a\.csv, line 1: no column 'text'; the columns are \['words', 'x'\]"),
+        ("a.csv", b"words,x\none,1\n", r"a\.csv, line 1: no column 'text'; the columns are: 'words', 'x'"),
         ("a.jsonl", b'{"text": 3}', r"a\.jsonl, line 1: no text, found 3"),
         ("a.jsonl", b'{"text": "\\ud800"}', r"a\.jsonl, line 1: .* lone surrogate"),
         ("a.pdf", b"one", r"no unlabelled texts at '.*a\.pdf'; allowed: a file, one of \.txt"),

@@ -23,18 +23,27 @@ def chosen_columns(chosen: Sequence[str] | None, available: Sequence[str]) -> tu
     return names
 
 
-def check_columns(columns: Sequence[str], required: Sequence[str], added: Sequence[str], hint: str = "") -> None:
+def check_columns(
+    columns: Sequence[str], required: Sequence[str], added: Sequence[str] = (), *, place: str = "", hint: str = ""
+) -> None:
     """Check that a table has each of the required columns once, and none of those to be added.
 
+    Args:
+        columns: names of the columns of the table.
+        required: the columns that are read.
+        added: the columns that will be added.
+        place: where the table is; it begins the error.
+        hint: what to do about a missing column; it ends the error.
+
     Raises:
-        DataError: it does not; the hint ends the message about a missing column.
+        DataError: the table does not have the right columns.
     """
-    for name in required:
-        if list(columns).count(name) != 1:
-            found = "more than one column" if name in columns else "no column"
-            raise DataError(f"{found} {name!r}; the columns are: {column_list(columns)}{hint}")
-    if problem := conflict(columns, added):
-        raise DataError(problem)
+    problem = conflict(columns, added)
+    if wrong := [name for name in required if list(columns).count(name) != 1]:
+        found = "more than one column" if wrong[0] in columns else "no column"
+        problem = f"{found} {wrong[0]!r}; the columns are: {column_list(columns)}{hint}"
+    if problem:
+        raise DataError(f"{place}: {problem}" if place else problem)
 
 
 def conflict(columns: Container[str], added: Sequence[str]) -> str | None:

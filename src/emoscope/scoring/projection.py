@@ -54,9 +54,6 @@ class Projection:
         Raises:
             DataError: the columns do not fit; the message begins with the place.
         """
-        try:
-            check_columns(columns, self.required, self.added)
-        except DataError as error:
-            raise DataError(f"{place}: {error}") from None
+        check_columns(columns, self.required, self.added, place=place)
         if not self.raw and len(set(columns)) != len(columns):
             raise DataError(f"{place}: several columns have the same name; the columns are: {column_list(columns)}")
