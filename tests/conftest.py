@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["hub.fixtures"]
 
 if not Path("/dev/nvidiactl").exists():  # no NVIDIA driver: GPU kernels run in Triton's interpreter
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported, which importing torch may do
+
+settings.register_profile("no timing", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no timing")
 
 TESTS = Path(__file__).parent
 SHARED = TESTS.resolve().parents[1] / "shared" / "data"

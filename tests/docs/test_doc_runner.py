@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("transformers", reason="the pages' models need the extra torch")
+
 from doc_blocks import Block, blocks_of, with_output
 from doc_output import same_output
 from doc_run import PageError, PageRun
