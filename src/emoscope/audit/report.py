@@ -29,13 +29,33 @@ RARE_LABEL_ROWS, FREQUENT_LABEL_ROWS = 5, 100
 SHORTCUT = 0.5
 """There is a hint if single words avoid more than this share of the errors of predicting the most frequent label."""
 
-REJECTED = {
-    "blank": "rows of {} without text",
-    "broken text": "rows of {} whose text cannot be read",
-    "no label": "rows of {} without a label",
-    "unknown label": "rows of {} with an unknown label",
+ERRORS = {
+    "blank": "rows of {0} without text: {count:,}",
+    "broken text": "rows of {0} whose text cannot be read: {count:,}",
+    "no label": "rows of {0} without a label: {count:,}",
+    "unknown label": "rows of {0} with an unknown label: {count:,}",
+    "duplicates": "texts in more than one row of {0}: {count:,}",
+    "contradictions": "texts with more than one label in {0}: {count:,}",
+    "missing label": "{0} has no rows of {labels}, but other splits have",
+    "overlap": "texts in both {0} and {1}: {count:,}",
+    "contradicting overlap": "texts with different labels in {0} and {1}: {count:,}",
 }
-"""Messages by the kind of rows that training rejects."""
+"""Messages by the kind of error; {0} and {1} are splits."""
+
+HINTS = {
+    "near-duplicates": "texts nearly equal to another text: {count:,}",
+    "near-overlap": "texts nearly equal to a text of another split: {count:,}",
+    "label errors": "labels that are likely wrong: {count:,}, {ambiguous:,} of them decided by an ambiguous keyword "
+    "(the model is right on {found.accuracy:.1%} of the rows)",
+    "shortcut": "a single word predicts {found.accuracy:.1%} of {found.rows:,} labels (with rare words "
+    "{found.accuracy_with_rare:.1%}, the most frequent label {found.majority:.1%})",
+    "ambiguous keywords": "ambiguous keywords: {count:,}; they limit the accuracy of any model to about "
+    "{found.ceiling:.3f}",
+    "rare label": "labels with very few rows: {labels}",
+    "imbalance": "{frequent} has {ratio:.1f} times as many rows as {rarest} in {0}",
+    "form": "rows of {0} with {check}: {count:,}",
+}
+"""Messages by the kind of hint."""
 
 OLD_CHECKS = {
     "URL or part of one": "URL or its remains",
@@ -50,9 +70,7 @@ class Issue:
     """Something that is wrong with the data, or may be.
 
     Attributes:
-        kind: "blank", "broken text", "no label", "unknown label", "duplicates", "contradictions", "overlap",
-            "contradicting overlap" or "missing label" (errors); "rare label", "near-duplicates", "near-overlap",
-            "label errors", "shortcut", "ambiguous keywords", "imbalance" or "form" (hints).
+        kind: a key of ERRORS or HINTS.
         certain: whether it is an error, which `--strict` fails on. A hint is an estimate, or a matter of taste.
         splits: the splits that have it.
         count: number of texts, rows, words or labels, as the message says; of a "shortcut", of rows predicted right.
@@ -182,25 +200,28 @@ def _pooled(splits: Mapping[str, Examples]) -> Examples:
     return Examples(texts, np.concatenate([part.label_ids for part in parts]), parts[0].labels, parts[0].name, None)
 
 
+def _issues(splits: tuple[str, ...], counts: Mapping[str, int], **values: Any) -> Iterator[Issue]:
+    """An issue of each kind with a count; the values complete its message."""
+    for kind, count in counts.items():
+        if count:
+            message = (ERRORS | HINTS)[kind].format(*splits, count=count, **values)
+            yield Issue(kind, kind in ERRORS, splits, count, message)
+
+
 def _errors(audit: Audit) -> Iterator[Issue]:
     for split, summary in audit.splits.items():
         rejected = Counter(row.kind for row in audit.rejected if row.split == split)
-        counts = {message: (kind, rejected[kind] + summary.form.get(kind, 0)) for kind, message in REJECTED.items()}
-        counts["texts in more than one row of {}"] = "duplicates", len(audit.duplicates(split))
-        counts["texts with more than one label in {}"] = "contradictions", len(audit.contradictions(split))
-        for message, (kind, count) in counts.items():
-            if count:
-                yield Issue(kind, True, (split,), count, f"{message.format(split)}: {count:,}")
+        rejected["blank"] += summary.form["blank"]
         missing = [label for label, rows in summary.labels.items() if not rows and _is_used(audit, label)]
-        if split == "train" and missing:
-            message = f"train has no rows of {', '.join(missing)}, but other splits have"
-            yield Issue("missing label", True, (split,), len(missing), message)
+        counts = {kind: rejected[kind] for kind in ERRORS} | {
+            "duplicates": len(audit.duplicates(split)),
+            "contradictions": len(audit.contradictions(split)),
+            "missing label": len(missing) if split == "train" else 0,
+        }
+        yield from _issues((split,), counts, labels=", ".join(missing))
     for a, b in combinations(audit.splits, 2):
-        if count := len(audit.overlap(a, b)):
-            yield Issue("overlap", True, (a, b), count, f"texts in both {a} and {b}: {count:,}")
-        if count := len(audit.contradicting_overlap(a, b)):
-            message = f"texts with different labels in {a} and {b}: {count:,}"
-            yield Issue("contradicting overlap", True, (a, b), count, message)
+        shared = {"overlap": audit.overlap(a, b), "contradicting overlap": audit.contradicting_overlap(a, b)}
+        yield from _issues((a, b), {kind: len(texts) for kind, texts in shared.items()})
 
 
 def _is_used(audit: Audit, label: str) -> bool:
@@ -208,17 +229,21 @@ def _is_used(audit: Audit, label: str) -> bool:
 
 
 def _hints(audit: Audit) -> Iterator[Issue]:
-    splits = tuple(audit.splits)
-    if count := len(audit.near_duplicates):
-        yield Issue("near-duplicates", False, splits, count, f"texts nearly equal to another text: {count:,}")
-    if count := sum(map(_is_across, audit.near_duplicates)):
-        message = f"texts nearly equal to a text of another split: {count:,}"
-        yield Issue("near-overlap", False, splits, count, message)
-    if audit.label_issues and audit.label_issues.issues and not audit.label_issues.model_is_weak:
-        yield _label_issues_hint(audit.label_issues, splits)
-    if audit.shortcut:
-        yield from _shortcut_hints(audit.shortcut, splits)
-    yield from _rare_labels(audit)
+    splits, found, shortcut = tuple(audit.splits), audit.label_issues, audit.shortcut
+    across = sum(map(_is_across, audit.near_duplicates))
+    yield from _issues(splits, {"near-duplicates": len(audit.near_duplicates), "near-overlap": across})
+    if found and not found.model_is_weak:
+        ambiguous = sum(issue.ambiguous for issue in found.issues)
+        yield from _issues(splits, {"label errors": len(found.issues)}, found=found, ambiguous=ambiguous)
+    if shortcut:
+        best = max(shortcut.accuracy, shortcut.accuracy_with_rare)
+        is_strong = best - shortcut.majority > SHORTCUT * (1 - shortcut.majority)
+        counts = {"shortcut": is_strong * round(best * shortcut.rows), "ambiguous keywords": len(shortcut.ambiguous)}
+        yield from _issues(splits, counts, found=shortcut)
+    rows = {label: sum(summary.labels[label] for summary in audit.splits.values()) for label in audit.labels}
+    rare = [f"{label} {count}" for label, count in rows.items() if 0 < count < RARE_LABEL_ROWS]
+    if max(rows.values()) >= FREQUENT_LABEL_ROWS:
+        yield from _issues(splits, {"rare label": len(rare)}, labels=", ".join(rare[:10]))
     for split, summary in audit.splits.items():
         yield from _split_hints(split, summary)
 
@@ -227,43 +252,11 @@ def _is_across(pair: NearDuplicate) -> bool:
     return {row.split for row in pair.first.rows}.isdisjoint(row.split for row in pair.second.rows)
 
 
-def _label_issues_hint(found: LabelIssues, splits: tuple[str, ...]) -> Issue:
-    count, ambiguous = len(found.issues), sum(issue.ambiguous for issue in found.issues)
-    message = (
-        f"labels that are likely wrong: {count:,}, {ambiguous:,} of them decided by an ambiguous keyword "
-        f"(the model is right on {found.accuracy:.1%} of the rows)"
-    )
-    return Issue("label errors", False, splits, count, message)
-
-
-def _shortcut_hints(shortcut: Shortcut, splits: tuple[str, ...]) -> Iterator[Issue]:
-    best = max(shortcut.accuracy, shortcut.accuracy_with_rare)
-    if best - shortcut.majority > SHORTCUT * (1 - shortcut.majority):
-        message = (
-            f"a single word predicts {shortcut.accuracy:.1%} of {shortcut.rows:,} labels (with rare words "
-            f"{shortcut.accuracy_with_rare:.1%}, the most frequent label {shortcut.majority:.1%})"
-        )
-        yield Issue("shortcut", False, splits, round(best * shortcut.rows), message)
-    if count := len(shortcut.ambiguous):
-        message = f"ambiguous keywords: {count:,}; they limit the accuracy of any model to about {shortcut.ceiling:.3f}"
-        yield Issue("ambiguous keywords", False, splits, count, message)
-
-
-def _rare_labels(audit: Audit) -> Iterator[Issue]:
-    """Labels with so few rows that they may be misspelt."""
-    rows = {label: sum(summary.labels[label] for summary in audit.splits.values()) for label in audit.labels}
-    rare = [label for label, count in rows.items() if 0 < count < RARE_LABEL_ROWS]
-    if rare and max(rows.values()) >= FREQUENT_LABEL_ROWS:
-        names = ", ".join(f"{label} {rows[label]}" for label in rare[:10])
-        yield Issue("rare label", False, tuple(audit.splits), len(rare), f"labels with very few rows: {names}")
-
-
 def _split_hints(split: str, summary: SplitSummary) -> Iterator[Issue]:
     counts = {label: rows for label, rows in summary.labels.items() if rows}
     frequent, rarest = (extreme(counts, key=counts.__getitem__, default="") for extreme in (max, min))
-    if counts and counts[frequent] >= IMBALANCE * counts[rarest]:
-        message = f"{frequent} has {counts[frequent] / counts[rarest]:.1f} times as many rows as {rarest} in {split}"
-        yield Issue("imbalance", False, (split,), counts[rarest], message)
+    if counts and (ratio := counts[frequent] / counts[rarest]) >= IMBALANCE:
+        imbalance = {"imbalance": counts[rarest]}
+        yield from _issues((split,), imbalance, frequent=frequent, rarest=rarest, ratio=ratio)
     for check in EXPORT_DAMAGE:
-        if count := summary.form[check]:
-            yield Issue("form", False, (split,), count, f"rows of {split} with {check}: {count:,}")
+        yield from _issues((split,), {"form": summary.form[check]}, check=check)

@@ -56,22 +56,18 @@ def is_figure(cell: str) -> bool:
 
 
 def _labels(audit: Audit) -> Section:
-    rows = [
-        (label, *(cell for split in audit.splits.values() for cell in _counted(split.labels[label], split.rows)))
-        for label in audit.labels
-    ]
+    splits = audit.splits.values()
+    rows = [(label, *chain(*(_counted(split.labels[label], split.rows) for split in splits))) for label in audit.labels]
     return Section("Labels", "", _split_header("label", audit), rows)
 
 
 def _form(audit: Audit) -> Section:
+    splits = audit.splits.values()
     words = [
-        (f"words, {statistic}", *(cell for split in audit.splits.values() for cell in (f"{split.words[key]:.4g}", "")))
+        (f"words, {statistic}", *chain(*((f"{split.words[key]:.4g}", "") for split in splits)))
         for statistic, key in (("mean", "mean"), ("median", "median"), ("maximum", "max"))
     ]
-    checks = [
-        (check, *(cell for split in audit.splits.values() for cell in _counted(split.form[check], split.rows)))
-        for check in CHECKS
-    ]
+    checks = [(check, *chain(*(_counted(split.form[check], split.rows) for split in splits))) for check in CHECKS]
     note = "Words per text, then the number of rows with each property."
     return Section("Length and form", note, _split_header("", audit), [*words, *checks])
 

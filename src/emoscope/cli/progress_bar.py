@@ -1,4 +1,4 @@
-"""Bars on standard error: of a training run, and of rows that are scored."""
+"""A progress bar on standard error, for training runs and for rows that are scored."""
 
 from __future__ import annotations
 
@@ -6,62 +6,46 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emoscope import scoring
-    from emoscope.training import Progress
+    from emoscope import scoring, training
 
 
 class ProgressBar:
-    """A bar for each stage: training loss, last evaluation, speed and time left."""
+    """A bar with speed and time left, drawn from the first progress on.
+
+    Args:
+        hidden: never draw it, because the rows themselves go to the terminal.
+    """
+
+    def __init__(self, *, hidden: bool = False) -> None:
+        self._hidden, self._stage = hidden, ""
+        self._bar: Any = None
 
     def __enter__(self) -> ProgressBar:
-        self._stage = ""
-        self._bar: Any = None
         return self
-
-    def show(self, progress: Progress) -> None:
-        """Draw a step."""
-        if progress.stage != self._stage:
-            self.__exit__()
-            self._stage = progress.stage
-            initial = max(0, progress.done - 1)
-            self._bar = _bar(progress.total, progress.unit, desc=progress.stage, initial=initial)
-        figures = {} if progress.loss is None else {"loss": progress.loss}
-        shown = {name: f"{value:.3f}" for name, value in {**figures, **progress.metrics}.items()}
-        self._bar.set_postfix(shown, refresh=False)
-        self._bar.update(progress.done - self._bar.n)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
+    def show(self, progress: training.Progress) -> None:
+        """Draw a training step, with its loss and the last evaluation; a new stage gets a new bar."""
+        if progress.stage != self._stage:
+            self.__exit__()
+            self._stage = progress.stage
+            self._bar = _bar(progress.total, progress.unit, desc=progress.stage, initial=max(0, progress.done - 1))
+        figures = {} if progress.loss is None else {"loss": progress.loss}
+        shown = {name: f"{value:.3f}" for name, value in {**figures, **progress.metrics}.items()}
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update(progress.done - self._bar.n)
 
-class RowsBar:
-    """A bar of rows, drawn from the first progress on: rows a second and time left."""
-
-    def __init__(self, *, hidden: bool) -> None:
-        """Nothing is drawn yet.
-
-        Args:
-            hidden: whether nothing ever is, where the rows themselves go to the terminal.
-        """
-        self._hidden = hidden
-
-    def __enter__(self) -> RowsBar:
-        self._bar: Any = None
-        return self
-
-    def show(self, progress: scoring.Progress) -> None:
-        """Draw where it stands; the total is an estimate that grows better."""
+    def show_rows(self, progress: scoring.Progress) -> None:
+        """Draw the number of scored rows; the total is an estimate that improves."""
         if self._hidden:
             return
         if self._bar is None:
             self._bar = _bar(progress.total, "row", unit_scale=True)
         self._bar.total = progress.total
         self._bar.update(progress.rows - self._bar.n)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
 
 
 def _bar(total: int | None, unit: str, **options: Any) -> Any:

@@ -34,7 +34,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments
-from emoscope.cli.progress_bar import RowsBar
+from emoscope.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
     from emoscope.scoring import Job, Stream, Summary
@@ -137,7 +137,7 @@ def _score_here(args: argparse.Namespace) -> Summary:
 
     model = load_model(args.model, args.device)
     with _bar(args) as bar:
-        return score_table(_job(args, model.identity), model.classifier, bar.show)
+        return score_table(_job(args, model.identity), model.classifier, bar.show_rows)
 
 
 def _score_on_ray(args: argparse.Namespace) -> Summary:
@@ -145,14 +145,14 @@ def _score_on_ray(args: argparse.Namespace) -> Summary:
 
     workers = Workers(args.model, args.device, args.workers)
     with ClusterClassifier(workers, args.address) as cluster, _bar(args) as bar:
-        summary = score_table(_job(args, cluster.identity), cluster, bar.show, cluster.map)
+        summary = score_table(_job(args, cluster.identity), cluster, bar.show_rows, cluster.map)
     if cluster.lost:
         print(f"{cluster.lost} workers were lost; others scored their rows", file=sys.stderr)
     return summary
 
 
-def _bar(args: argparse.Namespace) -> RowsBar:
-    return RowsBar(hidden=args.output == PIPE and sys.stdout.isatty())
+def _bar(args: argparse.Namespace) -> ProgressBar:
+    return ProgressBar(hidden=args.output == PIPE and sys.stdout.isatty())
 
 
 def _give_back_memory() -> None:
