@@ -1,8 +1,8 @@
-"""Export a checkpoint to a model folder: one ONNX graph, compared with torch before anything is written.
+"""Export a checkpoint to a model folder, which runs without torch.
 
 CHECKPOINT is a compact student, or a sequence classifier of any architecture that torch's exporter supports:
-DistilBERT, BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. The model folder runs without torch, and every command
-accepts it as --model. On the texts of --data the graph must give all of torch's labels, and its probabilities within
+DistilBERT, BERT, RoBERTa, ALBERT, ELECTRA, XLM-RoBERTa and more. Every command accepts the model folder as --model.
+It is written only if its ONNX graph gives all of torch's labels on the texts of --data, and its probabilities within
 1e-4.
 
 With --quantize, products and embeddings are in integers of eight bits: a quarter of the size, and faster. The graph
