@@ -63,7 +63,7 @@ def test_no_texts(classifier):
     assert classifier.predict([]) == []
 
 
-def test_predictions_carry_the_same_scores(classifier):
+def test_predictions_have_the_probabilities_as_scores(classifier):
     for prediction, row in zip(classifier.predict(TEXTS), classifier.predict_proba(TEXTS), strict=True):
         assert list(prediction.scores) == list(EMOTIONS)
         np.testing.assert_array_equal(np.float32(list(prediction.scores.values())), row)
@@ -82,18 +82,18 @@ def test_scores_do_not_depend_on_the_batch(classifier, texts, random):
 
 def test_chunks_keep_the_order(classifier):
     texts = [f"i feel {word} number {i}" for i in range(CHUNK) for word in ("happy", "angry")]
-    whole = classifier.predict_proba(texts)
-    np.testing.assert_allclose(whole[-3:], classifier.predict_proba(texts[-3:]), atol=1e-5)
-    assert whole[::2].argmax(axis=1).tolist() == [1] * CHUNK
+    rows = classifier.predict_proba(texts)
+    np.testing.assert_allclose(rows[-3:], classifier.predict_proba(texts[-3:]), atol=1e-5)
+    assert rows[::2].argmax(axis=1).tolist() == [1] * CHUNK
 
 
-def test_case_punctuation_and_apostrophes_agree(classifier):
+def test_case_punctuation_and_apostrophes_make_no_difference(classifier):
     rows = classifier.predict_proba(["I'M SO ANGRY!!!", "i'm so angry", "I’m so angry.", "im so angry"])
     np.testing.assert_allclose(rows[:3], rows[:1].repeat(3, axis=0), atol=1e-6)
     assert (rows.argmax(axis=1) == EMOTIONS.index("anger")).all()
 
 
-def test_a_long_text_is_read_to_its_end(classifier):
+def test_a_long_text_is_read_completely(classifier):
     filler = "the the the " * 400
     happy, angry = (classifier.predict_proba([filler + f"i feel {word} " * 100])[0] for word in ("happy", "angry"))
     assert happy[EMOTIONS.index("joy")] > angry[EMOTIONS.index("joy")]
@@ -101,7 +101,7 @@ def test_a_long_text_is_read_to_its_end(classifier):
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_text_has_an_answer(classifier, text):
+def test_hostile_texts_are_scored(classifier, text):
     row = classifier.predict_proba([text])
     assert np.isfinite(row).all()
     assert row.sum() == pytest.approx(1, abs=1e-5)
@@ -116,7 +116,7 @@ def test_a_megabyte_in_one_line(classifier, text):
 
 @settings(deadline=None, max_examples=200)
 @given(st.text(st.characters(), max_size=200))
-def test_any_text_has_an_answer(classifier, text):
+def test_any_text_is_scored(classifier, text):
     row = classifier.predict_proba([text])
     assert np.isfinite(row).all()
     np.testing.assert_array_equal(row, classifier.predict_proba([mark(text)]))
@@ -135,14 +135,14 @@ def test_old_names_of_methods_warn(classifier):
         assert classifier.clear(texts, rows).tolist() == [True, False]
 
 
-def test_one_str_is_refused(classifier):
+def test_a_single_str_is_an_error(classifier):
     for method in (classifier.predict, classifier.predict_proba):
         with pytest.raises(TypeError, match=r"predict\(\[text\]\)"):
             method("i feel happy")
 
 
 @pytest.mark.parametrize("rubbish", [None, 3, b"bytes", ["nested"]])
-def test_what_is_not_text_is_refused_with_its_place(classifier, rubbish):
+def test_an_error_names_the_position_of_what_is_not_a_text(classifier, rubbish):
     with pytest.raises(TypeError, match=r"texts\[1\] must be a str"):
         classifier.predict_proba(["fine", rubbish])
 
@@ -156,7 +156,7 @@ def test_call_is_shaped_like_the_pipeline(classifier):
     assert classifier([CARD]) == classifier(CARD)
 
 
-def test_call_equals_the_pipeline_in_form(classifier):
+def test_call_returns_the_types_of_the_pipeline(classifier):
     """The same call on a real transformers pipeline gives the same types, nesting and order."""
     transformers = pytest.importorskip("transformers")
     from emoscope.model_folder import BUNDLED

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.errors import ModelError
 from emoscope.explanation import MAX_WORDS, METHODS, Words, explain
 from emoscope.manifest import Manifest, read_manifest, write_manifest
 from emoscope.model_folder import open_folder
@@ -35,7 +34,7 @@ both_methods = pytest.mark.parametrize("method", list(METHODS))
 
 
 class Reader:
-    """Two labels; the probability of the first is a function of the text's words. Keeps what it scored."""
+    """Two labels; the probability of the first is a function of the text's words. Records the texts that it scores."""
 
     labels = ("yes", "no")
 
@@ -54,7 +53,7 @@ def weights(explanation):
 
 
 def exact_shapley(value, words):
-    """The definition, over all subsets of the other words (Shapley 1953)."""
+    """Shapley's definition (1953), over all subsets of the other words."""
     count = len(words)
     result = {}
     for word in words:
@@ -89,22 +88,22 @@ def test_words_of_a_text(text, words):
 
 
 @given(any_text)
-def test_spans_are_in_order_and_apart(text):
+def test_spans_are_ordered_and_do_not_overlap(text):
     flat = [place for span in Words(text).spans for place in span]
     assert flat == sorted(flat)
     assert all(start < end for start, end in Words(text).spans)
 
 
 @given(any_text, st.data())
-def test_kept_words_stay_as_they_are_and_others_are_gone(text, data):
+def test_kept_words_are_unchanged_and_others_removed(text, data):
     words = Words(text)
     mask = data.draw(st.lists(st.booleans(), min_size=len(words.spans), max_size=len(words.spans)))
     spoken = [text[start:end] for (start, end), keep in zip(words.spans, mask, strict=True) if keep]
-    variant = words.keep(mask)
+    perturbed = words.keep(mask)
     place = 0
     for word in spoken:
-        assert word in variant[place:]
-        place = variant.index(word, place) + len(word)
+        assert word in perturbed[place:]
+        place = perturbed.index(word, place) + len(word)
     assert words.keep([True] * len(mask)) == text
     left = words.keep([False] * len(mask))
     assert sum(map(str.isalnum, left)) == sum(map(str.isalnum, text)) - sum(
@@ -123,14 +122,14 @@ def test_kept_words_stay_as_they_are_and_others_are_gone(text, data):
         ("i feel happy today", {0, 1, 2, 3}, ""),
     ],
 )
-def test_what_is_left_without_a_word(text, out, left):
+def test_a_text_without_a_word(text, out, left):
     words = Words(text)
     assert words.keep([place not in out for place in range(len(words.spans))]) == left
 
 
 @both_methods
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=8))
-def test_words_that_add_up_get_what_they_add(method, adds):
+def test_additive_words_have_their_contribution_as_weight(method, adds):
     added = {f"w{place}": value / 200 for place, value in enumerate(adds)}
     reader = Reader(lambda words: 0.5 + sum(added[word] for word in words))
     (explained,) = explain(reader, [" ".join(added)], method=method)
@@ -139,7 +138,7 @@ def test_words_that_add_up_get_what_they_add(method, adds):
 
 
 def together(words):
-    """Two words that count only together, one that counts for half with either."""
+    """Two words that count only together, and one that counts with either of them."""
     return 0.1 + 0.6 * ({"very", "glad"} <= words) + 0.2 * ("now" in words and not words.isdisjoint({"very", "glad"}))
 
 
@@ -148,7 +147,7 @@ def test_leave_one_out_is_the_loss_without_the_word():
     assert weights(explained) == pytest.approx({"very": 0.6, "glad": 0.6, "now": 0.2}, abs=1e-6)
 
 
-def test_shapley_nears_the_definition(monkeypatch):
+def test_shapley_approaches_the_definition(monkeypatch):
     monkeypatch.setattr("emoscope.explanation.PERMUTATIONS", 4000)
     (explained,) = explain(Reader(together), ["very glad now then"], method="shapley")
     assert weights(explained) == pytest.approx(exact_shapley(together, ["very", "glad", "now", "then"]), abs=0.01)
@@ -156,7 +155,7 @@ def test_shapley_nears_the_definition(monkeypatch):
 
 @settings(deadline=None, max_examples=30)
 @given(st.sampled_from(SENTENCES), st.integers(0, 99))
-def test_shapley_weights_sum_to_what_all_words_add(classifier, text, seed):
+def test_shapley_weights_sum_to_the_contribution_of_all_words(classifier, text, seed):
     (explained,) = classifier.explain([text], method="shapley", seed=seed)
     words = Words(text)
     nothing = classifier.predict([words.keep([False] * len(words.spans))])[0].scores[explained.label]
@@ -175,14 +174,14 @@ def test_label_and_score_are_those_of_predict(classifier, method):
 
 
 @both_methods
-def test_a_text_is_explained_alike_alone_and_among_others(classifier, method):
+def test_an_explanation_does_not_depend_on_the_other_texts(classifier, method):
     together = classifier.explain(SENTENCES, method=method, seed=7)
     for text, explained in zip(SENTENCES, together, strict=True):
         (alone,) = classifier.explain([text], method=method, seed=7)
         assert [w.weight for w in alone.words] == pytest.approx([w.weight for w in explained.words], abs=1e-5)
 
 
-def test_equal_seeds_give_equal_weights_and_others_do_not():
+def test_weights_depend_on_the_seed():
     def value(words):
         return len(words) ** 2 / 100 if "a" in words else 0.0
 
@@ -190,13 +189,13 @@ def test_equal_seeds_give_equal_weights_and_others_do_not():
     assert of[0] == of[1] != of[2]
 
 
-def test_the_word_for_the_emotion_weighs_most(classifier):
+def test_the_word_for_the_emotion_has_the_largest_weight(classifier):
     texts = ["i feel so happy today", "I'm FURIOUS, really!", "i was terrified of the dark"]
-    found = [explained.strongest(1)[0].word for explained in classifier.explain(texts)]
-    assert found == ["happy", "FURIOUS", "terrified"]
+    words = [explained.strongest(1)[0].word for explained in classifier.explain(texts)]
+    assert words == ["happy", "FURIOUS", "terrified"]
 
 
-def test_all_variants_are_one_batch_and_none_is_scored_twice():
+def test_equal_perturbations_are_scored_once():
     reader = Reader(lambda words: len(words) / 10)
     explain(reader, ["a b c", "b c", "a b c"])
     assert len(reader.scored) == len(set(reader.scored))
@@ -226,12 +225,12 @@ def test_no_texts():
     assert explain(Reader(len), []) == []
 
 
-def test_another_method_is_an_error(classifier):
+def test_an_unknown_method_is_an_error(classifier):
     with pytest.raises(ValueError, match="no method 'lime'; allowed: loo, shapley"):
         classifier.explain(["i feel happy"], method="lime")
 
 
-def test_one_str_is_an_error(classifier):
+def test_a_single_str_is_an_error(classifier):
     with pytest.raises(TypeError, match="a single str"):
         classifier.explain("i feel happy")
 
@@ -266,7 +265,7 @@ def test_an_ambiguous_word_that_decides_is_named(text, note):
     assert str(explained.ambiguous) == note
 
 
-def test_a_word_that_hardly_moves_anything_decides_nothing():
+def test_a_word_with_a_small_weight_does_not_decide():
     reader = Reader(lambda words: 0.9 + 0.05 * ("sweet" in words))
     (explained,) = explain(reader, ["sweet or not"], ambiguous_keywords=TABLE)
     assert explained.strongest(1)[0].word == "sweet" and explained.ambiguous is None
@@ -299,11 +298,3 @@ def test_a_model_folder_says_which_words_are_ambiguous(tmp_path, emotion_data, c
     assert read_manifest(folder).parity == {"as_trained": 1}
     (explained,) = EmotionClassifier.from_pretrained(folder).explain(["i feel sweet"])
     assert explained.ambiguous is not None and explained.ambiguous.word == "sweet"
-
-
-@pytest.mark.parametrize("wrong", [["sweet"], {"sweet": 0.5}, {"sweet": {"joy": 0.5}}, {"sweet": {"joy": 1, "a": "b"}}])
-def test_a_broken_table_is_refused(tmp_path, wrong):
-    (tmp_path / "config.json").write_text(json.dumps({"id2label": {"0": "a", "1": "b"}}))
-    write_manifest(tmp_path, Manifest(ambiguous_keywords=wrong))
-    with pytest.raises(ModelError, match="ambiguous_keywords"):
-        read_manifest(tmp_path)

@@ -19,7 +19,7 @@ def test_index_takes_names_and_ids(label):
 
 
 @pytest.mark.parametrize("label", ["happy", 6, -1, "", "1.0", "Joy"])
-def test_unknown_label_names_those_allowed(label):
+def test_the_error_for_an_unknown_label_names_the_allowed_ones(label):
     with pytest.raises(LabelError, match="sadness, joy, love, anger, fear, surprise, or 0 to 5"):
         Labels().index(label)
 
@@ -32,12 +32,12 @@ def test_from_config_sorts_by_id():
     "config",
     [{}, {"id2label": {}}, {"id2label": {"0": "a", "2": "b"}}, {"id2label": {"x": "a"}}, {"id2label": ["a"]}],
 )
-def test_broken_config_is_an_error(config):
+def test_a_broken_config_is_an_error(config):
     with pytest.raises(LabelError, match="id2label"):
         Labels.from_config(config)
 
 
-def test_equal_names_are_refused():
+def test_equal_names_are_an_error():
     with pytest.raises(LabelError, match="must differ"):
         Labels(("a", "a"))
 
@@ -59,13 +59,13 @@ def test_names_of_goemotions(goemotions_data: Path):
     ("source", "problem"),
     [("calm", "a file with one name a line"), ("a,,b", "label 1 of 'a,,b' is blank"), ("a,b,a", "must differ")],
 )
-def test_what_holds_no_names_is_an_error(source, problem):
+def test_a_source_without_names_is_an_error(source, problem):
     with pytest.raises(LabelError, match=problem):
         Labels.read(source)
 
 
 @pytest.mark.parametrize("content", [b"", b"calm\n\ntense\n", b"calm\n\xff\n"])
-def test_a_file_without_good_names_is_an_error(tmp_path: Path, content):
+def test_a_file_with_bad_names_is_an_error(tmp_path: Path, content):
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(LabelError, match=r"labels\.txt"):
         Labels.read(tmp_path / "labels.txt")

@@ -1,4 +1,4 @@
-"""Distance from texts that show no emotion."""
+"""Neutral texts, by their distance from the centre."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_centred_logarithms_are_the_centred_logits(logits):
 
 
 @given(LOGITS)
-def test_the_distance_is_euclidean_in_logits_whatever_is_added_to_a_row(logits):
+def test_the_distance_is_euclidean_between_centred_logits(logits):
     centre = (1.0, 0.0, -0.5, -0.5, 0.0)
     expected = [np.linalg.norm(row - row.mean() - centre) for row in logits.astype(np.float64)]
     shifted = softmax(logits + np.float32(3))
@@ -34,7 +34,7 @@ def test_the_distance_is_euclidean_in_logits_whatever_is_added_to_a_row(logits):
 
 
 @given(LOGITS, st.floats(0.5, 2))
-def test_another_temperature_changes_no_answer(logits, ratio):
+def test_neutral_texts_stay_neutral_at_another_temperature(logits, ratio):
     rows = softmax(logits)
     before = Neutral((0.5, 0.0, 0.0, 0.0, -0.5), 3.0)
     after = before.at_temperature(ratio)
@@ -43,7 +43,7 @@ def test_another_temperature_changes_no_answer(logits, ratio):
     assert after.threshold * ratio == pytest.approx(before.threshold)
 
 
-def test_probabilities_of_zero_have_a_distance():
+def test_the_distance_of_zero_probabilities_is_finite():
     assert np.isfinite(Neutral((0.0, 0.0), 1.0).distances(np.array([[1.0, 0.0]], np.float32))).all()
 
 
@@ -52,7 +52,7 @@ def bundled():
     return EmotionClassifier.from_pretrained()
 
 
-def test_the_bundled_model_tells_plain_facts_from_feelings(bundled):
+def test_the_bundled_model_separates_facts_from_feelings(bundled):
     facts = [
         "The meeting starts at ten in room four.",
         "Please find the invoice attached.",
@@ -64,7 +64,7 @@ def test_the_bundled_model_tells_plain_facts_from_feelings(bundled):
 
 
 @pytest.mark.parametrize("blank", ["", " ", "\n\t", "\u00a0\u2003"])
-def test_a_blank_text_shows_none_whatever_the_model_says(bundled, blank):
+def test_a_blank_text_is_neutral_whatever_its_probabilities(bundled, blank):
     (prediction,) = bundled.predict([blank])
     assert prediction.neutral is True
     certain = np.array([[0.0, 1.0, 0.0, 0.0, 0.0, 0.0]], np.float32)
@@ -72,7 +72,7 @@ def test_a_blank_text_shows_none_whatever_the_model_says(bundled, blank):
     assert bundled.neutral(["joy"], certain).tolist() == [False]
 
 
-def test_arrays_say_what_predictions_say(bundled):
+def test_arrays_equal_predictions(bundled):
     texts = ["i feel so happy today", "i feel passionate", "the bus leaves at nine", "i feel weird", ""]
     rows, predictions = bundled.predict_proba(texts), bundled.predict(texts)
     assert bundled.neutral(texts, rows).tolist() == [prediction.neutral for prediction in predictions]
@@ -83,7 +83,7 @@ def test_arrays_say_what_predictions_say(bundled):
     assert {len(prediction.prediction_set(0.97)) for prediction in predictions} >= {1, 2}
 
 
-def test_no_texts_have_no_answers(bundled):
+def test_no_texts(bundled):
     rows = bundled.predict_proba([])
     assert bundled.neutral([], rows).shape == (0,)
     assert bundled.prediction_sets(rows).shape == (0, 6)

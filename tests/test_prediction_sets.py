@@ -17,7 +17,7 @@ def test_a_set_may_be_empty():
     ]
 
 
-def test_between_two_coverages_the_higher_counts():
+def test_a_coverage_between_two_is_rounded_up():
     fitted = PredictionSets({50: (0.9,), 90: (0.5,), 95: (0.3,)})
     assert [fitted.at(coverage) for coverage in (0.5, 0.501, 0.9, 0.29 + 0.61, 0.91, 0.95)] == [
         *((0.9,), (0.5,), (0.5,), (0.5,), (0.3,), (0.3,))
@@ -25,6 +25,6 @@ def test_between_two_coverages_the_higher_counts():
 
 
 @pytest.mark.parametrize("coverage", [0.4, 0.499, 0.951, 1.0, 90, -1, float("nan"), float("inf")])
-def test_other_coverages_are_refused_with_those_allowed(coverage):
+def test_a_coverage_out_of_range_is_an_error(coverage):
     with pytest.raises(ValueError, match=r"coverage must be from 0\.5 to 0\.95, got"):
         PredictionSets({50: (0.9,), 95: (0.3,)}).at(coverage)

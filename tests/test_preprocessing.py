@@ -90,7 +90,7 @@ def test_the_tokenizers_of_every_architecture_reach_a_process(vocabulary) -> Non
     assert_equal(PreprocessorPool(Preprocessor(NORMALIZERS["raw"], tokenizer), 1)(TEXTS), expected)
 
 
-def test_several_threads_keep_several_processes_busy_map_in_threads(processes: PreprocessorPool) -> None:
+def test_several_threads_keep_several_processes_busy(processes: PreprocessorPool) -> None:
     chunks = [[f"{text} number {i}" for text in TEXTS] for i in range(12)]
     preprocessor = Preprocessor(normalize, bundled())
     batches = list(map_in_threads(processes, chunks, threads=processes.count))
@@ -99,7 +99,7 @@ def test_several_threads_keep_several_processes_busy_map_in_threads(processes: P
     assert len(set(pids(processes))) == processes.count
 
 
-def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
+def test_an_error_in_a_process_is_raised_here_and_the_process_continues() -> None:
     processes = PreprocessorPool(Preprocessor(hostile, bundled()), 1)
     assert processes(["happy"]).texts == 1
     with pytest.raises(ValueError, match="cannot normalize bad"):
@@ -108,7 +108,7 @@ def test_an_error_in_a_process_is_raised_here_and_the_process_goes_on() -> None:
     assert len(pids(processes)) == 1
 
 
-def test_a_process_that_ends_is_an_error_and_another_takes_its_place() -> None:
+def test_a_process_that_ends_is_an_error_and_is_replaced() -> None:
     processes = PreprocessorPool(Preprocessor(killed, bundled()), 1)
     with pytest.raises(EmoscopeError, match="ended with exit status -9; if memory was short"):
         processes(["bad"])
@@ -116,7 +116,7 @@ def test_a_process_that_ends_is_an_error_and_another_takes_its_place() -> None:
     assert len(pids(processes)) == 2
 
 
-def test_no_process_outlives_its_object() -> None:
+def test_processes_end_with_their_pool() -> None:
     processes = PreprocessorPool(Preprocessor(normalize, bundled()), 1)
     assert pids(processes) == []
     processes(["happy"])
@@ -175,15 +175,15 @@ def test_a_classifier_with_processes_gives_the_same_rows(monkeypatch: pytest.Mon
     texts = [f"{text} {i}" for i in range(20) for text in TEXTS]
     expected = plain.predict_proba(texts)
 
-    beside = with_processes(plain)
-    np.testing.assert_allclose(beside.predict_proba(texts[:50]), expected[:50], atol=1e-6)
-    assert pids(beside._processes) == []
-    np.testing.assert_allclose(beside.predict_proba(texts), expected, atol=1e-6)
-    assert len(pids(beside._processes)) == 2
+    pooled = with_processes(plain)
+    np.testing.assert_allclose(pooled.predict_proba(texts[:50]), expected[:50], atol=1e-6)
+    assert pids(pooled._processes) == []
+    np.testing.assert_allclose(pooled.predict_proba(texts), expected, atol=1e-6)
+    assert len(pids(pooled._processes)) == 2
 
 
 def with_processes(classifier: EmotionClassifier) -> EmotionClassifier:
-    """The same classifier, with two processes for what is long."""
+    """The same classifier, with two processes for long lists of texts."""
     return EmotionClassifier(
         classifier.labels,
         classifier._preprocessor,

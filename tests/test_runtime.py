@@ -22,7 +22,7 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def write_graph(path: Path, name: str, inputs: Sequence[str] = INPUTS) -> Path:
-    """A graph whose logits are, of each row, the sum of every input and the row's length with its padding."""
+    """A graph whose logits for a row are the sum of every input, and the length of the row with padding."""
     from onnx import TensorProto, helper
 
     nodes = [helper.make_node("ReduceSum", [x, "axis"], [f"{x}_sum"], keepdims=1) for x in inputs]
@@ -86,7 +86,7 @@ def test_padding_of_a_compact_student_is_masked(compact: OnnxModel, rows: list[l
     assert (logits[:, 3] >= logits[:, 1]).all()
 
 
-def test_inputs_that_a_graph_does_not_have_are_not_fed(tmp_path: Path) -> None:
+def test_a_graph_gets_only_the_inputs_it_has(tmp_path: Path) -> None:
     model = OnnxModel(write_graph(tmp_path / "model.onnx", "main_graph", ["input_ids"]))
     assert model.logits(batch_of([[5, 6], [7]])).tolist() == [[11, 2], [7, 1]]
 
@@ -94,13 +94,13 @@ def test_inputs_that_a_graph_does_not_have_are_not_fed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lengths", "expected"),
     [
-        ([64] * 64, [(6, 64)] * 9 + [(5, 64)] * 2),  # as large as may be, as equal as may be
-        ([16] * 24, [(8, 16)] * 3),  # one a thread
-        ([4] * 20, [(20, 4)]),  # too small to be cut
+        ([64] * 64, [(6, 64)] * 9 + [(5, 64)] * 2),  # as large and as equal as possible
+        ([16] * 24, [(8, 16)] * 3),  # one for each thread
+        ([4] * 20, [(20, 4)]),  # too small to be divided
         ([9, 9, 8, 8, 8, 8, 700], [(1, 700), (4, 8), (2, 9)]),  # the most work first
     ],
 )
-def test_every_thread_gets_work(
+def test_every_thread_is_used(
     encoder: OnnxModel, monkeypatch: pytest.MonkeyPatch, lengths: list[int], expected: list[tuple[int, int]]
 ) -> None:
     seen: list[tuple[int, ...]] = []
@@ -117,7 +117,7 @@ def test_every_thread_gets_work(
     assert seen == expected
 
 
-def test_several_threads_may_ask_at_once(encoder: OnnxModel) -> None:
+def test_several_threads_may_call_at_once(encoder: OnnxModel) -> None:
     batches = [batch_of([[i] * length for length in range(1, 30)]) for i in range(1, 40)]
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(encoder.logits, batches))
@@ -163,7 +163,7 @@ def bundled() -> tuple[Tokenizer, OnnxModel]:
 
 @given(texts=sentences, data=st.data())
 @settings(deadline=None, max_examples=30)
-def test_a_row_alone_or_in_any_batch(
+def test_a_row_does_not_depend_on_its_batch(
     bundled: tuple[Tokenizer, OnnxModel], texts: list[str], data: st.DataObject
 ) -> None:
     tokenizer, model = bundled
@@ -176,20 +176,20 @@ def test_a_row_alone_or_in_any_batch(
     assert np.abs(shuffled - together[order]).max() < 1e-5
 
 
-def test_other_inputs_are_refused(tmp_path: Path) -> None:
+def test_unknown_inputs_are_an_error(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "model.onnx", "main_graph", ["input_ids", "pixel_values"])
     with pytest.raises(ModelError, match=r"has the inputs \['pixel_values'\]; allowed: input_ids, attention_mask"):
         OnnxModel(path)
 
 
-def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_graph_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelError, match="cannot be loaded by ONNX Runtime"):
         OnnxModel(tmp_path / "model.onnx")
 
 
-def test_an_id_that_a_graph_has_no_vector_for_is_one_line(bundled: tuple[Tokenizer, OnnxModel]) -> None:
-    for rows in ([[101, 99_999]], [[101, 99_999]] * 900):  # in this thread, and in others
+def test_an_id_out_of_the_vocabulary_is_one_line(bundled: tuple[Tokenizer, OnnxModel]) -> None:
+    for rows in ([[101, 99_999]], [[101, 99_999]] * 900):  # in this thread, and in the pool
         with pytest.raises(
             ModelError, match=r"out of data bounds, idx=.* put its own tokenizer\.json beside it"
         ) as caught:

@@ -41,7 +41,7 @@ def test_sentences_lose_nothing_but_spaces(text):
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet='ab .!?"\n\r\x0b\u2028\u00a0)(Dr\U0001f600', max_size=60))
-def test_places_are_those_in_the_text(text):
+def test_positions_are_those_in_the_text(text):
     found = sentences(text)
     assert all(text[sentence.start : sentence.end] == sentence.text for sentence in found)
     assert all(before.end <= after.start for before, after in pairwise(found))

@@ -89,7 +89,7 @@ def test_idempotent_and_never_raises(text: str) -> None:
 
 
 @given(anything)
-def test_words_hold_letters_digits_and_marks_only(text: str) -> None:
+def test_words_consist_of_letters_digits_and_marks(text: str) -> None:
     plain = normalize(text)
     assert plain == " ".join(plain.split())
     assert not re.search(r"[\x00-\x1f!-/:-@A-Z\[-`{-\x7f]", plain)
@@ -101,7 +101,7 @@ def test_case_makes_no_difference(text: str) -> None:
 
 
 @given(st.text("abcxyz0189 "))
-def test_plain_words_stay(text: str) -> None:
+def test_plain_words_are_unchanged(text: str) -> None:
     assert normalize(text) == " ".join(text.split())
 
 
@@ -111,12 +111,12 @@ def test_long_hostile_text(unit: str) -> None:
     assert normalize(normalize(text)) == normalize(text)
 
 
-def test_every_character_alone_is_stable() -> None:
+def test_every_single_character_is_stable() -> None:
     unstable = [code for code in range(0x20000) if normalize(plain := normalize(chr(code))) != plain]
     assert unstable == []
 
 
-def test_forms() -> None:
+def test_normalizers_by_name() -> None:
     assert set(NORMALIZERS) == {"raw", "plain", "marked"}
     assert NORMALIZERS["raw"](" As IT is!\ud800") == " As IT is!\ud800"
     assert NORMALIZERS["plain"] is normalize

@@ -13,23 +13,23 @@ from emoscope.timeline import MIN_CERTAINTY, combine, timeline
 TEXT = "I was scared!\nThen they sang. I love them.  I was scared!"
 
 
-class Words:
-    """Two labels; the probability of the first is given for each sentence. Keeps what it scored."""
+class Table:
+    """Two labels; the probability of the first is given for each sentence. Records the texts that it scores."""
 
     labels = ("yes", "no")
 
     def __init__(self, **yes):
         self._yes = yes
-        self.asked = []
+        self.scored = []
 
     def predict_proba(self, texts):
-        self.asked.append(list(texts))
+        self.scored.append(list(texts))
         yes = np.array([self._yes.get(text.strip("."), 0.5) for text in texts], np.float32)
         return np.stack([yes, 1 - yes], axis=1).reshape(-1, 2)
 
 
 def slow_combine(rows, certainty, evidence):
-    """The rule as it is written down, a sentence at a time."""
+    """The definition, one sentence at a time."""
     weights = []
     for row in rows:
         entropy = -sum(p * log(p) for p in row if p > 0)
@@ -49,9 +49,9 @@ def several(draw):
 
 @settings(max_examples=100, deadline=None)
 @given(several(), st.floats(0, 4), st.floats(0, 1))
-def test_combine_is_what_it_says(rows, certainty, evidence):
-    whole = combine(rows, np.array([len(rows)]), certainty=certainty, evidence=evidence)
-    np.testing.assert_allclose(whole[0], slow_combine(rows.astype(float).tolist(), certainty, evidence), atol=1e-5)
+def test_combine_equals_its_definition(rows, certainty, evidence):
+    combined = combine(rows, np.array([len(rows)]), certainty=certainty, evidence=evidence)
+    np.testing.assert_allclose(combined[0], slow_combine(rows.astype(float).tolist(), certainty, evidence), atol=1e-5)
 
 
 @settings(max_examples=50, deadline=None)
@@ -63,52 +63,52 @@ def test_a_text_does_not_depend_on_the_others(texts):
     np.testing.assert_allclose(together.sum(1), 1, atol=1e-5)
 
 
-def test_one_sentence_has_its_probabilities():
+def test_one_sentence_keeps_its_probabilities():
     rows = np.array([[0.7, 0.2, 0.1], [1, 0, 0]], np.float32)
     np.testing.assert_allclose(combine(rows, np.array([1, 1])), rows, atol=1e-6)
 
 
-def test_plain_sentences_do_not_water_down_the_others():
+def test_sentences_without_emotion_do_not_dilute_the_others():
     sure, plain = [0.95, 0.03, 0.02], [0.34, 0.33, 0.33]
     rows = np.array([sure, *[plain] * 9], np.float32)
     assert combine(rows, np.array([10]))[0, 0] > 0.9 > rows.mean(0)[0]
 
 
-def test_sentences_that_agree_are_better_evidence_than_one():
+def test_sentences_that_agree_are_stronger_evidence_than_one():
     rows = np.array([[0.7, 0.2, 0.1]] * 4, np.float32)
     assert combine(rows, np.array([4]))[0, 0] > combine(rows[:2], np.array([2]))[0, 0] > 0.7
     np.testing.assert_allclose(combine(rows, np.array([4]), evidence=0.0)[0], rows[0], atol=1e-6)
 
 
-def test_certain_and_uniform_probabilities_give_finite_ones():
+def test_certain_and_uniform_probabilities_stay_finite():
     rows = np.array([[1, 0], [0, 1], [0.5, 0.5], [0.5, 0.5], *[[1, 0]] * 5000], np.float32)
-    whole = combine(rows, np.array([2, 2, 5000]))
-    np.testing.assert_allclose(whole, [[0.5, 0.5], [0.5, 0.5], [1, 0]], atol=1e-6)
+    combined = combine(rows, np.array([2, 2, 5000]))
+    np.testing.assert_allclose(combined, [[0.5, 0.5], [0.5, 0.5], [1, 0]], atol=1e-6)
 
 
 def test_no_text():
     assert combine(np.empty((0, 2), np.float32), np.array([], np.int64)).shape == (0, 2)
-    assert timeline(Words(), []) == []
+    assert timeline(Table(), []) == []
 
 
-def test_sentences_stand_in_order_with_their_places_and_equal_ones_are_scored_once():
-    classifier = Words(**{"I was scared!": 0.9, "Then they sang": 0.2})
+def test_sentences_are_in_order_and_equal_ones_are_scored_once():
+    classifier = Table(**{"I was scared!": 0.9, "Then they sang": 0.2})
     (line,) = timeline(classifier, [TEXT])
-    assert classifier.asked == [["I was scared!", "Then they sang.", "I love them."]]
-    assert [TEXT[each.start : each.end] for each in line.sentences] == [each.text for each in line.sentences]
-    assert [round(each.prediction.scores["yes"], 2) for each in line.sentences] == [0.9, 0.2, 0.5, 0.9]
+    assert classifier.scored == [["I was scared!", "Then they sang.", "I love them."]]
+    assert [TEXT[one.start : one.end] for one in line.sentences] == [one.text for one in line.sentences]
+    assert [round(one.prediction.scores["yes"], 2) for one in line.sentences] == [0.9, 0.2, 0.5, 0.9]
     assert line.prediction.label == "yes"
 
 
-def test_a_blank_text_gets_what_the_classifier_says_of_it():
-    classifier = Words(**{" ": 0.8})
+def test_a_blank_text_is_scored_as_it_is():
+    classifier = Table(**{" ": 0.8})
     blank, other = timeline(classifier, [" ", "a. b."])
     assert (blank.sentences, round(blank.prediction.score, 2)) == ((), 0.8)
     assert len(other.sentences) == 2
 
 
-def test_json_has_columns_in_the_order_of_the_labels():
-    (line,) = timeline(Words(a=0.9, b=0.3), ["a. b."])
+def test_json_lists_scores_in_the_order_of_the_labels():
+    (line,) = timeline(Table(a=0.9, b=0.3), ["a. b."])
     row = json.loads(json.dumps(line.to_json()))
     assert set(row) == {"labels", "label", "score", "scores", "sentences"}
     assert (row["labels"], row["label"]) == (["yes", "no"], line.prediction.label)
@@ -122,15 +122,15 @@ def test_json_has_columns_in_the_order_of_the_labels():
     }
 
 
-def test_columns_are_means_of_runs_where_there_is_no_room():
-    (line,) = timeline(Words(one=0.9, two=0.3, three=0.1, four=0.5), ["one. two. three. four."])
+def test_too_many_columns_are_means_of_runs():
+    (line,) = timeline(Table(one=0.9, two=0.3, three=0.1, four=0.5), ["one. two. three. four."])
     np.testing.assert_allclose(line.columns(9)[:, 0], [0.9, 0.3, 0.1, 0.5], atol=1e-6)
     np.testing.assert_allclose(line.columns(2)[:, 0], [0.6, 0.3], atol=1e-6)
-    assert timeline(Words(), [""])[0].columns(3).shape == (0, 2)
+    assert timeline(Table(), [""])[0].columns(3).shape == (0, 2)
 
 
-def test_a_notebook_shows_it_without_harm():
-    (line,) = timeline(Words(), ["<b>\x07 a & b.\nc"])
+def test_a_notebook_shows_the_text_escaped():
+    (line,) = timeline(Table(), ["<b>\x07 a & b.\nc"])
     shown = line._repr_html_()
     assert "&lt;b&gt;\ufffd a &amp; b." in shown and "<b>\x07" not in shown
     assert shown.count("<mark") == 2 and shown.count("<rect") == 4
@@ -142,8 +142,8 @@ def test_the_bundled_model_follows_a_text():
     (line,) = classifier.timeline([text])
     assert [line.sentences[i].prediction.label for i in (0, 2)] == ["fear", "joy"]
     np.testing.assert_allclose(
-        [list(each.prediction.scores.values()) for each in line.sentences],
-        classifier.predict_proba([each.text for each in line.sentences]),
+        [list(one.prediction.scores.values()) for one in line.sentences],
+        classifier.predict_proba([one.text for one in line.sentences]),
         atol=1e-6,
     )
     assert tuple(line.prediction.scores) == EMOTIONS

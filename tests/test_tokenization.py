@@ -132,7 +132,7 @@ def rows(batch: TokenBatch) -> list[list[int]]:
 
 
 def reference(tokenizer: tokenizers.Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """What the library says; [PAD] is 0 in the tokenizers here that add no special tokens."""
+    """Ids of the library; [PAD] is 0 in those of these tokenizers that add no special tokens."""
     return [encoding.ids or [0] for encoding in tokenizer.encode_batch(list(texts))]
 
 
@@ -175,7 +175,7 @@ def test_words_are_cached(build: Callable[[], tokenizers.Tokenizer]) -> None:
 
 
 @pytest.mark.parametrize("build", WHOLE)
-def test_words_are_not_cached_where_they_may_depend_on_their_neighbours(
+def test_words_that_may_depend_on_their_neighbours_are_not_cached(
     build: Callable[[], tokenizers.Tokenizer],
 ) -> None:
     tokenizer = Tokenizer(build(), max_length=512)
@@ -194,7 +194,7 @@ def test_words_with_an_added_token_are_not_cached(build: Callable[[], tokenizers
     assert {word.lstrip() for word in tokenizer._cache} == {"happy", "day", "a", "b"}
 
 
-def test_a_copy_in_another_process_encodes_alike() -> None:
+def test_a_copy_in_another_process_returns_the_same_ids() -> None:
     tokenizer = Tokenizer(byte_level_bpe(), max_length=512)
     tokenizer.encode(SENTENCES[:2])
     copy = pickle.loads(pickle.dumps(tokenizer))
@@ -218,7 +218,7 @@ def test_a_full_cache_keeps_the_words_in_use(monkeypatch: pytest.MonkeyPatch) ->
     assert set(tokenizer._cache) == {"happy", "d"}
 
 
-def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_return_the_same_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenization, "CACHED_WORDS", 100)
     tokenizer = Tokenizer(bert(), max_length=512)
     calls = [[f"happy {chr(97 + i % 26)}{j} to day" for j in range(i, i + 40)] for i in range(200)]
@@ -232,7 +232,7 @@ def test_threads_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     texts=st.lists(st.lists(st.sampled_from(["a", "happy", "fearful", "day"]), max_size=60).map(" ".join), max_size=5),
     max_length=st.integers(3, 40),
 )
-def test_windows_lose_nothing(kind: str, texts: list[str], max_length: int) -> None:
+def test_windows_contain_all_tokens(kind: str, texts: list[str], max_length: int) -> None:
     tokenizer = Tokenizer(KINDS[kind], max_length=max_length)
     batch = tokenizer.encode(texts)
     empty = KINDS[kind].encode("").ids
@@ -260,7 +260,7 @@ def test_windows_are_balanced() -> None:
 
 
 def batch_of(lengths: Sequence[int]) -> TokenBatch:
-    """Rows of these lengths; no two tokens alike, none 0."""
+    """Rows of these lengths; all tokens differ, and none is 0."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     ids = np.arange(1, offsets[-1] + 1, dtype=np.int32)
     return TokenBatch(ids, offsets, np.arange(len(lengths), dtype=np.int64), len(lengths))
@@ -271,7 +271,7 @@ def batch_of(lengths: Sequence[int]) -> TokenBatch:
     max_tokens=st.integers(1, 200),
     call_rows=st.sampled_from([0.0, 0.5, 5.0, 100.0]),
 )
-def test_groups_hold_every_row_once(lengths: list[int], max_tokens: int, call_rows: float) -> None:
+def test_groups_contain_every_row_once(lengths: list[int], max_tokens: int, call_rows: float) -> None:
     batch = batch_of(lengths)
     seen: list[int] = []
     previous = 31
@@ -299,7 +299,7 @@ def test_groups_are_as_few_and_as_equal_as_the_budget_allows() -> None:
     assert shapes([50, 50, 2], 12) == [(1, 50), (1, 50), (1, 2)]
 
 
-def test_rows_share_a_group_where_their_padding_costs_less_than_a_call() -> None:
+def test_rows_share_a_group_if_padding_costs_less_than_a_call() -> None:
     lengths = [12, 10, *[9] * 11]
     assert shapes(lengths, 1000) == [(1, 12), (1, 10), (11, 9)]
     assert shapes(lengths, 1000, call_rows=1.0) == [(2, 12), (11, 9)]
@@ -318,7 +318,7 @@ def test_from_file_switches_truncation_and_padding_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"not json", b'{"version": "1.0"}'])
-def test_from_file_says_what_is_wrong(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_a_tokenizer_is_an_error(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "tokenizer.json"
     if content is not None:
         path.write_bytes(content)
@@ -326,19 +326,19 @@ def test_from_file_says_what_is_wrong(tmp_path: Path, content: bytes | None) -> 
         Tokenizer.from_file(path, max_length=512)
 
 
-def test_max_length_without_room() -> None:
+def test_max_length_must_exceed_the_special_tokens() -> None:
     with pytest.raises(ModelError, match=r"max_length is 2.*give at least 3"):
         Tokenizer(bert(), max_length=2)
 
 
-def test_special_tokens_inside_the_text() -> None:
+def test_special_tokens_inside_the_text_are_an_error() -> None:
     tokenizer = bert()
     tokenizer.post_processor = processors.TemplateProcessing(single="$A [SEP] $A", special_tokens=[("[SEP]", 3)])
     with pytest.raises(ModelError, match="puts special tokens inside a text"):
         Tokenizer(tokenizer, max_length=512)
 
 
-def test_special_tokens_found_where_a_is_no_token() -> None:
+def test_special_tokens_are_found_without_a_token_a() -> None:
     tokenizer = tokenizers.Tokenizer(models.BPE({"<s>": 0, "</s>": 1, "z": 2}, []))
     tokenizer.post_processor = processors.RobertaProcessing(("</s>", 1), ("<s>", 0))
     tokenizer.add_special_tokens(["<s>", "</s>"])
@@ -352,7 +352,7 @@ def read_texts(folder: Path, pattern: str, separator: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def full_size(emotion_data: Path) -> tokenizers.Tokenizer:
-    """The bundled model's tokenizer, or else one trained here."""
+    """The bundled model's tokenizer, or one that is trained here."""
     bundled = Path(emoscope.__file__).parent / "bundled" / "tokenizer.json"
     if bundled.is_file():
         return tokenizers.Tokenizer.from_file(str(bundled))

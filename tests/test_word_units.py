@@ -44,7 +44,7 @@ def charsmap(table: dict[str, str]) -> bytes:
         values[key.encode()] = len(blob)
         blob += value.encode() + b"\0"
 
-    for prefix, node in nodes.items():  # the children of node k stand at 256 * (k + 1) + byte, its value at byte 0
+    for prefix, node in nodes.items():  # the children of node k are at 256 * (k + 1) + byte, its value at byte 0
         base = 256 * (node + 1)
         place = 256 * (nodes[prefix[:-1]] + 1) + prefix[-1] if prefix else 0
         leaf = prefix in values
@@ -62,7 +62,7 @@ def copy(tokenizer: tokenizers.Tokenizer, **parts: Any) -> tokenizers.Tokenizer:
 
 
 def knows_white_space(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """With pieces of several white-space characters, so that where they are split shows in the ids."""
+    """Has pieces of several white-space characters, so that the ids depend on where they are split."""
     runs = [f"a{left}{right}b" for left in ("  ", " \t", "\t ", "\n ", "\n\n", "\u00a0 ") for right in (left, " ", "")]
     specials = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     alphabet = byte_level.alphabet()
@@ -95,7 +95,7 @@ TOKENS = (
     AddedToken("zo", single_word=True, normalized=False),
 )
 
-CUT = {
+SPLIT = {
     "bert": BERT,
     "bert_tokens": with_tokens(copy(BERT), *TOKENS),
     "roberta": ROBERTA,
@@ -118,7 +118,7 @@ DROPOUT.model.dropout = 1e-6
 SAMPLING = copy(ALBERT)
 SAMPLING.model.alpha, SAMPLING.model.nbest_size = 1e6, 2
 TWICE = processors.TemplateProcessing(single="<s> $A $A", special_tokens=[("<s>", 0)])
-NOT_CUT = {
+UNSPLIT = {
     "no_regex": copy(ROBERTA, pre_tokenizer=byte_level(use_regex=False)),
     "prefix_space_and_strip": copy(ROBERTA, normalizer=both_ends),
     "no_pre_tokenizer": copy(ROBERTA, pre_tokenizer=None),
@@ -149,14 +149,14 @@ def ids(tokenizer: tokenizers.Tokenizer, text: str) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("kind", CUT)
+@pytest.mark.parametrize("kind", SPLIT)
 @given(texts=texts_strategy)
 @example(texts=["i feel happy", "i feel <mask> happy", " i feel", "i  feel", "i   feel ", "i feel\n", "i \n feel", ""])
 @example(texts=["a <Wide> b", "a <wide> b", "a <Form> b", "a <FORM> b", "zo", "i zo i", "izo zo-zo", "'' ``"])
 @example(texts=["a\t \tb", "a\n  \n b", "a \u00a0b", "a\u00a0 b", "\u2581 a", "a \u2581b"])
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_units_that_stand_alone_have_the_ids_of_the_text(kind: str, texts: list[str]) -> None:
-    library = CUT[kind]
+def test_independent_units_have_the_ids_of_the_text(kind: str, texts: list[str]) -> None:
+    library = SPLIT[kind]
     units = word_units(library)
     assert units is not None
     for text in texts:
@@ -165,11 +165,11 @@ def test_units_that_stand_alone_have_the_ids_of_the_text(kind: str, texts: list[
             assert list(chain.from_iterable(ids(library, unit) for unit in row)) == ids(library, text)
 
 
-@pytest.mark.parametrize("kind", sorted((CUT | NOT_CUT).keys() - {"dropout", "sampling"}))
+@pytest.mark.parametrize("kind", sorted((SPLIT | UNSPLIT).keys() - {"dropout", "sampling"}))
 @given(texts=texts_strategy)
 @settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_ids_equal_the_library(kind: str, texts: list[str]) -> None:
-    library = (CUT | NOT_CUT)[kind]
+    library = (SPLIT | UNSPLIT)[kind]
     tokenizer = Tokenizer(library, max_length=100_000)
     expected = [encoding.ids for encoding in library.encode_batch(texts)]
     for _ in range(2):  # an empty cache, then a warm one
@@ -178,10 +178,10 @@ def test_ids_equal_the_library(kind: str, texts: list[str]) -> None:
         assert rows == expected
 
 
-@pytest.mark.parametrize("kind", CUT)
-def test_odd_characters_at_every_place(kind: str) -> None:
-    """White space, control and format characters of Unicode, and whatever a normalizer turns into them."""
-    library = CUT[kind]
+@pytest.mark.parametrize("kind", SPLIT)
+def test_unusual_characters_at_every_position(kind: str) -> None:
+    """White space, control and format characters of Unicode, and characters that a normalizer turns into them."""
+    library = SPLIT[kind]
     units = word_units(library)
     assert units is not None
     odd = [c for c in map(chr, range(0x11000)) if unicodedata.category(c) in ("Cc", "Cf", "Zs", "Zl", "Zp")]
@@ -192,33 +192,33 @@ def test_odd_characters_at_every_place(kind: str) -> None:
                 assert list(chain.from_iterable(ids(library, unit) for unit in row)) == ids(library, text)
 
 
-@pytest.mark.parametrize("kind", CUT)
-def test_plain_sentences_are_cut(kind: str) -> None:
-    units = word_units(CUT[kind])
+@pytest.mark.parametrize("kind", SPLIT)
+def test_plain_sentences_are_split(kind: str) -> None:
+    units = word_units(SPLIT[kind])
     assert units is not None
     sentences = corpus()[:100]
     assert all(units.is_independent(unit) for text in sentences for unit in units.split(text))
     assert [len(units.split(text)) for text in sentences] == [text.count(" ") + 1 for text in sentences]
 
 
-def test_the_table_of_characters_is_one() -> None:
+def test_the_precompiled_character_map_is_sentencepiece_s() -> None:
     assert precompiled.normalize_str("\uff21\u00a0\ufb01n\u200b \u00bd\u2026") == "A fin 1/2..."
 
 
 @pytest.mark.parametrize("kind", ["bert", "roberta", "roberta_prefix_space"])
-def test_words_of_any_script_are_cut(kind: str) -> None:
-    units = word_units(CUT[kind])
+def test_words_of_any_script_are_split(kind: str) -> None:
+    units = word_units(SPLIT[kind])
     assert units is not None
     assert all(map(units.is_independent, units.split("\u00fcber caf\u00e9s \u4e2d\u6587 \U0001f600 don\u2019t")))
 
 
-@pytest.mark.parametrize("kind", NOT_CUT)
-def test_what_may_look_across_a_space_is_never_cut(kind: str) -> None:
-    assert word_units(NOT_CUT[kind]) is None
+@pytest.mark.parametrize("kind", UNSPLIT)
+def test_tokenizers_that_may_look_across_a_space_are_never_split(kind: str) -> None:
+    assert word_units(UNSPLIT[kind]) is None
 
 
 @pytest.mark.parametrize("kind", ["roberta", "albert", "xlm_roberta_slow"])
-def test_a_lone_surrogate_does_not_stand_alone(kind: str) -> None:
-    units = word_units(CUT[kind])
+def test_a_lone_surrogate_is_not_independent(kind: str) -> None:
+    units = word_units(SPLIT[kind])
     assert units is not None
     assert not units.is_independent(" a\ud800")

@@ -52,8 +52,10 @@ def explain_by_tokens(
         label = int(row.argmax())
         words = Words(text)
         normalized = preprocessor.normalizer(text)
+        tokens = preprocessor.tokenizer.spans(normalized)
         attributions, delta = _attribute_text(preprocessor, normalized, label, attribute)
-        weights = _shares(_locate(words, normalized), preprocessor.tokenizer.spans(normalized)) @ attributions
+        # A text without tokens may have a padding token
+        weights = _shares(_locate(words, normalized), tokens) @ attributions[: len(tokens)]
         explanations.append(
             Explanation(
                 text,

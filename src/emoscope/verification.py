@@ -63,9 +63,7 @@ def verify(name_or_path: str | Path | None = None) -> VerificationResult:
     """
     folder = open_folder(resolve(name_or_path, one_of=(GRAPHS,)))
     if not folder.graph or folder.manifest.verification is None:
-        raise ModelError(
-            f"{folder.path} has no reference texts to verify; export its checkpoint again: emoscope export"
-        )
+        raise ModelError(f"{folder.path} has no reference texts; export its checkpoint again: emoscope export")
     classifier = EmotionClassifier.from_pretrained(folder.path)
     try:
         record = VerificationRecord(**folder.manifest.verification)

@@ -24,7 +24,7 @@ def test_a_terminal_shades_the_words_and_lists_the_strongest():
     assert re.search(r"happy +\+0\.\d{3}", shown)
 
 
-def test_no_color_leaves_the_figures():
+def test_no_color_keeps_the_figures():
     shown = on_terminal("explain", "i feel so happy today", NO_COLOR="1")
     assert "\x1b" not in shown
     assert shown.startswith("i feel so happy today\n  joy ") and re.search(r"happy +\+0\.\d{3}", shown)
@@ -34,7 +34,7 @@ def test_control_characters_never_reach_the_terminal():
     assert "\x1b[2J" not in on_terminal("explain", "\x1b[2J happy")
 
 
-def test_json_on_a_terminal_when_asked():
+def test_json_flag_on_a_terminal():
     assert json.loads(on_terminal("explain", "--json", "i feel so happy today"))["label"] == "joy"
 
 
@@ -45,7 +45,7 @@ def test_shapley(capsys):
     assert max(row["words"], key=lambda word: word["weight"])["word"] == "happy"
 
 
-def test_a_page_stands_alone(tmp_path, capsys):
+def test_a_page_needs_nothing_else(tmp_path, capsys):
     page = tmp_path / "new" / "why.html"
     assert main(["explain", "--html", str(page), "i am <b>happy</b>", "caf\udce9 & tea"]) == 0
     html = page.read_text("utf-8")
@@ -62,20 +62,20 @@ def test_an_empty_text_has_no_words(capsys):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (["--model", "no/such/model/here", "happy"], "no model at 'no/such/model/here'"),
         (["--html", "{folder}", "happy"], "is a folder"),
     ],
 )
-def test_errors_are_one_line(argv, said, tmp_path, capsys):
+def test_errors_are_one_line(argv, message, tmp_path, capsys):
     assert main(["explain", *(word.format(folder=tmp_path) for word in argv)]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("emoscope explain: error: ") and said in error and error.count("\n") == 1
+    assert error.startswith("emoscope explain: error: ") and message in error and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("argv", [[], ["--method", "lime", "happy"]])
-def test_wrong_use(argv, capsys):
+def test_wrong_flags_exit_with_2(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["explain", *argv])
     assert caught.value.code == 2

@@ -27,7 +27,7 @@ def test_lines_of_standard_input_keep_their_number_and_order():
     assert texts == ["i feel happy", "", "i am sad\u2028still one line", "last without newline"]
 
 
-def test_lines_are_answered_as_they_arrive():
+def test_lines_are_scored_as_they_arrive():
     with subprocess.Popen([*EMOSCOPE, "predict"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdin.write(b"i feel happy\n")
         process.stdin.flush()
@@ -42,16 +42,16 @@ def test_table_on_a_terminal_has_bars_and_colour():
     assert "joy" in shown and "█" in shown and "\x1b[" in shown
 
 
-def test_no_color():
+def test_no_color_switches_colour_off():
     shown = on_terminal("predict", "i feel so happy today", NO_COLOR="1")
     assert "█" in shown and "\x1b" not in shown
 
 
-def test_json_on_a_terminal_when_asked():
+def test_json_flag_on_a_terminal():
     assert json.loads(on_terminal("predict", "--json", "i feel so happy today"))["label"] == "joy"
 
 
-def test_table_in_a_pipe_when_asked_has_no_colour():
+def test_table_flag_in_a_pipe_prints_no_colour():
     shown = run("predict", "--table", "i feel so happy today").stdout.decode()
     assert shown.startswith("i feel so happy today\n") and "█" in shown and "\x1b" not in shown
 
@@ -60,20 +60,20 @@ def test_control_characters_never_reach_the_terminal():
     assert b"\x1b" not in run("predict", "--table", "\x1b[2J happy").stdout
 
 
-def test_bad_utf8_names_its_line_and_keeps_the_answers_before_it():
+def test_bad_utf8_is_an_error_after_the_rows_before_it():
     result = run("predict", stdin=b"i feel happy\n" * 3 + b"caf\xe9\n")
     assert result.returncode == 1
     assert "line 4" in result.stderr.decode() and "0xe9 at column 4" in result.stderr.decode()
     assert "Traceback" not in result.stderr.decode()
 
 
-def test_bad_utf8_argument_is_answered():
+def test_a_bad_utf8_argument_is_scored():
     result = run_process("predict", b"caf\xe9 happy")
     assert result.returncode == 0
     assert json.loads(result.stdout)["text"] == "caf\udce9 happy"
 
 
-def test_a_closed_pipe_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     result = subprocess.run(
         f"{sys.executable} -m emoscope predict < {__file__} | head -n 1 > /dev/null; echo ${{PIPESTATUS[0]}}",
         shell=True, executable="/bin/bash", capture_output=True, text=True, check=True,
@@ -90,14 +90,14 @@ def test_interrupt_is_one_line(capsys, monkeypatch):
     assert capsys.readouterr().err == "emoscope predict: interrupted\n"
 
 
-def test_no_such_model_is_one_line(capsys):
+def test_an_unknown_model_is_one_line(capsys):
     assert main(["predict", "--model", "no/such/model/here", "text"]) == 1
     error = capsys.readouterr().err
     assert error.startswith("emoscope predict: error: no model at 'no/such/model/here'") and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("argv", [["nonsense"], ["predict", "--nonsense"], ["predict", "--json", "--table", "x"]])
-def test_wrong_use_is_two(argv, capsys):
+def test_wrong_flags_exit_with_2(argv, capsys):
     with pytest.raises(SystemExit) as caught:
         main(argv)
     assert caught.value.code == 2
@@ -114,16 +114,18 @@ def rows_of(capsys, *argv):
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_json_says_whether_there_is_a_clear_emotion(capsys):
+def test_json_reports_neutral_texts(capsys):
     rows = rows_of(capsys, "i feel so happy today", "the bus leaves at nine", "")
-    assert [row["clear"] for row in rows] == [True, False, False]
-    assert all("set" not in row and "abstains" not in row for row in rows)
+    assert [row["neutral"] for row in rows] == [False, True, True]
+    assert all(row["clear"] is not row["neutral"] for row in rows)
+    assert all("prediction_set" not in row and "abstains" not in row for row in rows)
 
 
 def test_coverage_and_abstention_in_json(capsys):
     flags = ("--coverage", "0.97", "--abstain", "0.8")
     rows = rows_of(capsys, *flags, "i feel so happy today", "i feel weird about it")
-    assert [row["set"] for row in rows] == [["joy"], ["fear", "surprise"]]
+    assert [row["prediction_set"] for row in rows] == [["joy"], ["fear", "surprise"]]
+    assert all(row["set"] == row["prediction_set"] for row in rows)
     assert [row["abstains"] for row in rows] == [False, True]
 
 
@@ -137,12 +139,12 @@ def test_coverage_and_abstention_in_the_table(capsys):
     assert "  50%: typical of none" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("asked", "shown"), [("0.971", "98%"), ("0.57", "57%"), ("0.5", "50%"), ("0.99", "99%")])
-def test_the_table_names_the_coverage_whose_sets_it_shows(asked, shown, capsys):
+@pytest.mark.parametrize(("coverage", "shown"), [("0.971", "98%"), ("0.57", "57%"), ("0.5", "50%"), ("0.99", "99%")])
+def test_the_table_names_the_coverage_of_its_sets(coverage, shown, capsys):
     text = "i feel weird about it"
-    assert main(["predict", "--table", "--coverage", asked, text]) == 0
+    assert main(["predict", "--table", "--coverage", coverage, text]) == 0
     (prediction,) = EmotionClassifier.from_pretrained().predict([text])
-    names = " or ".join(prediction.prediction_set(float(asked))) or "typical of none"
+    names = " or ".join(prediction.prediction_set(float(coverage))) or "typical of none"
     assert f"  {shown}: {names}\n" in capsys.readouterr().out
 
 
@@ -150,16 +152,16 @@ def test_the_table_names_the_coverage_whose_sets_it_shows(asked, shown, capsys):
     "flags",
     [("--coverage", "0.4"), ("--coverage", "1"), ("--coverage", "nan"), ("--coverage", "x"), ("--abstain", "2")],
 )
-def test_a_share_out_of_range_is_wrong_use(flags, capsys):
+def test_a_share_out_of_range_is_an_error(flags, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["predict", *flags, "text"])
     assert caught.value.code == 2
     assert "must be a number from" in capsys.readouterr().err
 
 
-def test_a_model_without_sets_says_how_to_get_them(tmp_path, capsys):
+def test_a_model_without_prediction_sets_is_an_error(tmp_path, capsys):
     folder = shutil.copytree(BUNDLED, tmp_path / "model")
     (folder / "emoscope.json").unlink()
     assert main(["predict", "--model", str(folder), "--coverage", "0.9", "text"]) == 1
     assert "emoscope calibrate" in capsys.readouterr().err
-    assert "clear" not in rows_of(capsys, "--model", str(folder), "text")[0]
+    assert "neutral" not in rows_of(capsys, "--model", str(folder), "text")[0]

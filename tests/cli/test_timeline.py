@@ -33,7 +33,7 @@ def test_control_characters_never_reach_the_terminal():
     assert "\x1b[2J" not in on_terminal("timeline", "\x1b[2J happy")
 
 
-def test_a_page_stands_alone(tmp_path, capsys):
+def test_a_page_needs_nothing_else(tmp_path, capsys):
     page = tmp_path / "mood.html"
     assert main(["timeline", "--html", str(page), "i am <b>happy</b>. caf\udce9 & tea"]) == 0
     html = page.read_text("utf-8")
@@ -42,14 +42,14 @@ def test_a_page_stands_alone(tmp_path, capsys):
     assert not re.search(r"(src|href)=|@import|url\(", html)
 
 
-def test_broken_utf8_is_an_error_on_one_line():
+def test_bad_utf8_is_one_line():
     result = run("timeline", stdin=b"fine\ncaf\xe9\n")
     error = result.stderr.decode()
     assert result.returncode == 1
     assert "standard input, line 2: byte 0xe9" in error and error.count("\n") == 1
 
 
-def test_wrong_use(capsys):
+def test_wrong_flags_exit_with_2(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["timeline", "--json", "--table", "a"])
     assert caught.value.code == 2

@@ -1,0 +1,51 @@
+"""`Calibration`: what is read from JSON, and what is rejected."""
+
+import json
+
+import numpy as np
+import pytest
+
+from emoscope.calibrated import UNCALIBRATED, Calibration
+from emoscope.neutral import Neutral
+from emoscope.prediction_sets import PredictionSets
+from emoscope.probabilities import probabilities
+
+LOGITS = np.array([[1.0, -2.0, 0.5]], np.float32)
+
+
+@pytest.mark.parametrize(
+    "calibration",
+    [
+        UNCALIBRATED,
+        Calibration(0.5, (0.2, 0.5, 0.9)),
+        Calibration(2.0, None, PredictionSets({90: (0.1, 0.2, 0.3)}), Neutral((0.5, 0.0, -0.5), 1.5)),
+    ],
+)
+def test_json_is_read_as_it_was_written(calibration):
+    assert Calibration.from_json(json.loads(json.dumps(calibration.to_json())), 3) == calibration
+
+
+def test_missing_keys_have_defaults_and_others_are_ignored():
+    assert Calibration.from_json({"normalizer": "plain"}, 3) == UNCALIBRATED
+
+
+@pytest.mark.parametrize(("thresholds", "multi_label"), [(None, False), ((0.5, 0.5, 0.5), True)])
+def test_thresholds_make_a_model_multi_label(thresholds, multi_label):
+    calibration = Calibration(0.5, thresholds)
+    assert calibration.multi_label is multi_label
+    expected = probabilities(LOGITS, 0.5, multi_label=multi_label)
+    np.testing.assert_array_equal(calibration.probabilities(LOGITS), expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *(("temperature", value) for value in (0, -1.0, "warm", None, True, float("inf"), float("nan"))),
+        *(("thresholds", value) for value in ([0.5], "0.5", [None] * 3, [0.5, 0.5, float("nan")])),
+        *(("prediction_sets", value) for value in ([1], {}, {"ninety": [0.5] * 3}, {"90": [0.5]}, {"90": ["x"] * 3})),
+        *(("neutral", value) for value in ("far", {"centre": [0.0] * 3}, {"centre": [0.0], "threshold": 1.0})),
+    ],
+)
+def test_a_wrong_value_is_an_error_that_begins_with_its_key(key, value):
+    with pytest.raises(ValueError, match=f"^{key}.* must"):
+        Calibration.from_json({key: value}, 3)
