@@ -232,70 +232,72 @@ def _bias() -> str:
     )
 
 
-def _certainty() -> str:
-    result = _result("certainty")
-    sets = result["sets"]["class-conditional, 90 %"]
+def _calibration() -> str:
+    result = _result("calibration")
+    sets = result["prediction_sets"]["class-conditional, 90 %"]
     tenths, halves, labels = sets["tenths"], sets["halves"], list(result["rows_by_label"])
-    lowest = min(zip(tenths["labels"]["mean"], labels, strict=True))
-    scores = result["clearness"]["scores"]
-    shipped, highest = (scores[name] for name in ("distance from neutral texts (shipped)", "highest probability"))
-    abstention, temperature = result["abstention"], result["temperature"]
-    from_08 = abstention["answers_from"]["0.8"]
+    lowest = min(zip(tenths["label_coverage"]["mean"], labels, strict=True))
+    scores = result["neutral"]["scores"]
+    shipped, maximum = (scores[name] for name in ("distance from neutral texts (shipped)", "maximum probability"))
+    selective, temperature = result["selective_prediction"], result["temperature"]
+    from_08 = selective["thresholds"]["0.8"]
     rows = [
         _row(
-            "sets at 90 %: coverage",
+            "prediction sets at 90 %: coverage",
             f"{tenths['coverage']['mean']:.3f}",
-            f"on halves {_mean_and_sd(halves['coverage'])}",
+            f"on halves: {_mean_and_sd(halves['coverage'])}",
         ),
         _row(
-            "the label covered least", f"{lowest[0]:.3f}", f"{lowest[1]}, {result['rows_by_label'][lowest[1]]:,} rows"
+            "coverage of the least covered label",
+            f"{lowest[0]:.3f}",
+            f"{lowest[1]}, {result['rows_by_label'][lowest[1]]:,} rows",
         ),
-        _row("labels a set", f"{tenths['size']['mean']:.3f}", f"empty: {tenths['empty']['mean']:.1%}"),
+        _row("labels per set", f"{tenths['size']['mean']:.3f}", f"empty sets: {tenths['empty']['mean']:.1%}"),
         *(
             _row(
-                f"neutral against {kind}: AUROC",
+                f"AUROC of neutral texts against {kind}",
                 f"{shipped['auroc'][key]:.3f}",
-                f"highest probability {highest['auroc'][key]:.3f}",
+                f"maximum probability: {maximum['auroc'][key]:.3f}",
             )
-            for key, kind in (("any", "any emotion"), ("six", "one of the six"))
+            for key, kind in (("any", "any emotion"), ("six", "the six emotions"))
         ),
         _row(
-            "rows of `emotion` said to show none",
-            f"{shipped['unclear_of_emotion']:.2%}",
-            f"by the highest probability {highest['unclear_of_emotion']:.1%}",
+            "rows of `emotion` predicted neutral",
+            f"{shipped['predicted_neutral_of_emotion']:.2%}",
+            f"maximum probability: {maximum['predicted_neutral_of_emotion']:.1%}",
         ),
         _row(
-            "answers from a probability of 0.8 on: right",
+            "accuracy of answers with a probability of 0.8 or more",
             f"{from_08['accuracy']:.1%}",
-            f"{from_08['answered']:.1%} of the rows answered",
+            f"{from_08['coverage']:.1%} of the rows answered",
         ),
         _row(
             "area under the risk-coverage curve",
-            f"{abstention['aurc']['highest probability (shipped)']:.4f}",
-            f"{abstention['aurc']['every error last (the best there can be)']:.4f} if every error came last",
+            f"{selective['aurc']['maximum probability (shipped)']:.4f}",
+            f"if every error came last: {selective['aurc']['every error last (upper bound)']:.4f}",
         ),
         _row(
             "calibration error, loss",
             f"{temperature['shipped']['ece']:.4f}, {temperature['shipped']['loss']:.4f}",
-            f"without temperature {temperature['none']['ece']:.4f}, {temperature['none']['loss']:.4f}",
+            f"without temperature: {temperature['none']['ece']:.4f}, {temperature['none']['loss']:.4f}",
         ),
     ]
     return _table("| metric | emoscope | reference |", rows)
 
 
-def _sets() -> str:
-    result = _result("certainty")
+def _prediction_sets() -> str:
+    result = _result("calibration")
     rows = []
-    for name, found in result["sets"].items():
-        tenths = found["tenths"]
-        shares = (f"{tenths[key]['mean']:.1%}" for key in ("empty", "several", "one_right"))
-        labels = (f"{value:.3f}" for value in tenths["labels"]["mean"])
+    for name, quality in result["prediction_sets"].items():
+        tenths = quality["tenths"]
+        shares = (f"{tenths[key]['mean']:.1%}" for key in ("empty", "multiple", "singleton_accuracy"))
+        labels = (f"{value:.3f}" for value in tenths["label_coverage"]["mean"])
         coverage = f"{tenths['coverage']['mean']:.3f}"
         rows.append(
             _row(
                 name,
                 coverage,
-                _mean_and_sd(found["halves"]["coverage"]),
+                _mean_and_sd(quality["halves"]["coverage"]),
                 f"{tenths['size']['mean']:.2f}",
                 *shares,
                 *labels,
@@ -303,39 +305,41 @@ def _sets() -> str:
         )
     labels = " | ".join(f"{name} ({rows})" for name, rows in result["rows_by_label"].items())
     return _table(
-        f"| sets | coverage | on halves | labels a set | empty | several | of one label, right | {labels} |", rows
+        f"| sets | coverage | coverage on halves | labels per set | empty | multiple | singleton accuracy | {labels} |",
+        rows,
     )
 
 
-def _clearness() -> str:
+def _neutral() -> str:
     rows = []
-    for name, found in _result("certainty")["clearness"]["scores"].items():
-        unclear = found["unclear"]
-        emotion = found["unclear_of_emotion"]
-        shares = (f"{unclear[kind]:.1%}" for kind in ("neutral", "any", "six"))
+    for name, figures in _result("calibration")["neutral"]["scores"].items():
+        predicted = figures["predicted_neutral"]
+        emotion = figures["predicted_neutral_of_emotion"]
+        shares = (f"{predicted[kind]:.1%}" for kind in ("neutral", "any", "six"))
         rows.append(
             _row(
                 name.replace("'", '"'),
-                *(f"{found['auroc'][kind]:.3f}" for kind in ("any", "six")),
+                *(f"{figures['auroc'][kind]:.3f}" for kind in ("any", "six")),
                 *shares,
                 "-" if emotion is None else f"{emotion:.2%}",
             )
         )
     return _table(
-        "| score | AUROC, any | AUROC, six | neutral unclear | any unclear | six unclear | `emotion` unclear |", rows
+        "| score | AUROC, any | AUROC, six | predicted neutral: neutral | any | six | `emotion` |",
+        rows,
     )
 
 
-def _abstention() -> str:
-    points = _result("certainty")["abstention"]["answers_from"]
-    rows = [_row(limit, f"{point['answered']:.1%}", f"{point['accuracy']:.2%}") for limit, point in points.items()]
-    return _table("| answers from | rows answered | right |", rows)
+def _selective_prediction() -> str:
+    points = _result("calibration")["selective_prediction"]["thresholds"]
+    rows = [_row(limit, f"{point['coverage']:.1%}", f"{point['accuracy']:.2%}") for limit, point in points.items()]
+    return _table("| threshold | coverage | accuracy |", rows)
 
 
 def _temperature() -> str:
     rows = [
-        _row(name, *(f"{found[key]:.4f}" for key in ("temperature", "loss", "ece")))
-        for name, found in _result("certainty")["temperature"].items()
+        _row(name, *(f"{figures[key]:.4f}" for key in ("temperature", "loss", "ece")))
+        for name, figures in _result("calibration")["temperature"].items()
     ]
     return _table("| temperature | value | loss | calibration error |", rows)
 
@@ -497,10 +501,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "explanation_minilm": _explanation_minilm,
     "single_word": _single_word,
     "bias": _bias,
-    "certainty": _certainty,
-    "sets": _sets,
-    "clearness": _clearness,
-    "abstention": _abstention,
+    "calibration": _calibration,
+    "prediction_sets": _prediction_sets,
+    "neutral": _neutral,
+    "selective_prediction": _selective_prediction,
     "temperature": _temperature,
     "cpu_encoders": _cpu_encoders,
     "long_texts": _long_texts,

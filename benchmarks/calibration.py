@@ -1,10 +1,11 @@
-"""How far the bundled model's certainty holds: sets of labels, "no clear emotion", abstention, temperature.
+"""Calibration of the bundled model: prediction sets, neutral texts, selective prediction, temperature.
 
-Sets of labels are always measured on validation rows that their thresholds were not fitted on: tenths, each judged by
-thresholds of the other nine, and on halves. "No clear emotion" is fitted on GoEmotions' train split and measured on its
-dev split: comments labelled neutral alone against two kinds of emotional ones, those without that label ("any") and
-those that besides have one of the six emotions ("six"). No model is trained. Run:
-python benchmarks/certainty.py --data DIR --goemotions DIR
+Prediction sets are measured on validation rows that their thresholds were not fitted on: on tenths, with the
+thresholds of the other nine tenths, and on halves. The score for neutral texts is fitted on GoEmotions' train split and
+measured on its dev split: comments with the label neutral alone against two kinds of emotional comments, those without
+that label ("any"), and those of them that have one of the six emotions ("six"). No model is trained.
+
+Run: python benchmarks/calibration.py --data DIR --goemotions DIR
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.calibration.coverage import set_quality
 from emoscope.calibration.fit import conformal_thresholds, fit_neutral, fit_temperature
-from emoscope.calibration.selective import THRESHOLDS, aurc
+from emoscope.calibration.selective import aurc, selective_accuracy
 from emoscope.data import Examples, load_splits
 from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss
 from emoscope.labels import Labels
@@ -55,14 +56,14 @@ def main() -> None:
         "model": args.model,
         "rows": len(truth),
         "rows_by_label": dict(zip(classifier.labels, np.bincount(truth).tolist(), strict=True)),
-        "sets": _sets(rows, truth, args),
-        "clearness": _clearness(classifier, _Raw(args.model), goemotions, rows),
-        "abstention": _abstention(rows, truth),
+        "prediction_sets": _prediction_sets(rows, truth, args),
+        "neutral": _neutral(classifier, _RawModel(args.model), goemotions, rows),
+        "selective_prediction": _selective_prediction(rows, truth),
         "temperature": _temperature(rows, truth, temperature, args),
     }
     print(
         record.write(
-            "certainty", results, packages=("emoscope", "onnxruntime", "numpy", "scikit-learn"), seed=args.seed
+            "calibration", results, packages=("emoscope", "onnxruntime", "numpy", "scikit-learn"), seed=args.seed
         )
     )
 
@@ -78,11 +79,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _sets(rows: Rows, truth: Ids, args: argparse.Namespace) -> dict[str, Any]:
-    """Kinds of sets at several coverages: on tenths, and on halves."""
+def _prediction_sets(rows: Rows, truth: Ids, args: argparse.Namespace) -> dict[str, Any]:
+    """Quality of several kinds of sets at several coverages, on tenths and on halves."""
     kinds: dict[str, tuple[Thresholds, int, bool]] = {
         **{f"class-conditional, {percent} %": (conformal_thresholds, percent, False) for percent in (80, 90, 95, 97)},
-        "class-conditional, 90 %, empty sets given the top label": (conformal_thresholds, 90, True),
+        "class-conditional, 90 %, empty sets filled with the top label": (conformal_thresholds, 90, True),
         "one threshold for all labels, 90 %": (_marginal, 90, False),
     }
     results = {}
@@ -96,21 +97,21 @@ def _sets(rows: Rows, truth: Ids, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _on_tenths(rows: Rows, truth: Ids, fit: Thresholds, percent: int, completed: bool, rng: Any) -> dict[str, Any]:
-    """Quality over all rows, each judged by thresholds of the nine tenths that it is not in."""
+    """Quality over all rows, each with the thresholds of the nine tenths that it is not in."""
     sets = np.zeros(rows.shape, np.bool_)
     for tenth in np.array_split(rng.permutation(len(truth)), 10):
         others = np.setdiff1d(np.arange(len(truth)), tenth)
-        sets[tenth] = _given(rows[tenth], fit(rows[others], truth[others], percent), completed)
+        sets[tenth] = _sets(rows[tenth], fit(rows[others], truth[others], percent), completed)
     return set_quality(sets, truth)
 
 
 def _on_half(rows: Rows, truth: Ids, fit: Thresholds, percent: int, completed: bool, rng: Any) -> dict[str, Any]:
     fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
     thresholds = fit(rows[fitted_on], truth[fitted_on], percent)
-    return set_quality(_given(rows[others], thresholds, completed), truth[others])
+    return set_quality(_sets(rows[others], thresholds, completed), truth[others])
 
 
-def _given(rows: Rows, thresholds: tuple[float, ...], completed: bool) -> NDArray[np.bool_]:
+def _sets(rows: Rows, thresholds: tuple[float, ...], completed: bool) -> NDArray[np.bool_]:
     sets: NDArray[np.bool_] = rows >= np.array(thresholds)
     if completed:
         empty = ~sets.any(axis=1)
@@ -119,13 +120,13 @@ def _given(rows: Rows, thresholds: tuple[float, ...], completed: bool) -> NDArra
 
 
 def _marginal(rows: Rows, truth: Ids, percent: int) -> tuple[float, ...]:
-    own = rows[np.arange(len(truth)), truth][:, None]
-    return conformal_thresholds(own, np.zeros(len(truth), np.int64), percent) * rows.shape[1]
+    true_label = rows[np.arange(len(truth)), truth][:, None]
+    return conformal_thresholds(true_label, np.zeros(len(truth), np.int64), percent) * rows.shape[1]
 
 
-def _spread(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Mean, standard deviation and the middle 90 % of each figure; of overall coverage, how often it is near 90 %."""
-    columns = {key: np.array([quality[key] for quality in found]) for key in found[0]}
+def _spread(qualities: list[dict[str, Any]]) -> dict[str, Any]:
+    """Mean, standard deviation and middle 90 % of each figure, and how often the overall coverage is near 90 %."""
+    columns = {key: np.array([quality[key] for quality in qualities]) for key in qualities[0]}
     spread = {
         key: {
             "mean": values.mean(axis=0).tolist(),
@@ -135,24 +136,25 @@ def _spread(found: list[dict[str, Any]]) -> dict[str, Any]:
         for key, values in columns.items()
     }
     spread["coverage"]["share_from_0.88_to_0.92"] = np.mean(np.abs(columns["coverage"] - 0.9) <= 0.02).item()
-    spread["labels"]["share_all_from_0.85"] = np.mean((columns["labels"] >= 0.85).all(axis=1)).item()
+    enough = (columns["label_coverage"] >= 0.85).all(axis=1)
+    spread["label_coverage"]["share_all_from_0.85"] = np.mean(enough).item()
     return spread
 
 
-class _Raw:
-    """Logits before temperature and softmax."""
+class _RawModel:
+    """The model's logits before temperature and softmax."""
 
     def __init__(self, model: str) -> None:
         folder = open_folder(resolve(model))
         if folder.graph is None or folder.tokenizer is None:
-            raise SystemExit(f"{model} is no exported model folder")
-        self.form = folder.normalizer
+            raise SystemExit(f"{model} is not an exported model folder")
+        self.normalize = folder.normalizer
         self.tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=folder.manifest.max_length)
         self.model = OnnxModel(folder.graph)
 
     def logits(self, texts: list[str]) -> Rows:
         """*Shape:* (texts, labels); no text may be longer than one window."""
-        logits = self.model.logits(self.tokenizer.encode([self.form(text) for text in texts]))
+        logits = self.model.logits(self.tokenizer.encode([self.normalize(text) for text in texts]))
         assert len(logits) == len(texts)
         return logits
 
@@ -163,8 +165,10 @@ def _kinds(examples: Examples) -> dict[str, NDArray[np.bool_]]:
     return {"neutral": neutral & (examples.label_ids.sum(axis=1) == 1), "any": ~neutral, "six": ~neutral & six}
 
 
-def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examples], emotion: Rows) -> dict[str, Any]:
-    """AUROC of several scores, and what is called unclear at the threshold of each, all chosen on train."""
+def _neutral(
+    classifier: EmotionClassifier, raw: _RawModel, splits: dict[str, Examples], emotion: Rows
+) -> dict[str, Any]:
+    """AUROC of several scores, and the shares of texts predicted neutral at the threshold of each, chosen on train."""
     kinds = {split: _kinds(examples) for split, examples in splits.items()}
     rows = {split: classifier.predict_proba(examples.texts) for split, examples in splits.items()}
     logits = {split: raw.logits(examples.texts) for split, examples in splits.items()}
@@ -172,8 +176,8 @@ def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examp
     neutral = fit_neutral(rows_of[train["neutral"]], rows_of[train["any"]])
     scores: dict[str, Callable[[Rows], NDArray[Any]]] = {
         "distance from neutral texts (shipped)": neutral.distances,
-        "highest probability": lambda p: p.max(axis=1),
-        "margin of the first before the second": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
+        "maximum probability": lambda p: p.max(axis=1),
+        "margin between the first two": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
         "negative entropy": lambda p: (p * log_probabilities(p)).sum(axis=1),
         "distance from equal probabilities": lambda p: np.linalg.norm(centred_logs(p), axis=1),
         **{f"quadratic function fitted on {kind!r}": _quadratic(rows_of, train, kind) for kind in ("any", "six")},
@@ -184,14 +188,16 @@ def _clearness(classifier: EmotionClassifier, raw: _Raw, splits: dict[str, Examp
     }
     energy = {split: np.logaddexp.reduce(z, axis=1) for split, z in logits.items()}
     results["energy of the raw logits"] = _separation(energy, kinds, None)
-    for name, found in results.items():
-        print(name, found)
-    counts = {split: {kind: int(chosen.sum()) for kind, chosen in each.items()} for split, each in kinds.items()}
+    for name, figures in results.items():
+        print(name, figures)
+    counts = {
+        split: {kind: int(chosen.sum()) for kind, chosen in of_split.items()} for split, of_split in kinds.items()
+    }
     return {"rows": counts, "scores": results, "shipped_threshold": neutral.threshold}
 
 
 def _quadratic(rows: Rows, kinds: dict[str, NDArray[np.bool_]], emotional: str) -> Callable[[Rows], NDArray[Any]]:
-    """Logistic regression over the log-probabilities, their squares and products; both kinds weigh alike."""
+    """Logistic regression on log-probabilities, their squares and products; both kinds have the same weight."""
     features = PolynomialFeatures(2, include_bias=False)
     chosen = kinds["neutral"] | kinds[emotional]
     scaler = StandardScaler().fit(features.fit_transform(centred_logs(rows[chosen])[:, :-1]))
@@ -207,48 +213,45 @@ def _quadratic(rows: Rows, kinds: dict[str, NDArray[np.bool_]], emotional: str) 
 def _separation(
     scores: dict[str, NDArray[Any]], kinds: dict[str, dict[str, NDArray[np.bool_]]], emotion: NDArray[Any] | None
 ) -> dict[str, Any]:
-    """AUROC on dev, and at the threshold that is best on train (Youden, neutral against "any") what is unclear."""
+    """AUROC on dev, and shares predicted neutral at the best threshold on train (Youden, neutral against "any")."""
     dev, chosen = scores["validation"], kinds["validation"]
     near, far = (np.sort(scores["train"][kinds["train"][kind]]) for kind in ("neutral", "any"))
     right = np.searchsorted(near, far) / len(near) - np.arange(len(far)) / len(far)
     threshold = far[right.argmax()]
     return {
         "auroc": {kind: auroc(dev[chosen[kind]], dev[chosen["neutral"]]) for kind in ("any", "six")},
-        "unclear": {kind: float((dev[rows] < threshold).mean()) for kind, rows in chosen.items()},
-        "unclear_of_emotion": None if emotion is None else float((emotion < threshold).mean()),
+        "predicted_neutral": {kind: float((dev[rows] < threshold).mean()) for kind, rows in chosen.items()},
+        "predicted_neutral_of_emotion": None if emotion is None else float((emotion < threshold).mean()),
     }
 
 
-def _abstention(rows: Rows, truth: Ids) -> dict[str, Any]:
-    """Area under the risk-coverage curve of three scores, and the table of the rule that ships."""
+def _selective_prediction(rows: Rows, truth: Ids) -> dict[str, Any]:
+    """Area under the risk-coverage curve of three scores, and coverage and accuracy of the shipped rule."""
     correct = rows.argmax(axis=1) == truth
     scores = {
-        "highest probability (shipped)": rows.max(axis=1),
-        "margin of the first before the second": np.diff(np.sort(rows, axis=1)[:, -2:], axis=1)[:, 0],
+        "maximum probability (shipped)": rows.max(axis=1),
+        "margin between the first two": np.diff(np.sort(rows, axis=1)[:, -2:], axis=1)[:, 0],
         "negative entropy": (rows * log_probabilities(rows)).sum(axis=1),
-        "every error last (the best there can be)": correct.astype(float),
-        "no order": np.zeros(len(rows)),
+        "every error last (upper bound)": correct.astype(float),
+        "random order": np.zeros(len(rows)),
     }
-    at = {}
-    for limit in THRESHOLDS:
-        answered = rows.max(axis=1) >= limit
-        at[str(limit)] = {"answered": float(answered.mean()), "accuracy": float(correct[answered].mean())}
-    return {"aurc": {name: aurc(score, correct) for name, score in scores.items()}, "answers_from": at}
+    points = {point.pop("threshold"): point for point in selective_accuracy(rows.max(axis=1), correct)}
+    return {"aurc": {name: aurc(score, correct) for name, score in scores.items()}, "thresholds": points}
 
 
 def _temperature(rows: Rows, truth: Ids, shipped: float, args: argparse.Namespace) -> dict[str, Any]:
-    """Loss and calibration error on halves: without temperature, with the shipped one, with that of the other half."""
+    """Loss and calibration error on halves: without temperature, with the shipped one, with one of the other half."""
     rng = np.random.default_rng(args.seed)
-    found: dict[str, list[tuple[float, float, float]]] = {"none": [], "shipped": [], "of the other half": []}
+    figures: dict[str, list[tuple[float, float, float]]] = {"none": [], "shipped": [], "fitted on the other half": []}
     for _ in range(100):
         fitted_on, others = np.array_split(rng.permutation(len(truth)), 2)
         ratio = fit_temperature(log_probabilities(rows[fitted_on]), truth[fitted_on])
-        for name, by in (("none", 1 / shipped), ("shipped", 1.0), ("of the other half", ratio)):
+        for name, by in (("none", 1 / shipped), ("shipped", 1.0), ("fitted on the other half", ratio)):
             new = temperature_scaled(rows[others], by)
-            figures = (by * shipped, log_loss(new, truth[others]), expected_calibration_error(new, truth[others]))
-            found[name].append(figures)
+            row = (by * shipped, log_loss(new, truth[others]), expected_calibration_error(new, truth[others]))
+            figures[name].append(row)
     keys = ("temperature", "loss", "ece")
-    return {name: dict(zip(keys, np.mean(each, axis=0).tolist(), strict=True)) for name, each in found.items()}
+    return {name: dict(zip(keys, np.mean(values, axis=0).tolist(), strict=True)) for name, values in figures.items()}
 
 
 if __name__ == "__main__":
