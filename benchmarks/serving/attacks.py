@@ -1,7 +1,7 @@
 """Hostile clients at full size: no 5xx (except 503 for shedding and draining), no crash, no scores without a key.
 
 Sends every kind of broken request once and then valid requests with changed bytes, --requests in all; clients that
-send a byte now and then, beside ordinary ones; --cancelled requests whose clients disconnect; every path with every
+send a byte now and then, alongside ordinary ones; --cancelled requests whose clients disconnect; every path with every
 wrong key; and schemathesis over /openapi.json with all its checks. After each part the server must respond as before,
 and its log must have no traceback. The requests are those of tests/serving/hostile_clients.py; the tests have a small
 version of this benchmark.
@@ -55,7 +55,7 @@ KEY = "a-right-key-of-some-length"
 PUBLIC = ("/", "/health", "/health/ready", "/docs", "/openapi.json", "/page/app.js")
 """Paths that need no key."""
 RATE = 200
-"""Requests per second of the ordinary clients beside the slow ones."""
+"""Requests per second of the ordinary clients alongside the slow ones."""
 
 
 def main() -> None:
@@ -124,7 +124,7 @@ def _sent(port: int, each: HostileRequest) -> Response:
 
 
 def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any]:
-    """Latency of ordinary clients before and beside slow ones, and how many slow ones the server disconnected."""
+    """Latency of ordinary clients before and alongside slow ones, and how many slow ones the server disconnected."""
     requests = load.requests(server.url("/v1/predict"), load.texts(args.data))
     before = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=5, connections=32)
     slow = [_SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]

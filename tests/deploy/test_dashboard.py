@@ -34,7 +34,7 @@ def samples(tmp_path_factory):
     """Metric name -> names of its labels, from a server that has answered some requests."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    with live_server.emoscope(tmp_path_factory.mktemp("server") / "log") as server:
+    with live_server.emoscope(tmp_path_factory.mktemp("server") / "log", "--grace", "0") as server:
         for body in (b'{"texts": ["i feel happy"]}', b'{"texts": ["i feel happy", "i feel sad"]}', b"{"):
             live_server.request(server.port, "POST", "/v1/predict", body)
         status, text = live_server.request(server.port, "GET", "/metrics")

@@ -104,7 +104,7 @@ def health_check(instructions):
 
 def test_health_check_reports_whether_the_server_is_ready(health_check, tmp_path):
     pytest.importorskip("uvicorn", reason="needs the extra serve")
-    with live_server.emoscope(tmp_path / "log") as server:
+    with live_server.emoscope(tmp_path / "log", "--grace", "0") as server:
         assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 0
     assert subprocess.run(health_check(server.port), capture_output=True, check=False).returncode == 1
 

@@ -35,7 +35,7 @@ clients = pytest.mark.parametrize(
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     with live_server.emoscope(
-        tmp_path_factory.mktemp("server") / "log", environment={"EMOSCOPE_API_KEYS": KEY}
+        tmp_path_factory.mktemp("server") / "log", "--grace", "0", environment={"EMOSCOPE_API_KEYS": KEY}
     ) as running:
         yield running
 

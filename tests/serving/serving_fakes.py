@@ -34,10 +34,10 @@ class HashClassifier:
     labels = EMOTIONS
 
     def __init__(self):
-        self.asked = []
+        self.calls = []
 
     def predict_proba(self, texts):
-        self.asked.append(list(texts))
+        self.calls.append(list(texts))
         if "fail" in texts:
             raise RuntimeError("a broken model")
         return np.array([probabilities(text) for text in texts], np.float32).reshape(len(texts), len(EMOTIONS))

@@ -27,13 +27,13 @@ def test_unknown_path_is_404_and_other_method_is_405(client):
 def test_every_response_has_security_headers_and_a_request_id(serve):
     client = serve(keys=ApiKeys([b"x" * 32]), cors_origins=("*",))
     seen = set()
-    asked = [("GET", path) for path in (*PUBLIC, *GUARDED, "/nothing")] + [("POST", path) for path in SCORING]
-    for method, path in asked:
+    requests = [("GET", path) for path in (*PUBLIC, *GUARDED, "/nothing")] + [("POST", path) for path in SCORING]
+    for method, path in requests:
         answer = client.request(method, path)
         for name, value in SECURITY_HEADERS:
             assert answer.headers[name.decode()] == value.decode()
         seen.add(answer.headers["x-request-id"])
-    assert len(seen) == len(asked)
+    assert len(seen) == len(requests)
     policy = client.get("/").headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
@@ -75,8 +75,8 @@ def test_allowed_origins_can_use_the_server(serve):
     other = client.post("/v1/predict", {"texts": ["a"]}, headers={"Origin": "https://three.example"})
     assert other.status_code == 403
     assert "access-control-allow-origin" not in other.headers
-    anybody = serve(cors_origins=("*",)).get("/health", headers={"Origin": "https://x.example"})
-    assert anybody.headers["access-control-allow-origin"] == "*"
+    response = serve(cors_origins=("*",)).get("/health", headers={"Origin": "https://x.example"})
+    assert response.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize(

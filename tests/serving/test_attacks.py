@@ -43,14 +43,14 @@ TEXT = BODIES["/v1/predict"]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with live_server.emoscope(tmp_path_factory.mktemp("server") / "log") as running:
+    with live_server.emoscope(tmp_path_factory.mktemp("server") / "log", "--grace", "0") as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def server_with_keys(tmp_path_factory):
     log = tmp_path_factory.mktemp("server") / "log"
-    with live_server.emoscope(log, environment={"EMOSCOPE_API_KEYS": KEY}) as running:
+    with live_server.emoscope(log, "--grace", "0", environment={"EMOSCOPE_API_KEYS": KEY}) as running:
         yield running
 
 
@@ -179,6 +179,6 @@ def test_schemathesis_finds_nothing(server, tmp_path):
         text=True,
         timeout=10 * DEADLINE,
         check=False,
-        cwd=tmp_path,  # it leaves files behind
+        cwd=tmp_path,  # it leaves files in its folder
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

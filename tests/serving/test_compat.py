@@ -105,7 +105,7 @@ def test_truncation_cuts_texts_that_would_be_rejected(serve, classifier):
     assert client.post("/predict", {"inputs": long, "truncate": True}).status_code == 200
     assert client.post("/", {"inputs": long, "parameters": {"truncation": True}}).status_code == 200
     assert client.post("/v1/classify", {"input": long, "truncate_prompt_tokens": -1}).status_code == 200
-    assert ["x" * 100] in classifier.asked
+    assert ["x" * 100] in classifier.calls
 
 
 def test_infinity_gets_all_labels_and_the_number_of_tokens(calibrated):

@@ -484,7 +484,7 @@ def test_texts_of_clients_that_disconnect_are_not_scored():
         await until(lambda: len(server.state.tasks) == 2)
         classifier.go.set()
         assert (await first).status == (await staying).status == 200
-        assert classifier.asked == [["first"], ["staying"]]
+        assert classifier.calls == [["first"], ["staying"]]
         await until(lambda: not server.state.tasks)
 
     app = create_app(classifier, Settings(target_latency=100))

@@ -93,7 +93,7 @@ def test_row_without_text_has_no_emotion(client, classifier, text):
     assert {row[name] for name in ADDED[:-1]} == {None}
     (record,) = rows_of(post(client, f'a,text\n1,"{text}"\n'))
     assert {record[name] for name in ADDED} == {""}
-    assert classifier.asked[-1] != [text]
+    assert classifier.calls[-1] != [text]
 
 
 def test_chosen_columns_keep_their_order(client):

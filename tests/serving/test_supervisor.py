@@ -42,7 +42,7 @@ def is_alive(pid):
 
 
 def test_workers_share_metrics_and_a_dead_one_is_replaced(tmp_path):
-    with live_server.emoscope(tmp_path / "log", "--workers", "2") as server:
+    with live_server.emoscope(tmp_path / "log", "--workers", "2", "--grace", "0") as server:
         workers = workers_of(server)
         for _ in range(40):
             assert live_server.request(server.port, "POST", "/v1/predict", BODY)[0] == 200

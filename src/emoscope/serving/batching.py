@@ -125,13 +125,13 @@ _Result = tuple[list[_Part], dict[str, Row] | Exception]
 
 
 class Observer:
-    """Is told about batches and the cache; this one ignores it."""
+    """Counts batches and cache lookups; this one ignores them."""
 
     def count_batch(self, texts: int, tokens: int, budget: int, seconds: float) -> None:
         """A batch was scored."""
 
     def count_cached(self, hits: int, misses: int) -> None:
-        """The cache was asked for texts, and had some of them."""
+        """Texts were looked up in the cache."""
 
 
 class Batcher:
@@ -161,7 +161,7 @@ class Batcher:
             max_batch_tokens: maximum number of estimated tokens in a batch; a longer text gets a batch of its own.
             target_latency: seconds; the queue holds no more than can be scored within BURST times as many. None to
                 choose it once the speed of the model is known.
-            observer: is told about batches and the cache.
+            observer: counts batches and cache lookups.
         """
         self.waiting_tokens = 0
         self.tokens_per_second = 1.0

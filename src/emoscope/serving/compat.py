@@ -148,7 +148,7 @@ async def _scores(service: Service, request: Request, texts: list[str], function
     if function is None or function == ("sigmoid" if multi_label else "softmax"):
         return [scores for scores, *_ in await service.rows(request, texts, scorer=PROBABILITIES)]
     if not service.has_logits:
-        raise RequestError("invalid_request", "this model has no logits, only probabilities; ask for those")
+        raise RequestError("invalid_request", "this model has only probabilities, no logits; request probabilities")
     logits = [scores for scores, *_ in await service.rows(request, texts, scorer=LOGITS)]
     if function == "none":
         return logits

@@ -1,7 +1,7 @@
 // The page: connects the text field to its results, and opens tables in the file section.
 
 import { askForKey, call, Failure, newest } from "./client.js";
-import { announce, byId, element, tell } from "./dom.js";
+import { announce, byId, element, showAlert } from "./dom.js";
 import { Bars, count, dot, EMOTIONS, percent, verdict } from "./emotions.js";
 import { EXAMPLES } from "./examples.js";
 import { FileSection } from "./file.js";
@@ -28,7 +28,7 @@ const isScoredBySentence = (text) => countSentences(text) >= MIN_COMBINED || tex
 const predict = newest(async (text) => {
   const scored = (isScoredBySentence(text) && (await combined(text))) || (await call("v1/predict", { texts: [text] }));
   labels = scored.labels;
-  tell(byId("error"), "");
+  showAlert(byId("error"), "");
   if (currentText().trim()) showScores(scored);
 }, { onFailure: showFailure });
 
@@ -76,7 +76,7 @@ function clear(heading = "No text yet", details = "Type a text, or try an exampl
   byId("verdict").classList.add("empty");
   byId("why").textContent = details;
   byId("words").hidden = byId("sentences").hidden = true;
-  tell(byId("error"), "");
+  showAlert(byId("error"), "");
   announce("");
 }
 
@@ -126,7 +126,7 @@ function showFailure(failure, seconds) {
   const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
   if (!seconds) clear("No result", "");
   const message = failure instanceof Failure ? `${failure.message}${retry}` : "The page failed.";
-  tell(byId("error"), message, ...(failure.status === 401 ? [" ", button] : []));
+  showAlert(byId("error"), message, ...(failure.status === 401 ? [" ", button] : []));
 }
 
 /** Shows in a region why its words or sentences are missing, but not while they are requested again. */

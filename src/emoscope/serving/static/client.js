@@ -1,6 +1,6 @@
 // Requests to the server: failures with messages for people, retries, the API key, and only the newest input.
 
-import { byId, sleep, tell } from "./dom.js";
+import { byId, showAlert, sleep } from "./dom.js";
 
 const STORAGE_KEY = "emoscope.key";
 const SENDABLE = /^[ -~]*$/;
@@ -169,7 +169,7 @@ export function askForKey(error = "") {
   asking ??= new Promise((resolve) => {
     const dialog = byId("key-dialog");
     const field = byId("key");
-    tell(byId("key-error"), error);
+    showAlert(byId("key-error"), error);
     dialog.returnValue = field.value = "";
     dialog.addEventListener(
       "close",

@@ -1,7 +1,7 @@
 // The API page: the operations of openapi.json with their parameters, bodies and responses, and a form to try each.
 
 import { Failure, send } from "./client.js";
-import { byId, element, tell } from "./dom.js";
+import { byId, element, showAlert } from "./dom.js";
 import { count } from "./emotions.js";
 import { example, resolve, schema, withCode } from "./schema.js";
 
@@ -11,7 +11,7 @@ const JSON_TYPE = /^application\/([\w.+-]+\+)?json$/;
 
 async function show() {
   const response = await fetch("openapi.json").catch(() => null);
-  if (!response?.ok) return tell(byId("error"), "Cannot read openapi.json from this server.");
+  if (!response?.ok) return showAlert(byId("error"), "Cannot read openapi.json from this server.");
   const api = await response.json();
   byId("title").textContent = `${api.info.title} ${api.info.version ?? ""}`.trim();
   byId("about").append(...paragraphs(api.info.description));

@@ -35,7 +35,7 @@ export function announce(sentence, delay = 900) {
 }
 
 /** Set the text of an alert region, which screen readers announce; an empty text hides it. */
-export function tell(region, sentence, ...extra) {
+export function showAlert(region, sentence, ...extra) {
   if (region.textContent !== sentence || extra.length) region.replaceChildren(sentence, ...extra);
   region.hidden = !sentence;
 }

@@ -1,7 +1,7 @@
 // The file section: open a file, choose its layout, score it, and show the results.
 
 import { askForKey, Failure } from "./client.js";
-import { announce, byId, element, tell } from "./dom.js";
+import { announce, byId, element, showAlert } from "./dom.js";
 import { colour, count, dot, number, percent, verdict } from "./emotions.js";
 import { exampleFile } from "./examples.js";
 import { firstTexts, guessLayout, layoutAs, looksLikeTable, sampleOf, withHeader } from "./layout.js";
@@ -76,12 +76,12 @@ export class FileSection {
     this.controller?.abort();
     this.file = file;
     for (const part of ["settings", "run", "result"]) byId(part).hidden = true;
-    tell(byId("file-error"), "");
+    showAlert(byId("file-error"), "");
     try {
       this.sample = await sampleOf(file);
     } catch (error) {
       const isOurs = error.constructor === Error;
-      return tell(byId("file-error"), `${file.name}: ${isOurs ? error.message : "It cannot be read. Is it a folder?"}`);
+      return showAlert(byId("file-error"), `${file.name}: ${isOurs ? error.message : "It cannot be read. Is it a folder?"}`);
     }
     byId("file-name").textContent = `${file.name}, ${fileSize(file.size)}`;
     const isFallback = this.sample.encoding === "windows-1252";
@@ -112,7 +112,7 @@ export class FileSection {
     byId("as-one-text").hidden = kind !== "lines" || this.file.size > MAX_ONE_TEXT_BYTES;
     this.texts = firstTexts(this.layout, this.sample);
     byId("preview-texts").replaceChildren(...this.texts.map((text) => element("li", {}, shortened(text))));
-    tell(byId("file-error"), this.texts.length ? "" : "No texts found. Choose another format or column.");
+    showAlert(byId("file-error"), this.texts.length ? "" : "No texts found. Choose another format or column.");
     byId("preview").hidden = !this.texts.length;
     byId("settings").hidden = false;
     byId("start").disabled = !this.texts.length;
@@ -132,7 +132,7 @@ export class FileSection {
     this.filter = null;
     this.shownRows = PAGE_ROWS;
     this.started = performance.now();
-    tell(byId("file-error"), "");
+    showAlert(byId("file-error"), "");
     byId("start").hidden = true;
     byId("run").hidden = false;
     byId("waiting").textContent = "";
@@ -185,7 +185,7 @@ export class FileSection {
     const enterKey = async () => (await askForKey()) && this.start();
     const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
     const soFar = error && rows ? ` The first ${count(rows, "row")} are below.` : "";
-    tell(byId("file-error"), `${error}${soFar}`, ...(needsKey ? [" ", button] : []));
+    showAlert(byId("file-error"), `${error}${soFar}`, ...(needsKey ? [" ", button] : []));
     if (!rows && error) return;
     this.showResult(true);
     const seconds = (performance.now() - this.started) / 1000;
