@@ -1,8 +1,8 @@
 """Test whether names and pronouns change the emotion.
 
-Templates of our own, with and without an emotion, are scored with she, he and they, and with names of women and men of
-several origins. For each comparison: how many pairs change their label, how much probability moves, and in favour of
-which label on average; a star marks a mean shift that chance would hardly make (corrected for all of them).
+Sentences with and without an emotion are scored with she, he and they, and with names of women and men of several
+origins. Each comparison reports how many pairs of texts change their label, how much probability moves, and to which
+label on average. A star marks a significant mean shift, corrected for the number of comparisons.
 
 examples:
   emoscope bias
@@ -18,13 +18,13 @@ from emoscope.cli.output import add_report_arguments, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     add_model_arguments(parser)
     add_report_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check, write, print."""
+    """Test the model, write the report and print it."""
     from emoscope.evaluation import bias_text, check_bias
 
     report = check_bias(load_classifier(args), model_name=args.model)

@@ -1,8 +1,8 @@
 """Compare models on the same rows: quality, speed, size, memory.
 
-A model is 'bundled', a model folder, a checkpoint or a Hub id. Two models are a tie unless McNemar's exact
-test, corrected for all pairs by Holm, says otherwise. The public model card's own table is shown as a
-reference, apart from what is measured.
+A model is 'bundled', a model folder, a checkpoint or a Hub id. Two models are a tie unless McNemar's exact test, with
+Holm's correction for all pairs, is significant. The published results of the public model card are shown for reference,
+apart from what is measured.
 
 examples:
   emoscope compare bundled DIR --data DATA
@@ -28,25 +28,29 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
-    parser.add_argument("models", nargs="+", metavar="M", help="'bundled', a model folder, a checkpoint or a Hub id")
+    """Add the flags of the command."""
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="'bundled', a model folder, a checkpoint or a Hub id"
+    )
     add_data_arguments(parser, default_labels="the models'")
     add_split_argument(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw accuracy against speed (extra: plot)")
     add_report_arguments(parser, "comparison").add_argument(
-        "--markdown", action="store_true", help="print GitHub tables"
+        "--markdown", action="store_true", help="print tables in GitHub's Markdown"
     )
     parser.add_argument(
-        "--rounds", type=number(int, 1), default=3, metavar="N", help="timings of each model; default: 3"
+        "--rounds", type=number(int, 1), default=3, metavar="N", help="timings of each model (default: 3)"
     )
     parser.add_argument(
-        "--speed-texts", type=number(int, 1), default=512, metavar="N", help="texts timed; default: 512"
+        "--speed-texts", type=number(int, 1), default=512, metavar="N", help="number of texts timed (default: 512)"
     )
-    parser.add_argument("--no-memory", action="store_true", help="load no model a second time to measure its memory")
+    parser.add_argument(
+        "--no-memory", action="store_true", help="do not measure memory, for which each model is loaded again"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compare, write, print."""
+    """Compare the models, write the report and the plot, and print the comparison."""
     from emoscope.errors import require_extra
     from emoscope.evaluation import comparison_markdown, comparison_text, plot_comparison
 
@@ -80,7 +84,7 @@ def _compare(args: argparse.Namespace) -> Comparison:
 
 
 def _examples(args: argparse.Namespace, classifier: Classifier) -> Examples:
-    """The rows, with the classifier's labels; where those do not fit, with their own, for an error that names both."""
+    """The rows with the classifier's labels, or, if these do not fit, with their own for an error that names both."""
     try:
         splits = read_splits(args, labels_for(args, classifier))
     except DataError:

@@ -26,12 +26,9 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) 
         metavar="LABELS",
         help=f"the labels in index order: a file with one per line, or a,b,c (default: {default_labels})",
     )
-    parser.add_argument(
-        "--text-column", default="text", metavar="COLUMN", help="name or number (from 0); default: text"
-    )
-    parser.add_argument(
-        "--label-column", default="label", metavar="COLUMN", help="name or number (from 0); default: label"
-    )
+    for name in ("text", "label"):
+        help = f"column of the {name}s: a name, or a number from 0 (default: {name})"
+        parser.add_argument(f"--{name}-column", default=name, metavar="COLUMN", help=help)
 
 
 def add_split_argument(parser: argparse.ArgumentParser) -> None:

@@ -1,14 +1,14 @@
-"""Measure a model on labelled data: quality, calibration, speed.
+r"""Measure a model on labelled data: quality, calibration, speed.
 
-The data is a folder of splits (train, validation, test), one file (.txt with text;label, .csv, .tsv,
-.jsonl, .parquet) or a Hub id. Where it has a train split, the report says as well how far its ambiguous
-keywords, words that stand for two labels about alike, limit any classifier.
+The data is a folder of splits (train, validation, test), one file (.txt with text;label, .csv, .tsv, .jsonl, .parquet)
+or a Hub id. If it has a train split, the report also estimates how far ambiguous keywords, which occur about equally
+often with two labels, limit the accuracy of any classifier.
 
-With --slices the report is broken down by length, negation, first person, ambiguous keyword, and the columns that
---slice-column names: which of these parts of the rows differ from the rest beyond chance.
+--slices breaks the report down by length, negation, first person and ambiguous keyword, and --slice-column by a column
+of the data. It shows which of these parts differ significantly from the rest.
 
-With --multi-label a row has any number of labels ("joy,love", "1,2", a list in JSON or Parquet), and a model gives
-every label that reaches its threshold. Numbers as columns mean a .csv or .tsv without a header.
+With --multi-label a row has any number of labels ("joy,love", "1,2", a list in JSON or Parquet), and the model predicts
+every label that reaches its threshold. If both columns are numbers, a .csv or .tsv has no header.
 
 examples:
   emoscope evaluate --data DIR
@@ -48,25 +48,25 @@ MULTI_LABEL_METRICS = {"accuracy": "", "f1_micro": "F1, micro"} | METRICS | {"ac
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
     add_model_arguments(parser)
-    parser.add_argument("--slices", action="store_true", help="break the report down")
+    parser.add_argument("--slices", action="store_true", help="break the report down into parts of the rows")
     parser.add_argument(
         "--slice-column",
         action="append",
         default=[],
-        metavar="C",
-        help="and by this column; may be given several times",
+        metavar="COLUMN",
+        help="break it down by this column too; repeat for several columns",
     )
     add_report_arguments(parser)
-    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report there (extra: plot)")
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw the report into this folder (extra: plot)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Evaluate, write, print."""
+    """Evaluate the model, write the report and the plots, and print the report."""
     from emoscope.errors import require_extra
     from emoscope.evaluation import plot_report
 
