@@ -1,10 +1,10 @@
-"""Are explanations faithful, and how fast are they: deletion and insertion curves, and texts a second.
+"""Faithfulness and speed of explanations: deletion and insertion curves, and texts a second.
 
-Words are taken out of each text, those with the largest weight first (deletion), or put into it (insertion), and the
-probability of the label is followed from all words to none, or from none to all. The area under that curve, the words
-counted from 0 to 1, is held against that of random orders on the same texts (Petsiuk et al., RISE, 2018). A good order
-has a small area under deletion, a large one under insertion. Run: python benchmarks/explanation.py --data DIR
-A checkpoint's gradients beside it: --model runs/minilm --texts 60 --rounds 1 --result explanation_minilm --methods ...
+Words are removed from each text, those with the largest weights first (deletion), or put into it (insertion), while the
+probability of the label is followed from all words to none, or from none to all. The area under that curve, over the
+share of the words, is compared with that of random orders on the same texts (Petsiuk et al., "RISE", 2018). A faithful
+order has a small area under deletion and a large one under insertion. Run: python benchmarks/explanation.py --data DIR
+With a checkpoint's gradients: --model runs/minilm --texts 60 --rounds 1 --result explanation_minilm --methods ...
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _orders(explanations: Sequence[Explanation]) -> Orders:
 
 
 def _areas(classifier: EmotionClassifier, explanations: Sequence[Explanation], orders: Orders) -> dict[str, float]:
-    """Mean area under the curve of each text that has words, for taking its words out and for putting them in."""
+    """Mean area under the curves of texts with words, for deletion and for insertion."""
     deletion, insertion = [], []
     for each, order in zip(explanations, orders, strict=True):
         if len(order):
@@ -106,7 +106,7 @@ def _compared(areas: dict[str, float], random: dict[str, float]) -> dict[str, An
 
 
 def _named(explained: Sequence[Explanation], keywords: Keywords, texts: Sequence[str]) -> dict[str, int]:
-    """How often an ambiguous keyword is named, against the rows that one decides by the statistics of train."""
+    """How often an ambiguous keyword is named, and how often one decides by the statistics of the training split."""
     named = np.array([each.ambiguous.word if each.ambiguous else "" for each in explained])
     decides = keywords.decides(texts)
     return {
@@ -119,7 +119,7 @@ def _named(explained: Sequence[Explanation], keywords: Keywords, texts: Sequence
 def _explained(
     classifier: EmotionClassifier, texts: Sequence[str], args: argparse.Namespace
 ) -> tuple[dict[str, list[Explanation]], dict[str, list[float]]]:
-    """Explanations by every method, and the texts a second of each round, the methods in turns."""
+    """Explanations by every method, and texts a second of each round; the methods take turns."""
     explanations: dict[str, list[Explanation]] = {}
     rates: dict[str, list[float]] = {method: [] for method in args.methods}
     for method in args.methods:

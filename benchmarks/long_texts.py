@@ -1,8 +1,9 @@
 """How the sentences of a long text should be combined: rules chosen on one half of the texts, measured on the other.
 
-Texts with a known label: comments of GoEmotions' dev split with several sentences, whose label people gave to the
-whole; and spliced ones, of dev comments or of validation rows of `emotion`, in random order: parts of their label,
-fewer of another, some neutral. The halves share no part. A rule is chosen by its mean log loss over the kinds of text.
+The texts have a known label. They are comments of several sentences from GoEmotions' dev split, whose label people gave
+to the whole comment; and texts recombined from dev comments, or from validation rows of `emotion`, in random order:
+parts with their label, fewer parts with another label, and neutral parts. The halves share no part. A rule is chosen by
+its mean log loss over the kinds of text.
 Run: python benchmarks/long_texts.py --data DIR --goemotions DIR
 """
 
@@ -27,7 +28,7 @@ from emoscope.labels import Labels
 from emoscope.sentences import sentences
 from emoscope.timeline import CERTAINTY, EVIDENCE, combine
 
-SPLICED = {
+RECOMBINED = {
     "2 of one, 1 neutral": ("comments", 2, 0, 1),
     "4 of one, 4 neutral": ("comments", 4, 0, 4),
     "8 of one, 4 of another, 8 neutral": ("comments", 8, 4, 8),
@@ -36,21 +37,21 @@ SPLICED = {
     "4 rows of one, 2 of another": ("rows", 4, 2, 0),
     "12 rows of one, 6 of another": ("rows", 12, 6, 0),
 }
-"""Kind of text, to what it is spliced of: parts of its label, of another one, neutral ones."""
+"""Kind of text -> kind of its parts, and how many have its label, another label, and the label neutral."""
 GRID = tuple(product((0.0, 1.0, 2.0, 3.0, 4.0), (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0)))
-"""Powers of certainty and of evidence to choose from."""
+"""Exponents of certainty and evidence to choose from."""
 
 Labelled = list[tuple[str, str]]
 Parts = dict[str, dict[str, list[str]]]
-"""Kind of part, label or "neutral", texts."""
+"""Kind of part -> label or "neutral" -> texts."""
 Rule = Callable[["Scored"], NDArray[np.float32]]
 
 
 class Scored(NamedTuple):
-    """Texts, scored once; every rule starts from this."""
+    """Texts and sentences, scored once for every rule."""
 
     truth: NDArray[np.int64]
-    whole: NDArray[np.float32]
+    windows: NDArray[np.float32]
     rows: NDArray[np.float32]
     counts: NDArray[np.int64]
     words: NDArray[np.float64]
@@ -84,7 +85,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", required=True)
     parser.add_argument("--goemotions", required=True, type=Path)
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--texts", type=int, default=400, help="of each spliced kind")
+    parser.add_argument("--texts", type=int, default=400, help="texts of each recombined kind")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--result", default="long_texts")
     return parser.parse_args()
@@ -97,17 +98,17 @@ def _texts(args: argparse.Namespace, half: int) -> dict[str, Labelled]:
     for text, label in zip(rows.texts, rows.label_ids.tolist(), strict=True):
         if _half(text) == half:
             of_label[EMOTIONS[label]].append(text)
-    every: Parts = {"comments": parts, "rows": of_label | {"neutral": []}}
+    of_kind: Parts = {"comments": parts, "rows": of_label | {"neutral": []}}
     draw = random.Random(args.seed)
-    spliced = {
-        kind: [_splice(every[part], own, other, neutral, draw) for _ in range(args.texts)]
-        for kind, (part, own, other, neutral) in SPLICED.items()
+    recombined = {
+        kind: [_recombine(of_kind[part], own, other, neutral, draw) for _ in range(args.texts)]
+        for kind, (part, own, other, neutral) in RECOMBINED.items()
     }
-    return {"comments of several sentences": comments, **spliced}
+    return {"comments of several sentences": comments, **recombined}
 
 
 def _comments(folder: Path, half: int) -> tuple[Labelled, dict[str, list[str]]]:
-    """Comments with one of the six emotions and several sentences; by label, those that have no other label."""
+    """Comments of several sentences with one of the six emotions; and by label, all comments with no other label."""
     names = Labels((folder / "labels.txt").read_text(encoding="utf-8").split())
     rows = load_examples(folder / "dev.tsv", labels=names, multi_label=True, text_column=0, label_column=1)
     several: Labelled = []
@@ -128,7 +129,7 @@ def _half(text: str) -> int:
     return hashlib.sha256(text.encode()).digest()[-1] % 2
 
 
-def _splice(parts: dict[str, list[str]], own: int, other: int, neutral: int, draw: random.Random) -> tuple[str, str]:
+def _recombine(parts: dict[str, list[str]], own: int, other: int, neutral: int, draw: random.Random) -> tuple[str, str]:
     label, another = draw.sample(EMOTIONS, 2)
     drawn = draw.sample(parts[label], own) + draw.sample(parts[another], other)
     drawn += draw.sample(parts["neutral"], neutral)
@@ -138,14 +139,14 @@ def _splice(parts: dict[str, list[str]], own: int, other: int, neutral: int, dra
 
 
 def _score(classifier: EmotionClassifier, texts: Labelled) -> Scored:
-    parts = [[sentence.text for sentence in sentences(text)] for text, _ in texts]
-    every = [sentence for part in parts for sentence in part]
+    split = [[sentence.text for sentence in sentences(text)] for text, _ in texts]
+    parts = [sentence for part in split for sentence in part]
     return Scored(
         np.array([EMOTIONS.index(label) for _, label in texts]),
         classifier.predict_proba([text for text, _ in texts]),
-        classifier.predict_proba(every),
-        np.array([len(part) for part in parts]),
-        np.array([len(sentence.split()) for sentence in every], np.float64),
+        classifier.predict_proba(parts),
+        np.array([len(part) for part in split]),
+        np.array([len(sentence.split()) for sentence in parts], np.float64),
     )
 
 
@@ -158,7 +159,7 @@ def combined(scored: Scored) -> NDArray[np.float32]:
 
 
 def _windows(scored: Scored) -> NDArray[np.float32]:
-    return scored.whole
+    return scored.windows
 
 
 def _by_words(scored: Scored) -> NDArray[np.float32]:
@@ -188,7 +189,7 @@ RULES: Mapping[str, Rule] = {
     "mean by certainty": _powers(CERTAINTY, 0),
     "combined": combined,
 }
-"""What is measured; "windows" reads the whole text at once, "combined" is what emoscope does."""
+"""Rules that are measured; "windows" reads the whole text at once, "combined" is the rule of the package."""
 
 
 def _measure(rule: Rule, half: Mapping[str, Scored]) -> dict[str, dict[str, float]]:
