@@ -1,163 +1,30 @@
-"""HTTP on sockets: what clients may send and how slowly, and that each gets a complete response or none."""
+"""Connections: malformed HTTP, limits, timeouts, pipelining, load shedding and disconnects."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import json
-from contextlib import asynccontextmanager
-from functools import partial
 from time import monotonic
-from types import SimpleNamespace
 
-import httptools
 import pytest
 from serving_fakes import HashClassifier, HeldClassifier, emotion
+from socket_client import (
+    CHUNKED,
+    ask,
+    no_connections,
+    post,
+    predict,
+    read_response,
+    responses_in,
+    run,
+    talk,
+)
 
 from emoscope.serving import Settings, create_app
 from emoscope.serving.connection import MAX_DISCARDED_BYTES, Connection, Timeouts
 from emoscope.serving.responses import SECURITY_HEADERS
 from waiting import DEADLINE, until
-
-TIMEOUTS = Timeouts()
-CHUNKED = b"POST /v1/predict HTTP/1.1\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
-TABLE = b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-class Response:
-    """A response as the client reads it."""
-
-    def __init__(self):
-        self.headers = {}
-        self.body = b""
-        self.is_complete = False
-        self.status = 0
-
-    def on_header(self, name, value):
-        self.headers[name.decode().lower()] = value.decode()
-
-    def on_headers_complete(self):
-        self.status = self.parser.get_status_code()
-
-    def on_body(self, body):
-        self.body += body
-
-    def on_message_complete(self):
-        self.is_complete = True
-
-    @property
-    def code(self):
-        return json.loads(self.body)["error"]["code"]
-
-
-@asynccontextmanager
-async def serving(app, *, max_connections=100, timeouts=TIMEOUTS):
-    """The port, the state, and the state's connections checked as the server does."""
-    state = SimpleNamespace(connections=set(), tasks=set(), total_requests=0)
-    config = SimpleNamespace(loaded_app=app)
-    make = partial(Connection, max_connections, config=config, server_state=state, app_state={}, timeouts=timeouts)
-    server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
-
-    def check_timeouts():  # a function of its own, so that nothing keeps the last connection
-        for connection in list(state.connections):
-            connection.check_timeouts(monotonic())
-
-    async def keep_checking():
-        while True:
-            await asyncio.sleep(0.02)
-            check_timeouts()
-
-    checking = asyncio.create_task(keep_checking())
-    try:
-        yield SimpleNamespace(port=server.sockets[0].getsockname()[1], state=state)
-    finally:
-        checking.cancel()
-        server.close()
-        for connection in list(state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-
-
-def make_app(classifier=None, **settings):
-    app = create_app(classifier or HashClassifier(), Settings(**settings))
-    if classifier is None:
-        app.service.warm_up()
-    return app
-
-
-def post(body, path="/v1/predict", *headers):
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, *headers, "", ""]).encode() + body
-
-
-def predict(*texts, headers=()):
-    return post(json.dumps({"texts": texts}).encode(), "/v1/predict", *headers)
-
-
-def chunk(body):
-    return b"%x\r\n%b\r\n" % (len(body), body)
-
-
-async def talk(port, data, *, pieces=None):
-    """Send, and read to the end; the responses, in order."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        for piece in pieces or [data]:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0)
-        received = await asyncio.wait_for(reader.read(), DEADLINE)
-    except ConnectionResetError:
-        received = b""
-    finally:
-        writer.close()
-    return responses_in(received)
-
-
-async def ask(port, data):
-    """Send, and read one response."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(data)
-    response = await read_response(reader)
-    writer.close()
-    return response
-
-
-async def read_response(reader):
-    response = Response()
-    response.parser = httptools.HttpResponseParser(response)
-    while not response.is_complete:
-        data = await asyncio.wait_for(reader.read(65536), DEADLINE)
-        assert data, "the connection closed before the response was complete"
-        response.parser.feed_data(data)
-    return response
-
-
-def responses_in(received):
-    found = []
-    while received:
-        response = Response()
-        response.parser = httptools.HttpResponseParser(response)
-        head, _, rest = received.partition(b"\r\n\r\n")
-        response.parser.feed_data(head + b"\r\n\r\n")
-        size = int(response.headers.get("content-length", 0))
-        response.body = rest[:size]
-        response.is_complete = len(response.body) == size
-        received = rest[size:]
-        found.append(response)
-    return found
-
-
-async def no_connections(server):
-    await until(lambda: not server.state.connections)
-
-
-def run(test, app=None, **options):
-    async def go():
-        async with serving(app or make_app(), **options) as server:
-            return await test(server)
-
-    return asyncio.run(go())
 
 
 def test_keep_alive_connection_takes_one_request_after_another():
@@ -183,48 +50,6 @@ def test_pipelined_requests_are_answered_in_order():
         for responses in (at_once, by_byte):
             labels = [json.loads(response.body)["label"] for response in responses]
             assert labels == [[emotion(f"text {i}")] for i in range(20)] + [[emotion("last")]]
-
-    run(test)
-
-
-def test_head_request_gets_the_headers_of_the_get_request():
-    async def test(server):
-        for path in ("/", "/health"):
-            (get,), (head,) = [
-                await talk(server.port, f"{method} {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
-                for method in ("GET", "HEAD")
-            ]
-            assert head.headers["content-length"] == get.headers["content-length"] != "0"
-            assert (get.body != b"", head.body) == (True, b"")
-
-    run(test)
-
-
-def test_http_1_0_absolute_targets_and_escaped_paths():
-    async def test(server):
-        (old,) = await talk(server.port, b"GET /health HTTP/1.0\r\n\r\n")
-        assert old.status == 200
-        absolute = await ask(server.port, b"GET http://other/health?x=1 HTTP/1.1\r\n\r\n")
-        assert absolute.status == 200
-        escaped = await ask(server.port, b"GET /%68ealth HTTP/1.1\r\n\r\n")
-        assert escaped.status == 200
-
-    run(test)
-
-
-def test_chunked_body_and_body_after_100_continue():
-    async def test(server):
-        body = json.dumps({"texts": ["one"]}).encode()
-        chunks = b"".join(chunk(bytes([byte])) for byte in body) + b"0\r\n\r\n"
-        assert (await ask(server.port, CHUNKED % b"application/json" + chunks)).status == 200
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        request = predict("one", headers=["Expect: 100-continue"])
-        writer.write(request[: request.index(b"{")])
-        interim = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
-        assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
-        writer.write(request[request.index(b"{") :])
-        assert (await read_response(reader)).status == 200
-        writer.close()
 
     run(test)
 
@@ -280,18 +105,6 @@ def test_short_head_with_too_many_headers_is_431():
     run(test)
 
 
-def test_body_over_the_limit_is_413_while_it_is_still_sent():
-    async def test(server):
-        for header in (b"Content-Length: 300000", b"Transfer-Encoding: chunked"):
-            head = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n" + header + b"\r\n\r\n"
-            piece = b"x" * 10_000
-            pieces = [chunk(piece) if b"chunked" in header else piece] * 30
-            (response,) = await talk(server.port, b"", pieces=[head, *pieces])
-            assert (response.status, response.headers["connection"]) == (413, "close")
-
-    run(test, make_app(max_body_bytes=1000))
-
-
 def test_upgrade_request_is_answered_in_http_1_1():
     """Java's client asks for HTTP/2 in its first request, and curl with --http2."""
     upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
@@ -310,17 +123,6 @@ def test_upgrade_request_is_answered_in_http_1_1():
             assert found == [(200, [emotion("one")]), (200, [emotion("two")])]
         writer.close()
         assert (await ask(server.port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")).status >= 400
-
-    run(test)
-
-
-def test_trailers_do_not_change_the_request():
-    async def test(server):
-        chunks = b'12\r\n{"texts": ["abc"]}\r\n0\r\nContent-Type: %b\r\n\r\n'
-        response = await ask(server.port, CHUNKED % b"text/plain" + chunks % b"application/json")
-        assert response.status == 415
-        response = await ask(server.port, CHUNKED % b"application/json" + chunks % b"text/plain")
-        assert response.status == 200
 
     run(test)
 
@@ -377,28 +179,6 @@ def test_client_that_keeps_sending_after_its_response_is_cut_off():
     run(test)
 
 
-def test_reading_pauses_while_the_application_does_not_take_the_body():
-    """The model is held, so the table is not scored, and the rest of it is not read."""
-    classifier = HeldClassifier()
-
-    async def test(server):
-        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(TABLE + chunk(b"text\n"))
-        for _ in range(300):
-            writer.write(chunk(b"some text\n" * 6553))
-        await until(lambda: server.state.connections)
-        (connection,) = server.state.connections
-        await until(lambda: not connection._is_reading)
-        assert 0 < connection._responding.received < 2_000_000
-        classifier.go.set()
-        writer.transport.abort()
-        await no_connections(server)
-
-    app = create_app(classifier, Settings())
-    app.service.batcher.tokens_per_second = 100
-    run(test, app)
-
-
 def test_slow_clients_are_disconnected():
     timeouts = Timeouts(head=0.15, body=0.15, min_body_rate=1_000_000, keep_alive=0.3)
 
@@ -416,40 +196,6 @@ def test_slow_clients_are_disconnected():
         assert not server.state.tasks
 
     run(test, timeouts=timeouts)
-
-
-def test_client_may_send_everything_before_it_reads():
-    """However long that takes: the write timeout does not apply while the body arrives."""
-    write_timeout = 0.3
-
-    async def test(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        writer.write(TABLE + chunk(b"text\n"))
-        rows = chunk(b"some text of ordinary length\n" * 10_000)
-        while not any(connection.writable for connection in server.state.connections):
-            writer.write(rows)
-            await writer.drain()
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * write_timeout)
-        writer.write(b"0\r\n\r\n")
-        received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
-        assert received.startswith(b"HTTP/1.1 200 ")
-        writer.transport.abort()
-
-    run(test, timeouts=Timeouts(write=write_timeout, body=30))
-
-
-def test_client_that_does_not_read_is_disconnected():
-    async def test(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        rows = b"some text of ordinary length, again and again\n" * 100_000
-        writer.write(TABLE + chunk(b"text\n" + rows) + b"0\r\n\r\n")
-        await until(lambda: server.state.connections)
-        await no_connections(server)
-        writer.transport.abort()
-        del reader
-
-    run(test, timeouts=Timeouts(write=0.2))
 
 
 def test_connections_over_the_limit_are_503():
