@@ -96,7 +96,7 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
     parser.formatter_class = partial(HelpFormatter, width=WIDTH)
     summary, _, details = (parser.description or "").partition("\n")
     usage = parser.format_usage().removeprefix("usage: ").rstrip()
-    return "\n\n".join([f"## emoscope {name}", summary, *_prose(details), _fenced("text", usage), *_groups(parser)])
+    return "\n\n".join([f"## emoscope {name}", summary, _fenced("text", usage), *_prose(details), *_groups(parser)])
 
 
 def _prose(details: str) -> Iterator[str]:
