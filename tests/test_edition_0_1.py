@@ -254,6 +254,7 @@ def test_a_scoring_run_is_resumed(
     run: str, texts: int, suffix: str, edition: Path, scored: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     need("pyarrow", "fsspec", "tqdm")
+    monkeypatch.setattr("emoscope.__version__", "0.2.0")
     monkeypatch.chdir("score")
     options = ["--text-column", "review", "--model", "../model", "--part-rows", "8", "--resume"]
     assert main(["score", f"rows.{suffix}", f"{run}.{suffix}", *options]) == 0
