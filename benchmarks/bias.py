@@ -1,4 +1,4 @@
-"""What names and pronouns do to a model: `emoscope.evaluation.check_bias`, kept.
+"""Name and pronoun bias of a model, by `emoscope.evaluation.check_bias`.
 
 Run: python benchmarks/bias.py
 """

@@ -1,4 +1,4 @@
-"""The bundled model and a fine-tuned encoder on the same rows, compared as `emoscope compare` does.
+"""Compare the bundled model and a fine-tuned encoder on the same rows, as `emoscope compare` does.
 
 Run: python benchmarks/comparison.py --data DIR bundled runs/minilm
 """

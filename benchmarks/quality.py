@@ -1,7 +1,7 @@
-"""Quality of the recipe over several seeds, and of the bundled model: on validation, and on text of other kinds.
+"""Quality of the recipe over several seeds, and of the bundled model, on validation and on other kinds of text.
 
-Each seed is trained once into OUTPUT/seedN and taken from there the next time. Other kinds of text: the dev split of
-GoEmotions, raw, rows with one label and that among the six; and the sixty texts of tests/real_text.py.
+Each seed is trained once into OUTPUT/seedN and read from there afterwards. Other kinds of text: the raw rows of
+GoEmotions' dev split that have one label, one of the six; and the sixty texts of tests/real_text.py.
 Run: python benchmarks/quality.py --data DIR --goemotions DIR [--embeddings ENCODER] [--seeds 0 1] [--output DIR]
 """
 
@@ -72,7 +72,7 @@ def _report(args: argparse.Namespace, splits: Any, seed: int) -> dict[str, Any]:
 
 
 def _real_text(goemotions: Path) -> dict[str, list[tuple[str, frozenset[str]]]]:
-    """Texts of other kinds, each with the labels that are right."""
+    """Texts of other kinds, each with the labels that count as right."""
     names = Labels((goemotions / "labels.txt").read_text(encoding="utf-8").split())
     rows = load_examples(goemotions / "dev.tsv", labels=names, multi_label=True, text_column=0, label_column=1)
     single = [

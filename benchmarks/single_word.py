@@ -1,4 +1,6 @@
-"""How far one word of a text gets: several ways to choose it, fitted on train and measured on validation.
+"""Accuracy of predicting a label from one word of a text, for several ways to choose the word.
+
+Fitted on train, measured on validation.
 
 Run: python benchmarks/single_word.py --data DIR
 """
@@ -16,7 +18,7 @@ from emoscope.data import Examples, load_splits
 from emoscope.evaluation.keywords import MIN_ROWS, fit_keywords
 
 Strength = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""Rows with each word by label, (words, labels), to how much each word says, (words,)."""
+"""Number of rows with each word by label, (words, labels) -> strength of each word, (words,)."""
 
 
 def main() -> None:
@@ -41,7 +43,7 @@ def main() -> None:
 
 
 def _by(strength: Strength, train: Examples, held_out: Examples, least: int) -> NDArray[np.int64]:
-    """The majority label of each text's strongest word of `least` rows or more."""
+    """The most frequent label of each text's strongest word among those in at least `least` rows."""
     words = sorted({word for text in train.texts for word in text.split()})
     index = {word: i for i, word in enumerate(words)}
     counts = np.zeros((len(words), len(train.labels)))
@@ -66,7 +68,7 @@ def _share(counts: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _gain(train: Examples) -> Strength:
-    """How much less is open about the label when one knows whether a text has the word."""
+    """Information gain: how much the entropy of the label falls if it is known whether a text contains the word."""
     labels = np.bincount(train.label_ids, minlength=len(train.labels))
 
     def gain(counts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -227,9 +227,7 @@ def _bias() -> str:
             between,
         )
         rows.append(_row(f"{comparison['a']} / {comparison['b']}", *cells))
-    return _table(
-        "| pairs of | pairs | label flips | mean shift | shift by chance | label with the largest shift |", rows
-    )
+    return _table("| compared | pairs | flips | moved | chance | largest mean shift of a label |", rows)
 
 
 def _calibration() -> str:

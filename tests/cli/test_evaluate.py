@@ -173,7 +173,7 @@ def test_data_is_read_with_the_labels_of_the_model(
     assert _run("--data", file) == 0
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
-    assert "9 labels are too wide" in out
+    assert "too wide for 9 labels" in out
 
 
 # Multi-label rows

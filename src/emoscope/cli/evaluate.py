@@ -145,7 +145,7 @@ def _labels(report: EvaluationReport) -> Iterator[str]:
 def _confusion(report: EvaluationReport) -> Iterator[str]:
     labels, matrix = report["confusion"]["labels"], report["confusion"]["matrix"]
     if 20 + 10 * len(labels) > WIDTH:
-        yield f"confusion matrix: {len(labels)} labels are too wide here; see --report or --plots"
+        yield f"confusion matrix: too wide for {len(labels)} labels; see --report or --plots"
         return
     yield _row("true \\ predicted", [shortened(name, 9) for name in labels])
     for name, counts in zip(labels, matrix, strict=True):
@@ -155,19 +155,19 @@ def _confusion(report: EvaluationReport) -> Iterator[str]:
 def _keywords(report: EvaluationReport) -> Iterator[str]:
     ambiguity = report["ambiguity"]
     if ambiguity is None:
-        yield "ambiguous keywords: not sought, the data has no train split"
+        yield "ambiguous keywords: not measured, the data has no train split"
         return
     yield f"{'ambiguous keywords':<20}{'rows':>8}    accuracy"
-    for key, title in (("with_keyword", "rows with one"), ("without_keyword", "rows without")):
+    for key, title in (("with_keyword", "rows with one"), ("without_keyword", "rows without one")):
         share = ambiguity[key]
         accuracy = "-" if share["accuracy"] is None else f"{share['accuracy']:.4f}"
         yield f"{title:<20}{share['rows']:>8,}    {accuracy}"
     words, ceiling = ambiguity["keywords"], ambiguity["ceiling"]
-    yield f"{words} such words leave an accuracy of about {ceiling:.3f} to any classifier"
+    yield f"{words} such words limit the accuracy of any classifier to about {ceiling:.3f}"
 
 
 def _slice_table(report: EvaluationReport) -> Iterator[str]:
-    yield f"{'slice':<22}{'rows':>7}{'accuracy':>10}   95 % interval     to the rest"
+    yield f"{'slice':<22}{'rows':>7}{'accuracy':>10}   95 % interval     vs. the rest"
     by = ""
     for row in report["slices"]:
         if row["by"] != by:
@@ -176,7 +176,7 @@ def _slice_table(report: EvaluationReport) -> Iterator[str]:
         between = f"{row['low']:.4f} to {row['high']:.4f}"
         against = "few rows" if row["p"] is None else f"{row['difference']:+.4f}  p {_p(row['p_holm'])}"
         yield f"  {shortened(row['slice'], 19):<20}{row['rows']:>7,}{row['accuracy']:>10.4f}   {between}  {against}"
-    yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm)"
+    yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm); * below 0.05"
 
 
 def _p(value: float) -> str:
