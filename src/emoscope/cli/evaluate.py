@@ -176,7 +176,7 @@ def _slice_table(report: EvaluationReport) -> Iterator[str]:
         between = f"{row['low']:.4f} to {row['high']:.4f}"
         against = "few rows" if row["p"] is None else f"{row['difference']:+.4f}  p {_p(row['p_holm'])}"
         yield f"  {shortened(row['slice'], 19):<20}{row['rows']:>7,}{row['accuracy']:>10.4f}   {between}  {against}"
-    yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm); * below 0.05"
+    yield "interval: Wilson; p: Fisher's exact test, corrected for all slices (Holm)"
 
 
 def _p(value: float) -> str:
