@@ -12,7 +12,6 @@ import pytest
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.cli import evaluate
-from emoscope.cli.output import write_output
 from emoscope.errors import DataError, MissingExtraError, ModelError
 from emoscope.labels import EMOTIONS, Labels
 from fake_classifier import FakeClassifier
@@ -256,9 +255,3 @@ def test_published_files_of_goemotions_are_read(
     neutral = report["per_label"]["neutral"]
     assert (report["dataset"]["rows"], neutral["recall"]) == (5_426, 1.0)
     assert neutral["precision"] == pytest.approx(neutral["support"] / 5_426)
-
-
-def test_report_path_that_is_a_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
-        write_output(tmp_path, "{}")
-    assert list(tmp_path.iterdir()) == []
