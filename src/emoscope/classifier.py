@@ -142,11 +142,7 @@ class EmotionClassifier:
         return tokens_read_of(self._runtime)
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
-        """Label and scores of each text.
-
-        Raises:
-            TypeError: `texts` is a single str, or contains something other than str.
-        """
+        """Label and scores of each text; same arguments and errors as `predict_proba`."""
         texts = _checked(texts)
         rows = self.predict_proba(texts)
         neutral = self.neutral(texts, rows)
@@ -179,7 +175,7 @@ class EmotionClassifier:
         return self._predict_rows(texts, self._probabilities)
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Logits of each text, before temperature and softmax or sigmoid; arguments and errors as of `predict_proba`.
+        """Logits of each text, before temperature and softmax or sigmoid; same arguments and errors as `predict_proba`.
 
         Returns:
             float32 (len(texts), len(labels)); for a text in windows, the weighted mean of their logits.
@@ -187,11 +183,7 @@ class EmotionClassifier:
         return self._predict_rows(texts, self._logits)
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
-        """Number of tokens of each text, including the special tokens (of each window, for a long text).
-
-        Raises:
-            TypeError: `texts` is a single str, or contains something other than str.
-        """
+        """Number of tokens of each text, special tokens included; same arguments and errors as `predict_proba`."""
         batch = self._preprocessor(_checked(texts))
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
@@ -266,8 +258,7 @@ class EmotionClassifier:
     def timeline(self, texts: Sequence[str]) -> list[Timeline]:
         """Scores of each text sentence by sentence, and of the whole text from them; see `emoscope.timeline`.
 
-        Raises:
-            TypeError: `texts` is a single str, or contains something other than str.
+        Same arguments and errors as `predict_proba`.
         """
         return timeline(self, _checked(texts))
 

@@ -167,10 +167,12 @@ def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:
 
 def _checked(manifest: Manifest) -> Manifest:
     """The manifest, if its values are of the right kinds; else ValueError."""
-    objects = ("calibration_report", "parity", *(["verification"] if manifest.verification is not None else []))
-    allowed = {name: (isinstance(getattr(manifest, name), Mapping), "a JSON object") for name in objects} | {
+    allowed = {
         "normalizer": (isinstance(manifest.normalizer, str), "a name"),
         "max_length": (isinstance(manifest.max_length, int) and manifest.max_length > 0, "a positive integer"),
+        "calibration_report": (isinstance(manifest.calibration_report, Mapping), "a JSON object"),
+        "parity": (isinstance(manifest.parity, Mapping), "a JSON object"),
+        "verification": (isinstance(manifest.verification, Mapping | None), "a JSON object"),
         "ambiguous_keywords": (_are_shares(manifest.ambiguous_keywords), "words with the shares of two labels each"),
     }
     for name, (is_allowed, kind) in allowed.items():

@@ -40,7 +40,7 @@ class Neutral:
         return distances
 
     def is_neutral(self, probabilities: NDArray[Any]) -> NDArray[np.bool_]:
-        """Whether each row is closer to the centre than the threshold, bool (rows,); arguments as of `distances`."""
+        """Whether each row is closer to the centre than the threshold, bool (rows,); takes what `distances` takes."""
         neutral: NDArray[np.bool_] = self.distances(probabilities) < self.threshold
         return neutral
 

@@ -79,9 +79,9 @@ def normalize(text: str) -> str:
     if _is_plain(text):
         return text
     if "&" in text:
-        text = _ENTITY.sub(_decoded, text)
+        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     if "#" in text:
-        text = _HASHTAG.sub(_hashtag_words, text)
+        text = _HASHTAG.sub(lambda hashtag: _CAMEL_CASE.sub(" ", hashtag[0]), text)
     text = text.lower()
     if "<" in text:
         text = _TAG.sub(" ", text)
@@ -99,14 +99,6 @@ def _is_plain(text: str) -> bool:
     if not text.isascii() or text.encode().translate(None, _PLAIN):
         return False
     return "  " not in text and text[:1] != " " and text[-1:] != " "
-
-
-def _decoded(entity: re.Match[str]) -> str:
-    return html.unescape(entity[0])
-
-
-def _hashtag_words(hashtag: re.Match[str]) -> str:
-    return _CAMEL_CASE.sub(" ", hashtag[0])
 
 
 def _emoticon_words(match: re.Match[str]) -> str:
@@ -159,10 +151,6 @@ class _Characters(dict[int, str | None]):
 _CHARACTERS = _Characters()
 
 
-def _as_it_is(text: str) -> str:
-    return text
-
-
 def mark(text: str) -> str:
     """The normalizer `marked`: the plain text, after "! " if the raw text was not plain.
 
@@ -176,7 +164,5 @@ def mark(text: str) -> str:
     return plain if plain == " ".join(text.split()) else f"! {plain}"
 
 
-NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {"raw": _as_it_is, "plain": normalize, "marked": mark}
-)
+NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": str, "plain": normalize, "marked": mark})
 """Name -> normalizer; `raw`, for other people's checkpoints, leaves a text as it is."""

@@ -86,24 +86,19 @@ def decisions(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] 
     Returns:
         bool (texts, labels).
     """
-    labels = np.arange(probabilities.shape[1])
-    given: NDArray[np.bool_]
-    if thresholds is None:
-        given = labels == probabilities.argmax(axis=1)[:, None]
-    else:
-        given = probabilities >= np.array(thresholds)
+    likeliest = np.arange(probabilities.shape[1]) == probabilities.argmax(axis=1)[:, None]
+    given: NDArray[np.bool_] = likeliest if thresholds is None else probabilities >= np.array(thresholds)
     return given
 
 
 def margins(probabilities: NDArray[np.float32], thresholds: tuple[float, ...] | None) -> NDArray[np.float32]:
-    """Change of a probability that would change a text's labels, float32 (texts,); arguments as of `decisions`.
+    """Change of a probability that would change a text's labels, float32 (texts,); takes what `decisions` takes.
 
     It is the distance to the nearest threshold, or the difference of the two highest probabilities without thresholds.
     """
-    margin: NDArray[np.float32]
     if thresholds is None:
-        second, first = np.sort(probabilities, axis=1)[:, -2:].T
-        margin = first - second
+        distances = np.diff(np.sort(probabilities, axis=1)[:, -2:])
     else:
-        margin = np.abs(probabilities - np.array(thresholds)).min(axis=1)
+        distances = np.abs(probabilities - np.array(thresholds))
+    margin: NDArray[np.float32] = distances.min(axis=1)
     return margin
