@@ -1,6 +1,6 @@
 """`Calibration`: what is fitted to the outputs of a trained model, as one value that is read from and written as JSON.
 
-Knows no model folder, and not how the numbers are fitted.
+Knows no model folder and no fitting.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Calibration:
 
 
 UNCALIBRATED = Calibration()
-"""Logits as they are, and no more than probabilities of them."""
+"""Temperature 1, and nothing else fitted."""
 
 
 def _prediction_sets(values: Any, labels: int) -> PredictionSets | None:

@@ -33,7 +33,9 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
         with quiet_loggers("huggingface_hub"):
             folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except Exception as error:  # errors of the client's HTTP library are not OSError
-        raise ModelError(f"no folder {hub_id!r} here, and from the Hub: {_reason(error)}") from error
+        raise ModelError(
+            f"{hub_id!r} is not a folder, and cannot be downloaded from the Hub: {_reason(error)}"
+        ) from error
     _verify_downloads(folder, files)
     return folder
 

@@ -1,6 +1,6 @@
 """`emoscope.json`: what a model folder records beyond its `config.json`, and the checksums of its files.
 
-A checkpoint and a foreign model folder have no such file; a `Manifest` is then made from their `config.json`.
+Checkpoints and the model folders of other projects have no such file; their `Manifest` is made from `config.json`.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class VerificationResult:
 
     Attributes:
         texts: number of reference texts.
-        equal_labels: share of the texts' labels that are equal.
+        equal_labels: share of the decisions on a text and a label that are equal.
         largest_difference: largest absolute difference of a probability.
         tolerance: largest allowed difference.
     """
