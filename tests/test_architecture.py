@@ -271,7 +271,7 @@ LOOKUPS: dict[tuple[str, str], str] = {
     ("emoscope.torch_runtime.architectures", "model.config"): "a field that only some architectures have",
     ("emoscope.torch_runtime.modules", "model.get_input_embeddings()"): "torch modules of any architecture",
     ("emoscope.training", "import_module(f'emoscope.training.{_MODULES[name]}')"): "a name of a module imported late",
-    ("emoscope.training.config", "config"): "a field of a recipe, by its name",
+    ("emoscope.training.config", "self"): "a field of a recipe, by its name",
     ("emoscope.training.encoder_student", "stack"): "the list of layers, which each architecture names otherwise",
     ("emoscope.word_units", "model"): "a component of the library tokenizers",
 }

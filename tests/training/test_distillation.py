@@ -190,8 +190,6 @@ def refused(error, match, config, splits, output, **options):
     [
         ({"teachers": ()}, RecipeError, "has no teachers"),
         ({"teachers": ("../nowhere",)}, ModelError, r"no model at '\.\./nowhere'"),
-        ({"soft_weight": 0.0, "hard_weight": 0.0}, RecipeError, "both 0"),
-        ({"copies": 1, "copy_drop": 0.7, "copy_mask": 0.7}, RecipeError, "sum to 1 at most"),
         ({"unlabelled": ("nowhere.txt",)}, DataError, r"no unlabelled texts at 'nowhere\.txt'"),
         ({"embeddings": "../nowhere"}, ModelError, r"no model at '\.\./nowhere'"),
         ({"dimension": 99}, ModelError, "dimension is 99, but .* 16"),

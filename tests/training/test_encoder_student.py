@@ -210,7 +210,6 @@ def refused(error, match, config, splits, output):
 def test_layer_teacher_that_cannot_be_used_is_an_error(hub, config, teachers, splits, tmp_path):
     run = tmp_path / "run"
     refused(RecipeError, "layers is 5, but the student.s teacher has 4", replace(config, layers=5), splits, run)
-    refused(RecipeError, "'shouted'; allowed: raw, plain", replace(config, normalizer="shouted"), splits, run)
     refused(ModelError, "no model at", replace(config, model="../nowhere"), splits, run)
     unfinished = str(hub.repository(ARCHITECTURES[1].encoder).folder)
     refused(ModelError, "is not a complete classifier", replace(config, model=unfinished), splits, run)

@@ -208,11 +208,6 @@ def test_missing_encoder_is_an_error(splits, tmp_path):
         train(EncoderConfig(model=str(tmp_path / "empty")), splits, tmp_path / "run")
 
 
-def test_unknown_normalizer_is_an_error(config, splits, tmp_path):
-    with pytest.raises(RecipeError, match="'shouted'; allowed: raw, plain"):
-        train(replace(config, normalizer="shouted"), splits, tmp_path / "run")
-
-
 def test_two_processes_through_torchrun(config, splits, tmp_path):
     for split, rows in splits.items():
         lines = [f"{text};{rows.labels.names[i]}\n" for text, i in zip(rows.texts, rows.label_ids, strict=True)]
@@ -236,8 +231,6 @@ def test_two_processes_through_torchrun(config, splits, tmp_path):
 def test_failed_start_leaves_nothing_behind(config, splits, tmp_path):
     with pytest.raises(ModelError):
         train(replace(config, model=str(tmp_path)), splits, tmp_path / "run")
-    with pytest.raises(RecipeError):
-        train(replace(config, normalizer="shouted"), splits, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 

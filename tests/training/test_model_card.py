@@ -22,7 +22,7 @@ from emoscope.training.config import (
     recipe_text,
 )
 from emoscope.training.corpus import Corpus
-from emoscope.training.model_card import EMOTION_VALIDATION, METRICS, TEMPLATE, model_card
+from emoscope.training.model_card import EMOTION_VALIDATION, METRICS, model_card
 
 TRAIN, VALIDATION = tiny.examples("train"), tiny.examples("validation")
 
@@ -60,12 +60,6 @@ def test_card_is_valid_and_has_every_metric_and_the_recipe(report, kind):
     assert not re.search(r"[{}]|<!--", card.content.replace(recipe_text(config), ""))
     titles = re.findall(r"^## (.*)$", card.content, flags=re.MULTILINE)
     assert titles == ["Results", "Training", "Limitations", "Licence"]
-
-
-def test_lines_of_the_template_fit_a_screen():
-    tables = {line for line in TEMPLATE.read_text(encoding="utf-8").splitlines() if line.startswith(("|", "- {"))}
-    lines = set(TEMPLATE.read_text(encoding="utf-8").splitlines()) - tables
-    assert [line for line in lines if len(line) > 120] == []
 
 
 def test_card_names_extra_data_and_recombined_texts(report):

@@ -35,36 +35,23 @@ def add_recipe_keys(parser: argparse.ArgumentParser, kinds: Mapping[str, type[An
     """Add one flag for each recipe key of these kinds, and a hidden one for a key's former name."""
     from dataclasses import fields
 
+    from emoscope.training.config import FORMER_KEYS, STRINGS, key_types
+
     known: set[str] = set()
     for kind, config_class in kinds.items():
-        group = parser.add_argument_group(f"recipe keys, {kind}")
-        for field in fields(config_class):
-            if field.name not in known:
-                known.add(field.name)
-                _add_key(group, field, config_class, kinds)
-
-
-def _add_key(group: Any, field: Any, config_class: type[AnyConfig], kinds: Mapping[str, type[AnyConfig]]) -> None:
-    from emoscope.training.config import STRINGS, key_types
-
-    key_type = key_types(config_class)[field.name]
-    several = key_type == STRINGS
-    defaults = [str(getattr(other, field.name)) for other in kinds.values() if hasattr(other, field.name)]
-    shown = "none" if several else " / ".join(dict.fromkeys(defaults))
-    for name, help in (
-        (field.name, f"{field.metadata['help']} (default: {shown})"),
-        (field.metadata["formerly"], argparse.SUPPRESS),
-    ):
-        if name:
-            group.add_argument(
-                "--" + name.replace("_", "-"),
-                dest=field.name,
-                type=str if several else key_type,
-                nargs="+" if several else None,
-                default=argparse.SUPPRESS,
-                metavar="STR" if several else key_type.__name__.upper(),
-                help=help,
-            )
+        group, types = parser.add_argument_group(f"recipe keys, {kind}"), key_types(config_class)
+        for field in [field for field in fields(config_class) if field.name not in known]:
+            known.add(name := field.name)
+            several = types[name] == STRINGS
+            options: dict[str, Any] = {"dest": name, "default": argparse.SUPPRESS}
+            options |= {"type": str, "nargs": "+"} if several else {"type": types[name]}
+            options["metavar"] = options["type"].__name__.upper()
+            defaults = [str(getattr(other, name)) for other in kinds.values() if hasattr(other, name)]
+            default = "none" if several else " / ".join(dict.fromkeys(defaults))
+            flags = {name: f"{field.metadata['help']} (default: {default})"}
+            flags |= {former: argparse.SUPPRESS for former, current in FORMER_KEYS.items() if current == name}
+            for flag, help in flags.items():
+                group.add_argument("--" + flag.replace("_", "-"), help=help, **options)
 
 
 def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) -> AnyConfig:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from emoscope.errors import RecipeError
 from emoscope.training.config import Distillation
 from emoscope.training.word_swap import similar_words
 
@@ -20,21 +19,6 @@ MASK = "[MASK]"
 """Replaces a masked word: a special token of BERT's tokenizers; models of plain text read the word "mask"."""
 
 SimilarWords = Mapping[str, Sequence[str]]
-
-
-def check_augmentation(config: Distillation) -> None:
-    """Check that copies can be made with the probabilities of the recipe.
-
-    Raises:
-        RecipeError: the probabilities of a word sum to more than 1, or copies are requested and all are 0.
-    """
-    of_a_word = config.copy_drop + config.copy_mask + config.copy_swap
-    if of_a_word > 1:
-        raise RecipeError(f"copy_drop, copy_mask and copy_swap must sum to 1 at most, got {of_a_word:g}")
-    if config.copies and not of_a_word + config.copy_span:
-        raise RecipeError(
-            "the copies would equal their texts; give at least one of copy_drop, copy_mask, copy_swap and copy_span"
-        )
 
 
 def augmented_copies(config: Distillation, texts: Sequence[str], encoder: Path, seed: int) -> list[tuple[str, str]]:

@@ -13,52 +13,53 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_type_hints
 
 from emoscope.errors import RecipeError
+from emoscope.text import NORMALIZERS
 
 STRINGS = tuple[str, ...]
 """Type of a recipe key with any number of strings: a list in TOML, several values after its flag."""
 
+FORMER_KEYS = {
+    "vectors": "embeddings",
+    "vector_std": "embedding_std",
+    "further": "extra_data",
+    "spliced": "recombined",
+    "text_form": "normalizer",
+    "copy_neighbour": "copy_swap",
+}
+"""Keys of emoscope 0.1 that have another name today; recipes and flags may still use them."""
 
-def key(
-    default: Any, help: str, minimum: float = -math.inf, maximum: float = math.inf, *, formerly: str | None = None
-) -> Any:
-    """A recipe key.
 
-    Args:
-        default: its default value.
-        help: the line that explains it.
-        minimum: smallest value allowed.
-        maximum: largest value allowed.
-        formerly: its name in emoscope 0.1, which recipes and flags may still use.
-    """
-    metadata = {"help": help, "range": (minimum, maximum), "formerly": formerly}
-    return dataclasses.field(default=default, metadata=metadata)
+def key(default: Any, help: str, minimum: float = -math.inf, maximum: float = math.inf) -> Any:
+    """A recipe key: its default, the line that explains it, and the smallest and largest value allowed."""
+    return dataclasses.field(default=default, metadata={"help": help, "range": (minimum, maximum)})
+
+
+class Recipe:
+    """Base class of recipes, which are valid when they exist."""
+
+    def __post_init__(self) -> None:
+        """Raise a RecipeError if a number is out of range."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value, (minimum, maximum) = getattr(self, field.name), field.metadata["range"]
+            if isinstance(value, int | float) and not minimum <= value <= maximum:
+                raise RecipeError(f"recipe key {field.name} must be from {minimum:g} to {maximum:g}, got {value!r}")
 
 
 @dataclass(frozen=True)
-class CompactConfig:
+class CompactConfig(Recipe):
     """Recipe of the compact student."""
 
     embeddings: str = key(
         "sentence-transformers/all-MiniLM-L6-v2",
         "pretrained encoder whose tokenizer and word-piece embeddings the student starts from: a Hub id or a folder",
-        formerly="vectors",
     )
-    extra_data: tuple[str, ...] = key(
-        (),
-        "tables of extra labelled texts, divided among the epochs: each text is used in one epoch",
-        formerly="further",
-    )
+    extra_data: tuple[str, ...] = key((), "tables of extra labelled texts; each text is used in one epoch")
     recombined: float = key(
-        0.0,
-        "texts recombined from parts of the training rows, per row and epoch; for data where one word decides a label",
-        0.0,
-        formerly="spliced",
+        0.0, "texts made of parts of training rows, per row and epoch; for data where one word decides a label", 0.0
     )
     dimension: int = key(128, "principal components kept of the word-piece embeddings", 1)
     hidden: int = key(64, "GRU units per direction", 1)
-    embedding_std: float = key(
-        1.0, "standard deviation that the initial embeddings are scaled to", 1e-6, formerly="vector_std"
-    )
+    embedding_std: float = key(1.0, "standard deviation that the initial embeddings are scaled to", 1e-6)
     max_length: int = key(512, "longest input in tokens; longer texts are read in windows", 3)
     epochs: int = key(5, "passes over the training rows", 1)
     batch_size: int = key(64, "texts per step", 1)
@@ -66,20 +67,16 @@ class CompactConfig:
     warmup: float = key(0.1, "share of the steps before the highest learning rate", 0.0, 0.99)
     weight_decay: float = key(0.01, "AdamW's weight decay of the layers' matrices", 0.0)
     gradient_clip: float = key(1.0, "largest norm of a gradient", 1e-6)
-    word_dropout: float = key(
-        0.1, "probability that the embedding of a word piece is set to zero in a training step", 0.0, 0.99
-    )
+    word_dropout: float = key(0.1, "share of word pieces whose embedding is zero in a training step", 0.0, 0.99)
     dropout: float = key(0.3, "dropout of the pooled text", 0.0, 0.99)
     label_smoothing: float = key(0.02, "share of each target spread evenly over the labels", 0.0, 0.99)
-    adversarial_radius: float = key(
-        3.0, "length of the adversarial perturbation of a text's embeddings; 0 for none", 0.0
-    )
+    adversarial_radius: float = key(3.0, "length of the adversarial change of a text's embeddings; 0 for none", 0.0)
     calibration_share: float = key(0.1, "share of the training rows that the temperature is fitted on", 0.01, 0.9)
     seed: int = key(0, "seed of every random choice", 0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
-class EncoderConfig:
+class EncoderConfig(Recipe):
     """Recipe of a fine-tuned encoder. The defaults are those of the public model card of DistilBERT on `emotion`."""
 
     model: str = key("distilbert-base-uncased", "pretrained encoder to fine-tune: a Hub id or a folder")
@@ -89,17 +86,19 @@ class EncoderConfig:
     warmup: float = key(0.0, "share of the steps before the highest learning rate", 0.0, 0.99)
     weight_decay: float = key(0.01, "AdamW's weight decay of the matrices", 0.0)
     max_length: int = key(512, "longest input in tokens; longer training texts are truncated", 3)
-    normalizer: str = key(
-        "raw",
-        "form that texts are brought to: raw (unchanged), plain or marked (lower-case words)",
-        formerly="text_form",
-    )
+    normalizer: str = key("raw", "form that texts are brought to: raw (unchanged), plain or marked (lower-case words)")
     patience: int = key(0, "stop after this many epochs without a better weighted F1; 0 for never", 0)
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
+    def __post_init__(self) -> None:
+        """Raise a RecipeError if a number is out of range, or the normalizer does not exist."""
+        super().__post_init__()
+        if self.normalizer not in NORMALIZERS:
+            raise RecipeError(f"unknown normalizer {self.normalizer!r}; allowed: {', '.join(NORMALIZERS)}")
+
 
 @dataclass(frozen=True)
-class Distillation:
+class Distillation(Recipe):
     """The keys of a student's recipe: its teachers, its additional texts and its loss."""
 
     teachers: tuple[str, ...] = key(
@@ -108,7 +107,7 @@ class Distillation:
         "that emoscope train --folds wrote",
     )
     unlabelled: tuple[str, ...] = key(
-        (), "files of texts without labels: .txt with one text per line, .csv, .tsv, .jsonl, .parquet"
+        (), "files of texts without labels: .txt (a text per line), .csv, .tsv, .jsonl, .parquet"
     )
     unlabelled_column: str = key("text", "column of the texts in those tables; a number where there is no header")
     soft_weight: float = key(0.9, "weight of the loss on the teachers' probabilities, which every text has", 0.0)
@@ -118,13 +117,22 @@ class Distillation:
     copy_drop: float = key(0.1, "probability that a word is missing from a copy", 0.0, 1.0)
     copy_mask: float = key(0.1, "probability that a word of a copy is replaced by [MASK]", 0.0, 1.0)
     copy_swap: float = key(
-        0.1,
-        "probability that a word of a copy is replaced by a word with a similar embedding in the encoder",
-        0.0,
-        1.0,
-        formerly="copy_neighbour",
+        0.1, "probability that a word of a copy is replaced by one with a similar embedding", 0.0, 1.0
     )
     copy_span: float = key(0.25, "probability that a copy is a random contiguous part of the text", 0.0, 1.0)
+
+    def __post_init__(self) -> None:
+        """Raise a RecipeError if a number is out of range, the loss has no term, or copies cannot be made."""
+        super().__post_init__()
+        if not self.soft_weight and not self.hard_weight:
+            raise RecipeError("soft_weight and hard_weight are both 0, so there is nothing to learn; give one of them")
+        changed = self.copy_drop + self.copy_mask + self.copy_swap
+        if changed > 1:
+            raise RecipeError(f"copy_drop, copy_mask and copy_swap must sum to 1 at most, got {changed:g}")
+        if self.copies and not changed + self.copy_span:
+            raise RecipeError(
+                "the copies would equal their texts; give at least one of copy_drop, copy_mask, copy_swap and copy_span"
+            )
 
 
 @dataclass(frozen=True)
@@ -163,24 +171,11 @@ DISTILLED: dict[str, type[AnyConfig]] = {
 
 KINDS = TRAINED | DISTILLED
 
-FORMER_KEYS: dict[str, str] = {
-    field.metadata["formerly"]: field.name
-    for config_class in KINDS.values()
-    for field in dataclasses.fields(config_class)
-    if field.metadata["formerly"]
-}
-"""Today's name of each key that had another one in emoscope 0.1."""
-
 
 def key_types(config_class: type[AnyConfig]) -> dict[str, Any]:
     """Type of each recipe key, in the order of declaration: str, int, float or STRINGS."""
     hints = get_type_hints(config_class)
     return {field.name: hints[field.name] for field in dataclasses.fields(config_class)}
-
-
-def type_name(key_type: Any) -> str:
-    """The name of a recipe key's type in messages."""
-    return "list of str" if key_type == STRINGS else str(key_type.__name__)
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -226,26 +221,15 @@ def configure(values: Mapping[str, Any], kinds: Iterable[str] = TRAINED) -> AnyC
         RecipeError: the kind or a key does not exist, or a value has the wrong type or is out of range.
     """
     values = _renamed(values)
-    kind = values.pop("kind") if "kind" in values else _likeliest(values, [*kinds, *KINDS])
+    likeliest = max([*kinds, *KINDS], key=lambda kind: len(values.keys() & key_types(KINDS[kind])))
+    kind = values.pop("kind", likeliest)
     if not isinstance(kind, str) or kind not in KINDS:
         raise RecipeError(f"unknown kind of recipe {kind!r}; allowed: {', '.join(KINDS)}")
     types = key_types(KINDS[kind])
     unknown = sorted(set(values) - set(types))
     if unknown:
         raise RecipeError(f"unknown keys {unknown} in a recipe of kind {kind}; allowed: {', '.join(types)}")
-    config = KINDS[kind](**{name: _typed(name, value, types[name]) for name, value in values.items()})
-    for field in dataclasses.fields(config):
-        _check_range(field.name, getattr(config, field.name), *field.metadata["range"])
-    return config
-
-
-def _likeliest(values: Mapping[str, Any], kinds: Iterable[str]) -> str:
-    return max(kinds, key=lambda kind: len(values.keys() & key_types(KINDS[kind])))
-
-
-def _check_range(name: str, value: Any, minimum: float, maximum: float) -> None:
-    if isinstance(value, int | float) and not minimum <= value <= maximum:
-        raise RecipeError(f"recipe key {name} must be from {minimum:g} to {maximum:g}, got {value!r}")
+    return KINDS[kind](**{name: _typed(name, value, types[name]) for name, value in values.items()})
 
 
 def _typed(name: str, value: Any, expected: Any) -> Any:
@@ -254,5 +238,6 @@ def _typed(name: str, value: Any, expected: Any) -> Any:
     if expected == STRINGS and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
         return tuple(value)
     if type(value) is not expected:
-        raise RecipeError(f"recipe key {name} must be of type {type_name(expected)}, got {value!r}")
+        type_name = "list of str" if expected == STRINGS else expected.__name__
+        raise RecipeError(f"recipe key {name} must be of type {type_name}, got {value!r}")
     return value

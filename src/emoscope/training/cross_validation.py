@@ -64,6 +64,10 @@ def cross_validate(
     partition = Partition.of(train_rows, folds, config.seed)
     with run_folder(output, run_identity(config, splits) | {"number of folds": str(folds)}, resume) as folder:
         for fold in range(folds):
+
+            def show(step: Progress, prefix: str = f"fold {fold + 1}/{folds}, ") -> None:
+                progress(replace(step, stage=prefix + step.stage))
+
             outside = np.array(partition.fold_of_row) != fold
             if not (folder / FOLD.format(fold)).is_dir():
                 train(
@@ -72,18 +76,9 @@ def cross_validate(
                     folder / FOLD.format(fold),
                     resume=resume,
                     report_to=report_to,
-                    progress=_with_fold(f"fold {fold + 1}/{folds}", progress),
+                    progress=show,
                 )
     return _finish(config, train_rows, partition, folder, output) if is_main_process() else None
-
-
-def _with_fold(fold: str, progress: OnProgress) -> OnProgress:
-    """Progress whose stages begin with the name of the fold."""
-
-    def show(step: Progress) -> None:
-        progress(replace(step, stage=f"{fold}, {step.stage}"))
-
-    return show
 
 
 def _finish(

@@ -13,7 +13,7 @@ from emoscope.errors import RecipeError
 from emoscope.evaluation import EvaluationReport
 from emoscope.protocols import Classifier
 from emoscope.score_store import texts_digest
-from emoscope.training.augmentation import augmented_copies, check_augmentation
+from emoscope.training.augmentation import augmented_copies
 from emoscope.training.compact_training import InitialStudent, TeacherScores, train_compact
 from emoscope.training.config import (
     DISTILLED,
@@ -24,7 +24,7 @@ from emoscope.training.config import (
     kind_of,
 )
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder_student import InitialEncoderStudent, train_encoder_student
+from emoscope.training.encoder_student import EncoderStudent
 from emoscope.training.encoder_training import EncoderRun
 from emoscope.training.progress import OnProgress, no_progress
 from emoscope.training.run_folder import CHECKPOINTS, run_folder
@@ -68,7 +68,7 @@ def distill(
         DataError: a split is missing, or extra data or unlabelled texts cannot be read.
         LabelError: a teacher has other labels than the data.
         ModelError: a teacher or an encoder cannot be found or used.
-        RecipeError: the recipe is not valid, `output` is in use, or the run to resume is a different one.
+        RecipeError: the recipe has no teachers, `output` is in use, or the run to resume is a different one.
     """
     check_splits(splits)
     train = splits["train"]
@@ -94,11 +94,7 @@ def distill(
 
 
 def _checked(config: AnyConfig, train: Examples) -> StudentConfig:
-    """The recipe, if it is valid.
-
-    Raises:
-        RecipeError: it is not.
-    """
+    """The recipe, if it can be distilled from on these rows and in this process; otherwise a RecipeError."""
     if not isinstance(config, CompactStudentConfig | EncoderStudentConfig):
         raise RecipeError(
             f"a recipe of kind {kind_of(config)} has no teachers, so it is one for emoscope train; "
@@ -106,30 +102,23 @@ def _checked(config: AnyConfig, train: Examples) -> StudentConfig:
         )
     if train.multi_label:
         raise RecipeError("a student gives one label per text; multi-label data can only be used by emoscope train")
-    if not config.soft_weight and not config.hard_weight:
-        raise RecipeError("soft_weight and hard_weight are both 0, so there is nothing to learn; give one of them")
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise RecipeError("emoscope distill runs in one process; start it without torchrun")
-    check_augmentation(config)
     return config
 
 
 def _student(
     config: StudentConfig, splits: Mapping[str, Examples], resume: bool, report_to: str, progress: OnProgress
 ) -> tuple[Path, Fit]:
-    """The folder of the encoder that the student starts from, and the function that trains the student.
-
-    Raises:
-        LabelError, ModelError, RecipeError: the student cannot be made.
-    """
+    """The folder of the encoder that the student starts from, and the function that trains the student."""
     if isinstance(config, CompactStudentConfig):
         check_compact(splits, report_to)
-        student = InitialStudent.read(config)
-        return student.encoder, partial(train_compact, config, student, progress=progress)
-    initial = InitialEncoderStudent.read(config, splits["train"].labels)
+        initial = InitialStudent.read(config)
+        return initial.encoder, partial(train_compact, config, initial, progress=progress)
+    student = EncoderStudent.read(config, splits["train"].labels)
 
     def fit(corpus: Corpus, folder: Path, _: TeacherScores) -> None:
         run = EncoderRun(config, folder, resume, report_to, progress, stage="student")
-        train_encoder_student(config, run, initial, corpus, splits["validation"])
+        student.train(run, corpus, splits["validation"])
 
-    return initial.source, fit
+    return student.source, fit

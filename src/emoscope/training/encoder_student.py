@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,7 +23,7 @@ from emoscope.labels import Labels
 from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder_training import EncoderRun, TokenDataset, check_normalizer, find_checkpoint, fit_encoder
+from emoscope.training.encoder_training import EncoderRun, find_checkpoint, fit_encoder
 from emoscope.training.objective import Objective
 
 LAYERS = {"bert": "encoder.layer", "roberta": "encoder.layer", "distilbert": "transformer.layer", "albert": None}
@@ -32,34 +31,40 @@ LAYERS = {"bert": "encoder.layer", "roberta": "encoder.layer", "distilbert": "tr
 
 
 @dataclass(frozen=True)
-class InitialEncoderStudent:
-    """An encoder student before training, and its layer teacher.
+class EncoderStudent:
+    """An encoder student and its layer teacher.
 
     Attributes:
+        config: the recipe.
         source: folder of the layer teacher.
         tokenizer: tokenizer of both.
         teacher: the layer teacher, its outputs in the order of the data's labels.
-        student: a copy of the teacher with fewer layers.
+        model: a copy of the teacher with fewer layers.
     """
 
+    config: EncoderStudentConfig
     source: Path
     tokenizer: PreTrainedTokenizerBase
     teacher: PreTrainedModel
-    student: PreTrainedModel
+    model: PreTrainedModel
 
     @classmethod
-    def read(cls, config: EncoderStudentConfig, labels: Labels) -> InitialEncoderStudent:
+    def read(cls, config: EncoderStudentConfig, labels: Labels) -> EncoderStudent:
         """Read the layer teacher that a recipe names, and make the student.
 
         Raises:
             LabelError: the teacher has other labels.
             ModelError: it cannot be read, or no student can be made of it.
-            RecipeError: it has fewer layers than the student is to have, or the normalizer does not exist.
+            RecipeError: it has fewer layers than the student is to have.
         """
-        check_normalizer(config)
         source = find_checkpoint(config.model)
         tokenizer, teacher = read_layer_teacher(source, labels)
-        return cls(source, tokenizer, teacher, shallow_copy(teacher, config.layers))
+        return cls(config, source, tokenizer, teacher, shallow_copy(teacher, config.layers))
+
+    def train(self, run: EncoderRun, corpus: Corpus, validation: Examples) -> None:
+        """Train on texts with soft targets; see `fit_encoder`."""
+        trainer_class = partial(StudentTrainer, teacher=self.teacher, config=self.config)
+        fit_encoder(run, self.model, self.tokenizer, corpus, validation, trainer_class)
 
 
 def read_layer_teacher(source: Path, labels: Labels) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
@@ -124,24 +129,6 @@ def _reorder(model: PreTrainedModel, labels: Labels, source: Path) -> None:
     model.config.id2label, model.config.label2id = labels.id2label, labels.label2id
 
 
-def train_encoder_student(
-    config: EncoderStudentConfig, run: EncoderRun, initial: InitialEncoderStudent, corpus: Corpus, validation: Examples
-) -> None:
-    """Train the student; the best epoch (by weighted F1 on validation) is left in the run's folder.
-
-    Args:
-        config: the recipe, the same as the run's.
-        run: the settings.
-        initial: the student before training, and its layer teacher.
-        corpus: texts with soft targets.
-        validation: labelled rows.
-    """
-    targets = {"labels": corpus.label_ids.tolist(), "soft_targets": np.asarray(corpus.soft_targets).tolist()}
-    rows = TokenDataset(corpus.texts, targets, initial.tokenizer, config)
-    trainer_class = partial(StudentTrainer, teacher=initial.teacher, config=config)
-    fit_encoder(run, initial.student, initial.tokenizer, rows, validation, trainer_class)
-
-
 class StudentTrainer(Trainer):
     """A Trainer with a loss of three terms for rows with soft targets, and the cross-entropy for other rows."""
 
@@ -168,16 +155,13 @@ class StudentTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Loss of a batch, and with `return_outputs` the model's outputs."""
+        label_ids, soft_targets = inputs["labels"], inputs.get("soft_targets")
         tokens = {name: values for name, values in inputs.items() if name not in ("labels", "soft_targets")}
-        soft_targets = inputs.get("soft_targets")
-        if soft_targets is None:
-            outputs = model(**tokens)
-            loss = Objective().loss(outputs.logits.float(), inputs["labels"])
-        else:
-            outputs = model(**tokens, output_hidden_states=bool(self._cosine_weight))
-            loss = self._objective.loss(outputs.logits.float(), inputs["labels"], soft_targets)
-            if self._cosine_weight:
-                loss = loss + self._cosine_weight * self._distance(outputs.hidden_states[-1], tokens)
+        distilled = soft_targets is not None
+        outputs = model(**tokens, output_hidden_states=distilled and bool(self._cosine_weight))
+        loss = (self._objective if distilled else Objective()).loss(outputs.logits.float(), label_ids, soft_targets)
+        if distilled and self._cosine_weight:
+            loss = loss + self._cosine_weight * self._distance(outputs.hidden_states[-1], tokens)
         return (loss, outputs) if return_outputs else loss
 
     def _distance(self, states: Tensor, tokens: dict[str, Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ devices, start the same command with torchrun: `torchrun -m emoscope train ...`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from transformers import (
     DataCollatorWithPadding,
@@ -35,7 +34,7 @@ from transformers.trainer_utils import PredictionOutput
 
 from emoscope.calibration import tune_thresholds
 from emoscope.data import Examples
-from emoscope.errors import ModelError, RecipeError, require_extra
+from emoscope.errors import ModelError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
 from emoscope.probabilities import probabilities
@@ -70,46 +69,39 @@ class EncoderRun:
 
 
 def fine_tune(run: EncoderRun, corpus: Corpus, validation: Examples) -> None:
-    """Fine-tune on a corpus; the best epoch (by weighted F1 on validation) is left in the run's folder.
-
-    Args:
-        run: the settings.
-        corpus: labelled texts.
-        validation: labelled rows.
+    """Fine-tune the recipe's encoder on labelled texts; see `fit_encoder`.
 
     Raises:
         ModelError: the encoder cannot be found or read.
-        RecipeError: the normalizer does not exist.
     """
     tokenizer, model = _with_new_head(run.config, corpus.train)
-    rows = TokenDataset(corpus.texts, {"labels": _targets(corpus.label_ids)}, tokenizer, run.config)
-    fit_encoder(run, model, tokenizer, rows, validation)
+    fit_encoder(run, model, tokenizer, corpus, validation)
 
 
 def fit_encoder(
     run: EncoderRun,
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    rows: TokenDataset,
+    corpus: Corpus,
     validation: Examples,
     trainer_class: Callable[..., Trainer] = Trainer,
 ) -> None:
-    """Train an encoder; the best epoch is left in the run's folder, in the Hugging Face layout.
+    """Train an encoder and leave the best epoch, by weighted F1 on validation, in the run's folder.
 
     Args:
         run: the settings.
         model: the model to train.
         tokenizer: its tokenizer.
-        rows: the rows to train on.
+        corpus: the texts to train on.
         validation: the rows that each epoch is evaluated on.
         trainer_class: the Trainer, or a subclass with another loss.
     """
-    validation_rows = TokenDataset(validation.texts, {"labels": _targets(validation.label_ids)}, tokenizer, run.config)
+    validation_rows = TokenDataset(Corpus.of(validation), tokenizer, run.config)
     trainer = trainer_class(
         model=model,
         args=_arguments(run.config, run.folder / CHECKPOINTS),
         data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=rows,
+        train_dataset=TokenDataset(corpus, tokenizer, run.config),
         eval_dataset=validation_rows,
         processing_class=tokenizer,
         compute_metrics=partial(_metrics, multi_label=validation.multi_label),
@@ -118,21 +110,11 @@ def fit_encoder(
     trainer.remove_callback(PrinterCallback)
     with quiet_transformers():
         trainer.train(resume_from_checkpoint=_newest_complete(run.folder / CHECKPOINTS) if run.resume else None)
-        scored = trainer.predict(validation_rows) if validation.multi_label else None
+        settings: dict[str, Any] = {"normalizer": run.config.normalizer, "max_length": run.config.max_length}
+        if validation.multi_label:
+            settings["thresholds"] = _thresholds(trainer.predict(validation_rows))
         if trainer.is_world_process_zero():
-            _save(trainer, tokenizer, run.config, run.folder)
-    if scored is not None and trainer.is_world_process_zero():
-        _extend_config(run.folder, thresholds=_thresholds(scored))
-
-
-def check_normalizer(config: EncoderConfig) -> None:
-    """Check that the recipe's normalizer exists.
-
-    Raises:
-        RecipeError: it does not.
-    """
-    if config.normalizer not in NORMALIZERS:
-        raise RecipeError(f"unknown normalizer {config.normalizer!r}; allowed: {', '.join(NORMALIZERS)}")
+            _save(trainer, tokenizer, run.folder, settings)
 
 
 def find_checkpoint(name_or_path: str) -> Path:
@@ -150,7 +132,6 @@ def find_checkpoint(name_or_path: str) -> Path:
 
 def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """The encoder's tokenizer, and the encoder with a new classification head drawn from the seed."""
-    check_normalizer(config)
     source = find_checkpoint(config.model)
     torch.manual_seed(config.seed)
     model = load_sequence_classifier(
@@ -162,12 +143,6 @@ def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTo
         problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
     )
     return load_fast_tokenizer(source), model
-
-
-def _targets(label_ids: NDArray[Any]) -> list[Any]:
-    """The label id of each row, or of multi-label rows the indicators as float."""
-    targets: list[Any] = (label_ids.astype(np.float32) if label_ids.ndim == 2 else label_ids).tolist()
-    return targets
 
 
 def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
@@ -219,19 +194,16 @@ def _callbacks(run: EncoderRun) -> list[TrainerCallback]:
 
 
 class TokenDataset(Dataset[dict[str, Any]]):
-    """Token ids of each row, and its targets by name."""
+    """Token ids of each text of a corpus, with its label (multi-label: indicators as float) and its soft targets."""
 
-    def __init__(
-        self,
-        texts: Sequence[str],
-        targets: Mapping[str, Sequence[Any]],
-        tokenizer: PreTrainedTokenizerBase,
-        config: EncoderConfig,
-    ) -> None:
+    def __init__(self, corpus: Corpus, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig) -> None:
         """Normalize and tokenize the texts as the recipe says."""
-        normalized = [NORMALIZERS[config.normalizer](text) for text in texts]
-        self._columns = {**tokenizer(normalized, truncation=True, max_length=config.max_length), **targets}
-        self._rows = len(normalized)
+        texts = [*map(NORMALIZERS[config.normalizer], corpus.texts)]
+        labels = corpus.label_ids.astype(np.float32) if corpus.train.multi_label else corpus.label_ids
+        self._columns = {**tokenizer(texts, truncation=True, max_length=config.max_length), "labels": labels.tolist()}
+        if corpus.soft_targets is not None:
+            self._columns["soft_targets"] = corpus.soft_targets.tolist()
+        self._rows = len(texts)
 
     def __len__(self) -> int:
         return self._rows
@@ -270,17 +242,14 @@ def _newest_complete(folder: Path) -> str | None:
     return None
 
 
-def _save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, config: EncoderConfig, folder: Path) -> None:
+def _save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, folder: Path, settings: dict[str, Any]) -> None:
+    """Write model, tokenizer, the configuration with emoscope's settings, and the log of the run."""
     trainer.save_model(str(folder))
     tokenizer.save_pretrained(folder)
     (folder / "training_args.bin").unlink(missing_ok=True)
-    _extend_config(folder, normalizer=config.normalizer, max_length=config.max_length)
-    (folder / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
-
-
-def _extend_config(folder: Path, **values: Any) -> None:
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | values
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | settings
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    (folder / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
 
 
 def _thresholds(scored: PredictionOutput) -> list[float]:

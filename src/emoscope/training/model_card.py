@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,29 +44,28 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
         report: its report on rows that it was not trained on.
         parameters: its number of parameters, None if unknown.
     """
-    dataset, names = report["dataset"], corpus.labels.names
-    compact = "compact" if isinstance(config, CompactConfig) else "encoder"
-    body = _fill(
+    kind = "compact" if isinstance(config, CompactConfig) else "encoder"
+    distilled, thresholds = isinstance(config, Distillation), report["thresholds"] or {}
+    fill = partial(_fill, config=config, corpus=corpus, report=report, dataset=report["dataset"])
+    selection = [f"{kind} selection", *["teachers selection"] * distilled, *["thresholds selection"] * bool(thresholds)]
+    listed = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
+    body = fill(
         "page",
-        name=report["model"],
-        description=_description(config, parameters),
-        label_count=len(names),
-        label_names=", ".join(names),
-        split=dataset["split"],
-        dataset=dataset["name"],
-        rows=dataset["rows"],
-        fingerprint=dataset["fingerprint"],
+        labels={"count": len(corpus.labels), "names": ", ".join(corpus.labels.names)},
+        description=fill(
+            "encoder student description" if distilled and kind == "encoder" else f"{kind} description",
+            parameters="an unknown number of" if parameters is None else f"{parameters:,}",
+        ),
         results="\n".join(_metric_row(report, metric) for metric in METRICS),
         ambiguity=_ambiguity(report),
         per_label="\n".join(_label_row(name, row) for name, row in report["per_label"].items()),
-        selection=_selection(config, report),
-        comparison=_comparison(report),
+        selection="\n".join(fill(part, thresholds=listed) for part in selection),
+        comparison=_comparison(report, fill),
         training=_training(config, corpus),
-        command="emoscope distill" if isinstance(config, Distillation) else "emoscope train",
+        command="emoscope distill" if distilled else "emoscope train",
         recipe=recipe_text(config),
-        train_fingerprint=corpus.train.fingerprint,
-        no_other_label=_fill("multi-label limitation" if report["thresholds"] else "single label limitation"),
-        licence=_fill(f"{compact} licence"),
+        limitation=_fill("multi-label limitation" if thresholds else "single label limitation"),
+        licence=_fill(f"{kind} licence"),
     )
     return f"---\n{_metadata(config, report).to_yaml()}\n---\n{body}\n"
 
@@ -73,24 +74,6 @@ def _fill(part: str, **values: Any) -> str:
     """A part of the template with its placeholders filled in."""
     parts = re.split(r"^<!-- part: (.+) -->\n", TEMPLATE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))[part].rstrip("\n").format(**values)
-
-
-def _description(config: AnyConfig, parameters: int | None) -> str:
-    kind = "compact" if isinstance(config, CompactConfig) else "encoder"
-    if kind == "encoder" and isinstance(config, Distillation):
-        kind = "encoder student"
-    shown = "an unknown number of" if parameters is None else f"{parameters:,}"
-    return _fill(f"{kind} description", parameters=shown, **vars(config))
-
-
-def _selection(config: AnyConfig, report: EvaluationReport) -> str:
-    """What the rows of the results, or others, were used to choose."""
-    compact, thresholds = isinstance(config, CompactConfig), report["thresholds"] or {}
-    parts = ["compact selection" if compact else "encoder selection"]
-    parts += ["teachers selection"] if isinstance(config, Distillation) else []
-    parts += ["thresholds selection"] if thresholds and not compact else []
-    shown = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
-    return "\n".join(_fill(part, split=report["dataset"]["split"], thresholds=shown, **vars(config)) for part in parts)
 
 
 def _training(config: AnyConfig, corpus: Corpus) -> str:
@@ -107,7 +90,7 @@ def _training(config: AnyConfig, corpus: Corpus) -> str:
     items = [_fill(part, count=count, files=files) for part, count in counts.items() if count]
     if isinstance(config, Distillation):
         items += ["", _fill("teachers", teachers=", ".join(f"`{name}`" for name in config.teachers))]
-        items += [_fill("teachers and reader")] if compact.recombined else []
+        items += [_fill("teachers and reader")] * bool(compact.recombined)
     return "\n".join(items)
 
 
@@ -170,21 +153,11 @@ def _ambiguity(report: EvaluationReport) -> str:
     ambiguity = report["ambiguity"]
     if ambiguity is None:
         return _fill("ambiguity not examined")
-    having, others = ambiguity["with_keyword"], ambiguity["without_keyword"]
-    if not having["rows"] or not others["rows"]:
-        return _fill("no ambiguity")
-    return _fill(
-        "ambiguity",
-        with_keyword=having["rows"],
-        keywords=ambiguity["keywords"],
-        accuracy_with=having["accuracy"],
-        accuracy_without=others["accuracy"],
-        without_keyword=others["rows"],
-        ceiling=ambiguity["ceiling"],
-    )
+    both = ambiguity["with_keyword"]["rows"] and ambiguity["without_keyword"]["rows"]
+    return _fill("ambiguity", ambiguity=ambiguity) if both else _fill("no ambiguity")
 
 
-def _comparison(report: EvaluationReport) -> str:
+def _comparison(report: EvaluationReport, fill: Callable[..., str]) -> str:
     """The published models on the same rows; empty for other data."""
     if report["dataset"]["fingerprint"] != EMOTION_VALIDATION:
         return ""
@@ -192,13 +165,4 @@ def _comparison(report: EvaluationReport) -> str:
         f"| {other.model} | {other.accuracy:.4f} | {other.f1_weighted:.4f} | {other.test_accuracy or 'not published'} |"
         for other in PUBLISHED
     ]
-    return (
-        _fill(
-            "comparison",
-            split=report["dataset"]["split"],
-            accuracy=report["accuracy"],
-            f1_weighted=report["f1_weighted"],
-            published="\n".join(rows),
-        )
-        + "\n\n"
-    )
+    return fill("comparison", published="\n".join(rows)) + "\n\n"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -39,25 +38,12 @@ def soft_targets(
     folder.mkdir(parents=True, exist_ok=True)
     softened = []
     for number, teacher in enumerate(teachers, start=1):
-
-        def show(done: int, stage: str = f"teacher {number}/{len(teachers)}") -> None:
-            progress(Progress(stage, done, len(texts), unit="text"))
-
-        softened.append(soften(scores(teacher, texts, folder, show), temperature))
+        progress(Progress(stage := f"teacher {number}/{len(teachers)}", 0, len(texts), unit="text"))
+        store, scorer, chunks = ScoreStore(folder, teacher.checksum), teacher.scorer(), []
+        for start in range(0, len(texts), CHUNK):
+            chunk = texts[start : start + CHUNK]
+            chunks.append(store.scores(chunk, scorer))
+            progress(Progress(stage, start + len(chunk), len(texts), unit="text"))
+        softened.append(soften(np.concatenate(chunks), temperature))
     mean: NDArray[np.float32] = np.mean(softened, axis=0)
     return mean
-
-
-def scores(
-    teacher: Teacher, texts: Sequence[str], folder: Path, on_chunk: Callable[[int], None]
-) -> NDArray[np.float32]:
-    """A teacher's probabilities, float32 (texts, labels); it is loaded at the first chunk that is not stored."""
-    load = cache(teacher.load)
-    store = ScoreStore(folder, teacher.checksum)
-    chunks = []
-    on_chunk(0)
-    for start in range(0, len(texts), CHUNK):
-        chunk = texts[start : start + CHUNK]
-        chunks.append(store.scores(chunk, lambda texts: teacher.probabilities(load(), texts)))
-        on_chunk(start + len(chunk))
-    return np.concatenate(chunks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
 from emoscope.protocols import Classifier
+from emoscope.score_store import Score
 from emoscope.training.fold_ensemble import DECISIVE_FILES, FOLDS_FILE, FoldEnsemble
 
 
@@ -36,6 +37,11 @@ class Teacher:
     checksum: str
     columns: list[int]
     load: Callable[[], Classifier]
+
+    def scorer(self) -> Score:
+        """A function that scores texts with this teacher, which it loads at its first call."""
+        load = cache(self.load)
+        return lambda texts: self.probabilities(load(), texts)
 
     def probabilities(self, classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
         """The loaded classifier's probabilities in the order of the data's labels, float32 (texts, labels).
@@ -72,17 +78,13 @@ def find_teachers(names: Sequence[str], labels: Labels, in_memory: Mapping[str, 
     """
     if not names:
         raise RecipeError("the recipe has no teachers; name at least one: teachers in the recipe, or --teachers MODEL")
-    return [
-        _in_memory(name, labels, in_memory[name]) if name in in_memory else _on_disk(name, labels) for name in names
-    ]
+    return [_find(name, labels, in_memory.get(name)) for name in names]
 
 
-def _in_memory(name: str, labels: Labels, classifier: Classifier) -> Teacher:
-    checksum = hashlib.sha256(name.encode()).hexdigest()
-    return Teacher(name, checksum, _columns(name, classifier.labels, labels), lambda: classifier)
-
-
-def _on_disk(name: str, labels: Labels) -> Teacher:
+def _find(name: str, labels: Labels, classifier: Classifier | None) -> Teacher:
+    if classifier is not None:
+        checksum = hashlib.sha256(name.encode()).hexdigest()
+        return Teacher(name, checksum, _columns(name, classifier.labels, labels), lambda: classifier)
     on_gpu = torch.cuda.is_available()
     if (Path(name) / FOLDS_FILE).is_file():
         load_folds = partial(FoldEnsemble, Path(name), device="cuda" if on_gpu else "cpu")

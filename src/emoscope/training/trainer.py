@@ -63,11 +63,7 @@ def train(
 
 
 def check_trainable(config: AnyConfig) -> None:
-    """Check that the recipe has no teachers.
-
-    Raises:
-        RecipeError: it is a recipe for `distill`.
-    """
+    """Raise a RecipeError if the recipe has teachers."""
     if kind_of(config) not in TRAINED:
         raise RecipeError(
             f"a recipe of kind {kind_of(config)} has teachers, so it is one for emoscope distill; "
@@ -76,11 +72,7 @@ def check_trainable(config: AnyConfig) -> None:
 
 
 def check_splits(splits: Mapping[str, Examples]) -> None:
-    """Check that the data has the splits that a run needs, and more than one label.
-
-    Raises:
-        DataError: train or validation is missing, or there is one label, which every row has.
-    """
+    """Raise a DataError if train or validation is missing, or if there is only one label, which every row has."""
     missing = sorted({"train", "validation"} - set(splits))
     if missing:
         raise DataError(f"the data has no split {' and no split '.join(missing)}; it has: {', '.join(splits)}")
@@ -93,11 +85,7 @@ def check_splits(splits: Mapping[str, Examples]) -> None:
 
 
 def check_compact(splits: Mapping[str, Examples], report_to: str) -> None:
-    """Check that a run of the compact student does not need what only encoders can do.
-
-    Raises:
-        RecipeError: the data is multi-label, or the run is to report to TensorBoard.
-    """
+    """Raise a RecipeError for what only encoders can do: multi-label data, and a report to TensorBoard."""
     if splits["train"].multi_label:
         raise RecipeError("the compact student gives one label per text; multi-label data needs an encoder: --model")
     if report_to != "none":
@@ -105,11 +93,7 @@ def check_compact(splits: Mapping[str, Examples], report_to: str) -> None:
 
 
 def read_extra_data(config: AnyConfig, splits: Mapping[str, Examples]) -> list[Examples]:
-    """The extra labelled texts that a recipe names.
-
-    Raises:
-        DataError: a file cannot be read, or has other labels than the train split.
-    """
+    """The extra labelled texts that a recipe names; a DataError if they have other labels than the train split."""
     files = config.extra_data if isinstance(config, CompactConfig) else ()
     return [load_examples(file, labels=splits["train"].labels) for file in files]
 

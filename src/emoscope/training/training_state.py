@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,47 +13,45 @@ from torch import nn
 from emoscope.files import staged_file
 
 
+@dataclass(frozen=True)
 class TrainingState:
-    """Model, optimizer, schedule, random states and the number of epochs done, kept in a file."""
+    """What is saved of a run; torch's global random state is saved too.
 
-    def __init__(
-        self,
-        path: Path,
-        model: nn.Module,
-        optimizer: torch.optim.Optimizer,
-        schedule: torch.optim.lr_scheduler.LRScheduler,
-        order: torch.Generator,
-    ) -> None:
-        """Name what to save and restore.
+    Attributes:
+        path: the file; its folder is created.
+        model: the model.
+        optimizer: its optimizer.
+        schedule: the schedule of the learning rate.
+        order: the generator that shuffles the rows.
+    """
 
-        Args:
-            path: the file; its folder is created.
-            model: the model.
-            optimizer: its optimizer.
-            schedule: the schedule of the learning rate.
-            order: the generator that shuffles the rows; torch's global generator is saved too.
-        """
-        self._path = path
-        self._parts: dict[str, Any] = {"model": model, "optimizer": optimizer, "schedule": schedule}
-        self._order = order
+    path: Path
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    order: torch.Generator
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        return {"model": self.model, "optimizer": self.optimizer, "schedule": self.schedule}
 
     def save(self, epochs: int) -> None:
         """Write the state atomically, after this number of epochs."""
         state = {name: part.state_dict() for name, part in self._parts.items()}
-        random = {"order": self._order.get_state(), "random": torch.get_rng_state()}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with staged_file(self._path) as new:
+        random = {"order": self.order.get_state(), "random": torch.get_rng_state()}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with staged_file(self.path) as new:
             torch.save({"epochs": epochs, **state, **random}, new)
 
     def restore(self) -> int:
         """Restore the state; returns the number of epochs done, 0 where the file is missing or incomplete."""
         try:
-            state = torch.load(self._path, weights_only=True)
+            state = torch.load(self.path, weights_only=True)
         except (OSError, EOFError, RuntimeError, pickle.UnpicklingError):
             return 0
         for name, part in self._parts.items():
             part.load_state_dict(state[name])
-        self._order.set_state(state["order"])
+        self.order.set_state(state["order"])
         torch.set_rng_state(state["random"])
         epochs: int = state["epochs"]
         return epochs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,35 +26,30 @@ def read_unlabelled(files: Sequence[str], column: str) -> list[str]:
     return [text for file in files for text in _texts(Path(file), column)]
 
 
-def _texts(file: Path, column: str) -> list[str]:
+def _texts(file: Path, column: str) -> Iterator[str]:
     if not file.is_file() or file.suffix.lower() not in FORMATS:
         raise DataError(f"no unlabelled texts at {str(file)!r}; allowed: a file, one of {', '.join(FORMATS)}")
-    place, rows = (f"{file}, line", _lines(file)) if file.suffix.lower() == ".txt" else _column(file, column)
-    texts = [_checked(f"{place} {number}", text) for number, text in rows]
-    if not texts:
+    number = 0
+    if file.suffix.lower() == ".txt":
+        for number, line in enumerate(_lines(file), start=1):
+            yield _checked(f"{file}, line {number}", line)
+    else:
+        table = find_tables(file, (column, column))["all"]
+        for number, text, _ in table.rows:
+            yield _checked(f"{table.place} {number}", text)
+    if not number:
         raise DataError(f"{file}: no rows; give at least one")
-    return texts
 
 
-def _lines(file: Path) -> Iterable[tuple[int, str]]:
+def _lines(file: Path) -> list[str]:
     try:
-        lines = file.read_bytes().decode("utf-8-sig").rstrip("\r\n").split("\n")
+        return file.read_bytes().decode("utf-8-sig").rstrip("\r\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({error}); allowed: UTF-8, one text per line") from None
-    return enumerate(lines, start=1)
-
-
-def _column(file: Path, column: str) -> tuple[str, Iterator[tuple[int, Any]]]:
-    table = find_tables(file, (column, column))["all"]
-    return table.place, ((number, text) for number, text, _ in table.rows)
 
 
 def _checked(place: str, text: Any) -> str:
-    """The text of a row without a trailing carriage return.
-
-    Raises:
-        DataError: it is not a string, is blank, or cannot be encoded in UTF-8.
-    """
+    """The text without a trailing carriage return; a DataError if it is blank, or not text that UTF-8 can encode."""
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{place}: no text, found {short(text)}; allowed: a string that is not blank")
     try:

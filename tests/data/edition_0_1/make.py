@@ -166,7 +166,8 @@ def _recipes() -> None:
 
 def _values(config: Any) -> dict[str, Any]:
     """A value for each key that is not its default."""
-    return {field.name: _other(field.default) for field in dataclasses.fields(config)}
+    others = {field.name: _other(field.default) for field in dataclasses.fields(config)}
+    return others | ({"text_form": "marked"} if "text_form" in others else {})
 
 
 def _other(default: Any) -> Any:
