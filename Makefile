@@ -16,6 +16,9 @@ HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
 OFFLINE_HUB := HF_HUB_CACHE=$(VENV)/hub HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
+# Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo environment test lint wheel docs bundled tables clean
 
 demo: $(VENV)/.base
