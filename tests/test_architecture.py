@@ -115,7 +115,7 @@ def arrow_is_allowed(module: str, imported: Import) -> bool:
     return target == importing or target in ARROWS.get(importing, ()) or is_door(module, imported)
 
 
-def wrong_arrows(module: str, source: str, package: str) -> list[str]:
+def forbidden_imports(module: str, source: str, package: str) -> list[str]:
     ours = [imported for imported in imports(source, package) if imported.top == "emoscope"]
     return [f"line {i.line}: {module} -> {i.name} ({i.when})" for i in ours if not arrow_is_allowed(module, i)]
 
@@ -129,7 +129,7 @@ def heavy_imports(module: str, source: str, package: str) -> list[str]:
 
 @every_file
 def test_imports_follow_the_arrows(file: Path) -> None:
-    assert wrong_arrows(module_name(file), file.read_text("utf-8"), package_name(file)) == []
+    assert forbidden_imports(module_name(file), file.read_text("utf-8"), package_name(file)) == []
 
 
 @every_file
@@ -158,8 +158,8 @@ def test_the_base_imports_nothing_heavy(file: Path) -> None:
         ("emoscope.cli.predict", "if TYPE_CHECKING:\n    pass\nelse:\n    import emoscope.data"),
     ],
 )
-def test_a_wrong_arrow_is_seen(module: str, source: str) -> None:
-    assert wrong_arrows(module, source, module.rpartition(".")[0]) != []
+def test_a_forbidden_import_is_found(module: str, source: str) -> None:
+    assert forbidden_imports(module, source, module.rpartition(".")[0]) != []
 
 
 @pytest.mark.parametrize(
@@ -178,12 +178,12 @@ def test_a_wrong_arrow_is_seen(module: str, source: str) -> None:
         ("emoscope.cli.predict", "if TYPE_CHECKING:\n    from emoscope.data import Examples"),
     ],
 )
-def test_a_right_arrow_is_allowed(module: str, source: str) -> None:
-    assert wrong_arrows(module, source, module.rpartition(".")[0]) == []
+def test_an_allowed_import_is_accepted(module: str, source: str) -> None:
+    assert forbidden_imports(module, source, module.rpartition(".")[0]) == []
 
 
 @pytest.mark.parametrize(
-    ("source", "seen"),
+    ("source", "found"),
     [
         ("import torch.nn", True),
         ("class A:\n    from pyarrow import parquet", True),
@@ -192,8 +192,8 @@ def test_a_right_arrow_is_allowed(module: str, source: str) -> None:
         ("if TYPE_CHECKING:\n    import torch", False),
     ],
 )
-def test_a_heavy_import_is_seen(source: str, seen: bool) -> None:
-    assert bool(heavy_imports("emoscope.data", source, "emoscope")) is seen
+def test_a_heavy_import_is_found(source: str, found: bool) -> None:
+    assert bool(heavy_imports("emoscope.data", source, "emoscope")) is found
     assert heavy_imports("emoscope.training.trainer", source, "emoscope.training") == []
 
 
@@ -247,7 +247,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         ("import emoscope.b", "import emoscope.c\nfrom emoscope.labels import Labels", False),
     ],
 )
-def test_a_circle_is_seen(a: str, b: str, expected: bool) -> None:
+def test_a_circle_is_found(a: str, b: str, expected: bool) -> None:
     sources = {"emoscope": "from emoscope.b import B", "emoscope.a": a, "emoscope.b": b, "emoscope.c": ""}
     assert bool(circles(edges({name: ("emoscope", source) for name, source in sources.items()}))) is expected
 
@@ -312,7 +312,7 @@ def test_attributes_are_looked_up_by_name_only_where_allowed() -> None:
         "try:\n    classifier.logits\nexcept (TypeError, AttributeError):\n    pass",
     ],
 )
-def test_a_lookup_by_name_is_seen(source: str) -> None:
+def test_a_lookup_by_name_is_found(source: str) -> None:
     assert lookups("emoscope.a", source) != []
 
 
@@ -335,7 +335,7 @@ def declared() -> dict[str, set[str]]:
 
 
 @every_file
-def test_what_is_imported_is_declared(file: Path, declared: dict[str, set[str]]) -> None:
+def test_imported_packages_are_declared(file: Path, declared: dict[str, set[str]]) -> None:
     in_base = folder_of(module_name(file)) in BASE
     undeclared = [
         f"line {imported.line}: {imported.name}"
@@ -381,7 +381,7 @@ def test_limits_are_called_max_and_min() -> None:
 
 
 @every_file
-def test_functions_fit_a_screen_and_files_a_head(file: Path) -> None:
+def test_functions_and_files_are_short(file: Path) -> None:
     source = file.read_text("utf-8")
     functions = [
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
