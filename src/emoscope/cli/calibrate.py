@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     parser.add_argument("model", metavar="MODEL", help="a model folder, a checkpoint, 'bundled', or a Hub id")
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)

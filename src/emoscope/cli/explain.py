@@ -44,7 +44,7 @@ FOR, AGAINST = "32", "31"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     parser.add_argument("texts", nargs="+", metavar="TEXT", help="a text")
     add_model_arguments(parser)
     parser.add_argument(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     parser.add_argument("checkpoint", metavar="CHECKPOINT", help="folder that emoscope train wrote, or a Hub id")
     parser.add_argument("output", type=Path, metavar="OUT", help="model folder to write; new or empty")
     parser.add_argument("--quantize", action="store_true", help="write integers: onnx/model_quantized.onnx")

@@ -49,7 +49,7 @@ READ_SIZE = 1 << 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     input_ = parser.add_mutually_exclusive_group()
     input_.add_argument("texts", nargs="*", default=[], metavar="TEXT", help="a text; default: lines of standard input")
     input_.add_argument("--verify", action="store_true", help="check an exported model folder on this CPU")

@@ -44,7 +44,7 @@ EXTRAS = {"local": "score", "ray": "ray"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     parser.add_argument("source", metavar="IN", help="file, folder, glob in quotes, address, or '-'")
     parser.add_argument("output", metavar="OUT", help="file, address, or '-'")
     parser.add_argument(

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command: its own, and one for each setting of a server."""
+    """Add the flags of the command: its own, and one for each setting of a server."""
     add_model_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", metavar="H", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument(

@@ -36,7 +36,7 @@ BAR_WIDTH = 8
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Flags of the command."""
+    """Add the flags of the command."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; default: all of standard input as one text")
     add_model_arguments(parser)
     output = parser.add_mutually_exclusive_group()
