@@ -28,6 +28,20 @@ def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny.encoder(tmp_path_factory.mktemp("encoder") / "tiny")
 
 
+@pytest.fixture(scope="module")
+def config(encoder: Path) -> Any:
+    """Recipe of a compact student that trains in a second; the tests of other recipes have a fixture of their own."""
+    from emoscope.training.config import CompactConfig
+
+    return CompactConfig(embeddings=str(encoder), **tiny.COMPACT)
+
+
+@pytest.fixture(scope="module")
+def splits() -> dict[str, Examples]:
+    """120 rows of training data, and the same rows for validation."""
+    return {split: tiny.examples(split) for split in ("train", "validation")}
+
+
 @pytest.fixture(scope="session")
 def cross_validated(encoder, tmp_path_factory) -> CrossValidation:
     """Three folds of compact students."""

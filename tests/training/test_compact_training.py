@@ -15,18 +15,8 @@ from emoscope import EmotionClassifier
 from emoscope.compact import load_checkpoint
 from emoscope.errors import DataError
 from emoscope.training import compact_training, train
-from emoscope.training.config import CompactConfig, CompactStudentConfig
+from emoscope.training.config import CompactStudentConfig
 from emoscope.training.corpus import Corpus
-
-
-@pytest.fixture(scope="module")
-def config(encoder):
-    return CompactConfig(embeddings=str(encoder), **tiny.COMPACT)
-
-
-@pytest.fixture(scope="module")
-def splits():
-    return {split: tiny.examples(split) for split in ("train", "validation")}
 
 
 def test_it_learns_what_can_be_learnt(compact_run):
@@ -88,14 +78,14 @@ def test_temperature_is_fitted_on_rows_that_its_model_has_not_seen(config, split
 def test_extra_data_is_learnt_and_texts_are_recombined(config, tmp_path):
     splits = {"train": tiny.examples("train", repeat=2), "validation": tiny.examples("validation")}
     rows = "".join(f"{word} {word},surprise\n" for word in ("happy", "glad", "cheerful", "proud"))
-    (tmp_path / "more.csv").write_text("text,label\n" + rows * 210)
-    recipe = replace(config, extra_data=(str(tmp_path / "more.csv"),), recombined=1.0, epochs=12, max_length=128)
+    (tmp_path / "more.csv").write_text("text,label\n" + rows * 60)
+    recipe = replace(config, extra_data=(str(tmp_path / "more.csv"),), recombined=1.0, epochs=8, learning_rate=0.03)
     steps = []
     report = train(recipe, splits, tmp_path / "student", progress=steps.append)
     predictions = EmotionClassifier.from_pretrained(tmp_path / "student").predict(["happy happy", "i feel happy today"])
     assert report["accuracy"] > 0.95
     assert [prediction.label for prediction in predictions] == ["surprise", "joy"]
-    assert steps[-1].total == 12 * -(-(240 + 840 // 12 + 240) // config.batch_size)
+    assert steps[-1].total == 8 * -(-(240 + 240 // 8 + 240) // config.batch_size)
 
 
 def test_extra_data_with_other_labels_is_an_error(config, splits, tmp_path):
@@ -151,8 +141,9 @@ def test_incomplete_state_costs_only_the_epochs_of_its_stage(config, splits, und
     assert weights[0] == weights[1]
 
 
-def test_recombined_texts_and_training_rows_lean_on_the_reader_and_the_teachers(config, splits):
+def test_reader_and_teachers_share_the_soft_targets(config, splits, keyword_reader, monkeypatch):
     """The soft targets of other texts stay as the teachers gave them."""
+    monkeypatch.setattr(compact_training, "fit_reader", lambda rows, seed: keyword_reader)
     corpus = Corpus.of(splits["train"], unlabelled=["something else"])
     scores = np.full((len(corpus), 6), 1 / 6, np.float32)
     recipe = replace(config, recombined=0.5, epochs=1)

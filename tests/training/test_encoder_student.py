@@ -14,7 +14,6 @@ for module in ("torch", "transformers", "accelerate", "datasets"):
 import torch
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-import tiny
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
 from emoscope.labels import Labels
@@ -40,11 +39,6 @@ def teachers(hub, tmp_path_factory):
         AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
         folders[architecture.name] = folder
     return folders
-
-
-@pytest.fixture(scope="module")
-def splits():
-    return {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
 
 
 @pytest.fixture(scope="module")

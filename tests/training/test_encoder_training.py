@@ -33,11 +33,6 @@ METRICS = ("accuracy", "f1_macro", "f1_weighted", "loss", "confusion")
 
 
 @pytest.fixture(scope="module")
-def splits():
-    return {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
-
-
-@pytest.fixture(scope="module")
 def config(hub):
     encoder = hub.repository(ARCHITECTURES[0].encoder).folder
     return EncoderConfig(model=str(encoder), epochs=4, batch_size=16, learning_rate=3e-3, max_length=32)

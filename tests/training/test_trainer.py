@@ -11,23 +11,12 @@ for module in ("torch", "safetensors", "transformers", "accelerate"):
 
 from huggingface_hub import ModelCard
 
-import tiny
 from emoscope.compact import load_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.training import train
-from emoscope.training.config import CompactConfig, CompactStudentConfig, configure, read_recipe
-
-
-@pytest.fixture(scope="module")
-def config(encoder):
-    return CompactConfig(embeddings=str(encoder), **tiny.COMPACT)
-
-
-@pytest.fixture(scope="module")
-def splits():
-    return {split: tiny.examples(split) for split in ("train", "validation")}
+from emoscope.training.config import CompactStudentConfig, configure, read_recipe
 
 
 def test_folder_holds_a_complete_checkpoint(compact_run):

@@ -1,4 +1,4 @@
-"""Cross-validation: for each fold of the training rows, a model trained on the other rows that scores the fold.
+"""Cross-validation: each fold of the training rows is scored by a model that was trained on the other rows.
 
 So every training row has probabilities from a model that did not see it. The report over them is the cross-validated
 figure of a recipe, and a label that they contradict may be wrong.

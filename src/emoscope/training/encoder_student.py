@@ -1,4 +1,4 @@
-"""An encoder student: made of some layers of a fine-tuned encoder, its layer teacher, and trained to come close to it.
+"""An encoder student: a copy of a fine-tuned encoder (its layer teacher) with fewer layers, trained to imitate it.
 
 After Sanh et al., "DistilBERT, a distilled version of BERT", 2019: embeddings and head are copied, and every second
 layer; the loss has terms for soft targets, for hard labels, and for the direction of the hidden states.
