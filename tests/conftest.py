@@ -26,7 +26,7 @@ settings.load_profile("no timing")
 TESTS = Path(__file__).parent
 SHARED = TESTS.resolve().parents[1] / "shared" / "data"
 SLOWEST_FILES = (
-    "scoring/test_score_on_ray.py",
+    "scoring/on_ray/test_cluster_classifier.py",
     "training/test_encoder_training.py",
 )
 """The slowest files, slowest first. They start first, so that the processes of a run end at about the same time."""

@@ -1,8 +1,24 @@
-"""Skips the tests of scoring where its extra is missing."""
+"""Tables for the tests of scoring."""
 
 from __future__ import annotations
 
-import pytest
+import os
 
-for module in ("pyarrow", "fsspec", "tqdm", "pandas"):
-    pytest.importorskip(module, reason="needs the extra score, and pandas as a second reader")
+import pytest
+from scoring_fakes import DAYS, ROWS, texts, write_parquet
+
+
+@pytest.fixture(autouse=True)
+def _no_sync(monkeypatch):
+    """No waiting for the disk, which takes more time than all the rest: no test here cuts the power."""
+    monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_parquet(tmp_path / "in.parquet", {"id": range(ROWS), "text": texts(ROWS)}, row_group_size=11)
+
+
+@pytest.fixture
+def dated(tmp_path):
+    return write_parquet(tmp_path / "in.parquet", {"when": DAYS, "text": texts(30)}, row_group_size=11)

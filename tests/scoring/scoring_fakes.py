@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
+import io
 import json
 import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.feather
 import pyarrow.parquet as pq
+import pytest
 
 from emoscope import EMOTIONS
 from emoscope.scoring import Job, Scoring, score_table
+
+ROWS = 30
+PARTS = 5  # of 7 rows
+DAYS = [f"2024-05-{day:02}" for day in range(1, 31)]
 
 
 class HashClassifier:
@@ -25,7 +34,8 @@ class HashClassifier:
 
     def predict_proba(self, texts):
         self.asked.append(list(texts))
-        time.sleep(self._seconds)
+        if self._seconds:
+            time.sleep(self._seconds)
         return np.array([probabilities(text) for text in texts], np.float32).reshape(len(texts), len(EMOTIONS))
 
 
@@ -61,3 +71,91 @@ def write_parquet(path, columns, **options):
 def rejected(output):
     """What stands in OUT.rejected.jsonl."""
     return [json.loads(line) for line in output.with_name(f"{output.name}.rejected.jsonl").read_text().splitlines()]
+
+
+class Stopped(Exception):  # noqa: N818 - it stands for a kill
+    pass
+
+
+class StopsAfter(HashClassifier):
+    """Fails once it has been asked so often."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self._calls = calls
+
+    def predict_proba(self, texts):
+        if len(self.asked) == self._calls:
+            raise Stopped
+        return super().predict_proba(texts)
+
+
+def read(path):
+    """Rows of a scored file, by readers that are not ours."""
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    if name.endswith(".parquet"):
+        return pq.read_table(path).to_pylist()
+    if name.endswith((".arrow", ".feather")) and name == path.name:
+        return pyarrow.feather.read_table(path).to_pylist()
+    content = unpacked(path)
+    if name.endswith(".arrow"):
+        return pa.ipc.open_file(content).read_all().to_pylist()
+    if name.endswith(".jsonl"):
+        return [json.loads(line) for line in content.decode().splitlines()]
+    delimiter = "\t" if name.endswith(".tsv") else ","
+    return list(csv.DictReader(io.StringIO(content.decode(), newline=""), delimiter=delimiter))
+
+
+def unpacked(path):
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    if path.suffix == ".zst":
+        with pa.input_stream(path, compression="zstd") as stream:
+            return stream.read()
+    return path.read_bytes()
+
+
+def write(path, rows):
+    """Write rows by writers that are not ours."""
+    name = path.name.removesuffix(".gz").removesuffix(".zst")
+    content = io.BytesIO()
+    if name.endswith(".parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), content, row_group_size=4)
+    elif name.endswith(".arrow"):
+        with pa.ipc.new_file(content, pa.Table.from_pylist(rows).schema) as file:
+            file.write_table(pa.Table.from_pylist(rows), max_chunksize=4)
+    elif name.endswith(".jsonl"):
+        content.write("".join(json.dumps(row) + "\n" for row in rows).encode())
+    else:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, list(rows[0]), delimiter="\t" if name.endswith(".tsv") else ",")
+        writer.writeheader()
+        writer.writerows(rows)
+        content.write(text.getvalue().encode())
+    compression = {".gz": "gzip", ".zst": "zstd"}.get(path.suffix)
+    with pa.output_stream(path, compression=compression) as file:
+        file.write(content.getvalue())
+    return path
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def stopped(source, output, calls=2, **options):
+    with pytest.raises(Stopped):
+        score(source, output, classifier=StopsAfter(calls), **options)
+
+
+def kept_and_rejected(tmp_path, name, content, target="jsonl", **options):
+    """Texts that came out, and (line or row, rows, reason) of those that did not."""
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    output = tmp_path / f"out.{target}"
+    summary = score(tmp_path / name, output, **options)
+    told = rejected(output) if summary.rejected else []
+    assert summary.rejected == sum(entry["rows"] for entry in told)
+    assert summary.rows_in == summary.rows + summary.rejected
+    assert all(entry["file"] == str(tmp_path / name) for entry in told)
+    rows = [json.loads(line) for line in output.read_text().splitlines()] if target == "jsonl" else []
+    assert len(rows) == summary.rows or target != "jsonl"
+    return [row["text"] for row in rows], [(entry.get("line", entry.get("row")), entry["reason"]) for entry in told]

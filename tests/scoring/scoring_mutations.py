@@ -1,4 +1,4 @@
-"""Broken tables: small ones whose bytes are changed, and what must come of them. Used by tests and benchmarks."""
+"""Small tables whose bytes are changed, and what scoring must do with them. Used by tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PIECES = (
     *(b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80", b"null", b"-1", b"1e999", b"text", b"joy"),
     *(b"\\ud800", b'"text": 5', b'", "\\ud800": "'),
 )
-"""What is put into a table."""
+"""Bytes that are inserted into a table."""
 
 
 class Mutation(NamedTuple):
@@ -58,7 +58,7 @@ def mutated(content: bytes, mutations: Sequence[Mutation]) -> bytes:
 
 
 def table(form: str) -> bytes:
-    """A whole table of 24 rows, with all that makes its format hard."""
+    """A valid table of 24 rows, with everything that makes its format difficult."""
     texts = [f"i feel {i}, so 😀 caf\u00e9" if i % 3 else f'say "{i}"\nand more' for i in range(24)]
     rows = [{"id": i, "text": text if i % 7 else None, "n": {"x": [i]}} for i, text in enumerate(texts)]
     if form == "parquet":
@@ -75,18 +75,18 @@ def table(form: str) -> bytes:
 def check(
     form: str, content: bytes, folder: Path, target: str, classifier: object, time_column: str | None = None
 ) -> Summary | None:
-    """Score a broken table: either it is refused in one line and nothing is left, or every row is accounted for.
+    """Score a damaged table: either it is an error of one line and nothing is left, or every row is accounted for.
 
     Args:
-        form: of FORMATS.
-        content: of the file to be read.
-        folder: where it goes.
-        target: format of what is written.
-        classifier: any.
-        time_column: for the report, which is made in any case.
+        form: one of FORMATS.
+        content: content of the file to read.
+        folder: the folder for the files.
+        target: format of the output.
+        classifier: any classifier.
+        time_column: column of times for the report, which is written in any case.
 
     Returns:
-        What was done; None if the table was refused.
+        The summary; None if the table was an error.
     """
     source, output = folder / f"in.{form}", folder / f"out.{target}"
     source.write_bytes(content)
@@ -110,7 +110,7 @@ def check(
 
 
 def rows_of(output: Path) -> int:
-    """Rows of what was written, counted by other readers than ours."""
+    """Number of rows written, counted by other readers than emoscope's."""
     if output.suffix == ".parquet":
         return pq.ParquetFile(output).metadata.num_rows
     content = output.read_bytes().decode()
@@ -122,7 +122,7 @@ def rows_of(output: Path) -> int:
 
 
 def rows_in(form: str, content: bytes) -> int:
-    """Rows of what was read, by the documented meaning of a row."""
+    """Number of rows read, by the documented meaning of a row."""
     if form == "parquet":
         metadata = pq.ParquetFile(pa.BufferReader(content)).metadata
         return sum(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups))
@@ -135,9 +135,9 @@ def rows_in(form: str, content: bytes) -> int:
 
 
 def csv_rows(lines: list[str]) -> int:
-    """Rows of a CSV file with several columns, the header not counted: by a machine of four states, line by line.
+    """Number of rows of a CSV file with several columns, without the header, counted by a state machine.
 
-    A row whose quotes are broken counts by its first line alone.
+    A row whose quotes are broken counts only with its first line.
     """
     count, start = -1, 0
     while start < len(lines):

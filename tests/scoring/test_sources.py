@@ -42,12 +42,12 @@ def test_formats_by_name(name, expected):
 
 
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.csv.bz2", "", ".", "a.parquet.gz"])
-def test_names_without_a_format(name):
+def test_name_without_a_format_is_an_error(name):
     with pytest.raises(DataError, match=r"allowed|inside"):
         Format.of(name)
 
 
-def test_a_folder_is_read_in_order_without_what_programs_leave_there(tmp_path):
+def test_folder_is_read_in_order_without_hidden_files(tmp_path):
     make(tmp_path, "b.csv", "a/2.csv", "a/10.csv.gz", "_SUCCESS.csv", ".hidden/a.csv", "notes.txt", "_temporary/1.csv")
     assert names(tmp_path, tmp_path) == ["a/10.csv.gz", "a/2.csv", "b.csv"]
 
@@ -67,7 +67,7 @@ def test_globs(tmp_path, pattern, expected):
 
 
 @pytest.mark.parametrize("name", ["year=2023/p.csv", "a/year=2023/month=1/p.csv"])
-def test_a_column_in_names_of_folders_is_not_lost_in_silence(tmp_path, name):
+def test_column_in_names_of_folders_is_an_error(tmp_path, name):
     make(tmp_path, name, "a=b.csv")
     words = r"the column 'year' is in the names of folders \(year=2023\) .* with a glob in quotes: '(.*)'"
     with pytest.raises(DataError, match=words) as refused:
@@ -76,29 +76,29 @@ def test_a_column_in_names_of_folders_is_not_lost_in_silence(tmp_path, name):
     assert names(tmp_path / name.rpartition("/")[0], tmp_path) == [name]
 
 
-def test_a_relative_glob(tmp_path, monkeypatch):
+def test_relative_glob(tmp_path, monkeypatch):
     monkeypatch.chdir(make(tmp_path, "d/a.csv"))
     assert names("d/*.csv", "") == ["d/a.csv"]
 
 
-def test_a_file_whose_name_looks_like_a_glob(tmp_path):
+def test_file_whose_name_looks_like_a_glob(tmp_path):
     make(tmp_path, "a[1].csv", "a1.csv")
     assert names(f"{tmp_path}/a[1].csv", tmp_path) == ["a[1].csv"]
 
 
 @pytest.mark.parametrize("name", ["none.csv", "*.csv", "", "s p a c e"])
-def test_nothing_there_is_said(tmp_path, name):
+def test_missing_source_is_an_error(tmp_path, name):
     with pytest.raises(DataError, match="nothing to read at"):
         find_sources(tmp_path / name)
 
 
-def test_formats_are_not_mixed(tmp_path):
+def test_mixed_formats_are_an_error(tmp_path):
     make(tmp_path, "a.csv", "b.jsonl")
     with pytest.raises(DataError, match=r"a\.csv is csv, .*b\.jsonl is jsonl; give files of one format"):
         find_sources(tmp_path)
 
 
-def test_a_glob_names_only_tables(tmp_path):
+def test_glob_must_match_only_tables(tmp_path):
     make(tmp_path, "a.csv", "a.txt")
     with pytest.raises(DataError, match=r"a\.txt: no known format"):
         find_sources(f"{tmp_path}/*")
@@ -133,7 +133,7 @@ class Web(MemoryFileSystem):
         return super()._open(path, mode, **options)
 
 
-def test_an_address_with_a_query_has_the_format_of_its_path(tmp_path):
+def test_address_with_a_query_has_the_format_of_its_path(tmp_path):
     fsspec.register_implementation("web", Web, clobber=True)
     (source,) = find_sources("web://host/b.csv?key=a/b.x")
     assert (source.name, source.format) == ("web://host/b.csv?key=a/b.x", Format("csv", delimiter=","))
@@ -141,7 +141,7 @@ def test_an_address_with_a_query_has_the_format_of_its_path(tmp_path):
     assert rejected(tmp_path / "out.csv")[0]["file"] == source.name
 
 
-def test_an_address_where_nothing_can_be_written(tmp_path, monkeypatch):
+def test_address_that_cannot_be_written_to_is_an_error(tmp_path, monkeypatch):
     fsspec.register_implementation("web", Web, clobber=True)
     monkeypatch.chdir(make(tmp_path, "a.csv"))
     for scheme in ("http", "https"):
@@ -156,6 +156,6 @@ def test_an_address_where_nothing_can_be_written(tmp_path, monkeypatch):
         score("a.csv", "web://host/out.csv")
 
 
-def test_an_address_that_nothing_can_open():
+def test_unknown_scheme_is_an_error():
     with pytest.raises(DataError, match=r"nosuch://x/a\.csv: no filesystem for this address"):
         find_sources("nosuch://x/a.csv")

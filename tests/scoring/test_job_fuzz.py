@@ -1,4 +1,4 @@
-"""Mutated tables: no traceback, and rows in = rows out + rejected. (Ten thousand: benchmarks/scoring_fuzz.py.)"""
+"""Damaged tables: no traceback, and rows in = rows out + rejected. (Ten thousand: benchmarks/scoring_fuzz.py.)"""
 
 import tempfile
 from pathlib import Path
@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scoring_fakes import HashClassifier
 from scoring_mutations import FORMATS, Mutation, check, csv_rows, mutated, rows_in, table
+
+MEMORY = next((folder for folder in ("/dev/shm",) if Path(folder).is_dir()), None)
+"""A folder in memory, where there is one: a disk would take most of the time."""
 
 mutations = st.lists(
     st.builds(
@@ -22,7 +25,7 @@ mutations = st.lists(
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_tables_are_whole_before_they_are_broken(tmp_path, form):
+def test_tables_are_valid_before_they_are_damaged(tmp_path, form):
     summary = check(form, table(form), tmp_path, "jsonl", HashClassifier())
     assert (summary.rows, summary.rejected, summary.without_text) == (24, 0, 4)
 
@@ -31,8 +34,8 @@ def test_the_tables_are_whole_before_they_are_broken(tmp_path, form):
 @pytest.mark.parametrize("form", FORMATS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(changes=mutations)
-def test_every_row_of_a_broken_table_is_accounted_for(form, target, changes):
-    with tempfile.TemporaryDirectory() as folder:
+def test_every_row_of_a_damaged_table_is_accounted_for(form, target, changes):
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         name = form if target == "same" else target
         time_column = "id" if len(changes) % 2 else None
         check(form, mutated(table(form), changes), Path(folder), name, HashClassifier(), time_column)
@@ -40,8 +43,8 @@ def test_every_row_of_a_broken_table_is_accounted_for(form, target, changes):
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(alphabet='ab,"\n\r', max_size=40))
-def test_any_csv(content):
-    with tempfile.TemporaryDirectory() as folder:
+def test_every_row_of_any_csv_is_accounted_for(content):
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         check("csv", f"id,text\n{content}".encode(), Path(folder), "csv", HashClassifier())
 
 
@@ -57,6 +60,6 @@ def test_any_csv(content):
         ("a\rb", 1),
     ],
 )
-def test_the_other_counter_of_csv_rows(content, count):
+def test_counter_of_csv_rows(content, count):
     assert rows_in("csv", f"id,text\n{content}".encode()) == count
     assert csv_rows(["id,text\n"]) == 0

@@ -1,4 +1,7 @@
+"""The command emoscope score."""
+
 import json
+import re
 import subprocess
 import sys
 
@@ -6,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cli.processes import EMOSCOPE, run
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.cli import main
 
-EMOSCOPE = [sys.executable, "-m", "emoscope", "score"]
 TEXTS = ["i feel so happy today", "i am angry", "", "i am scared"]
 
 
@@ -27,11 +30,7 @@ def source(tmp_path):
     return tmp_path / "in.parquet"
 
 
-def run(*args, stdin=b"", **options):
-    return subprocess.run([*EMOSCOPE, *map(str, args)], input=stdin, capture_output=True, check=False, **options)
-
-
-def test_a_table_is_scored_and_the_summary_shown(source, tmp_path, capsys):
+def test_table_is_scored_and_the_summary_shown(source, tmp_path, capsys):
     assert main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"]) == 0
     shown = capsys.readouterr()
     assert "4 rows in" in shown.out and "joy" in shown.out and "33.33%" in shown.out
@@ -40,7 +39,7 @@ def test_a_table_is_scored_and_the_summary_shown(source, tmp_path, capsys):
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
 
 
-def test_scores_are_the_models(source, tmp_path):
+def test_scores_are_those_of_the_model(source, tmp_path):
     main(["score", str(source), str(tmp_path / "out.parquet"), "--text-column", "text"])
     scored = pq.read_table(tmp_path / "out.parquet").to_pylist()
     expected = EmotionClassifier.from_pretrained().predict([TEXTS[0]])[0]
@@ -64,7 +63,7 @@ def test_rejected_rows_are_shown(tmp_path, capsys):
     assert "1 rows rejected, see" in shown and "out.csv.rejected.jsonl; the first is" in shown
 
 
-def test_options_reach_the_scoring(tmp_path):
+def test_options_are_passed_on(tmp_path):
     (tmp_path / "in.jsonl").write_text('{"body": "I am happy. I am sad."}\n')
     files = [str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl")]
     flags = ["--columns", "emotion", "--prefix", "p_", "--long", "sentences", "--sentence-rows"]
@@ -74,26 +73,37 @@ def test_options_reach_the_scoring(tmp_path):
     assert rows == [{"body": text, "p_emotion": emotion} for text, emotion in expected]
 
 
-def test_pipes_carry_rows_only():
-    result = run("-", "-", "--input-format", "csv", "--text-column", "text", stdin=b"id,text\n1,i am angry\n2\n")
+def test_pipes_carry_only_rows():
+    rows = b"id,text\n1,i am angry\n2\n"
+    result = run("score", "-", "-", "--input-format", "csv", "--text-column", "text", stdin=rows)
     assert result.returncode == 0
     assert [line.split(b",")[:3] for line in result.stdout.splitlines()[1:]] == [[b"1", b"i am angry", b"anger"]]
     errors = result.stderr.decode()
     assert '"line": 3' in errors and "1 rows in" in errors
 
 
+def test_report_is_written_and_named_in_the_summary(tmp_path, capsys):
+    page = tmp_path / "page.html"
+    rows = {"text": TEXTS, "when": [f"2024-05-0{day}" for day in range(1, 5)]}
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    flags = ["--text-column", "text", "--report", str(page), "--time-column", "when"]
+    assert main(["score", str(tmp_path / "in.parquet"), str(tmp_path / "out.csv"), *flags]) == 0
+    assert f"report: {page}" in capsys.readouterr().out
+    shown = page.read_text("utf-8")
+    assert all(label in shown for label in EMOTIONS) and re.search(r"emoscope [\d.]+, model [0-9a-f]{12}\.", shown)
+
+
 @pytest.mark.parametrize("terminal", [True, False])
-def test_no_bar_runs_through_rows_on_a_terminal(source, capsys, monkeypatch, terminal):
+def test_no_progress_bar_between_rows_on_a_terminal(source, capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
     assert main(["score", str(source), "-", "--output-format", "csv", "--text-column", "text"]) == 0
     assert ("row/s" in capsys.readouterr().err) is not terminal
 
 
-def test_a_pipe_closed_early_is_no_error(tmp_path):
-    (tmp_path / "in.csv").write_text("text\n" + "i am angry\n" * 50_000)
-    command = (
-        f"{' '.join(EMOSCOPE)} in.csv - --output-format csv --text-column text | head -n 2; echo ${{PIPESTATUS[0]}}"
-    )
+def test_pipe_that_is_closed_early_is_not_an_error(tmp_path):
+    (tmp_path / "in.csv").write_text("text\n" + "i am angry\n" * 5_000)
+    score = f"{' '.join(EMOSCOPE)} score in.csv - --output-format csv --text-column text"
+    command = f"{score} | head -n 2; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(
         command, shell=True, executable="/bin/bash", cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -108,11 +118,15 @@ def test_a_pipe_closed_early_is_no_error(tmp_path):
         (["in.csv", "-", "--output-format", "csv", "--resume"], "cannot be resumed"),
         (["in.csv", "out.csv", "--sentence-rows"], "--sentence-rows goes with --long sentences"),
         (["in.csv", "out.csv", "--long", "half"], "invalid choice"),
+        (["in.csv", "out.csv", "--time-column", "when"], "--time-column goes with --report"),
+        (["in.csv", "out.csv", "--address", "auto"], "--address and --workers go with --engine ray"),
+        (["in.csv", "out.csv", "--workers", "2"], "--address and --workers go with --engine ray"),
+        (["in.csv", "out.csv", "--engine", "spark"], "invalid choice"),
         (["in.csv", "out.csv", "--part-rows", "x"], "invalid int"),
         (["in.csv"], "required: OUT"),
     ],
 )
-def test_wrong_use_is_two(args, words, capsys):
+def test_wrong_use_exits_with_2(args, words, capsys):
     with pytest.raises(SystemExit) as caught:
         main(["score", *args, "--text-column", "text"])
     assert caught.value.code == 2
@@ -131,7 +145,7 @@ def test_wrong_use_is_two(args, words, capsys):
         (["in.parquet", "out.csv", "--model", "no/such/model/here"], "no model at"),
     ],
 )
-def test_a_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words):
+def test_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words):
     monkeypatch.chdir(tmp_path)
     assert main(["score", *args, "--text-column", "text"]) == 1
     error = capsys.readouterr().err
@@ -139,7 +153,7 @@ def test_a_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, word
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
 
 
-def test_another_model_does_not_go_on_with_a_run(source, tmp_path, monkeypatch, capsys):
+def test_run_of_another_model_is_not_continued(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def interrupt(self, texts, original=EmotionClassifier.predict_proba):
@@ -159,13 +173,13 @@ def test_another_model_does_not_go_on_with_a_run(source, tmp_path, monkeypatch, 
     assert main([*flags, "--resume"]) == 0
 
 
-def test_help_teaches_with_examples(capsys):
+def test_help_has_examples(capsys):
     with pytest.raises(SystemExit):
         main(["score", "--help"])
     assert "examples:\n  emoscope score" in capsys.readouterr().out
 
 
-def test_without_the_extra_the_line_that_installs_it_is_shown(source, tmp_path):
+def test_missing_extra_is_an_error_with_the_line_that_installs_it(source, tmp_path):
     program = "import sys; sys.modules['pyarrow'] = None\nfrom emoscope.cli import main; sys.exit(main(sys.argv[1:]))"
     args = ["score", source, tmp_path / "out.csv", "--text-column", "text"]
     result = subprocess.run(
@@ -175,7 +189,7 @@ def test_without_the_extra_the_line_that_installs_it_is_shown(source, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_the_file_has_the_rights_of_any_new_file(source, tmp_path):
+def test_output_has_the_permissions_of_any_new_file(source, tmp_path):
     main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"])
     (tmp_path / "other").write_text("")
     assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode

@@ -17,8 +17,8 @@ import pytest
 from scoring_fakes import HashClassifier, score, texts, write_parquet
 
 import emoscope.scoring
-from emoscope.errors import MissingExtraError, ModelError
-from emoscope.scoring import ScoreReport, Workers
+from emoscope.errors import MissingExtraError
+from emoscope.scoring import ScoreReport
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform == "win32", reason="needs the extra ray, on a system where clusters run"
@@ -39,21 +39,21 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def on_ray(folder):
-    """What the program found that runs the cluster; all that it started has ended."""
+    """Results of the program that runs the cluster; everything that it started has ended."""
     stop_in_the_middle(folder / "in.csv", folder / "resumed.csv")
     here = Path(__file__).parent
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
     loopback = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "PYTHONPATH": os.pathsep.join([str(here), *sys.path])}
     command = [sys.executable, str(here / "ray_cluster.py"), str(folder)]
     environment = {**os.environ, **quiet, **loopback}
-    with (folder / "said.txt").open("w") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
+    with (folder / "log.txt").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
             process.wait(timeout=240)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 0, (folder / "said.txt").read_text()[-5000:]
+    assert process.returncode == 0, (folder / "log.txt").read_text()[-5000:]
     return json.loads((folder / "found.json").read_text())
 
 
@@ -69,7 +69,7 @@ def stop_in_the_middle(source, output):
 
 
 @needs_ray
-def test_a_node_is_killed_and_nothing_differs(folder, on_ray):
+def test_killed_node_changes_nothing(folder, on_ray):
     """Rows, their order, what is rejected, and the report."""
     local = score(
         folder / "in.csv", folder / "local.csv", part_rows=PART_ROWS, report=ScoreReport(folder / "local.html", "when")
@@ -83,14 +83,14 @@ def test_a_node_is_killed_and_nothing_differs(folder, on_ray):
 
 
 @needs_ray
-def test_a_run_that_began_here_goes_on_there(folder, on_ray):
+def test_run_that_began_without_ray_continues_on_the_cluster(folder, on_ray):
     score(folder / "in.csv", folder / "whole.csv", part_rows=PART_ROWS)
     assert (folder / "resumed.csv").read_bytes() == (folder / "whole.csv").read_bytes()
     assert on_ray["resumed"]["asked"] == ROWS // PART_ROWS - 15
 
 
 @needs_ray
-def test_the_command_scores_with_the_bundled_model(folder, on_ray):
+def test_command_scores_with_the_bundled_model(folder, on_ray):
     assert on_ray["by_command"]["status"] == [0, 1]  # the second time, OUT exists already
     classifier = emoscope.EmotionClassifier.from_pretrained()
     score(folder / "in.csv", folder / "bundled.csv", part_rows=200, classifier=classifier)
@@ -104,22 +104,24 @@ def test_the_command_scores_with_the_bundled_model(folder, on_ray):
 
 @needs_ray
 def test_failures_are_one_line(on_ray):
-    said = on_ray["failures"]["said"]
-    assert said["model"].startswith("ModelError: no model at 'no/such/model/here'")
-    assert said["error"] == "ModelError: the model failed in a worker (RuntimeError: no kernel)"
-    assert said["twice"] == ["the model failed in a worker (RuntimeError: no kernel)"] * 2  # the worker is free again
-    assert said["end"].startswith("ModelError: 2 workers in a row were lost over 50 texts (")
-    assert said["end"].endswith("; if memory was short, give fewer --part-rows") and "\n" not in said["end"]
-    assert said["no room"].startswith("the cluster has no room for a worker with 1 cores and 1 GPUs")
+    messages = on_ray["failures"]["messages"]
+    assert messages["model"].startswith("ModelError: no model at 'no/such/model/here'")
+    assert messages["error"] == "ModelError: the model failed in a worker (RuntimeError: no kernel)"
+    assert (
+        messages["twice"] == ["the model failed in a worker (RuntimeError: no kernel)"] * 2
+    )  # the worker is free again
+    assert messages["end"].startswith("ModelError: 2 workers in a row were lost over 50 texts (")
+    assert messages["end"].endswith("; if memory was short, give fewer --part-rows") and "\n" not in messages["end"]
+    assert messages["no room"].startswith("the cluster has no room for a worker with 1 cores and 1 GPUs")
 
 
 @needs_ray
-def test_a_worker_has_a_gpu_to_itself(on_ray):
+def test_worker_has_a_gpu_to_itself(on_ray):
     assert (on_ray["on_a_gpu"]["count"], on_ray["on_a_gpu"]["seen"]) == (1, ["0"])
 
 
 @needs_ray
-def test_a_dataset_loses_a_node_and_no_row(folder, on_ray):
+def test_dataset_that_loses_a_node_loses_no_row(folder, on_ray):
     score(folder / "in.parquet", folder / "local.parquet")
     assert pq.read_table(folder / "dataset.parquet").equals(pq.read_table(folder / "local.parquet"))
     assert on_ray["on_a_gpu"]["dataset"] == IN_DATASET // PART_ROWS
@@ -144,27 +146,14 @@ for address in sys.argv[1:]:
 
 
 @needs_ray
-def test_an_address_where_no_cluster_is():
+def test_address_without_a_cluster_is_an_error():
     command = [sys.executable, "-c", ASK, *ADDRESSES]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    for said, words in zip(result.stdout.splitlines(), ADDRESSES.values(), strict=True):
-        assert re.match(words, said)
+    for shown, words in zip(result.stdout.splitlines(), ADDRESSES.values(), strict=True):
+        assert re.match(words, shown)
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"device": "cuda:1"}, "the device must be cpu or cuda, got 'cuda:1'"),
-        ({"count": 0}, "one at least of workers, got 0"),
-        ({"cores": 0}, "one at least of cores of a worker, got 0"),
-    ],
-)
-def test_workers_that_cannot_be(options, words):
-    with pytest.raises(ModelError, match=words):
-        Workers(**options)
-
-
-def test_without_the_extra_the_line_that_installs_it_is_shown(monkeypatch):
+def test_missing_extra_is_an_error_with_the_line_that_installs_it(monkeypatch):
     monkeypatch.setattr("emoscope.errors.find_spec", lambda name: None if name == "ray" else True)
     monkeypatch.delitem(sys.modules, "emoscope.scoring.on_ray", raising=False)
     monkeypatch.delattr(emoscope.scoring, "on_ray", raising=False)  # another test may have imported it

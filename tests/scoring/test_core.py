@@ -1,7 +1,11 @@
+"""Tables and batches in, the same with emotions out."""
+
 import pickle
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +25,7 @@ def scored(texts, classifier=None, **options):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(some_text, max_size=30))
-def test_every_row_has_the_scores_of_its_text_alone(texts):
+def test_scores_of_a_row_depend_on_its_text_alone(texts):
     table = scored(texts)
     assert table.column_names == ["id", "text", "emotion", "emotion_score", *EMOTIONS]
     assert table.column("text").to_pylist() == texts and table.column("id").to_pylist() == list(range(len(texts)))
@@ -34,7 +38,7 @@ def test_every_row_has_the_scores_of_its_text_alone(texts):
             assert row["emotion"] == emotion(row["text"]) and np.float32(row["emotion_score"]) == expected.max()
 
 
-def test_the_bundled_model_says_what_it_says_without_tables():
+def test_bundled_model_scores_as_without_tables():
     texts = ["i feel so happy today", "i am angry", "long " * 3000 + "and sad"]
     classifier = EmotionClassifier.from_pretrained()
     table = scored(texts, classifier)
@@ -86,18 +90,18 @@ def test_text_of_any_arrow_type(arrow_type):
         ({"text": ["a"]}, {"part_rows": 0}, "at least one row"),
     ],
 )
-def test_what_cannot_be_scored_is_said(columns, options, words):
+def test_invalid_columns_and_options_are_errors(columns, options, words):
     with pytest.raises(DataError, match=words):
         Scorer(HashClassifier(), Scoring("text", **options))(pa.table(columns))
 
 
-def test_a_taken_name_is_free_with_a_prefix_or_a_choice():
+def test_taken_name_is_avoided_with_a_prefix_or_a_choice():
     table = pa.table({"text": ["a"], "joy": ["mine"]})
     assert Scorer(HashClassifier(), Scoring("text", prefix="p_"))(table).column("joy").to_pylist() == ["mine"]
     assert Scorer(HashClassifier(), Scoring("text", columns=("emotion",)))(table).num_columns == 3
 
 
-def test_a_model_that_returns_something_else_is_an_error():
+def test_model_that_returns_another_shape_is_an_error():
     class Short(HashClassifier):
         def predict_proba(self, texts):
             return np.zeros((1, 6), np.float32)
@@ -108,7 +112,7 @@ def test_a_model_that_returns_something_else_is_an_error():
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(some_text, max_size=6), max_size=8), st.integers(1, 9))
-def test_batches_of_any_size_come_out_in_order(batches, part_rows):
+def test_batches_of_any_size_are_scored_in_order(batches, part_rows):
     classifier = HashClassifier()
     batches = [pa.record_batch({"text": pa.array(batch, pa.string())}) for batch in batches]
     results = list(score_batches(iter(batches), classifier, Scoring("text", part_rows=part_rows)))
@@ -133,6 +137,6 @@ def test_long_rows_make_short_parts(monkeypatch):
     assert [result.num_rows for result in results] == [3, 3, 1]
 
 
-def test_a_scoring_travels_to_other_machines():
+def test_scoring_can_be_pickled():
     scoring = Scoring("text", columns=("joy",))
     assert pickle.loads(pickle.dumps(scoring)) == scoring

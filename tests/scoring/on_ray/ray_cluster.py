@@ -1,7 +1,7 @@
 """Runs scoring on a real Ray cluster of two nodes on loopback, and kills one in the middle, twice.
 
-A program of its own, since Ray chooses loopback by what stands in the environment before it is imported, and what it
-starts must end with it. Writes what it found to FOLDER/found.json. Usage: ray_cluster.py FOLDER
+A program of its own, because Ray chooses loopback by environment variables that are set before it is imported, and what
+it starts must end with it. Writes its results to FOLDER/found.json. Usage: ray_cluster.py FOLDER
 """
 
 import json
@@ -21,7 +21,7 @@ from scoring_fakes import HashClassifier
 from emoscope.cli import main as emoscope
 from emoscope.errors import EmoscopeError
 from emoscope.scoring import ClusterClassifier, Job, ScoreReport, Scoring, Workers, score_dataset, score_table
-from emoscope.scoring.on_ray import engine
+from emoscope.scoring.on_ray import cluster_classifier
 
 NODE = {"num_cpus": 2, "node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}
 QUICK = {  # to find a dead node in a second
@@ -36,7 +36,9 @@ SLOW = partial(HashClassifier, 0.05)
 
 def main():
     folder = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp") as temporary:  # short: the paths of sockets begin with it
+    with tempfile.TemporaryDirectory(
+        prefix="r", dir="/tmp"
+    ) as temporary:  # short, because the paths of sockets begin with it
         os.environ["RAY_TMPDIR"] = temporary  # the cluster's address is written here too, whatever `temp_dir` says
         Path(temporary, "ray").mkdir()
         head = {**NODE, "include_dashboard": False, "_system_config": QUICK}
@@ -71,7 +73,7 @@ def killed_in_the_middle(folder, cluster):
 
 
 def resumed(folder, cluster):
-    """A run that stopped on this machine goes on there, and scores only what is missing."""
+    """A run that stopped on this machine continues there, and scores only what is missing."""
     job = Job(folder / "in.csv", folder / "resumed.csv", SCORING, resume=True)
     with ClusterClassifier(Workers(partial(Asked, folder / "asked"), cores=1), cluster.address) as classifier:
         score_table(job, classifier, map_parts=classifier.map)
@@ -86,25 +88,25 @@ def by_command(folder, cluster):
 
 
 def failures(folder, cluster):
-    engine.MAX_LOSSES = 2
-    said = {}
+    cluster_classifier.MAX_LOSSES = 2
+    messages = {}
     for name, model in {"model": "no/such/model/here", "error": Failing, "end": Ending}.items():
         job = Job(folder / "in.csv", folder / f"{name}.csv", SCORING)
         try:
             with ClusterClassifier(Workers(model, count=1, cores=1), cluster.address) as classifier:
                 score_table(job, classifier, map_parts=classifier.map)
         except EmoscopeError as error:
-            said[name] = f"{type(error).__name__}: {error}"
+            messages[name] = f"{type(error).__name__}: {error}"
     with ClusterClassifier(Workers(Failing, count=1, cores=1), cluster.address) as classifier:
-        said["twice"] = [_said_of(classifier) for _ in range(2)]
+        messages["twice"] = [_error_of(classifier) for _ in range(2)]
     try:
         ClusterClassifier(Workers(HashClassifier, "cuda"), cluster.address).__enter__()
     except EmoscopeError as error:
-        said["no room"] = str(error)
-    return {"said": said, "connected": ray.is_initialized()}
+        messages["no room"] = str(error)
+    return {"messages": messages, "connected": ray.is_initialized()}
 
 
-def _said_of(classifier):
+def _error_of(classifier):
     try:
         classifier.predict_proba(["a"])
     except EmoscopeError as error:
@@ -112,7 +114,7 @@ def _said_of(classifier):
 
 
 def on_a_gpu(folder, cluster):
-    """A GPU that is said to be there: a worker has it to itself."""
+    """A GPU that the node only claims to have: a worker has it to itself."""
     node = cluster.add_node(**NODE, num_gpus=1)
     with ClusterClassifier(Workers(SeesGpus, "cuda"), cluster.address) as classifier:
         found = {"count": classifier.count, "seen": classifier.predict_proba(["a"])}
@@ -133,7 +135,7 @@ def dataset_killed_in_the_middle(folder, cluster, node):
 
 
 class Asked(HashClassifier):
-    """Writes down each call."""
+    """Records each call in a file."""
 
     def __init__(self, file):
         super().__init__()

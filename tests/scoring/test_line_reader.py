@@ -1,0 +1,42 @@
+"""Text files in blocks: long rows, and files that break off."""
+
+import gzip
+import json
+
+import pytest
+from scoring_fakes import kept_and_rejected, read, score, write
+
+from emoscope.scoring import line_reader
+
+
+def test_files_are_read_in_blocks(tmp_path, monkeypatch):
+    monkeypatch.setattr("emoscope.scoring.line_reader.BLOCK_BYTES", 1500)
+    monkeypatch.setattr("emoscope.scoring.line_reader._SLICE_BYTES", 70)
+    rows = [{"id": str(i), "text": f"line {i}\nand\n\n, more {'x' * (i % 50)}"} for i in range(300)]
+    for name in ("csv", "jsonl", "csv.gz"):
+        score(write(tmp_path / f"in.{name}", rows), tmp_path / f"out.{name}")
+        assert [row["text"] for row in read(tmp_path / f"out.{name}")] == [row["text"] for row in rows]
+
+
+@pytest.mark.parametrize(("name", "head"), [("in.csv", "text\n"), ("in.jsonl", '{"text": "a"}\n')])
+def test_row_that_is_too_long_is_rejected(tmp_path, monkeypatch, name, head):
+    monkeypatch.setattr(line_reader, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(line_reader, "MAX_ROW_BYTES", 5000)
+    for module in ("csv_tables", "jsonl_tables"):
+        monkeypatch.setattr(f"emoscope.scoring.{module}.MAX_ROW_BYTES", 5000)
+    long = "x" * 20_000
+    good = '{"text": "b"}' if name == "in.jsonl" else "b"
+    row = json.dumps({"text": long}) if name == "in.jsonl" else long
+    found, told = kept_and_rejected(tmp_path, name, f"{head}{row}\n{good}\n")
+    assert found[-1] == "b"
+    assert told == [(2, "the row is longer than 5,000 bytes")]
+
+
+@pytest.mark.parametrize(("name", "first"), [("in.csv.gz", b"text\n"), ("in.jsonl.gz", b"")])
+def test_compressed_file_that_breaks_off(tmp_path, name, first):
+    row = b'{"text": "%d"}\n' if "jsonl" in name else b"%d\n"
+    packed = gzip.compress(first + b"".join(row % i for i in range(12_000)))
+    found, told = kept_and_rejected(tmp_path, name, packed[: len(packed) * 2 // 3], part_rows=5_000)
+    assert found == [str(i) for i in range(len(found))] and len(found) > 3_000
+    assert told[0][0] == len(found) + (2 if first else 1)
+    assert "the compressed data are broken" in told[0][1] and "everything from here on is lost" in told[0][1]
