@@ -1,10 +1,14 @@
-"""Tables for the tests of scoring."""
+"""Tables for the tests of scoring, which are skipped without their extra."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
+
+for module in ("pyarrow", "fsspec", "tqdm", "pandas"):
+    pytest.importorskip(module, reason="needs the extra score, and pandas as a second reader")
+
 from scoring_fakes import DAYS, ROWS, texts, write_parquet
 
 
