@@ -1,15 +1,15 @@
-"""Full-size encoders on the CPU: strings in, probabilities out; ours and its peers side by side, in turns.
+"""Speed of full-size encoders on the CPU, from texts to probabilities: emoscope and its peers, in turns.
 
-The weights are random (speed does not depend on them); sizes are as published, and each architecture has a tokenizer of
-its own kind, trained on the given texts, so that a text has about as many tokens as with the published one. Every
-system scores texts of the same lengths, as many as it manages in --seconds. A system that fails is recorded with its
-error, and the others go on.
+The weights are random (speed does not depend on them), the sizes are the published ones, and each architecture has its
+own kind of tokenizer, trained on the given texts, so that a text has about as many tokens as with the published one.
+Every system scores texts of the same lengths for --seconds. A system that fails is recorded with its error, and the
+others go on.
 
 Run: python benchmarks/cpu_encoders.py --data DIR [--architecture bert ...] [--infinity PYTHON]
 Dry run: python benchmarks/cpu_encoders.py --data DIR --architecture distilbert --texts 16 --rounds 1 --layers 1
 
 PYTHON is the interpreter of a virtual environment with `pip install "infinity-emb[torch,optimum]"`, which needs
-transformers 4 and so cannot be installed beside ours.
+transformers 4 and therefore cannot share an environment with emoscope.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Faithfulness and speed of explanations: deletion and insertion curves, and texts a second.
+"""Faithfulness and speed of explanations: deletion and insertion curves, and texts per second.
 
 Words are removed from each text, those with the largest weights first (deletion), or put into it (insertion), while the
 probability of the label is followed from all words to none, or from none to all. The area under that curve, over the

@@ -1,7 +1,8 @@
-"""The four architectures at their published size: train, evaluate, compare, card. Random weights, a few rows.
+"""The four architectures at their published size: train, evaluate, compare, model card. Random weights, a few rows.
 
 It shows that sizes, formats and memory are right, not how good the models are. The encoders are made here with the
-configurations as published; their vocabularies come from the tests' small Hub, padded to the published size.
+published configurations; their vocabularies are those of the tests' Hub, padded to the published size.
+
 Run: python benchmarks/full_size.py [--rows 64]
 """
 

@@ -1,9 +1,10 @@
-"""Full-size encoders on a GPU: strings in, probabilities out; ours, plain torch and the transformers pipeline in turns.
+"""Speed of full-size encoders on a GPU, from texts to probabilities: emoscope, torch and the transformers pipeline.
 
-The weights are random (speed does not depend on them), and every architecture reads the bundled word pieces, so that
-all work on the same tokens. A fine-tuned checkpoint, given with --checkpoint, adds the figures on precision. A system
-that fails is recorded with its error, and the others go on. Writes one file for each architecture, into $OUT if it is
-set.
+They take turns. The weights are random (speed does not depend on them), and every architecture has the bundled model's
+tokenizer, so that all score the same tokens. A fine-tuned checkpoint, given with --checkpoint, adds the figures on
+precision. A system that fails is recorded with its error, and the others go on. Writes one file per architecture, into
+$OUT if it is set.
+
 Run: python benchmarks/gpu_encoders.py --data DIR [--checkpoint DIR]
 Dry run: python benchmarks/gpu_encoders.py --data DIR --device cpu --texts 200 --layers 2 --rounds 1 --no-compile
 """

@@ -1,4 +1,4 @@
-"""How the sentences of a long text should be combined: rules chosen on one half of the texts, measured on the other.
+"""Rules that combine the sentences of a long text, chosen on one half of the texts and measured on the other.
 
 The texts have a known label. They are comments of several sentences from GoEmotions' dev split, whose label people gave
 to the whole comment; and texts recombined from dev comments, or from validation rows of `emotion`, in random order:

@@ -1,7 +1,8 @@
-"""End-to-end speed of the bundled model against the transformers pipeline with a DistilBERT-size model.
+"""Speed from texts to probabilities: the bundled model and a transformers pipeline with a model of DistilBERT's size.
 
-Strings in, probabilities out, on the same texts in the same run, alternately. The pipeline's weights are random: speed
-does not depend on them. Run: python benchmarks/pipeline_speed.py --data DIR
+They score the same texts in turns, in one run. The pipeline's weights are random: speed does not depend on them.
+
+Run: python benchmarks/pipeline_speed.py --data DIR
 """
 
 from __future__ import annotations

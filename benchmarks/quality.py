@@ -1,7 +1,8 @@
 """Quality of the recipe over several seeds, and of the bundled model, on validation and on other kinds of text.
 
-Each seed is trained once into OUTPUT/seedN and read from there afterwards. Other kinds of text: the raw rows of
-GoEmotions' dev split that have one label, one of the six; and the sixty texts of tests/real_text.py.
+Each seed is trained once, into OUTPUT/seedN, and read from there afterwards. The other kinds of text are the raw rows
+of GoEmotions' dev split whose only label is one of the six, and the sixty texts of tests/real_text.py.
+
 Run: python benchmarks/quality.py --data DIR --goemotions DIR [--embeddings ENCODER] [--seeds 0 1] [--output DIR]
 """
 

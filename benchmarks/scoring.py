@@ -1,10 +1,11 @@
-"""`emoscope score`: rows a second against the bare `predict_proba` loop, peak memory, and what is left after kills.
+"""`emoscope score`: rows per second compared with a `predict_proba` loop, peak memory, and output after kills.
 
-Rows of Parquet are made from the texts of a data set, each with one of a few hundred words behind it, so that all
-differ. The loop and the command take turns, each in a process of its own; the loop has its texts in memory and keeps
-nothing. Loading the model counts for neither.
+Rows of Parquet are made from the texts of a data set, each with one of a few hundred words appended, so that all
+differ. The loop and the command take turns, each in a process of its own; the loop has its texts in memory and discards
+the results. Loading the model is not counted for either.
+
 Run: python benchmarks/scoring.py --data DIR [--rows 1000000 5000000] [--rounds 1] [--kills 20] [--kill-rows 300000]
-Each number of rows, and the kills, have a file of results of their own: --rows alone, or --kills 0, is a part of it.
+Each number of rows, and the kills, has a result file of its own, so that a part can be run alone: --kills 0, or --rows.
 """
 
 from __future__ import annotations

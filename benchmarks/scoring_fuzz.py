@@ -1,9 +1,10 @@
 """`emoscope score` on broken tables: no traceback, no crash, and rows in = rows out + rejected.
 
-Each case is a small CSV, JSON lines or Parquet file with one to six changes of its bytes, scored into one of the three,
-with a report, half of them with a column of times.
-Rows are counted by other readers before and after. Cases run in processes of their own, some hundreds in each, so that
-a crash of the process would be seen. Run: python benchmarks/scoring_fuzz.py [--cases 10000] [--seed 0]
+Each case is a small CSV, JSON-lines or Parquet file with one to six changed bytes. It is scored into one of the three
+formats with a report, and half of the reports have a column of times. Other readers count the rows before and after.
+A process scores some hundred cases, so that a crash of the process is noticed.
+
+Run: python benchmarks/scoring_fuzz.py [--cases 10000] [--seed 0]
 """
 
 from __future__ import annotations

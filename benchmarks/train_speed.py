@@ -1,8 +1,9 @@
-"""Time of a whole fine-tuning run: the card's recipe on a DistilBERT-size encoder, strings in, checkpoint and card out.
+"""Time of a complete fine-tuning run: the public card's recipe on an encoder of DistilBERT's size, card included.
 
-On one H200-class GPU with the data set: python benchmarks/train_speed.py --data DIR
-On a CPU, at a small size: python benchmarks/train_speed.py --data DIR --rows 256 --epochs 1
-The encoder's weights are random: time does not depend on them. The card's own run took 21 min 17 s.
+The encoder's weights are random: time does not depend on them. The run of the public card took 21 min 17 s.
+
+Run on a GPU: python benchmarks/train_speed.py --data DIR
+Run on a CPU with few rows: python benchmarks/train_speed.py --data DIR --rows 256 --epochs 1
 """
 
 from __future__ import annotations
