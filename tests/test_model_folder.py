@@ -117,7 +117,8 @@ def test_a_model_that_needs_torch_names_the_extra(folder, monkeypatch, kind):
         (folder / "onnx" / "model.onnx").rename(folder / "model.safetensors")
     else:
         (folder / "tokenizer.json").rename(folder / "vocab.txt")
-    monkeypatch.delitem(sys.modules, "emoscope.torch_runtime", raising=False)
+    for module in [name for name in sys.modules if name.startswith("emoscope.torch_runtime")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setattr("emoscope.errors.find_spec", lambda module: None)
     with pytest.raises(MissingExtraError, match=r"pip install 'emoscope\[torch\]'"):
         EmotionClassifier.from_pretrained(folder)
