@@ -212,7 +212,14 @@ def test_tables_fit_a_terminal_and_name_every_part(data, tmp_path, capsys):
     _, out, _ = run(capsys, "bundled", "--data", data, "--output", tmp_path / "o")
     lines = out.splitlines()
     assert lines[0].startswith("bundled on rows: 120 rows, accuracy 0.")
-    for words in ("calibration error", "coverage by label", "90 %", "answers at or above", "--neutral-data"):
+    for words in (
+        "calibration error",
+        "measured coverage",
+        "labels per set",
+        "90 %",
+        "answers at or above",
+        "--neutral-data",
+    ):
         assert any(words in line for line in lines)
     assert max(map(len, lines)) <= 120
 

@@ -31,7 +31,7 @@ from doc_blocks import blocks_of, with_output
 from doc_files import write_files
 from doc_run import PageRun
 
-from emoscope.evaluation import footprint
+from emoscope.evaluation import footprint, timing
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -68,7 +68,7 @@ def _quick() -> Iterator[None]:
 @pytest.fixture
 def _no_process_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """`compare` measures memory in one process per model, which takes seconds; tests/evaluation tests that."""
-    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: footprint.own_peak_bytes())
+    monkeypatch.setattr(footprint, "peak_rss_bytes", lambda name, texts: timing.resident_bytes(peak=True))
 
 
 @pytest.mark.usefixtures("_no_process_for_memory")

@@ -140,7 +140,7 @@ def test_other_labels_are_an_error_that_names_the_model(
     ("row", "message"),
     [
         ([np.nan] * 6, "model 'bad' returned .* for row 0, not probabilities"),
-        ([0.9] * 6, "a multi-label model needs multi-label data"),
+        ([0.9] * 6, "that sum to 1, as a single-label model returns"),
         ([1.5, -0.5, 0, 0, 0, 0], "not probabilities"),
     ],
 )
@@ -165,6 +165,10 @@ def test_unsuitable_data_is_an_error(classifier: Any, examples: Examples, severa
         compare({"a": classifier}, replace(examples, texts=[], label_ids=np.zeros(0, np.int64)))
     with pytest.raises(DataError, match="moods is multi-label"):
         compare({"a": classifier}, several_labels)
+    classifier.multi_label = True
+    with pytest.raises(ModelError, match="model 'a' is multi-label; compare models that give one label a text"):
+        compare({"a": classifier}, examples)
+    classifier.multi_label = False
     for wrong in ({"rounds": 0}, {"speed_texts": 0}):
         with pytest.raises(ValueError, match="at least one"):
             compare({"a": classifier}, examples, **wrong)

@@ -91,11 +91,12 @@ def test_a_label_never_predicted_scores_zero_and_counts_in_the_macro_average() -
 def test_metrics_of_a_stack_equal_those_of_each_matrix() -> None:
     stack = np.random.default_rng(0).integers(0, 9, size=(5, 4, 4))
     stack[:, 2] = 0
-    for score in (metrics.precision, metrics.recall, metrics.f1):
-        np.testing.assert_array_equal(score(stack), [score(matrix) for matrix in stack])
+    for name, scores in metrics.label_scores(stack).items():
+        of_matrix = [metrics.label_scores(matrix)[name] for matrix in stack]
+        np.testing.assert_array_equal(scores, of_matrix)
         for average in (metrics.macro, metrics.weighted):
-            got = average(score(stack), stack)
-            np.testing.assert_allclose(got, [average(score(matrix), matrix) for matrix in stack])
+            expected = [average(score, matrix) for score, matrix in zip(of_matrix, stack, strict=True)]
+            np.testing.assert_allclose(average(scores, stack), expected)
 
 
 @given(scored())

@@ -101,11 +101,20 @@ def test_a_pass_without_allocations_shows_little_memory() -> None:
 def test_memory_comes_from_getrusage_without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     monkeypatch.setattr(timing, "STATM", tmp_path / "missing")
+    monkeypatch.setattr(timing, "STATUS", tmp_path / "missing")
     before = timing.resident_bytes()
     unit = 1 if sys.platform == "darwin" else 1024
     assert before is not None
     assert before <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     assert before > 10 * MEGABYTE
+    assert timing.resident_bytes(peak=True) >= before
+
+
+@needs_statm
+def test_peak_memory_includes_memory_that_was_freed() -> None:
+    before = timing.resident_bytes() or 0
+    fresh_pages(50).close()
+    assert (timing.resident_bytes(peak=True) or 0) > before + 45 * MEGABYTE
 
 
 def test_memory_is_none_without_any_source(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

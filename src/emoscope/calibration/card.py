@@ -59,7 +59,7 @@ def section(record: dict[str, Any]) -> str:
     """The section of a model card.
 
     Args:
-        record: value of `calibration_report` in `emoscope.json`, with today's keys.
+        record: value of `calibration_report` in `emoscope.json`, with the current keys.
     """
     temperature = record["temperature"]
     same = temperature["before"] == temperature["after"]

@@ -1,4 +1,4 @@
-"""Calibration reports of emoscope 0.1: their keys are read, and printed for one release beside today's."""
+"""Keys of calibration reports of emoscope 0.1: they are read, and for one release printed beside the current ones."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 PARTS = {"abstention": "selective_prediction", "label_sets": "prediction_sets", "clearness": "neutral"}
-"""Key of 0.1 -> key of today, of the report itself."""
+"""Key of 0.1 -> current key, at the top of a report."""
 INNER = {
     "at_least": "threshold",
     "answered": "coverage",
@@ -16,15 +16,15 @@ INNER = {
     "labels": "label_coverage",
     "highest_probability": "max_probability",
 }
-"""Key of 0.1 -> key of today, at any depth below."""
+"""Key of 0.1 -> current key, at any depth below."""
 KEYED_BY_LABEL = ("rows", "labels", "label_coverage")
-"""Keys of 0.1 and of today whose value has label names for keys."""
+"""Old and current keys whose values have label names as keys."""
 SHARES = {"neutral_unclear": "neutral", "emotional_unclear": "emotional", "rows_unclear": "data"}
-"""Key of 0.1 in `clearness` -> key of today in `predicted_neutral`."""
+"""Key of 0.1 in `clearness` -> current key in `predicted_neutral`."""
 
 
 def with_current_keys(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A calibration report, or its record in `emoscope.json`, with today's keys, whichever version wrote it."""
+    """A calibration report, or its record in `emoscope.json`, with the current keys, whichever version wrote it."""
     current: dict[str, Any] = {PARTS.get(key, key): value for key, value in _rename(report, INNER).items()}
     neutral = current.get("neutral")
     if neutral and "predicted_neutral" not in neutral:
@@ -33,7 +33,7 @@ def with_current_keys(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_old_keys(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A calibration report of today that has its renamed parts under their keys of 0.1 too."""
+    """A calibration report with the current keys, and with the renamed parts under their keys of 0.1 as well."""
     inner = {new: old for old, new in INNER.items() if new != "coverage"}
     old: dict[str, Any] = {key: _rename(report[new], inner) for key, new in PARTS.items()}
     for point in old["abstention"]:

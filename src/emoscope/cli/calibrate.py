@@ -21,12 +21,13 @@ examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
 from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.terminal import shortened
 
 if TYPE_CHECKING:
     from emoscope.calibration import CalibrationResult
@@ -94,7 +95,7 @@ def _tables(report: dict[str, Any]) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
     yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows, accuracy {report['accuracy']:.4f}"
-    for lines in (_probabilities, _prediction_sets, _label_coverage, _selective_prediction, _neutral):
+    for lines in (_probabilities, _prediction_sets, _selective_prediction, _neutral):
         yield ""
         yield from lines(report)
 
@@ -109,25 +110,26 @@ def _probabilities(report: dict[str, Any]) -> Iterator[str]:
 
 def _prediction_sets(report: dict[str, Any]) -> Iterator[str]:
     sets = report["prediction_sets"]
-    repeats = next(iter(sets.values()))["repeats"]
-    yield f"prediction sets, fitted on one half of the rows and measured on the other, {repeats} times"
-    yield f"{'coverage':<20}{'measured':>16}{'labels':>9}{'empty':>9}{'several':>9}{'one label: right':>19}"
-    for percent, quality in sets.items():
-        size, empty, multiple, right = (
-            quality[key]["mean"] for key in ("size", "empty", "multiple", "singleton_accuracy")
-        )
-        shares = f"{size:>9.2f}{empty:>9.1%}{multiple:>9.1%}{_share(right):>19}"
-        yield f"{percent + ' %':<20}{_spread(quality['coverage']):>16}{shares}"
-
-
-def _label_coverage(report: dict[str, Any]) -> Iterator[str]:
-    """Measured coverage by label, and what is known of the prediction sets that are written."""
-    sets = report["prediction_sets"]
-    yield f"{'coverage by label':<20}{'rows':>6}" + "".join(f"{percent + ' %':>16}" for percent in sets)
+    qualities = list(sets.values())
+    yield f"prediction sets, fitted on one half of the rows and measured on the other, {qualities[0]['repeats']} times"
+    yield _row("coverage", (f"{percent} %" for percent in sets))
+    yield _row("measured coverage", (_spread(quality["coverage"]) for quality in qualities))
+    yield _row("labels per set", (f"{quality['size']['mean']:.2f}" for quality in qualities))
+    titles = {
+        "empty": "empty sets",
+        "multiple": "sets of several labels",
+        "singleton_accuracy": "sets of one label: right",
+    }
+    for key, title in titles.items():
+        yield _row(title, (_share(quality[key]["mean"]) for quality in qualities))
     for name, rows in report["rows"].items():
-        measured = "".join(f"{_spread(quality['label_coverage'][name]):>16}" for quality in sets.values())
-        yield f"{name[:19]:<20}{rows:>6,}{measured}"
+        title = f"{shortened(name, 15)}, {rows:,} rows"
+        yield _row(title, (_spread(quality["label_coverage"][name]) for quality in qualities))
     yield from _fitted_on_all_rows(report["rows"], [int(percent) for percent in sets])
+
+
+def _row(title: str, cells: Iterable[str]) -> str:
+    return f"{title:<28}" + "".join(f"{cell:>16}" for cell in cells)
 
 
 def _fitted_on_all_rows(rows: dict[str, int], percents: list[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Evaluation: how good, how sure, how fast and how heavy a classifier is.
+"""Evaluation of classifiers: quality with intervals, calibration error, slices, speed, size, comparisons and bias.
 
 Works on the base install; the plots need the extra `plot`.
 """

@@ -130,74 +130,58 @@ def check_bias(classifier: Classifier, *, model_name: str, seed: int = 0) -> Bia
         model_name: name of the classifier in the report.
         seed: seed of the resamples.
     """
-    material = Material.read()
-    sides = [side for group in (*material.groups, material.reference) for pair in group.lists for side in pair]
-    people = list(dict.fromkeys(person for side in sides for person in side))
+    material, labels = Material.read(), classifier.labels
+    groups = (*material.groups, material.reference)
+    people = {person: None for group in groups for pair in group.lists for side in pair for person in side}
     texts = [material.text(template, person) for template in material.templates for person in people]
-    rows = classifier.predict_proba(texts).astype(np.float64)
-    scored = _Scored(classifier.labels, people, texts, rows.reshape(len(material.templates), len(people), -1))
-    comparisons = [
-        _compare(group, scored, seed) | {"shifts": _shifts(group, scored, seed)} for group in material.groups
-    ]
+    rows = classifier.predict_proba(texts).astype(np.float64).reshape(len(material.templates), len(people), -1)
+    index = {person: i for i, person in enumerate(people)}
+    scored = [rows[:, [[[index[person] for person in side] for side in pair] for pair in g.lists]] for g in groups]
+    *comparisons, reference = (
+        _compare(material, group, labels, of_group, seed) for group, of_group in zip(groups, scored, strict=True)
+    )
+    for comparison, of_group in zip(comparisons, scored, strict=False):
+        comparison["shifts"] = _shifts(labels, of_group, seed)
     shifts = [shift for comparison in comparisons for shift in comparison["shifts"].values()]
     for shift, p_holm in zip(shifts, holm([shift["p"] for shift in shifts]), strict=True):
         shift["p_holm"] = p_holm
     return {
         "model": model_name,
-        "labels": list(classifier.labels),
+        "labels": list(labels),
         "templates": len(material.templates),
         "texts": len(texts),
         "comparisons": comparisons,
-        "reference": _compare(material.reference, scored, seed),
+        "reference": reference,
         "limits": LIMITS,
         "settings": {"level": LEVEL, "resamples": RESAMPLES, "seed": seed},
     }
 
 
-@dataclass(frozen=True)
-class _Scored:
-    """Probabilities of every template with every person: `rows` is (templates, people, labels)."""
-
-    labels: tuple[str, ...]
-    people: list[str]
-    texts: list[str]
-    rows: NDArray[np.float64]
-
-    def indices(self, group: Group) -> NDArray[np.int64]:
-        """Indices of the people of a group, (lists, 2, people of a list)."""
-        return np.array([[[self.people.index(person) for person in side] for side in pair] for pair in group.lists])
-
-    def prediction(self, template: int, person: int) -> dict[str, Any]:
-        row = self.rows[template, person]
-        text = self.texts[template * len(self.people) + person]
-        return {"text": text, "label": self.labels[row.argmax()], "score": float(row.max())}
-
-
-def _compare(group: Group, scored: _Scored, seed: int) -> dict[str, Any]:
-    """How far the two texts of a pair are apart."""
-    indices = scored.indices(group)
-    a, b = (scored.rows[:, indices[:, side]] for side in (0, 1))
+def _compare(
+    material: Material, group: Group, labels: Sequence[str], rows: NDArray[np.float64], seed: int
+) -> dict[str, Any]:
+    """How far the two texts of a pair are apart; `rows` is (templates, lists, 2, people, labels)."""
+    a, b = rows[:, :, 0], rows[:, :, 1]
     moved = np.abs(a - b).sum(-1) / 2
     flips = a.argmax(-1) != b.argmax(-1)
     flips_interval, moved_interval = _intervals(np.stack((flips, moved), -1), seed)
     template, pair, position = map(int, np.unravel_index(moved.argmax(), moved.shape))
-    people = dict(zip("ab", indices[pair, :, position].tolist(), strict=True))
+    largest: dict[str, Any] = {"moved": float(moved.max())}
+    for side, people, scores in zip("ab", group.lists[pair], rows[template, pair, :, position], strict=True):
+        text = material.text(material.templates[template], people[position])
+        largest[side] = {"text": text, "label": labels[scores.argmax()], "score": float(scores.max())}
     return {
         "a": group.a,
         "b": group.b,
         "pairs": moved.size,
         "flips": {"share": float(flips.mean())} | flips_interval,
         "moved": {"mean": float(moved.mean())} | moved_interval,
-        "largest": {
-            "moved": float(moved.max()),
-            **{side: scored.prediction(template, person) for side, person in people.items()},
-        },
+        "largest": largest,
     }
 
 
-def _shifts(group: Group, scored: _Scored, seed: int) -> dict[str, dict[str, float]]:
-    """Mean shift of each label, its interval, and how it compares with shifts by chance."""
-    rows = scored.rows[:, scored.indices(group)]
+def _shifts(labels: Sequence[str], rows: NDArray[np.float64], seed: int) -> dict[str, dict[str, float]]:
+    """Mean shift of each label, its interval, and how it compares with shifts by chance; `rows` as in `_compare`."""
     differences = rows[:, :, 0] - rows[:, :, 1]
     shifts = differences.mean((0, 1, 2))
     by_chance = np.abs(_shifts_by_chance(rows, seed))
@@ -205,7 +189,7 @@ def _shifts(group: Group, scored: _Scored, seed: int) -> dict[str, dict[str, flo
     chance = np.quantile(by_chance, LEVEL, axis=0)
     return {
         label: {"mean": float(shifts[i])} | interval | {"chance": float(chance[i]), "p": float(p_values[i])}
-        for i, (label, interval) in enumerate(zip(scored.labels, _intervals(differences, seed), strict=True))
+        for i, (label, interval) in enumerate(zip(labels, _intervals(differences, seed), strict=True))
     }
 
 

@@ -19,7 +19,7 @@ from emoscope.evaluation.published import published
 from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns, measure_quality
 from emoscope.evaluation.significance import ALPHA, POWER, holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.timing import WARM_UP_TEXTS
-from emoscope.protocols import Classifier, parameters_of
+from emoscope.protocols import Classifier, is_multi_label, parameters_of
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
@@ -132,6 +132,7 @@ def check_comparable(classifiers: Mapping[str, Classifier], examples: Examples) 
     Raises:
         DataError: the data has no rows, or is multi-label.
         LabelError: a classifier's labels differ from the data's.
+        ModelError: a classifier is multi-label.
     """
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to compare on; name a file or split that has some")
@@ -139,6 +140,8 @@ def check_comparable(classifiers: Mapping[str, Classifier], examples: Examples) 
         raise DataError(f"{examples.name} is multi-label; compare on data with one label a row")
     for name, classifier in classifiers.items():
         label_columns(classifier.labels, examples.labels.names, f"model {name!r}")
+        if is_multi_label(classifier):
+            raise ModelError(f"model {name!r} is multi-label; compare models that give one label a text")
 
 
 def _load(name: str) -> EmotionClassifier:

@@ -7,19 +7,15 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from emoscope.evaluation.timing import resident_bytes
 from emoscope.model_folder import GRAPHS, LIGHT_FILES, WEIGHTS, resolve
-
-STATUS = Path("/proc/self/status")
 
 _PROGRAM = """
 import json, sys
 from emoscope.classifier import EmotionClassifier
-from emoscope.evaluation.footprint import own_peak_bytes
+from emoscope.evaluation.timing import resident_bytes
 EmotionClassifier.from_pretrained(sys.argv[1]).predict_proba(json.load(sys.stdin))
-print(own_peak_bytes())
+print(resident_bytes(peak=True))
 """
 
 
@@ -73,15 +69,3 @@ def peak_rss_bytes(name: str, texts: Sequence[str]) -> int | None:
     child = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=False)
     last = (child.stdout.split() or [""])[-1]
     return int(last) if child.returncode == 0 and last.isdigit() else None
-
-
-def own_peak_bytes() -> int | None:
-    """Peak resident memory of this process; None if the system does not report it.
-
-    On Linux not from `getrusage`, whose value a process inherits from the process that started it.
-    """
-    try:
-        lines = STATUS.read_text().splitlines()
-    except OSError:
-        return resident_bytes()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)

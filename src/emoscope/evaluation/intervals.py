@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.evaluation.metrics import Counts, accuracy, confusion_counts, f1, macro, weighted
+from emoscope.evaluation.metrics import Counts, accuracy, confusion_counts, label_scores, macro, weighted
 
 LEVEL = 0.95
 RESAMPLES = 2000
@@ -114,11 +114,11 @@ def _resampled_sums(columns: NDArray[np.float64], resamples: int, rng: np.random
 
 def _intervals(counts: Counts, loss: NDArray[Any], right: int) -> dict[str, Interval]:
     """Intervals from the counts and the loss of each resample; `right` is the number of rows right in the data."""
-    scores, rows = f1(counts), int(counts.rows[0])
+    f1, rows = label_scores(counts)["f1"], int(counts.rows[0])
     values = {
         "accuracy": accuracy(counts),
-        "f1_macro": macro(scores, counts),
-        "f1_weighted": weighted(scores, counts),
+        "f1_macro": macro(f1, counts),
+        "f1_weighted": weighted(f1, counts),
         "loss": loss,
     }
     intervals = {name: percentile_interval(value) for name, value in values.items()}

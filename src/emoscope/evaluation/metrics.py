@@ -114,26 +114,20 @@ def accuracy(confusion: Confusion) -> NDArray[np.float64]:
     return _ratio(counts.exact, counts.rows)
 
 
-def precision(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of the rows predicted to have a label that have it, (..., labels); 0 if it was never predicted."""
-    return _ratio(*_fractions(_counts(confusion))["precision"])
+def label_scores(confusion: Confusion) -> dict[str, NDArray[np.float64]]:
+    """`precision`, `recall` and `f1` of each label, float64 (..., labels).
 
-
-def recall(confusion: Confusion) -> NDArray[np.float64]:
-    """Share of the rows with a label for which it was predicted, (..., labels); 0 if no row has it."""
-    return _ratio(*_fractions(_counts(confusion))["recall"])
-
-
-def f1(confusion: Confusion) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall, (..., labels); 0 for a label that no row has and none is predicted."""
-    return _ratio(*_fractions(_counts(confusion))["f1"])
+    Precision is 0 for a label that was never predicted, recall for one that no row has, and F1 for one that is both.
+    """
+    fractions = _fractions(_counts(confusion))
+    return {name: _ratio(numerator, denominator) for name, (numerator, denominator) in fractions.items()}
 
 
 def macro(scores: NDArray[np.float64], confusion: Confusion) -> NDArray[np.float64]:
     """Mean over the labels in `Counts.averaged`, float64 (...).
 
     Args:
-        scores: (..., labels), from `precision`, `recall` or `f1`.
+        scores: (..., labels), from `label_scores`.
         confusion: what the scores were computed from.
     """
     averaged = _counts(confusion).averaged
@@ -165,7 +159,7 @@ def averages(confusion: Confusion) -> dict[str, float]:
 def per_label(confusion: Confusion) -> list[LabelMetrics]:
     """Metrics of each label of a (labels, labels) matrix or of its counts, in index order."""
     counts = _counts(confusion)
-    columns = (precision(counts), recall(counts), f1(counts), counts.support)
+    columns = (*label_scores(counts).values(), counts.support)
     return [LabelMetrics(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 

@@ -112,16 +112,14 @@ def check_multi_label(classifier: Classifier, multi_label: bool) -> None:
     Raises:
         ModelError: only one of the two is multi-label.
     """
-    if is_multi_label(classifier, default=multi_label) == multi_label:
-        return
-    if multi_label:
+    if is_multi_label(classifier, default=multi_label) != multi_label:
         raise ModelError(
-            "the model gives one label a text, but the data is read as multi-label; "
-            "name a multi-label model, or leave multi-label out"
+            "the model gives one label a text, but the data is read as multi-label; name a multi-label model, or leave "
+            "multi-label out"
+            if multi_label
+            else "the model is multi-label, but the data is read as one label a row; read it as multi-label "
+            "(--multi-label)"
         )
-    raise ModelError(
-        "the model is multi-label, but the data is read as one label a row; read it as multi-label (--multi-label)"
-    )
 
 
 def label_columns(
@@ -154,7 +152,7 @@ def check_probabilities(
     valid &= (probabilities <= 1).all(1) if multi_label else np.abs(probabilities.sum(1) - 1) < 1e-3
     if not valid.all():
         row = int(np.argmin(valid))
-        expected = "between 0 and 1" if multi_label else "that sum to 1; a multi-label model needs multi-label data"
+        expected = "between 0 and 1" if multi_label else "that sum to 1, as a single-label model returns"
         raise ModelError(f"{model} returned {probabilities[row].tolist()} for row {row}, not probabilities {expected}")
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.evaluation.intervals import RESAMPLES, percentile_interval
-from emoscope.evaluation.metrics import accuracy, f1, macro
+from emoscope.evaluation.metrics import accuracy, label_scores, macro
 
 ALPHA = 0.05
 """Significance level."""
@@ -183,7 +183,7 @@ def _confusions(
 
 
 def _scores(confusions: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    return {"accuracy": accuracy(confusions), "f1_macro": macro(f1(confusions), confusions)}
+    return {"accuracy": accuracy(confusions), "f1_macro": macro(label_scores(confusions)["f1"], confusions)}
 
 
 def _difference(values: NDArray[np.float64]) -> Difference:

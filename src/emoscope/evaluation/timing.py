@@ -23,6 +23,7 @@ WARM_UP_TEXTS = 32
 SAMPLE_SECONDS = 0.002
 """Seconds between two readings of the resident memory."""
 STATM = Path("/proc/self/statm")
+STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -64,14 +65,18 @@ def measure(classifier: Classifier, texts: Sequence[str]) -> Measurement:
     return Measurement(probabilities, seconds, len(texts) / seconds, dict(sorted(memory.items())))
 
 
-def resident_bytes() -> int | None:
-    """Resident memory of this process, from /proc on Linux.
+def resident_bytes(*, peak: bool = False) -> int | None:
+    """Resident memory of this process, or its peak so far, from /proc on Linux.
 
-    Elsewhere the peak so far (`getrusage`), which shows only growth; None where the system has neither.
+    Elsewhere always the peak (`getrusage`), which shows only growth; None where the system has neither. On Linux,
+    `getrusage` would include the peak of the process that started this one.
     """
     try:
+        if peak:
+            lines = STATUS.read_text().splitlines()
+            return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
         return int(STATM.read_bytes().split()[1]) * PAGESIZE
-    except OSError:
+    except (OSError, StopIteration):
         pass
     try:
         import resource
