@@ -1,4 +1,4 @@
-"""The command: flags to recipe, errors of one line, the headline. What it trains is tested in tests/training."""
+"""`emoscope distill`: its flags, errors and headline; tests/training tests what it trains."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""emoscope evaluate, with a fake in the place of the model."""
+"""emoscope evaluate, with a fake model."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ MOODS = "calm,tense,bored"
 
 @pytest.fixture
 def moods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A headerless file, and in the place of the model one that knows three of its four rows."""
+    """A file without a header, and a fake model that knows three of its four rows."""
     rows = {"one": [0.9, 0.6, 0.1], "two": [0.1, 0.2, 0.3], "three": [0.2, 0.7, 0.8], "four": [0.6, 0.1, 0.1]}
     model = FakeClassifier(tuple(MOODS.split(",")), rows)
     model.multi_label, model.thresholds = True, (0.5, 0.5, 0.75)

@@ -1,3 +1,5 @@
+"""`emoscope explain`: shaded words on a terminal, JSON lines in a pipe, and a page."""
+
 import json
 import re
 

@@ -1,3 +1,5 @@
+"""`emoscope predict`: bars on a terminal, JSON lines in a pipe, prediction sets and neutral texts."""
+
 import json
 import shutil
 import subprocess

@@ -1,3 +1,5 @@
+"""`emoscope timeline`: blocks on a terminal, JSON in a pipe, and a page."""
+
 import json
 import re
 
