@@ -32,14 +32,37 @@ def reference(model: nn.Module, batch: TokenBatch) -> np.ndarray:
     return torch.cat(outputs).float().cpu().numpy()
 
 
-def assert_equal_logits(actual: np.ndarray, expected: np.ndarray) -> None:
-    """Equal but for rounding: the same float32 sums in another order, as another instruction set adds them.
+def rounding(largest: float, terms: int = MAX_PRODUCT) -> float:
+    """How far the same float32 sum may be off in another order, as another instruction set adds it.
 
-    The bound is the machine epsilon times the number of terms of the longest product times the largest logit.
+    Args:
+        largest: largest magnitude of a result; the terms are states of a size of about 1, so that this is the least.
+        terms: number of terms of the longest sum.
     """
-    tolerance = float(np.finfo(np.float32).eps) * MAX_PRODUCT * float(np.abs(expected).max(initial=0))
-    np.testing.assert_allclose(actual, expected, atol=tolerance, rtol=0)
+    return float(np.finfo(np.float32).eps) * terms * max(largest, 1.0)
+
+
+def assert_equal_logits(actual: np.ndarray, expected: np.ndarray, terms: int = MAX_PRODUCT) -> None:
+    """Equal except for rounding; `terms` as in `rounding`."""
+    largest = float(np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(actual, expected, atol=rounding(largest, terms), rtol=0)
+
+
+def assert_equal_probabilities(
+    actual: np.ndarray, expected: np.ndarray, logits: np.ndarray, terms: int = MAX_PRODUCT
+) -> None:
+    """Equal except for rounding of the logits that they were made from: softmax and sigmoid at most halve a difference.
+
+    Args:
+        actual: probabilities.
+        expected: probabilities.
+        logits: logits of either.
+        terms: as in `rounding`.
+    """
+    largest = float(np.abs(logits).max(initial=0))
+    np.testing.assert_allclose(actual, expected, atol=rounding(largest, terms) / 2, rtol=0)
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
+    """Softmax of logits."""
     return torch.from_numpy(logits).softmax(-1).numpy()

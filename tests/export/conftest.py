@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,11 @@ for module in ("torch", "transformers", "onnx", "onnxscript"):
     pytest.importorskip(module)
 
 import onnx
+from filelock import FileLock
 from safetensors.numpy import load_file, save_file
 
 import tiny
+from checkpoint_copies import copy
 from emoscope import EmotionClassifier
 from emoscope.data import Examples
 from emoscope.export import exporter
@@ -46,16 +47,39 @@ def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
+class Graphs(dict[str, onnx.ModelProto]):
+    """The graph of each checkpoint in float32, exported when it is first needed, once for all processes of a test run.
+
+    An export takes torch some five seconds.
+    """
+
+    def __init__(self, checkpoints: dict[str, Path], folder: Path) -> None:
+        super().__init__()
+        self._checkpoints, self._folder = checkpoints, folder
+
+    def __missing__(self, name: str) -> onnx.ModelProto:
+        path = self._folder / f"{name}.onnx"
+        with FileLock(path.with_suffix(".lock")):
+            if not path.is_file():
+                graph = encoder_graph(load_sequence_classifier(self._checkpoints[name], attn_implementation="eager"))
+                onnx.save(graph, path.with_suffix(".part"))
+                path.with_suffix(".part").rename(path)
+        self[name] = onnx.load(path)
+        return self[name]
+
+
 @pytest.fixture(scope="session")
-def graphs(checkpoints: dict[str, Path]) -> dict[str, onnx.ModelProto]:
-    """The graph of each, in float32."""
-    eager = {"attn_implementation": "eager"}
-    return {name: encoder_graph(load_sequence_classifier(folder, **eager)) for name, folder in checkpoints.items()}
+def graphs(checkpoints: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Graphs:
+    """The graph of each checkpoint."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    (shared / "graphs").mkdir(exist_ok=True)
+    return Graphs(checkpoints, shared / "graphs")
 
 
 @pytest.fixture
-def exported_before(graphs: dict[str, onnx.ModelProto], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spare the exporter the seconds that torch takes for a graph of the same weights."""
+def exported_before(graphs: Graphs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the exporter graphs of the same weights that torch has exported before."""
     monkeypatch.setattr(exporter, "encoder_graph", lambda model: graphs[model.config.model_type])
 
 
@@ -67,17 +91,17 @@ def batches(checkpoints: dict[str, Path]) -> dict[str, TokenBatch]:
 
 
 @pytest.fixture(scope="session")
-def sure_of() -> Callable[[Path], Examples]:
+def sure_of() -> Callable[..., Examples]:
     """Function: the texts of which a checkpoint is sure by a margin, labelled by itself."""
 
     def examples(folder: Path, margin: float = 0.1) -> Examples:
         opened = open_folder(folder)
         rows = EmotionClassifier.from_pretrained(folder).predict_proba(TEXTS)
-        clear = np.flatnonzero(margins(rows, opened.calibration.thresholds) > margin)
-        assert len(clear) > 20, "the model is sure of hardly any text"
-        chosen = rows[clear]
+        sure = np.flatnonzero(margins(rows, opened.calibration.thresholds) > margin)
+        assert len(sure) > 20, "the model is sure of hardly any text"
+        chosen = rows[sure]
         label_ids: Any = chosen >= 0.5 if opened.calibration.multi_label else chosen.argmax(axis=1)
-        return Examples([TEXTS[i] for i in clear], label_ids, Labels(opened.labels.names), "sure", None)
+        return Examples([TEXTS[i] for i in sure], label_ids, Labels(opened.labels.names), "sure", None)
 
     return examples
 
@@ -86,11 +110,7 @@ def sure_of() -> Callable[[Path], Examples]:
 def variant(tmp_path: Path) -> Callable[..., Path]:
     """Function: a copy of a folder with other values in its config.json; None removes one."""
 
-    def copy(folder: Path, name: str = "variant", **changes: Any) -> Path:
-        target = shutil.copytree(folder, tmp_path / name)
-        config = json.loads((target / "config.json").read_text("utf-8")) | changes
-        kept = {key: value for key, value in config.items() if value is not None}
-        (target / "config.json").write_text(json.dumps(kept), encoding="utf-8")
-        return target
+    def copied(folder: Path, name: str = "variant", **changes: Any) -> Path:
+        return copy(folder, tmp_path / name, **changes)
 
-    return copy
+    return copied

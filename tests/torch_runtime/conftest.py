@@ -1,10 +1,14 @@
-"""Checkpoints for the tests of this folder."""
+"""Checkpoints and models for the tests of this folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,11 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     root = tmp_path_factory.mktemp("checkpoints")
     build(root)
     return {architecture.name: root / "models" / architecture.fine_tuned for architecture in ARCHITECTURES}
+
+
+@pytest.fixture(scope="session")
+def models() -> dict[str, nn.Module]:
+    """A random classifier of each architecture; do not change them."""
+    import tiny
+
+    return {architecture: tiny.classifier(architecture) for architecture in tiny.ARCHITECTURES}

@@ -1,4 +1,4 @@
-"""Integrated gradients, against the definition written out, on the four architectures and a compact student."""
+"""Integrated gradients against their definition, on the four architectures and a compact student."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ every_architecture = pytest.mark.parametrize("name", [architecture.name for arch
 
 
 class Lookup(SequenceClassifier):
-    """Logits of two labels: the sum of a number a token, and 0."""
+    """Logits of two labels: the sum of one number per token, and 0."""
 
     def __init__(self, values: list[float]) -> None:
         super().__init__()
@@ -46,25 +46,27 @@ class Lookup(SequenceClassifier):
         return torch.stack([sums, torch.zeros_like(sums)], dim=1)
 
 
-def written_out(module: SequenceClassifier, ids: list[int], without: list[int], label: int, steps: int) -> np.ndarray:
-    """The integral by the midpoint rule: the way times the mean gradient along it."""
-    start, end = (module.embed(torch.tensor([row])).detach() for row in (without, ids))
+def midpoint_rule(
+    module: SequenceClassifier, ids: list[int], baseline: list[int], label: int, steps: int
+) -> np.ndarray:
+    """The integral by the midpoint rule: the path times the mean gradient along it."""
+    start, end = (module.embed(torch.tensor([row])).detach() for row in (baseline, ids))
     share = (torch.arange(steps)[:, None, None] + 0.5) / steps
-    at = (start + (end - start) * share).requires_grad_()
-    probability = module.classify(at).softmax(-1)[:, label].sum()
-    gradient = torch.autograd.grad(probability, at)[0].mean(0)
+    points = (start + (end - start) * share).requires_grad_()
+    probability = module.classify(points).softmax(-1)[:, label].sum()
+    gradient = torch.autograd.grad(probability, points)[0].mean(0)
     return ((end - start)[0] * gradient).sum(-1).numpy()
 
 
-def test_a_linear_model_shares_the_gain_by_its_weights() -> None:
-    weigh = IntegratedGradients(Lookup([0.0, 3.0, -1.0, 0.5]), baseline=0, specials=(1, 1))
-    tokens, error = weigh(np.array([3, 1, 2, 0, 3], np.int32), 0)
+def test_attributions_of_a_linear_model_follow_its_weights() -> None:
+    attribute = IntegratedGradients(Lookup([0.0, 3.0, -1.0, 0.5]), baseline=0, specials=(1, 1))
+    tokens, error = attribute(np.array([3, 1, 2, 0, 3], np.int32), 0)
     gain = 1 / (1 + np.exp(-3)) - 1 / (1 + np.exp(-1))
     assert abs(error) < 1e-4
     np.testing.assert_allclose(tokens, np.array([0, 3, -1, 0, 0]) / 2 * gain, atol=1e-4)
 
 
-def test_the_temperature_and_the_sigmoid_are_those_of_the_probabilities() -> None:
+def test_temperature_and_sigmoid_are_those_of_the_probabilities() -> None:
     module = Lookup([0.0, 3.0])
     for settings, gain in (
         ({"temperature": 2.0}, 1 / (1 + np.exp(-1.5)) - 0.5),
@@ -74,17 +76,17 @@ def test_the_temperature_and_the_sigmoid_are_those_of_the_probabilities() -> Non
         assert tokens[0] == pytest.approx(gain, abs=1e-4)
 
 
-def test_a_sum_that_is_off_takes_more_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    weigh = IntegratedGradients(Lookup([0.0, 60.0]), baseline=0, specials=(0, 0))
+def test_a_sum_that_is_off_is_computed_with_more_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    attribute = IntegratedGradients(Lookup([0.0, 60.0]), baseline=0, specials=(0, 0))
     ids = np.array([1, 1, 1], np.int32)
-    _, fine = weigh(ids, 0)
+    _, fine = attribute(ids, 0)
     monkeypatch.setattr(gradients, "STEPS", (4,))
-    _, coarse = weigh(ids, 0)
+    _, coarse = attribute(ids, 0)
     assert abs(fine) < 0.02 < abs(coarse)
 
 
 @every_architecture
-def test_the_tokens_of_each_architecture_are_weighed_by_the_definition(folders: dict[str, Path], name: str) -> None:
+def test_attributions_of_tokens_follow_the_definition(folders: dict[str, Path], name: str) -> None:
     module = load_module(folders[name])
     tokenizer = Tokenizer.from_file(folders[name] / "tokenizer.json", max_length=128)
     mask = tokenizer.first_id(("[MASK]", "<mask>"))
@@ -92,14 +94,14 @@ def test_the_tokens_of_each_architecture_are_weighed_by_the_definition(folders: 
     ids = tokenizer.encode(["i feel so happy today"]).ids
     before, after = tokenizer.specials
     assert (before, after) == (1, 1)
-    without = [*ids[:1], *[mask] * (len(ids) - 2), *ids[-1:]]
-    tokens, error = IntegratedGradients(module, baseline=mask, specials=(before, after))(ids, 1)
-    np.testing.assert_allclose(tokens, written_out(module, ids.tolist(), without, 1, 200), atol=2e-3)
-    assert abs(error) <= gradients.TOLERANCE
+    baseline = [*ids[:1], *[mask] * (len(ids) - 2), *ids[-1:]]
+    tokens, delta = IntegratedGradients(module, baseline=mask, specials=(before, after))(ids, 1)
+    np.testing.assert_allclose(tokens, midpoint_rule(module, ids.tolist(), baseline, 1, 200), atol=2e-3)
+    assert abs(delta) <= gradients.TOLERANCE
 
 
 @every_architecture
-def test_weights_are_those_of_the_words(folders: dict[str, Path], name: str) -> None:
+def test_explanations_attribute_to_the_words_of_the_text(folders: dict[str, Path], name: str) -> None:
     classifier = EmotionClassifier.from_pretrained(folders[name])
     explanations = classifier.explain(TEXTS, method=GRADIENTS)
     assert [explanation.label for explanation in explanations] == [each.label for each in classifier.predict(TEXTS)]
@@ -111,18 +113,18 @@ def test_weights_are_those_of_the_words(folders: dict[str, Path], name: str) -> 
     assert any(abs(word.weight) > 1e-6 for word in explanations[0].words)
 
 
-def test_a_long_text_is_weighed_in_its_windows(folders: dict[str, Path]) -> None:
+def test_a_long_text_is_attributed_in_its_windows(folders: dict[str, Path]) -> None:
     classifier = EmotionClassifier.from_pretrained(folders["distilbert"])
     (explanation,) = classifier.explain(["so happy " * 400], method=GRADIENTS)
     assert len(explanation.words) == 200 and all(word.weight != 0 for word in explanation.words)
 
 
-@pytest.mark.parametrize("form", ["plain", "marked"])
-def test_words_of_another_text_form_are_found(tmp_path: Path, form: str) -> None:
+@pytest.mark.parametrize("normalizer", ["plain", "marked"])
+def test_attributions_of_normalized_words_are_those_of_the_raw_words(tmp_path: Path, normalizer: str) -> None:
     tokenizer = Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=512)
     model = CompactModel(CompactShape(30_522, 8, 4, 6))
     torch.nn.init.normal_(model.vectors, generator=torch.Generator().manual_seed(0))
-    checkpoint = Checkpoint(model, Labels(), BUNDLED / "tokenizer.json", form, max_length=512, temperature=1.0)
+    checkpoint = Checkpoint(model, Labels(), BUNDLED / "tokenizer.json", normalizer, max_length=512, temperature=1.0)
     save_checkpoint(checkpoint, tmp_path)
     (explanation,) = EmotionClassifier.from_pretrained(tmp_path).explain(["I'm HAPPY 😀 www.a.b"], method=GRADIENTS)
     weights = {word.word: word.weight for word in explanation.words}
@@ -131,20 +133,20 @@ def test_words_of_another_text_form_are_found(tmp_path: Path, form: str) -> None
     assert tokenizer.spans("im happy") == [(0, 2), (3, 8)]
 
 
-def test_a_model_without_weights_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_model_without_weights_is_an_error_of_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ModelError, match=r"need a checkpoint's weights.*'loo' or 'shapley'"):
         EmotionClassifier.from_pretrained().explain(["a"], method=GRADIENTS)
     assert main(["explain", "--method", GRADIENTS, "a"]) == 1
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_without_captum_the_extra_is_named(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_captum_the_error_names_the_extra(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("emoscope.errors.find_spec", lambda module: None if module == "captum" else True)
     with pytest.raises(MissingExtraError, match=r"captum.*emoscope\[train\]"):
         EmotionClassifier.from_pretrained(folders["bert"]).explain(["a"], method=GRADIENTS)
 
 
-def test_the_command_says_how_far_the_sum_is_off(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_convergence_delta(folders: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--model", str(folders["roberta"]), "--method", GRADIENTS, "so happy"]) == 0
     row = json.loads(capsys.readouterr().out)
     assert abs(row["convergence_delta"]) <= gradients.TOLERANCE

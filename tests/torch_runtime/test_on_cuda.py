@@ -1,4 +1,4 @@
-"""What only a CUDA device can show: captured steps, checkpoints on `device="cuda"`, memory."""
+"""Tests that need a CUDA device: captured steps, checkpoints on `device="cuda"`, memory."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from emoscope.labels import Labels
 from emoscope.tokenization import TokenBatch
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.architectures import pack
-from emoscope.torch_runtime.operations import on_cuda as candidates
+from emoscope.torch_runtime.operations import on_cuda as operations_on_cuda
 from reference_logits import batch, probabilities, reference
 from tiny import ARCHITECTURES
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
-CANDIDATES = {operations.name: operations for operations in candidates()} if torch.cuda.is_available() else {}
+OPERATIONS = {each.name: each for each in operations_on_cuda()} if torch.cuda.is_available() else {}
 LENGTHS = [3, 1, 40, 1, 512, 7, 7, 22, 2, 300, 22, 64] * 3
 TEXTS = [f"{text} {i}" for i in range(40) for text in ("I woke up stunned", "i am sad", "", "so happy " * 30)]
 
@@ -46,9 +46,9 @@ def on_cuda(architecture: str, **settings: object) -> PackedModel:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
 def test_captured_steps_equal_transformers(architecture: str, name: str, dtype: torch.dtype) -> None:
     if name == "varlen" and dtype is torch.float32:
-        pytest.skip("torch's varlen_attn takes half precision alone")
+        pytest.skip("torch's varlen_attn takes half precision only")
     rows = batch(LENGTHS)
-    model = on_cuda(architecture, operations=CANDIDATES[name], dtype=dtype, step_tokens=[704, 2816])
+    model = on_cuda(architecture, operations=OPERATIONS[name], dtype=dtype, step_tokens=[704, 2816])
     logits = model.logits(rows)
     np.testing.assert_array_equal(model.logits(rows), logits)
     expected = reference(tiny.classifier(architecture, scale=0.15), rows)
@@ -59,7 +59,7 @@ def test_captured_steps_equal_transformers(architecture: str, name: str, dtype: 
 
 
 def test_the_fastest_that_works_is_chosen() -> None:
-    assert on_cuda("bert").operations.name == next(candidates()).name
+    assert on_cuda("bert").operations.name == next(operations_on_cuda()).name
     assert on_cuda("bert").dtype is torch.float16
 
 

@@ -1,4 +1,4 @@
-"""Exported folders of the four architectures as users make, load and check them; failures are one line each."""
+"""Exported folders of the four architectures, as users make, load and verify them, and failures of an export."""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ import onnx
 import pytest
 from transformers import AutoTokenizer
 
+import tiny
 from emoscope import EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.cli import main
 from emoscope.data import Examples
 from emoscope.errors import ModelError
 from emoscope.export import export, exporter
+from emoscope.export.parity import TOLERANCE
 from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.neutral import Neutral
 from emoscope.prediction_sets import PredictionSets
+from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.verification import verify
-from hub.repositories import ARCHITECTURES
+from reference_logits import assert_equal_probabilities
 
-CARD_SENTENCE = "I love using transformers. The best part is wide range of support and its easy to use"
-HARD_TEXTS = [CARD_SENTENCE, "", "so happy " * 700, "Café, naïve <pad> [SEP] and a tab\there", "i am sad"]
+CARD_TEXT = "I love using transformers. The best part is wide range of support and its easy to use"
+HARD_TEXTS = [CARD_TEXT, "", "so happy " * 700, "Café, naïve <pad> [SEP] and a tab\there", "i am sad"]
 
-every_architecture = pytest.mark.parametrize("name", [architecture.name for architecture in ARCHITECTURES])
+every_architecture = pytest.mark.parametrize("name", tiny.ARCHITECTURES)
 pytestmark = pytest.mark.usefixtures("exported_before")
 
 
@@ -58,25 +61,25 @@ def one_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 
 @every_architecture
-def test_a_folder_in_float32_says_what_the_checkpoint_says(
+def test_a_folder_in_float32_predicts_like_the_checkpoint(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path, name: str
 ) -> None:
     examples = sure_of(checkpoints[name])
     classifier = exported(checkpoints[name], tmp_path / "model", examples)
     original = EmotionClassifier.from_pretrained(checkpoints[name])
     expected = original.predict_proba([*examples.texts, *HARD_TEXTS])
-    np.testing.assert_allclose(classifier.predict_proba([*examples.texts, *HARD_TEXTS]), expected, atol=1e-4)
+    np.testing.assert_allclose(classifier.predict_proba([*examples.texts, *HARD_TEXTS]), expected, atol=TOLERANCE)
     assert (classifier.labels, classifier.parameters) == (original.labels, original.parameters)
     names = {file.relative_to(tmp_path / "model").as_posix() for file in (tmp_path / "model").rglob("*.*")}
-    beside = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
-    assert names == {*beside, "onnx/model.onnx", "README.md", MANIFEST}
+    others = {"config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"}
+    assert names == {*others, "onnx/model.onnx", "README.md", MANIFEST}
     parity = open_folder(tmp_path / "model").manifest.parity
     assert parity["dataset"]["fingerprint"] == examples.fingerprint
     assert parity["fp32"]["texts"] == len(examples) and parity["fp32"]["equal_labels"] == 1
 
 
 @every_architecture
-def test_a_folder_in_integers_keeps_the_labels_in_any_order_and_alone(
+def test_a_folder_in_integers_gives_the_same_labels_in_any_batch(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path, name: str
 ) -> None:
     examples = sure_of(checkpoints[name], margin=0.4)
@@ -94,19 +97,33 @@ def test_a_folder_in_integers_keeps_the_labels_in_any_order_and_alone(
     assert set(open_folder(tmp_path / "model").manifest.parity) == {"dataset", "tolerance", "fp32", "int8"}
 
 
-def test_a_text_in_float32_does_not_depend_on_batch_or_order(
+def test_probabilities_in_float32_do_not_depend_on_batch_or_order(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path
 ) -> None:
     examples = sure_of(checkpoints["bert"])
     classifier = exported(checkpoints["bert"], tmp_path / "model", examples)
     rows = classifier.predict_proba(examples.texts)
-    np.testing.assert_allclose(classifier.predict_proba(examples.texts[::-1])[::-1], rows, atol=1e-5)
+    logits = classifier.predict_logits(examples.texts)
+    assert_equal_probabilities(classifier.predict_proba(examples.texts[::-1])[::-1], rows, logits)
     alone = np.concatenate([classifier.predict_proba([text]) for text in examples.texts])
-    np.testing.assert_allclose(alone, rows, atol=1e-5)
+    assert_equal_probabilities(alone, rows, logits)
+
+
+def test_the_reference_of_the_gate_does_not_run_the_packed_encoder(
+    checkpoints: dict[str, Path], sure_of: Callable[..., Examples], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examples = sure_of(checkpoints["bert"])
+
+    def forbidden(*_: Any) -> None:
+        raise AssertionError("the packed encoder was used")
+
+    monkeypatch.setattr(PackedModel, "logits", forbidden)
+    record = export(open_folder(checkpoints["bert"]), tmp_path / "model", examples, quantize=True)
+    assert record["fp32"].equal_labels == 1
 
 
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
-def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
+def test_a_multi_label_folder_keeps_sigmoid_thresholds_normalizer_and_temperature(
     checkpoints: dict[str, Path],
     sure_of: Callable[..., Examples],
     variant: Callable[..., Path],
@@ -121,7 +138,7 @@ def test_multi_label_heads_keep_sigmoid_thresholds_text_form_and_temperature(
     rows, expected = (each.predict_proba(examples.texts) for each in (classifier, original))
     assert classifier.multi_label and classifier.thresholds == original.thresholds
     assert np.abs(rows.sum(axis=1) - 1).max() > 0.1
-    np.testing.assert_allclose(rows, expected, atol=0.2 if quantize else 1e-4)
+    np.testing.assert_allclose(rows, expected, atol=0.2 if quantize else TOLERANCE)
     if not quantize:
         assert verify(tmp_path / "model").passed
 
@@ -147,7 +164,7 @@ def test_the_command_from_a_hub_id_to_a_prediction(
 
 
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
-def test_what_was_calibrated_goes_with_the_same_arithmetic_alone(
+def test_a_calibration_is_kept_with_the_same_arithmetic_only(
     checkpoints: dict[str, Path],
     sure_of: Callable[..., Examples],
     variant: Callable[..., Path],
@@ -184,33 +201,20 @@ def test_labels_in_another_order_are_matched_by_name(
     assert open_folder(tmp_path / "model").manifest.parity["fp32"]["equal_labels"] == 1
 
 
-def test_what_a_tokenizer_lacks_is_written(
+def test_a_checkpoint_without_tokenizer_json_is_exported(
     checkpoints: dict[str, Path], sure_of: Callable[..., Examples], variant: Callable[..., Path], tmp_path: Path
 ) -> None:
     examples, folder = sure_of(checkpoints["roberta"]), variant(checkpoints["roberta"])
-    for name in ("tokenizer.json", "README.md"):
-        (folder / name).unlink()
+    (folder / "tokenizer.json").unlink()
     expected = EmotionClassifier.from_pretrained(checkpoints["roberta"]).predict_proba(examples.texts)
     classifier = exported(folder, tmp_path / "model", examples)
-    np.testing.assert_allclose(classifier.predict_proba(examples.texts), expected, atol=1e-4)
-    ids = [AutoTokenizer.from_pretrained(each)(CARD_SENTENCE)["input_ids"] for each in (folder, tmp_path / "model")]
-    assert ids[0] == ids[1]
-    assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("---\nlibrary_name: emoscope\n")
-
-
-def test_a_card_that_is_no_utf_8_is_kept_as_far_as_it_can_be_read(
-    checkpoints: dict[str, Path], sure_of: Callable[..., Examples], variant: Callable[..., Path], tmp_path: Path
-) -> None:
-    folder = variant(checkpoints["bert"])
-    (folder / "README.md").write_bytes(b"# Caf\xe9 emotions\n")
-    export(open_folder(folder), tmp_path / "model", sure_of(folder))
-    assert (tmp_path / "model" / "README.md").read_text("utf-8").startswith("# Caf\ufffd emotions\n\n## ")
+    np.testing.assert_allclose(classifier.predict_proba(examples.texts), expected, atol=TOLERANCE)
 
 
 # -- verification
 
 
-def test_verification_passes_here_and_fails_where_results_differ(
+def test_verification_passes_here_and_fails_if_results_differ(
     checkpoints: dict[str, Path],
     sure_of: Callable[..., Examples],
     tmp_path: Path,
@@ -226,7 +230,8 @@ def test_verification_passes_here_and_fails_where_results_differ(
     ids = AutoTokenizer.from_pretrained(checkpoints["albert"])(
         manifest["verification"]["texts"][0], return_tensors="pt"
     )
-    np.testing.assert_allclose(rows[0], model(**ids).logits.softmax(-1)[0].detach(), atol=1e-5)
+    logits = model(**ids).logits.detach()
+    assert_equal_probabilities(np.array(rows[0]), logits.softmax(-1)[0].numpy(), logits.numpy())
 
     rows[3] = [rows[3][0] + 2e-4, rows[3][1] - 2e-4, *rows[3][2:]]
     file.write_text(json.dumps(manifest), encoding="utf-8")
@@ -235,12 +240,12 @@ def test_verification_passes_here_and_fails_where_results_differ(
 
     right = manifest["verification"]
     wrong = [{"probabilities": [[1, 2], [3]]}, {"tolerance": None}, {"texts": [7, *right["texts"][1:]]}]
-    for rubbish in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
-        file.write_text(json.dumps(manifest | {"verification": rubbish}), encoding="utf-8")
+    for damaged in ({"texts": ["a"]}, *(right | values for values in wrong), [], 7):
+        file.write_text(json.dumps(manifest | {"verification": damaged}), encoding="utf-8")
         assert "verification" in one_line(capsys, "predict", "--verify", "--model", str(tmp_path / "model"))
 
 
-def test_a_folder_without_reference_texts_says_so(
+def test_a_folder_without_reference_texts_cannot_be_verified(
     checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bare = shutil.copytree(BUNDLED, tmp_path / "bare")
@@ -253,34 +258,7 @@ def test_a_folder_without_reference_texts_says_so(
     assert caught.value.code == 2
 
 
-# -- what goes wrong
-
-
-@pytest.mark.parametrize(
-    ("name", "setting"), [("bert", {"do_lower_case": False}), ("roberta", {"add_prefix_space": True})]
-)
-def test_a_tokenizer_that_transformers_reads_otherwise_is_refused_until_it_is_mended(
-    checkpoints: dict[str, Path],
-    sure_of: Callable[..., Examples],
-    variant: Callable[..., Path],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-    setting: dict[str, bool],
-) -> None:
-    folder, output = variant(checkpoints[name]), tmp_path / "model"
-    settings = json.loads((folder / "tokenizer_config.json").read_text("utf-8")) | setting
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    data = write(sure_of(folder), tmp_path / "data")
-    error = one_line(capsys, "export", str(folder), str(output), "--data", data)
-    assert f"{next(iter(setting))} {next(iter(setting.values()))}" in error and "make the two files agree" in error
-    assert not output.exists()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    classifier = exported(folder, output, sure_of(folder))
-    ids = tokenizer("We are GLAD", return_tensors="pt")
-    expected = load_sequence_classifier(folder)(**ids).logits[0].detach()
-    np.testing.assert_allclose(classifier.predict_logits(["We are GLAD"])[0], expected, atol=1e-4)
+# -- failures
 
 
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
@@ -305,7 +283,7 @@ def test_the_gate_keeps_a_wrong_graph_from_being_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_rubbish_is_one_line(
+def test_wrong_arguments_are_errors_of_one_line(
     checkpoints: dict[str, Path],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
