@@ -38,8 +38,9 @@ def soft_targets(
     folder.mkdir(parents=True, exist_ok=True)
     softened = []
     for number, teacher in enumerate(teachers, start=1):
-        progress(Progress(stage := f"teacher {number}/{len(teachers)}", 0, len(texts), unit="text"))
-        store, scorer, chunks = ScoreStore(folder, teacher.checksum), teacher.scorer(), []
+        stage, store = f"teacher {number}/{len(teachers)}", ScoreStore(folder, teacher.checksum)
+        scorer, chunks = teacher.scorer(), []
+        progress(Progress(stage, 0, len(texts), unit="text"))
         for start in range(0, len(texts), CHUNK):
             chunk = texts[start : start + CHUNK]
             chunks.append(store.scores(chunk, scorer))
