@@ -113,7 +113,7 @@ def test_addresses_of_arrow_and_of_fsspec(tmp_path):
     memory.pipe("/sources/sub/c.csv", b"text\n")
     found = find_sources("memory://sources/**/*.csv*")
     assert [source.name for source in found] == ["memory://sources/b.csv.gz", "memory://sources/sub/c.csv"]
-    assert found[0].open().file.read() == b"text\nb\n"
+    assert found[0].open()[0].read() == b"text\nb\n"
     assert [source.name for source in find_sources("memory://sources")] == [source.name for source in found]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emoscope.html_page import escaped
 
 STYLE = """
+.chart { margin-top: .8rem; }
 svg { display: block; width: 100%; overflow: visible; }
 svg text { font-size: 12px; fill: var(--muted); font-variant-numeric: tabular-nums; }
 svg line { stroke: var(--line); }
@@ -28,49 +29,48 @@ class Columns:
 
     Attributes:
         name: what the chart shows, for screen readers.
-        stacks: values (columns, series), from the bottom up.
+        stacks: values (columns, series), from the bottom up; a series has the CSS class "s0", "s1" ...
         titles: text for each column that appears when the pointer is over it.
-        colours: CSS class of each series.
-        ticks: places on the axis, in percent of its length, with their text; a small screen shows every other one.
-        most: value at the full height.
+        maximum: value at the full height.
         level: text at the full height.
+        ticks: places on the axis, in percent of its length, with their text; a small screen shows every other one.
         height: height in pixels, without the text.
+        first: number of the CSS class of the first series.
     """
 
     name: str
     stacks: NDArray[Any]
     titles: Sequence[str]
-    colours: Sequence[str]
-    ticks: Sequence[tuple[float, str]]
-    most: float
+    maximum: float
     level: str
+    ticks: Sequence[tuple[float, str]] = ()
     height: int = 180
+    first: int = 0
 
 
 def stacked(columns: Columns) -> Iterator[str]:
     """The chart, line by line."""
     bottom = _LEVEL + columns.height
     height = bottom + (_AXIS if columns.ticks else 0)
-    yield f'<svg role="img" aria-label="{escaped(columns.name)}" height="{height}">'
+    yield f'<div class="chart"><svg role="img" aria-label="{escaped(columns.name)}" height="{height}">'
     yield f'<text y="{_LEVEL - 5}">{escaped(columns.level)}</text>'
     for y in (_LEVEL, _LEVEL + columns.height // 2, bottom):
         yield f'<line x1="0" x2="100%" y1="{y}" y2="{y}"/>'
     step = 100 / max(1, len(columns.stacks))
     for i, (stack, title) in enumerate(zip(columns.stacks, columns.titles, strict=True)):
         x = f'x="{(i + (1 - _FILLED) / 2) * step:.2f}%" width="{_FILLED * step:.2f}%"'
-        bars = "".join(_bars(columns, stack, x))
-        yield f"<g><title>{escaped(title)}</title>{bars}</g>"
+        yield f"<g><title>{escaped(title)}</title>{''.join(_bars(columns, stack, x))}</g>"
     for i, (at, text) in enumerate(columns.ticks):
         anchor = "start" if at < 4 else "end" if at > 96 else "middle"
         kind = ' class="even"' if i % 2 else ""
         yield f'<text{kind} x="{at:.2f}%" y="{bottom + 15}" text-anchor="{anchor}">{escaped(text)}</text>'
-    yield "</svg>"
+    yield "</svg></div>"
 
 
 def _bars(columns: Columns, stack: NDArray[Any], x: str) -> Iterator[str]:
     y = float(_LEVEL + columns.height)
-    for value, colour in zip(stack.tolist(), columns.colours, strict=True):
+    for series, value in enumerate(stack.tolist(), start=columns.first):
         if value:
-            size = value / columns.most * columns.height
+            size = value / columns.maximum * columns.height
             y -= size
-            yield f'<rect class="{colour}" {x} y="{y:.2f}" height="{size:.2f}"/>'
+            yield f'<rect class="s{series}" {x} y="{y:.2f}" height="{size:.2f}"/>'

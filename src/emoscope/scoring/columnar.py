@@ -40,7 +40,7 @@ class ParquetReader:
         """
         self._source, self._rejected = source, rejected
         try:
-            self._file = pq.ParquetFile(source.open().file, buffer_size=1 << 20)
+            self._file = pq.ParquetFile(source.open()[0], buffer_size=1 << 20)
             self.schema = self._file.schema_arrow
             _check_counts(self._file.metadata)
         except BROKEN as error:
@@ -49,11 +49,10 @@ class ParquetReader:
         projection.check(source.name, self.columns)
         self._done = 0
 
-    @property
-    def fraction(self) -> float:
-        """How much of the file has been read, from 0 to 1."""
+    def position(self) -> float:
+        """Number of bytes read so far, as estimated from the number of rows."""
         rows: int = self._file.metadata.num_rows
-        return self._done / max(1, rows)
+        return (self._source.size or 0) * self._done / max(1, rows)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
@@ -98,22 +97,16 @@ class ArrowReader:
             DataError: it is not an Arrow file, or does not have the columns that are needed.
         """
         self._source, self._rejected = source, rejected
-        self._opened = source.open()
-        file = self._opened.file
+        self._content, self.position = source.open()
         try:
-            head = file.read(len(_MAGIC))
+            head = self._content.read(len(_MAGIC))
             self._framed = head == _MAGIC
-            self._batches = pa.ipc.open_stream(file if self._framed else _Rejoined(head, file))
+            self._batches = pa.ipc.open_stream(self._content if self._framed else _Rejoined(head, self._content))
         except BROKEN as error:
             raise DataError(f"{source.name}: not an Arrow file that can be read ({broken_data(error)})") from None
         self.schema = self._batches.schema
         self.columns: list[str] = self.schema.names
         projection.check(source.name, self.columns)
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the file has been read, from 0 to 1; None for a pipe."""
-        return self._opened.position() / max(self._source.size, 1) if self._source.size is not None else None
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
@@ -125,7 +118,7 @@ class ArrowReader:
                     rows = batch.slice(start, MAX_ROWS)
                     yield sound_rows(rows, self._source.name, done + start, self._rejected)
                 done += batch.num_rows
-            if self._framed and not self._opened.file.read().endswith(_MAGIC.rstrip(b"\0")):
+            if self._framed and not self._content.read().endswith(_MAGIC.rstrip(b"\0")):
                 raise pa.ArrowInvalid("it breaks off")
         except BROKEN as error:
             reason = f"the file is broken ({broken_data(error)}); everything from here on is lost"
@@ -133,7 +126,7 @@ class ArrowReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._opened.file.close()
+        self._content.close()
 
 
 def sound_rows(batch: pa.RecordBatch, name: str, done: int, rejected: RejectedRows) -> pa.Table:

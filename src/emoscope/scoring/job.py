@@ -23,7 +23,7 @@ from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.report_page import report_page
 from emoscope.scoring.resume import WorkFolder
 from emoscope.scoring.sources import Format, Source, Stream, find_sources
-from emoscope.scoring.summary import RowStatistics, Summary, summarize
+from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times
 from emoscope.scoring.writing import Output, open_writer
@@ -222,7 +222,7 @@ class _Run:
                 on_progress=self.on_progress,
                 map_parts=self.map_parts,
             )
-        summary = summarize(statistics, reading.rows, rejected, time.perf_counter() - began)
+        summary = statistics.summary(reading.rows + rejected.count, rejected, time.perf_counter() - began)
         return summary, self._page(summary, statistics) if job.report else b""
 
     def _projection(self, scorer: Scorer, output: Format) -> Projection:

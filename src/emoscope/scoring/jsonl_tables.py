@@ -7,12 +7,13 @@ object that does not fit them is rejected.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from emoscope.rows.json_rows import json_rows, open_object
+from emoscope.rows.json_rows import json_object, json_rows, open_object
 from emoscope.rows.lines import Block, TextRow
 from emoscope.scoring.arrow_errors import broken_data
 from emoscope.scoring.projection import Projection
@@ -27,6 +28,7 @@ _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     list: (),
     dict: (),
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")  # names with lone surrogates cannot be names of columns
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
@@ -110,7 +112,7 @@ def schema_of(source: Source, projection: Projection, lines: list[str]) -> pa.Sc
     Raises:
         DataError: no object among them has the text column.
     """
-    rows = [row for row in map(_object, lines) if row is not None]
+    rows = [row for row in map(json_object, lines) if isinstance(row, dict) and not _SURROGATE.search("".join(row))]
     if not rows:
         return None
     projection.check(source.name, _names(rows))
@@ -123,16 +125,6 @@ def schema_of(source: Source, projection: Projection, lines: list[str]) -> pa.Sc
 def _schema_of_text(projection: Projection) -> pa.Schema:
     names = projection.raw_names if projection.raw else projection.required
     return pa.schema([(name, pa.string()) for name in names])
-
-
-def _object(line: str) -> dict[str, Any] | None:
-    """The object of a line, if its names of fields are text; None otherwise."""
-    try:
-        row = json.loads(line)
-        "".join(row).encode()
-    except (ValueError, RecursionError, TypeError):
-        return None
-    return row if isinstance(row, dict) else None
 
 
 def _names(rows: list[dict[str, Any]]) -> list[str]:

@@ -15,7 +15,7 @@ from emoscope.scoring.csv_tables import CsvParser
 from emoscope.scoring.jsonl_tables import JsonlParser
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import MAX_ROW_BYTES, Opened, Source
+from emoscope.scoring.sources import MAX_ROW_BYTES, Source
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at once."""
@@ -30,6 +30,7 @@ class LineReader:
         schema: schema of its tables.
         columns: names of the columns of the file.
         header: the header as it is in the file; "" where there is none.
+        position: returns the number of bytes read so far.
     """
 
     def __init__(
@@ -47,20 +48,15 @@ class LineReader:
             DataError: nothing can be read from it.
         """
         self._source, self._rejected = source, rejected
-        self._opened = source.open()
+        self._content, self.position = source.open()
         self._broken: list[str] = []
-        self._blocks = read_blocks(self._opened, self._broken)
+        self._blocks = read_blocks(self._content, self._broken)
         self._first = next(self._blocks)
         if self._broken and not self._first.lines:
             raise DataError(f"{source.name}: {self._broken[0]}; give the file its right name, or a whole copy")
         parser_class = JsonlParser if source.format.name == "jsonl" else CsvParser
         self._parser: JsonlParser | CsvParser = parser_class(source, projection, rejected, schema, self._first.lines)
         self.schema, self.columns, self.header = self._parser.schema, self._parser.columns, self._parser.header
-
-    @property
-    def fraction(self) -> float | None:
-        """How much of the file has been read, from 0 to 1; None for a pipe."""
-        return self._opened.position() / max(self._source.size, 1) if self._source.size is not None else None
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
@@ -73,39 +69,39 @@ class LineReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._opened.file.close()
+        self._content.close()
 
 
-def read_blocks(opened: Opened, broken: list[str]) -> Iterator[Block]:
+def read_blocks(content: Any, broken: list[str]) -> Iterator[Block]:
     """The lines of a file; at least one block, even if the file is empty.
 
     Args:
-        opened: the file.
+        content: the file.
         broken: receives the reason why the file cannot be read further, if it breaks off.
     """
     block = Block([], doubtful=False)
-    for following in _blocks(opened, broken):
+    for following in _blocks(content, broken):
         if block.lines:
             yield block
         block = following
     yield block._replace(final=True)
 
 
-def _blocks(opened: Opened, broken: list[str]) -> Iterator[Block]:
+def _blocks(content: Any, broken: list[str]) -> Iterator[Block]:
     """Blocks with at least one line; where the file breaks off, its last line is dropped."""
     decoder = LineDecoder(MAX_ROW_BYTES)
-    while not broken and (content := _read(opened.file, broken)):
-        if (block := decoder.feed(content)).lines:
+    while not broken and (piece := _read(content, broken)):
+        if (block := decoder.feed(piece)).lines:
             yield block
     if not broken and (rest := decoder.feed(b"", final=True)).lines:
         yield rest
 
 
-def _read(file: Any, broken: list[str]) -> bytes:
+def _read(content: Any, broken: list[str]) -> bytes:
     slices = []
     try:
         for _ in range(0, BLOCK_BYTES, _SLICE_BYTES):
-            if not (part := file.read(_SLICE_BYTES)):
+            if not (part := content.read(_SLICE_BYTES)):
                 break
             slices.append(part)
     except OSError as error:

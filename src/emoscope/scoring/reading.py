@@ -53,8 +53,8 @@ class Reading:
         for source, reader in zip(self._sources, chain([self._first], map(self._open, self._sources[1:])), strict=True):
             for table in reader.tables():
                 self.rows += table.num_rows
-                done = before + (reader.fraction or 0) * (source.size or 0)
-                self.expected = round(self.rows * max(1, total / done)) if done else None
+                done = before + reader.position()
+                self.expected = round(self.rows * max(1, total / done)) if total and done else None
                 yield _widened(table, self.schema, source)
             reader.close()
             before += source.size or 0
@@ -72,9 +72,9 @@ class Reading:
         if self._sources[0].format.name != "jsonl" or len(self._sources) == 1:
             return None
         for source in self._sources:
-            opened = source.open()
-            schema = schema_of(source, self._projection, next(read_blocks(opened, [])).lines)
-            opened.file.close()
+            content, _ = source.open()
+            schema = schema_of(source, self._projection, next(read_blocks(content, [])).lines)
+            content.close()
             if schema:
                 return schema
         return None

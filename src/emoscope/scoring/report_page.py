@@ -30,7 +30,6 @@ h3 { font-size: .95rem; margin: 1rem 0 0; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; }
 .key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 td.bar { width: 40%; min-width: 5rem; } td.bar svg { margin-top: .3rem; }
-.chart { margin-top: .8rem; }
 td.text { width: 100%; }
 @media (max-width: 40rem) { .wide { display: none; } }
 """
@@ -94,7 +93,7 @@ def _key(colour: int) -> str:
 def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     scored = statistics.confidence.sum()
     most = statistics.confidence.sum(axis=1).max()
-    yield note("How often each label has the highest probability, and how high it is.")
+    yield note("How often each label has the highest probability, and how high that probability is.")
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(statistics.labels, colours, statistics.confidence, strict=True):
@@ -115,14 +114,10 @@ def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
 def _confidence(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     yield note("Rows by the probability of their label, in steps of 5 %.")
     stacks, names = _series(statistics.confidence.T, statistics.labels, colours)
-    sums = stacks.sum(axis=1)
-    titles = [
-        f"{i * 100 // BINS} to {(i + 1) * 100 // BINS} %: {rows:,} rows{_listed(stack, names)}"
-        for i, (rows, stack) in enumerate(zip(sums.tolist(), stacks, strict=True))
-    ]
+    steps = [f"{i * 100 // BINS} to {(i + 1) * 100 // BINS} %" for i in range(BINS)]
     ticks = [(float(at), f"{at} %") for at in range(0, 101, 20)]
-    most = int(sums.max())
-    yield from _chart("Rows by the probability of their label", stacks, titles, ticks, most, f"{most:,} rows")
+    titles, most = _titles(steps, stacks, names), int(stacks.sum(axis=1).max())
+    yield from stacked(Columns("Rows by the probability of their label", stacks, titles, most, f"{most:,} rows", ticks))
     yield from _legend(names)
 
 
@@ -134,27 +129,18 @@ def _over_time(statistics: RowStatistics, times: LabelsOverTime, colours: Sequen
         return
     yield note(f"Shares by {course.unit}, from the column {column}{_left_out(course, times.without)}.")
     counts, names = _series(course.rows, statistics.labels, colours)
-    sums = counts.sum(axis=1)
-    shares = counts / np.maximum(sums, 1)[:, None]
-    titles = [
-        f"{start}: {rows:,} rows{_listed(stack, names)}"
-        for start, rows, stack in zip(course.starts, sums.tolist(), counts, strict=True)
-    ]
-    yield from _chart("Shares of the labels over time", shares, titles, [], 1.0, "100 %")
-    most = int(sums.max())
-    rows = Columns("Rows over time", sums[:, None], titles, ["s8"], _time_ticks(course), most, f"{most:,} rows", 60)
-    yield from ['<div class="chart">', *stacked(rows), "</div>"]
+    sums, titles = counts.sum(axis=1), _titles(course.starts, counts, names)
+    shares, most = counts / np.maximum(sums, 1)[:, None], int(sums.max())
+    yield from stacked(Columns("Shares of the labels over time", shares, titles, 1.0, "100 %"))
+    rows, ticks = sums[:, None], _time_ticks(course)
+    yield from stacked(Columns("Rows over time", rows, titles, most, f"{most:,} rows", ticks, height=60, first=_OTHERS))
     yield from _legend(names)
     yield from _time_table(course, shares, names)
 
 
 def _left_out(course: Course, without: int) -> str:
-    left_out = ""
-    if without:
-        left_out += f"; {without:,} rows have none that can be read"
-    if course.outside:
-        left_out += f"; {course.outside:,} rows far from all others are not shown"
-    return left_out
+    unreadable = f"; {without:,} rows have none that can be read" if without else ""
+    return unreadable + (f"; {course.outside:,} rows far from all others are not shown" if course.outside else "")
 
 
 def _time_ticks(course: Course) -> list[tuple[float, str]]:
@@ -184,24 +170,14 @@ def _series(
     return np.stack(summed, axis=1), sorted(names.items())
 
 
-def _listed(stack: NDArray[np.int64], names: Sequence[tuple[int, str]]) -> str:
-    total = max(1, stack.sum())
-    shares = [f"{name} {rows / total:.1%}" for (_, name), rows in zip(names, stack.tolist(), strict=True) if rows]
-    return "".join(f"\n{share}" for share in shares)
-
-
-def _chart(
-    name: str,
-    stacks: NDArray[np.generic],
-    titles: Sequence[str],
-    ticks: Sequence[tuple[float, str]],
-    most: float,
-    level: str,
-) -> Iterator[str]:
-    colours = [f"s{i}" for i in range(stacks.shape[1])]
-    yield '<div class="chart">'
-    yield from stacked(Columns(name, stacks, titles, colours, ticks, most, level))
-    yield "</div>"
+def _titles(columns: Sequence[str], counts: NDArray[np.int64], names: Sequence[tuple[int, str]]) -> list[str]:
+    """Text for each column (columns, series): its name, its number of rows, and the shares of its series."""
+    titles = []
+    for column, series in zip(columns, counts.tolist(), strict=True):
+        rows = sum(series)
+        shares = [f"{name} {count / rows:.1%}" for (_, name), count in zip(names, series, strict=True) if count]
+        titles.append("\n".join([f"{column}: {rows:,} rows", *shares]))
+    return titles
 
 
 def _legend(names: Sequence[tuple[int, str]]) -> Iterator[str]:

@@ -96,19 +96,6 @@ class Stream:
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A source while it is read.
-
-    Attributes:
-        file: its content, decompressed.
-        position: returns the number of bytes read so far, as stored (compressed, if the source is).
-    """
-
-    file: Any
-    position: Callable[[], int]
-
-
-@dataclass(frozen=True)
 class Source:
     """One file to read.
 
@@ -130,8 +117,11 @@ class Source:
     filesystem: Any = None
     path: str = ""
 
-    def open(self) -> Opened:
+    def open(self) -> tuple[Any, Callable[[], int]]:
         """Open it for reading.
+
+        Returns:
+            Its content, decompressed; and a function that returns how many bytes, as they are stored, have been read.
 
         Raises:
             DataError: it cannot be opened.
@@ -141,8 +131,8 @@ class Source:
         except Exception as error:  # the filesystem behind an address may raise errors of its own
             raise DataError(f"{self.name}: cannot be read ({error})") from None
         if self.format.compression:
-            return Opened(pa.CompressedInputStream(stored, self.format.compression), stored.tell)
-        return Opened(stored, stored.tell)
+            return pa.CompressedInputStream(stored, self.format.compression), stored.tell
+        return stored, stored.tell
 
 
 def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> list[Source]:

@@ -101,6 +101,12 @@ class RowStatistics:
         """For each label, the number of rows where it has the highest probability."""
         return dict(zip(self.labels, self.confidence.sum(axis=1).tolist(), strict=True))
 
+    def summary(self, rows_in: int, rejected: RejectedRows, seconds: float) -> Summary:
+        """The summary of a job with these numbers of rows read, rejected rows, and seconds."""
+        without_text = self.rows - sum(self.label_rows.values())
+        counts = rows_in, self.rows, without_text, rejected.count
+        return Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds)
+
     def add(self, scored: Scored) -> None:
         """Count the rows of a part."""
         rows = np.flatnonzero(pc.is_valid(scored.text_of_row).to_numpy(zero_copy_only=False))
@@ -140,28 +146,6 @@ class RowStatistics:
                 second_score=0.0 if second is None else float(scored.probabilities[place, second]),
                 key=hash(text),
             )
-
-
-def summarize(statistics: RowStatistics, rows_read: int, rejected: RejectedRows, seconds: float) -> Summary:
-    """The summary of a job.
-
-    Args:
-        statistics: statistics of the rows written.
-        rows_read: number of rows read, without rejected ones.
-        rejected: the rejected rows.
-        seconds: how long the job took.
-    """
-    rows_in = rows_read + rejected.count
-    return Summary(
-        rows_in=rows_in,
-        rows=statistics.rows,
-        without_text=statistics.rows - sum(statistics.label_rows.values()),
-        rejected=rejected.count,
-        first_rejected=rejected.first,
-        labels=statistics.label_rows,
-        seconds=seconds,
-        rows_per_second=rows_in / seconds,
-    )
 
 
 def _limit(kept: list[Example], sign: int) -> float:
