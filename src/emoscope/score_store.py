@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +46,8 @@ class ScoreStore:
         digest = texts_digest(texts)
         name = hashlib.sha256(f"{self._model} {digest}".encode()).hexdigest() if self._model else digest
         file = self.folder / f"{name}.npy"
-        kept = _load(file)
-        if kept is not None:
+        with suppress(OSError, ValueError, EOFError):  # it is missing or damaged
+            kept: NDArray[np.float32] = np.load(file, allow_pickle=False)
             return kept
         scores = score(texts)
         with staged_file(file, durable=True) as new, new.open("wb") as content:
@@ -60,12 +61,3 @@ def texts_digest(texts: Sequence[str]) -> str:
     for start in range(0, len(texts), _SLAB):
         digest.update("".join(texts[start : start + _SLAB]).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
-
-
-def _load(file: Path) -> NDArray[np.float32] | None:
-    """The probabilities in a file; None if it is missing or damaged."""
-    try:
-        kept: NDArray[np.float32] = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return kept

@@ -37,7 +37,7 @@ from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.progress_bar import ProgressBar
 
 if TYPE_CHECKING:
-    from emoscope.scoring import Job, Stream, Summary
+    from emoscope.scoring import Job, Summary
 
 PIPE = "-"
 EXTRAS = {"local": "score", "ray": "ray"}
@@ -54,7 +54,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of the column of texts; a number (from 0) for a .csv without a header",
     )
     parser.add_argument(
-        "--columns", metavar="A,B", help="columns to add, out of emotion, emotion_score and the labels; default: all"
+        "--columns",
+        type=lambda names: tuple(names.split(",")) if names else None,
+        metavar="A,B",
+        help="columns to add, out of emotion, emotion_score and the labels; default: all",
     )
     parser.add_argument("--prefix", default="", metavar="P", help="text before the name of each added column")
     parser.add_argument(
@@ -71,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--delimiter",
+        type=lambda character: "\t" if character == "\\t" else character,
         metavar="D",
         help="character between the cells of .csv files, read and written: ';', '\\t' ...; default: ','",
     )
@@ -181,32 +185,15 @@ def _job(args: argparse.Namespace, model: str) -> Job:
     from emoscope.scoring import Job, ScoreReport, Scoring, Stream
 
     scoring = Scoring(
-        text_column=args.text_column,
-        columns=tuple(args.columns.split(",")) if args.columns else None,
-        prefix=args.prefix,
-        long=args.long,
-        sentence_rows=args.sentence_rows,
-        part_rows=args.part_rows,
+        args.text_column, args.columns, args.prefix, args.long, args.sentence_rows, part_rows=args.part_rows
     )
-    source = Stream(sys.stdin.buffer, args.input_format) if args.source == PIPE else args.source
-    output = _standard_output(args) if args.output == PIPE else args.output
+    source, output = args.source, args.output
+    if source == PIPE:
+        source = Stream(sys.stdin.buffer, args.input_format)
+    if output == PIPE:
+        output = Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
     report = ScoreReport(args.report, args.time_column) if args.report else None
-    return Job(
-        source,
-        output,
-        scoring,
-        model=model,
-        resume=args.resume,
-        overwrite=args.overwrite,
-        report=report,
-        delimiter="\t" if args.delimiter == "\\t" else args.delimiter,
-    )
-
-
-def _standard_output(args: argparse.Namespace) -> Stream:
-    from emoscope.scoring import Stream
-
-    return Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
+    return Job(source, output, scoring, model, args.resume, args.overwrite, report, args.delimiter)
 
 
 def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:

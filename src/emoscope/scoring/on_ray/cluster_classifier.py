@@ -198,7 +198,9 @@ class ClusterClassifier:
             except RayError as error:
                 loss = error
             else:
-                self._offer(worker)
+                with self._lock:
+                    self._ready += 1
+                self._idle.put(worker)
                 return
         self._idle.put(_exhausted("the model", loss))
 
@@ -220,11 +222,6 @@ class ClusterClassifier:
             )
         if loaded != self._loaded:
             raise ModelError("the machines have different models under this name; give all of them the same files")
-
-    def _offer(self, worker: Any) -> None:
-        with self._lock:
-            self._ready += 1
-        self._idle.put(worker)
 
     def _take(self) -> Any:
         """A free worker; waits for one."""
