@@ -53,7 +53,8 @@ def test_a_record_of_0_1_gets_the_keys_of_today() -> None:
 def test_a_record_of_0_1_makes_a_section_of_the_card() -> None:
     text = section(with_current_keys(OLD))
     assert "| 90 % | 0.900 ± 0.010 | 0.90 | 90.0% | 90.0% | labels 0.900, several 0.900 |" in text
-    assert "| 0.5 | 75.0% | 0.900 |" in text and "AUROC of 0.900, the highest probability with 0.800" in text
+    assert "| 0.5 | 75.0% | 0.900 |" in text
+    assert "AUROC of 0.900, the highest probability with 0.800" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("neutral", [True, False])

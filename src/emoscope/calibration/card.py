@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from textwrap import fill
 from typing import Any
 
 TITLE = "## Calibration"
@@ -17,9 +18,9 @@ FITTED = """\
 By `emoscope calibrate`, after training, on {rows:,} rows of `{name}`{split} (SHA-256 of the rows
 `{fingerprint}`). {temperature}
 
-`prediction_set(0.9)` returns the labels that contain the true one in 90 % of cases, for every true label alike. It is
-empty where the text is typical of no label at that coverage. Fitted on one half of these rows and measured on the
-other, {repeats} times, mean and standard deviation:
+`prediction_set(0.9)` returns a set of labels that contains the true one in 90 % of cases, whichever label is the true
+one. It is empty if the text is typical of no label at that coverage. Fitted on one half of these rows and measured on
+the other, {repeats} times, mean and standard deviation:
 
 | coverage | measured coverage | labels per set | empty sets | sets of several labels | coverage by label |
 |---|---|---|---|---|---|
@@ -32,13 +33,15 @@ curve: {aurc:.5f}):
 |---|---|---|
 {selective}
 """
-NEUTRAL = """
+NEUTRAL = """\
 `neutral` is true where a text shows no clear emotion: its distance from neutral texts is below a threshold, fitted on
 {neutral:,} neutral and {emotional:,} emotional texts (`{name}`{split}). On {measured} the distance separates the
 two with an AUROC of {distance:.3f}, the highest probability with {max_probability:.3f}. Predicted neutral are
 {neutral_share:.1%} of the neutral texts, {emotional_share:.1%} of the emotional ones, and {data_share:.2%} of the
 rows of the tables above.
 """
+WIDTH = 120
+"""Characters of a line of text, outside tables."""
 
 
 def with_section(card: str, text: str) -> str:
@@ -80,7 +83,8 @@ def _neutral(report: dict[str, Any]) -> str:
     other = f"{measured_on['rows']:,} other texts ({measured_on['split']})"
     shares = {f"{name}_share": share for name, share in report["predicted_neutral"].items()}
     measured = "those texts" if measured_on == fitted_on else other
-    return NEUTRAL.format(**_named(fitted_on), measured=measured, **report["auroc"], **shares)
+    text = NEUTRAL.format(**_named(fitted_on), measured=measured, **report["auroc"], **shares)
+    return f"\n{fill(text, WIDTH)}\n"
 
 
 def _named(dataset: dict[str, Any]) -> dict[str, Any]:

@@ -123,13 +123,13 @@ def _prediction_sets(report: dict[str, Any]) -> Iterator[str]:
     for key, title in titles.items():
         yield _row(title, (_share(quality[key]["mean"]) for quality in qualities))
     for name, rows in report["rows"].items():
-        title = f"{shortened(name, 15)}, {rows:,} rows"
+        title = f"coverage of {shortened(name, 12)} ({rows:,})"
         yield _row(title, (_spread(quality["label_coverage"][name]) for quality in qualities))
     yield from _fitted_on_all_rows(report["rows"], [int(percent) for percent in sets])
 
 
 def _row(title: str, cells: Iterable[str]) -> str:
-    return f"{title:<28}" + "".join(f"{cell:>16}" for cell in cells)
+    return f"{title:<32}" + "".join(f"{cell:>16}" for cell in cells)
 
 
 def _fitted_on_all_rows(rows: dict[str, int], percents: list[int]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import require_extra
 from emoscope.evaluation import drawing
+from emoscope.evaluation.report import dataset_title
+from emoscope.terminal import shortened
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -73,7 +75,7 @@ def _draw_measured(axes: Axes, row: Mapping[str, Any], colour: str, marker: str)
         capsize=3,
         **style,
     )
-    (point,) = axes.plot([], [], label=_short(row["model"]), **style)
+    (point,) = axes.plot([], [], label=_name(row), **style)
     return point
 
 
@@ -82,11 +84,13 @@ def _error_bar(value: float, interval: Mapping[str, float]) -> list[list[float]]
 
 
 def _draw_published(axes: Axes, row: Mapping[str, Any], marker: str) -> Artist:
-    at = (row["samples_per_second"], row["accuracy"])
-    (point,) = axes.plot(
-        *at, marker, color=drawing.GREY, markerfacecolor="none", markersize=8, label=_short(row["model"])
-    )
+    style: dict[str, Any] = {"color": drawing.GREY, "markerfacecolor": "none", "markersize": 8}
+    (point,) = axes.plot(row["samples_per_second"], row["accuracy"], marker, label=_name(row), **style)
     return point
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return shortened(row["model"], MAX_NAME, keep_end=True)
 
 
 def _finish(axes: Axes, comparison: Comparison) -> None:
@@ -94,7 +98,6 @@ def _finish(axes: Axes, comparison: Comparison) -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     dataset, settings = comparison["dataset"], comparison["settings"]
-    split = f", {dataset['split']}" if dataset["split"] else ""
     axes.set(xlabel="texts per second", ylabel="accuracy")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_formatter(NullFormatter())
@@ -105,10 +108,6 @@ def _finish(axes: Axes, comparison: Comparison) -> None:
     drawing.add_title(
         axes,
         "Accuracy against speed",
-        f"filled: measured on {dataset['name']}{split}, {dataset['rows']:,} rows, {settings['level']:.0%} interval; "
+        f"filled: measured on {dataset_title(dataset)}, {dataset['rows']:,} rows, {settings['level']:.0%} interval; "
         "hollow: published, other hardware",
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= MAX_NAME else f"…{name[1 - MAX_NAME :]}"

@@ -19,7 +19,7 @@ LEFT_ALIGNED = ("", "model", "pair", "verdict")
 """Headers of the columns that are aligned to the left; all others hold numbers."""
 
 Cell = Callable[[Mapping[str, Any]], str]
-"""Entry of a comparison's list, such as a model or a pair -> the text of a cell."""
+"""Text of a cell, from a model or a pair of a comparison."""
 
 
 @dataclass(frozen=True)

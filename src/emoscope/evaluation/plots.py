@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.evaluation import drawing
+from emoscope.evaluation.report import EvaluationReport, dataset_title
+from emoscope.terminal import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from emoscope.evaluation.report import EvaluationReport
 
 LABELS_PER_PANEL = 10
 
@@ -117,9 +117,8 @@ def _slices(report: EvaluationReport) -> Figure:
     heights = [-(i + sum(i >= first for first in firsts)) for i in range(len(rows))]
     figure = drawing.new_figure(7.6, 1.6 + 0.27 * (len(rows) + len(firsts)))
     axes = figure.subplots()
-    axes.axvline(
-        report["accuracy"], color=drawing.GREY, linestyle="--", linewidth=1, label=f"all rows: {report['accuracy']:.2%}"
-    )
+    overall = report["accuracy"]
+    axes.axvline(overall, color=drawing.GREY, linestyle="--", linewidth=1, label=f"all rows: {overall:.2%}")
     for row, height in zip(rows, heights, strict=True):
         differs = row["p_holm"] is not None and row["p_holm"] < 0.05
         colour = drawing.GREY if row["p"] is None else drawing.ORANGE if differs else drawing.BLUE
@@ -143,7 +142,5 @@ def _slices(report: EvaluationReport) -> Figure:
 
 
 def _title(axes: Axes, report: EvaluationReport, headline: str) -> None:
-    dataset, model = report["dataset"], report["model"]
-    model = model if len(model) <= 40 else f"…{model[-39:]}"
-    split = f", {dataset['split']}" if dataset["split"] else ""
-    drawing.add_title(axes, headline, f"{model} on {dataset['name']}{split}, {dataset['rows']:,} rows")
+    dataset, model = report["dataset"], shortened(report["model"], 40, keep_end=True)
+    drawing.add_title(axes, headline, f"{model} on {dataset_title(dataset)}, {dataset['rows']:,} rows")

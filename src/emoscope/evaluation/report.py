@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -164,6 +164,11 @@ def describe_dataset(examples: Examples) -> dict[str, Any]:
         "rows": len(examples),
         "fingerprint": examples.fingerprint,
     }
+
+
+def dataset_title(dataset: Mapping[str, Any]) -> str:
+    """Name and split of a dataset from `describe_dataset`, such as "emotion, validation"."""
+    return ", ".join(filter(None, (dataset["name"], dataset["split"])))
 
 
 def measure_quality(

@@ -80,30 +80,25 @@ def measure_slices(slices: Slices, correct: NDArray[np.bool_], losses: NDArray[n
         minus that of all other rows that are in a slice. It and both p-values are None if the slice or the rest has
         fewer than MIN_ROWS rows. Two slices that make up the whole share one test.
     """
-    measured: list[dict[str, Any]] = []
-    tests: dict[tuple[str, int], float] = {}
-    test_of_slice: list[tuple[str, int] | None] = []
+    groups: list[list[dict[str, Any]]] = []
     for by, names in slices.items():
-        name_of_row = np.array(names)
         kinds = sorted(set(names) - {""}, key=_natural_order)
-        for number, kind in enumerate(kinds):
-            inside = name_of_row == kind
-            row = _measure_slice(correct, losses, inside, (name_of_row != "") & ~inside)
-            test = None if row["p"] is None else (by, 0 if len(kinds) == 2 else number)
-            if test is not None:
-                row["p"] = tests.setdefault(test, row["p"])
-            measured.append({"by": by, "slice": kind, **row})
-            test_of_slice.append(test)
-    adjusted = dict(zip(tests, holm(list(tests.values())), strict=True))
-    return [
-        row | {"p_holm": None if test is None else adjusted[test]}
-        for row, test in zip(measured, test_of_slice, strict=True)
-    ]
+        of_row = np.array(names)
+        groups.append([{"by": by, "slice": kind, **_measure_slice(correct, losses, of_row, kind)} for kind in kinds])
+    tested = [row for group in groups for row in group[: 1 if len(group) == 2 else None] if row["p"] is not None]
+    for row, p_holm in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p_holm
+    for group in groups:
+        if len(group) == 2:
+            group[1] |= {key: group[0][key] for key in ("p", "p_holm")}
+    return [row for group in groups for row in group]
 
 
 def _measure_slice(
-    correct: NDArray[np.bool_], losses: NDArray[np.float64], inside: NDArray[np.bool_], outside: NDArray[np.bool_]
+    correct: NDArray[np.bool_], losses: NDArray[np.float64], slice_of_row: NDArray[np.str_], name: str
 ) -> dict[str, Any]:
+    inside = slice_of_row == name
+    outside = (slice_of_row != "") & ~inside
     rows, right = int(inside.sum()), int(correct[inside].sum())
     rest, rest_right = int(outside.sum()), int(correct[outside].sum())
     tested = min(rows, rest) >= MIN_ROWS
@@ -114,6 +109,7 @@ def _measure_slice(
         "loss": float(losses[inside].mean()),
         "difference": right / rows - rest_right / rest if tested else None,
         "p": fisher(right, rows, rest_right, rest) if tested else None,
+        "p_holm": None,
     }
 
 
