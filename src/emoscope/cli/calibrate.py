@@ -1,12 +1,12 @@
 """Calibrate a model: temperature, prediction sets, neutral texts.
 
-The rows of --data must not have been used to train MODEL. Fitted are the temperature, so that probabilities are right
-as often as they say, and for every coverage from 50 to 99 % the prediction sets: the labels that contain the true one
-in that share of cases, for every true label alike. The report says how well: prediction sets are fitted on one half of
-the rows and measured on the other, many times.
+The command fits the temperature, so that probabilities match how often the model is right, and prediction sets: for
+every coverage from 50 to 99 %, the labels that contain the true one in that share of cases, whichever label is the true
+one. The rows of --data must not have been used to train MODEL. The report shows how good the fit is: prediction sets
+are fitted on one half of the rows and measured on the other, many times.
 
-With --neutral-data the model also learns to detect texts without a clear emotion. D holds texts labelled neutral and
-emotional; from a folder of splits, train is used to fit and validation to measure.
+With --neutral-data the command also fits the detection of texts without a clear emotion. D contains texts labelled
+neutral and emotional; from a folder of splits, train is used to fit and validation to measure.
 
 Only emoscope.json and the model card change, in the model folder or, with --output, in a copy of it. Calibrate what you
 ship: the exported folder, not the checkpoint it was made from.
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Calibrate, write, print."""
+    """Calibrate the model, write the folder and the report, and print the report."""
     from emoscope.calibration import plot_calibration, write_calibrated
     from emoscope.calibration.folder import require_writable
     from emoscope.calibration.old_keys import with_old_keys
