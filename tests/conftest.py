@@ -27,7 +27,17 @@ TESTS = Path(__file__).parent
 SHARED = TESTS.resolve().parents[1] / "shared" / "data"
 SLOWEST_FILES = (
     "scoring/on_ray/test_cluster_classifier.py",
+    "docs/test_doc_pages.py",
     "training/test_encoder_training.py",
+    "export/test_exporter.py",
+    "export/test_encoder_graph.py",
+    "training/test_compact_training.py",
+    "test_edition_0_1.py",
+    "training/test_cross_validation.py",
+    "training/test_encoder_student.py",
+    "training/test_distillation.py",
+    "hub/test_fake_hub.py",
+    "test_data_from_hub.py",
 )
 """The slowest files, slowest first. They start first, so that the processes of a run end at about the same time."""
 
