@@ -22,7 +22,7 @@ def test_files_are_read_in_blocks(tmp_path, monkeypatch):
 def test_row_that_is_too_long_is_rejected(tmp_path, monkeypatch, name, head):
     monkeypatch.setattr(line_reader, "BLOCK_BYTES", 1000)
     monkeypatch.setattr(line_reader, "MAX_ROW_BYTES", 5000)
-    for module in ("csv_tables", "jsonl_tables"):
+    for module in ("csv_reader", "jsonl_reader"):
         monkeypatch.setattr(f"emoscope.scoring.{module}.MAX_ROW_BYTES", 5000)
     long = "x" * 20_000
     good = '{"text": "b"}' if name == "in.jsonl" else "b"

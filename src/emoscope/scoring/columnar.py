@@ -14,9 +14,7 @@ import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
 from emoscope.scoring.arrow_errors import BROKEN, broken_data
-from emoscope.scoring.projection import Projection
-from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import Source
+from emoscope.scoring.reader import Reader
 
 MAX_ROWS = 16_384
 """Maximum number of rows decoded at once."""
@@ -27,41 +25,45 @@ MAX_BYTES = 4 << 20
 _MAGIC = b"ARROW1\0\0"
 
 
-class ParquetReader:
+class _ColumnarReader(Reader):
+    """Checks the values of rows."""
+
+    def _sound_rows(self, batch: pa.RecordBatch, done: int) -> pa.Table:
+        """The rows whose values fit their types, with `done` rows before them; the others are rejected."""
+        if _flaw(batch) is None:
+            return pa.Table.from_batches([batch])
+        sound = []
+        for i in range(batch.num_rows):
+            row = batch.slice(i, 1)
+            if problem := _flaw(row):
+                self._reject(f"broken values ({problem}); allowed: text in UTF-8", row=done + i + 1)
+            else:
+                sound.append(row)
+        return pa.Table.from_batches(sound, batch.schema)
+
+
+class ParquetReader(_ColumnarReader):
     """Reads row groups one after the other, a few rows at a time."""
 
-    header = ""
-
-    def __init__(self, source: Source, projection: Projection, rejected: RejectedRows) -> None:
-        """Open the file and read its footer.
-
-        Raises:
-            DataError: it is not a Parquet file, or does not have the columns that are needed.
-        """
-        self._source, self._rejected = source, rejected
+    def _begin(self, schema: pa.Schema | None) -> None:
         try:
-            self._file = pq.ParquetFile(source.open()[0], buffer_size=1 << 20)
+            self._file = pq.ParquetFile(self._content, buffer_size=1 << 20)
             self.schema = self._file.schema_arrow
             _check_counts(self._file.metadata)
         except BROKEN as error:
-            raise DataError(f"{source.name}: not a Parquet file that can be read ({broken_data(error)})") from None
-        self.columns: list[str] = self.schema.names
-        projection.check(source.name, self.columns)
+            raise DataError(
+                f"{self._source.name}: not a Parquet file that can be read ({broken_data(error)})"
+            ) from None
+        self.columns = self.schema.names
+        self._projection.check(self._source.name, self.columns)
         self._done = 0
-
-    def position(self) -> float:
-        """Number of bytes read so far, as estimated from the number of rows."""
-        rows: int = self._file.metadata.num_rows
-        return (self._source.size or 0) * self._done / max(1, rows)
+        size, rows = self._source.size or 0, self._file.metadata.num_rows
+        self.position = lambda: size * self._done / max(1, rows)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
         for group in range(self._file.num_row_groups):
             yield from self._group(group)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close(force=True)
 
     def _group(self, group: int) -> Iterator[pa.Table]:
         metadata = self._file.metadata.row_group(group)
@@ -71,11 +73,11 @@ class ParquetReader:
         try:
             for batch in self._file.iter_batches(size, row_groups=[group], use_threads=False):
                 before, self._done = self._done, min(end, self._done + batch.num_rows)
-                yield sound_rows(batch.slice(0, end - before), self._source.name, before, self._rejected)
+                yield self._sound_rows(batch.slice(0, end - before), before)
         except BROKEN as error:
             reason = f"the rows cannot be decoded ({broken_data(error)})"
         if self._done < end:
-            self._rejected.add(self._source.name, reason, row=self._done + 1, rows=end - self._done)
+            self._reject(reason, row=self._done + 1, rows=end - self._done)
             self._done = end
 
 
@@ -85,28 +87,19 @@ def _check_counts(metadata: Any) -> None:
         raise pa.ArrowInvalid(f"its footer has {metadata.num_rows} rows, in groups of {rows[:9]}")
 
 
-class ArrowReader:
+class ArrowReader(_ColumnarReader):
     """Reads an Arrow file or stream batch by batch; the file format is the stream format with a frame around it."""
 
-    header = ""
-
-    def __init__(self, source: Source, projection: Projection, rejected: RejectedRows) -> None:
-        """Open the file and read its schema.
-
-        Raises:
-            DataError: it is not an Arrow file, or does not have the columns that are needed.
-        """
-        self._source, self._rejected = source, rejected
-        self._content, self.position = source.open()
+    def _begin(self, schema: pa.Schema | None) -> None:
         try:
             head = self._content.read(len(_MAGIC))
             self._framed = head == _MAGIC
             self._batches = pa.ipc.open_stream(self._content if self._framed else _Rejoined(head, self._content))
         except BROKEN as error:
-            raise DataError(f"{source.name}: not an Arrow file that can be read ({broken_data(error)})") from None
+            raise DataError(f"{self._source.name}: not an Arrow file that can be read ({broken_data(error)})") from None
         self.schema = self._batches.schema
-        self.columns: list[str] = self.schema.names
-        projection.check(source.name, self.columns)
+        self.columns = self.schema.names
+        self._projection.check(self._source.name, self.columns)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
@@ -115,39 +108,13 @@ class ArrowReader:
             for batch in self._batches:
                 batch.validate()
                 for start in range(0, batch.num_rows, MAX_ROWS):
-                    rows = batch.slice(start, MAX_ROWS)
-                    yield sound_rows(rows, self._source.name, done + start, self._rejected)
+                    yield self._sound_rows(batch.slice(start, MAX_ROWS), done + start)
                 done += batch.num_rows
             if self._framed and not self._content.read().endswith(_MAGIC.rstrip(b"\0")):
                 raise pa.ArrowInvalid("it breaks off")
         except BROKEN as error:
             reason = f"the file is broken ({broken_data(error)}); everything from here on is lost"
-            self._rejected.add(self._source.name, reason, row=done + 1)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._content.close()
-
-
-def sound_rows(batch: pa.RecordBatch, name: str, done: int, rejected: RejectedRows) -> pa.Table:
-    """The rows whose values fit their types; the others are rejected.
-
-    Args:
-        batch: the rows.
-        name: name of their file.
-        done: number of rows before them in the file.
-        rejected: takes the others.
-    """
-    if _flaw(batch) is None:
-        return pa.Table.from_batches([batch])
-    sound = []
-    for i in range(batch.num_rows):
-        row = batch.slice(i, 1)
-        if problem := _flaw(row):
-            rejected.add(name, f"broken values ({problem}); allowed: text in UTF-8", row=done + i + 1)
-        else:
-            sound.append(row)
-    return pa.Table.from_batches(sound, batch.schema)
+            self._reject(reason, row=done + 1)
 
 
 def _flaw(batch: pa.RecordBatch) -> str | None:

@@ -1,7 +1,8 @@
-"""The reader of rows of a text file: blocks of lines to Arrow tables, by the parser of their format."""
+"""Text files as blocks of lines, and the part of their readers that does not depend on the format."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -11,65 +12,44 @@ import pyarrow as pa
 from emoscope.errors import DataError
 from emoscope.rows.lines import Block, LineDecoder
 from emoscope.scoring.arrow_errors import broken_data
-from emoscope.scoring.csv_tables import CsvParser
-from emoscope.scoring.jsonl_tables import JsonlParser
-from emoscope.scoring.projection import Projection
-from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import MAX_ROW_BYTES, Source
+from emoscope.scoring.reader import Reader
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at once."""
 
+MAX_ROW_BYTES = 16 << 20
+"""Maximum length of a row of text, in bytes; a longer one is rejected."""
+
 _SLICE_BYTES = 64 << 10  # of a compressed file that breaks off, at most this much before the break is lost
 
 
-class LineReader:
-    """Reads the rows of a text file.
+class LineReader(Reader):
+    """Reads the rows of a text file, a block of lines at a time."""
 
-    Attributes:
-        schema: schema of its tables.
-        columns: names of the columns of the file.
-        header: the header as it is in the file; "" where there is none.
-        position: returns the number of bytes read so far.
-    """
-
-    def __init__(
-        self, source: Source, projection: Projection, rejected: RejectedRows, schema: pa.Schema | None
-    ) -> None:
-        """Open the file and read its first lines.
-
-        Args:
-            source: the file.
-            projection: what to take from a row.
-            rejected: where rows go that cannot be read.
-            schema: schema that all files share, where one is known already.
-
-        Raises:
-            DataError: nothing can be read from it.
-        """
-        self._source, self._rejected = source, rejected
-        self._content, self.position = source.open()
+    def _begin(self, schema: pa.Schema | None) -> None:
         self._broken: list[str] = []
         self._blocks = read_blocks(self._content, self._broken)
         self._first = next(self._blocks)
         if self._broken and not self._first.lines:
-            raise DataError(f"{source.name}: {self._broken[0]}; give the file its right name, or a whole copy")
-        parser_class = JsonlParser if source.format.name == "jsonl" else CsvParser
-        self._parser: JsonlParser | CsvParser = parser_class(source, projection, rejected, schema, self._first.lines)
-        self.schema, self.columns, self.header = self._parser.schema, self._parser.columns, self._parser.header
+            raise DataError(f"{self._source.name}: {self._broken[0]}; give the file its right name, or a whole copy")
+        self._read_head(self._first.lines, schema)
+
+    @abstractmethod
+    def _read_head(self, lines: list[str], schema: pa.Schema | None) -> None:
+        """Set `schema`, `columns` and `header` from the first lines, which `_table` takes later."""
+
+    @abstractmethod
+    def _table(self, block: Block) -> pa.Table:
+        """The rows of further lines; those that cannot be read are rejected."""
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
         line = 1
         for block in chain([self._first], self._blocks):
-            yield self._parser.parse(block)
+            yield self._table(block)
             line = block.number + len(block.lines)
         if self._broken:
-            self._rejected.add(self._source.name, f"{self._broken[0]}; everything from here on is lost", line=line)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._content.close()
+            self._reject(f"{self._broken[0]}; everything from here on is lost", line=line)
 
 
 def read_blocks(content: Any, broken: list[str]) -> Iterator[Block]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +13,18 @@ from emoscope.errors import DataError
 from emoscope.rows.columns import column_list
 from emoscope.scoring.arrow_errors import BROKEN, broken_data
 from emoscope.scoring.columnar import ArrowReader, ParquetReader
-from emoscope.scoring.jsonl_tables import schema_of
-from emoscope.scoring.line_reader import LineReader, read_blocks
+from emoscope.scoring.csv_reader import CsvReader
+from emoscope.scoring.jsonl_reader import JsonlReader, schema_of
+from emoscope.scoring.line_reader import read_blocks
 from emoscope.scoring.projection import Projection
+from emoscope.scoring.reader import Reader
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
-Reader = ParquetReader | ArrowReader | LineReader
+READERS: Mapping[str, type[Reader]] = MappingProxyType(
+    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader, "parquet": ParquetReader, "arrow": ArrowReader}
+)
+"""Names of formats, to their readers."""
 
 
 class Reading:
@@ -60,12 +66,7 @@ class Reading:
             before += source.size or 0
 
     def _open(self, source: Source) -> Reader:
-        name = source.format.name
-        if name == "parquet":
-            return ParquetReader(source, self._projection, self._rejected)
-        if name == "arrow":
-            return ArrowReader(source, self._projection, self._rejected)
-        return LineReader(source, self._projection, self._rejected, self.schema)
+        return READERS[source.format.name](source, self._projection, self._rejected, self.schema)
 
     def _schema_of_json(self) -> pa.Schema | None:
         """For several files of JSON lines, the schema of the first file that begins with an object."""

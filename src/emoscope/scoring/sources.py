@@ -34,9 +34,6 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffixes of the names of compressed files, to their compression."""
 
-MAX_ROW_BYTES = 16 << 20
-"""Maximum length of a row of text, in bytes; a longer one is rejected."""
-
 _GLOB = re.compile(r"[*?\[]")
 _PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
 

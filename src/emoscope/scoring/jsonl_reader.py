@@ -1,4 +1,4 @@
-"""Rows of JSON lines to Arrow tables: of the text and the raw object, or of every field with a type.
+"""The reader of JSON lines: to tables of the text and the raw object, or of every field with a type.
 
 As columns, the names and types are those of the first rows (the first MiB of the first file that begins with any); an
 object that does not fit them is rejected.
@@ -16,9 +16,9 @@ import pyarrow as pa
 from emoscope.rows.json_rows import json_object, json_rows, open_object
 from emoscope.rows.lines import Block, TextRow
 from emoscope.scoring.arrow_errors import broken_data
+from emoscope.scoring.line_reader import MAX_ROW_BYTES, LineReader
 from emoscope.scoring.projection import Projection
-from emoscope.scoring.rejected import RejectedRows
-from emoscope.scoring.sources import MAX_ROW_BYTES, Source
+from emoscope.scoring.sources import Source
 
 _TYPES_FOR: dict[type, tuple[Callable[[pa.DataType], bool], ...]] = {
     bool: (pa.types.is_boolean,),
@@ -32,56 +32,28 @@ _SURROGATE = re.compile("[\ud800-\udfff]")  # names with lone surrogates cannot 
 _UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError)
 
 
-class JsonlParser:
-    """Turns lines into tables: every field as a column, or the fields that are looked into and the raw object.
+class JsonlReader(LineReader):
+    """Reads every field as a column, or the required fields and the raw object."""
 
-    Attributes:
-        columns: names of the columns.
-        header: "": files of JSON lines have no header.
-        schema: schema of the tables.
-    """
+    def _read_head(self, lines: list[str], schema: pa.Schema | None) -> None:
+        projection = self._projection
+        self.schema = schema or schema_of(self._source, projection, lines) or _schema_of_text(projection)
+        self.columns = self.schema.names
 
-    header = ""
-
-    def __init__(
-        self,
-        source: Source,
-        projection: Projection,
-        rejected: RejectedRows,
-        schema: pa.Schema | None,
-        lines: list[str],
-    ) -> None:
-        """Look at the first lines.
-
-        Args:
-            source: the file.
-            projection: what to take from a row.
-            rejected: where broken rows go.
-            schema: schema of the tables; None to infer it from the first lines.
-            lines: the first lines of the file.
-
-        Raises:
-            DataError: no object among the first lines has the columns that are looked into.
-        """
-        self._name, self._projection, self._rejected = source.name, projection, rejected
-        self.schema = schema or schema_of(source, projection, lines) or _schema_of_text(projection)
-        self.columns: list[str] = self.schema.names
-
-    def parse(self, block: Block) -> pa.Table:
-        """The rows of further lines."""
+    def _table(self, block: Block) -> pa.Table:
         rows, projection = [], self._projection
         for row in json_rows(block, projection.text_column, projection.added, MAX_ROW_BYTES):
             problem = row.problem or (None if projection.raw else _unfit_row(row.values, self.schema))
             if problem:
-                self._rejected.add(self._name, problem, line=row.line)
+                self._reject(problem, line=row.line)
             else:
                 rows.append(row)
         try:
-            return self._table(rows)
+            return self._table_of(rows)
         except _UNFIT:
-            return self._table([row for row in rows if self._fits(row)])
+            return self._table_of([row for row in rows if self._fits(row)])
 
-    def _table(self, rows: Sequence[TextRow]) -> pa.Table:
+    def _table_of(self, rows: Sequence[TextRow]) -> pa.Table:
         if self._projection.raw:
             columns = list(map(list, zip(*map(self._raw, rows), strict=True))) or [[] for _ in self.schema]
         else:
@@ -99,9 +71,9 @@ class JsonlParser:
 
     def _fits(self, row: TextRow) -> bool:
         try:
-            self._table([row])
+            self._table_of([row])
         except _UNFIT as error:
-            self._rejected.add(self._name, f"a value does not fit its column ({broken_data(error)})", line=row.line)
+            self._reject(f"a value does not fit its column ({broken_data(error)})", line=row.line)
             return False
         return True
 
