@@ -145,7 +145,7 @@ class Tokenizer:
             max_length: maximum number of tokens of a row, special tokens included.
 
         Raises:
-            ModelError: `max_length` leaves no space for tokens besides the special tokens.
+            ModelError: `max_length` leaves no space for tokens other than the special tokens.
         """
         tokenizer.no_truncation()
         tokenizer.no_padding()

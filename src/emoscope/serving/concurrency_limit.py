@@ -16,7 +16,7 @@ MEAN_OVER = 20
 MIN_MEASURED = 20
 """Minimum number of responses in a measurement: fewer say little about what a request takes."""
 MIN_BUSY = 0.5
-"""Minimum share of busy time in a measurement: below it, work besides requests would count for too much."""
+"""Minimum share of busy time in a measurement: below it, work other than requests would count for too much."""
 
 
 class ConcurrencyLimit:

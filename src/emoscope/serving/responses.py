@@ -32,7 +32,7 @@ class Response:
         body: the whole body, or a generator that streams it.
         status: HTTP status.
         media_type: value of Content-Type.
-        headers: headers besides Content-Type, Content-Length and SECURITY_HEADERS.
+        headers: headers other than Content-Type, Content-Length and SECURITY_HEADERS.
     """
 
     body: bytes | AsyncGenerator[bytes, None]

@@ -1,4 +1,4 @@
-"""The keyword reader: a model that finds the one word that decides a text, and the labels that the word stands for.
+"""The keyword reader: a model that finds the one word that decides a text, and the labels that it indicates.
 
 In `dair-ai/emotion` the label of nearly every text comes from one word: the first after "feel" that is in a lexicon of
 emotion words. The reader learns that lexicon from labelled rows. It reads a text word by word and stops at each word
