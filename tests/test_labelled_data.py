@@ -180,14 +180,14 @@ def test_any_bytes_are_rows_or_a_data_error(suffix: str) -> None:
         (
             "a.csv",
             b'text,label\n"two\nlines",joy\nyes, we can,joy\n',
-            "a.csv, line 4: 3 fields ['yes', ' we can', 'joy'], but the header has 2; "
-            "allowed: as many as the header has, a field with ',' in double quotes",
+            "a.csv, line 4: 3 fields ['yes', ' we can', 'joy']; "
+            "allowed: 2, as in the first line, a field with ',' in double quotes",
         ),
         (
             "a.tsv",
             b"text\tlabel\nyes, we can\n",
-            "a.tsv, line 2: 1 fields ['yes, we can'], but the header has 2; "
-            r"allowed: as many as the header has, a field with '\t' in double quotes",
+            "a.tsv, line 2: 1 fields ['yes, we can']; "
+            r"allowed: 2, as in the first line, a field with '\t' in double quotes",
         ),
         (
             "a.csv",
@@ -373,8 +373,8 @@ def test_errors_in_a_file_without_a_header(tmp_path: Path) -> None:
     file.write_text("a b,joy\nc,d,fear\n")
     numbers = {"text_column": 0, "label_column": 1}
     assert message(file, **numbers) == (
-        f"{file}, line 2: 3 fields ['c', 'd', 'fear'], but the first line has 2; "
-        "allowed: as many as the first line has, a field with ',' in double quotes"
+        f"{file}, line 2: 3 fields ['c', 'd', 'fear']; "
+        "allowed: 2, as in the first line, a field with ',' in double quotes"
     )
     expected = f"{file}, line 1: no column '2'; the columns are: '0', '1'"
     assert message(file, text_column=0, label_column=2) == expected

@@ -155,11 +155,9 @@ def _read_csv(file: Path, columns: Columns) -> Iterator[LabelledRow]:
             if not numbered:
                 continue
         if len(fields) != len(names):
-            first = "first line" if numbered else "header"
-            raise DataError(
-                f"{place}: {len(fields)} fields {short(fields)}, but the {first} has {len(names)}; "
-                f"allowed: as many as the {first} has, a field with {delimiter!r} in double quotes"
-            )
+            found = f"{len(fields)} fields {short(fields)}"
+            allowed = f"{len(names)}, as in the first line, a field with {delimiter!r} in double quotes"
+            raise DataError(f"{place}: {found}; allowed: {allowed}")
         yield record.begin + 1, fields[text_at], fields[label_at]
 
 

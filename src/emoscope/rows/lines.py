@@ -27,8 +27,7 @@ class TextRow(NamedTuple):
 
     Attributes:
         line: number of the line where it begins, from 1.
-        raw: the row as it is in the file, ready for further cells: without its line end, and in JSON lines without its
-            closing brace.
+        raw: the row as it is in the file, ready for further cells: without line end, in JSON without closing brace.
         values: list of the cells of CSV, or object of JSON lines.
         problem: why the row cannot be used; None if it can.
     """

@@ -15,9 +15,8 @@ from emoscope.errors import require_extra
 require_extra("score")
 
 from emoscope.scoring.core import Scorer, Scoring, score_batches
-from emoscope.scoring.job import Job, ScoreReport, score_table
+from emoscope.scoring.job import Job, Progress, ScoreReport, score_table
 from emoscope.scoring.model import Workers
-from emoscope.scoring.pipeline import Progress
 from emoscope.scoring.sources import Stream
 from emoscope.scoring.summary import Summary
 

@@ -62,8 +62,7 @@ class Scored:
     Attributes:
         table: the table with the added columns.
         probabilities: float32 (texts, labels), one row for each distinct text of the table.
-        text_of_row: for each row of the table, the index of its text in `probabilities`; null where there is nothing
-            to score.
+        text_of_row: for each row of the table, the index of its text in `probabilities`; null for a row without text.
         rows_in: number of rows before they were split into sentences.
     """
 

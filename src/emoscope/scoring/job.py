@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ import emoscope
 from emoscope.errors import DataError
 from emoscope.protocols import Classifier
 from emoscope.scoring.arrow_errors import broken_data
-from emoscope.scoring.core import Scorer, Scoring
-from emoscope.scoring.pipeline import MapParts, OnProgress, no_progress, one_after_the_other, score_all
+from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
+from emoscope.scoring.pipeline import MapParts, score_all
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.reading import Reading
 from emoscope.scoring.rejected import RejectedRows
@@ -60,8 +60,7 @@ class Job:
         delimiter: between the cells of CSV, read and written; None for a comma.
 
     Raises:
-        DataError: the text column is the time column, the delimiter is not a character that can separate cells, or a
-            run into a pipe is to be resumed.
+        DataError: the text column is the time column, the delimiter cannot separate cells, or a pipe is resumed.
     """
 
     source: str | Path | Stream
@@ -87,11 +86,24 @@ class Job:
         return self.report.time_column if self.report else None
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is.
+
+    Attributes:
+        rows: number of rows read and scored.
+        total: estimated number of rows, from how much of the files has been read; None for a pipe.
+    """
+
+    rows: int
+    total: int | None
+
+
+OnProgress = Callable[[Progress], None]
+
+
 def score_table(
-    job: Job,
-    classifier: Classifier,
-    on_progress: OnProgress = no_progress,
-    map_parts: MapParts = one_after_the_other,
+    job: Job, classifier: Classifier, on_progress: OnProgress | None = None, map_parts: MapParts = map
 ) -> Summary:
     """Read tables, score them, and write one table with the emotions.
 
@@ -124,7 +136,7 @@ class _Run:
     job: Job
     sources: Sequence[Source]
     classifier: Classifier
-    on_progress: OnProgress
+    on_progress: OnProgress | None
     map_parts: MapParts
 
     def to_pipe(self, output: Stream) -> Summary:
@@ -212,17 +224,16 @@ class _Run:
         if job.time_column and job.time_column in reading.schema.names:
             check_times(job.time_column, reading.schema.field(job.time_column).type)
         statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column)
+
+        def on_scored(part: Scored) -> None:
+            statistics.add(part)
+            if self.on_progress:
+                self.on_progress(Progress(statistics.rows_read, reading.expected))
+
         with closing(open_writer(output, scorer.schema(reading.schema), projection.raw_at, reading.header)) as writer:
-            score_all(
-                reading,
-                scorer,
-                writer,
-                job.scoring.part_rows,
-                on_scored=statistics.add,
-                on_progress=self.on_progress,
-                map_parts=self.map_parts,
-            )
-        summary = statistics.summary(reading.rows + rejected.count, rejected, time.perf_counter() - began)
+            parts = grouped(reading.tables(), job.scoring.part_rows)
+            score_all(parts, scorer, writer, on_scored, self.map_parts)
+        summary = statistics.summary(rejected, time.perf_counter() - began)
         return summary, self._page(summary, statistics) if job.report else b""
 
     def _projection(self, scorer: Scorer, output: Format) -> Projection:

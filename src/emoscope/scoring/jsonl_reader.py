@@ -63,7 +63,8 @@ class JsonlReader(LineReader):
 
     def _raw(self, row: TextRow) -> list[str | None]:
         """The cells that are looked into and the object as it is; with the text last, written again without it."""
-        text, *others = (_cell(row.values.get(name)) for name in self._projection.required)
+        cells = (row.values.get(name) for name in self._projection.required)
+        text, *others = (None if cell is None else str(cell) for cell in cells)
         if not self._projection.text_last:
             return [text, *others, row.raw]
         rest = {name: value for name, value in row.values.items() if name != self._projection.text_column}
@@ -137,8 +138,3 @@ def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None
         if problem := _unfit(value, fields.field(index).type, prefix + name):
             return problem
     return None
-
-
-def _cell(value: Any) -> str | None:
-    """The text of a value, null for null."""
-    return value if value is None or isinstance(value, str) else str(value)

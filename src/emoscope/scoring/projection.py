@@ -16,8 +16,7 @@ class Projection:
     Attributes:
         text_column: name of the column of the texts.
         added: names of the columns that scoring adds: the table must not have them.
-        raw: whether rows of a text file are read as they are, beside the columns that are looked into, instead of all
-            columns.
+        raw: whether rows of a text file are read as they are, beside the required columns, instead of all columns.
         time_column: name of the column of times, if one is needed.
         text_last: whether raw rows of JSON lines are read without their text, which is written behind them then.
     """
@@ -30,7 +29,7 @@ class Projection:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of the columns that are looked into."""
+        """Names of the columns that are needed by themselves: the texts, and the times if there are any."""
         return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
     @property

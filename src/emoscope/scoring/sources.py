@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -157,7 +158,8 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
     except OSError as error:
         raise DataError(f"{source}: cannot be read ({error})") from None
     if not sources:
-        raise DataError(f"nothing to read at {source}; give a file, a glob in quotes, or a folder with {_formats()}")
+        known = ", ".join(FORMATS)
+        raise DataError(f"nothing to read at {source}; give a file, a glob in quotes, or a folder with {known}")
     for other in sources:
         if other.format.name != sources[0].format.name:
             raise DataError(
@@ -173,23 +175,18 @@ def locate(name: str | Path) -> tuple[Any, str]:
     Raises:
         DataError: there is no filesystem for such an address.
     """
-    if "://" not in str(name):
-        return fs.LocalFileSystem(), str(name)
-    try:
-        filesystem, path = fs.FileSystem.from_uri(str(name))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        filesystem, path = _fsspec(str(name))
-    return filesystem, path
-
-
-def _fsspec(address: str) -> tuple[Any, str]:
+    address = str(name)
+    if "://" not in address:
+        return fs.LocalFileSystem(), address
+    with suppress(pa.ArrowInvalid, pa.ArrowNotImplementedError):  # an address of fsspec alone
+        filesystem, path = fs.FileSystem.from_uri(address)
+        return filesystem, path
     try:
         filesystem, path = fsspec.core.url_to_fs(address)
     except (ValueError, ImportError, OSError) as error:
         raise DataError(f"{address}: no filesystem for this address ({error})") from None
-    if isinstance(filesystem, LocalFileSystem):
-        return fs.LocalFileSystem(), path
-    return fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
+    local = isinstance(filesystem, LocalFileSystem)
+    return fs.LocalFileSystem() if local else fs.PyFileSystem(fs.FSSpecHandler(filesystem)), path
 
 
 def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
@@ -233,7 +230,3 @@ def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | Non
     name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
     form = Format.of(path).separated_by(delimiter)
     return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path)
-
-
-def _formats() -> str:
-    return ", ".join(FORMATS)

@@ -80,6 +80,7 @@ class RowStatistics:
         text_column: name of the column of the texts.
         time_column: name of the column of times; None if there is none.
         rows: number of rows so far.
+        rows_read: number of rows before they were split into sentences.
         confidence: int64 (labels, BINS): number of rows by label and by its probability.
         confident: for each label, examples with the highest probabilities, the highest first.
         doubtful: for each label, examples with the lowest probabilities, the lowest first.
@@ -89,7 +90,7 @@ class RowStatistics:
     def __init__(self, labels: Sequence[str], text_column: str, time_column: str | None = None) -> None:
         """No rows yet."""
         self.labels = tuple(labels)
-        self.rows = 0
+        self.rows = self.rows_read = 0
         self.confidence = np.zeros((len(labels), BINS), np.int64)
         self.confident: list[list[Example]] = [[] for _ in labels]
         self.doubtful: list[list[Example]] = [[] for _ in labels]
@@ -101,9 +102,9 @@ class RowStatistics:
         """For each label, the number of rows where it has the highest probability."""
         return dict(zip(self.labels, self.confidence.sum(axis=1).tolist(), strict=True))
 
-    def summary(self, rows_in: int, rejected: RejectedRows, seconds: float) -> Summary:
-        """The summary of a job with these numbers of rows read, rejected rows, and seconds."""
-        without_text = self.rows - sum(self.label_rows.values())
+    def summary(self, rejected: RejectedRows, seconds: float) -> Summary:
+        """The summary of a job with these rejected rows, which took so many seconds."""
+        rows_in, without_text = self.rows_read + rejected.count, self.rows - sum(self.label_rows.values())
         counts = rows_in, self.rows, without_text, rejected.count
         return Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds)
 
@@ -113,6 +114,7 @@ class RowStatistics:
         if len(rows):
             self._add(scored, rows, scored.text_of_row.drop_null().to_numpy())
         self.rows += scored.table.num_rows
+        self.rows_read += scored.rows_in
 
     def _add(self, scored: Scored, rows: NDArray[np.int64], text_of_row: NDArray[np.int32]) -> None:
         """Count rows with a text: `rows` are their indices in the part, `text_of_row` those of their texts."""

@@ -25,10 +25,8 @@ MAX_SHOWN = 96
 
 _STEPS = ("m", "h", "D", "M", "Y")  # numpy units in which periods are counted, from fine to coarse
 _TIMES = (pa.types.is_null, pa.types.is_timestamp, pa.types.is_date)
-_TEXT_AND_NUMBERS = (
-    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
-    *(pa.types.is_integer, pa.types.is_floating),
-)
+_TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+_NUMBERS = (pa.types.is_integer, pa.types.is_floating)
 _EPOCH = datetime(1970, 1, 1)
 _WRITTEN = re.compile(
     r"(\d{4})[-/](\d\d?)(?:[-/](\d\d?)"
@@ -163,7 +161,7 @@ def check_times(column: str, arrow_type: pa.DataType) -> None:
     Raises:
         DataError: its type cannot.
     """
-    if not any(is_type(_values(arrow_type)) for is_type in (*_TIMES, *_TEXT_AND_NUMBERS)):
+    if not any(is_type(_values(arrow_type)) for is_type in (*_TIMES, *_TEXT, *_NUMBERS)):
         raise DataError(f"the time column {column!r} is {arrow_type}; allowed: times, dates, text, numbers")
 
 
@@ -175,13 +173,11 @@ def read_times(column: pa.ChunkedArray) -> NDArray[Any]:
     """
     values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
     if any(is_type(values.type) for is_type in _TIMES):
-        return _in_minutes(values.cast(pa.timestamp("s"), safe=False))
-    encoded = values.combine_chunks().dictionary_encode()
-    times = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.timestamp("s"))
-    return _in_minutes(pa.chunked_array([times.take(encoded.indices)]))
-
-
-def _in_minutes(times: pa.ChunkedArray) -> NDArray[Any]:
+        times = values.cast(pa.timestamp("s"), safe=False)
+    else:
+        encoded = values.combine_chunks().dictionary_encode()
+        moments = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.timestamp("s"))
+        times = pa.chunked_array([moments.take(encoded.indices)])
     minutes: NDArray[Any] = times.to_numpy().astype("M8[m]")
     return minutes
 
@@ -211,21 +207,16 @@ def _of_text(text: str) -> datetime | None:
         return _of_number(float(text))
     *numbers, sign, hours, minutes = written.groups(default="0")
     year, month, day, hour, minute = map(int, numbers)
-    moment = datetime(year, month, day or 1, hour, minute)
-    if sign == "0":
-        return moment
-    ahead = timedelta(hours=int(hours), minutes=int(minutes))
-    return moment - ahead if sign == "+" else moment + ahead
+    ahead = int(f"{sign}1") * timedelta(hours=int(hours), minutes=int(minutes))
+    return datetime(year, month, day or 1, hour, minute) - ahead
 
 
 def _of_number(number: float | None) -> datetime | None:
     if number is None or not math.isfinite(number):
         return None
-    if number == int(number) and 1000 <= number <= 9999:
-        return datetime(int(number), 1, 1)
-    if number == int(number) and 1000_01_01 <= number <= 9999_12_31:
-        year, rest = divmod(int(number), 10_000)
-        return datetime(year, *divmod(rest, 100))
+    digits = str(int(number)) if number == int(number) else ""
+    if len(digits) in (4, 8):  # a year, or a date
+        return datetime.strptime(digits, "%Y%m%d"[: len(digits) - 2])
     if number < _FIRST_UNIX_TIME:
         return None
     for factor in (1, 10**3, 10**6, 10**9):

@@ -6,7 +6,7 @@ import gzip
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,18 +17,6 @@ from emoscope.rows.csv_records import csv_line
 from emoscope.rows.json_rows import json_field
 from emoscope.scoring.cell_text import csv_cells, json_cells
 from emoscope.scoring.sources import Format
-
-
-class Writer(Protocol):
-    """Writes tables with one schema."""
-
-    def write_table(self, table: Any) -> None:
-        """Write one more table."""
-        ...
-
-    def close(self) -> None:
-        """Write the end of the file, which itself stays open."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -141,8 +129,7 @@ class _ParquetWriter:
 class _ArrowWriter:
     """Writes a batch for each table, in the file format or in the stream format.
 
-    Dictionaries are written as their values: the file format allows a dictionary only one set of values, and each
-    table may have another.
+    Dictionaries are written as their values: in the file format all tables would have to share their values.
     """
 
     def __init__(self, sink: Any, schema: pa.Schema, *, on_disk: bool) -> None:
@@ -156,6 +143,10 @@ class _ArrowWriter:
     def close(self) -> None:
         self._writer.close()
         self._sink.close()
+
+
+Writer = _LineWriter | _ParquetWriter | _ArrowWriter
+"""Writes tables with one schema; `close` writes the end of the file, which itself stays open."""
 
 
 def _as_values(field: pa.Field) -> pa.Field:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
@@ -39,13 +38,8 @@ MAX_LOSSES = 5
 _ENDED = "the workers have ended"
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """What a worker reports about its model and its version of emoscope."""
-
-    labels: tuple[str, ...]
-    identity: str
-    version: str
+Loaded = tuple[tuple[str, ...], str, str]
+"""What a worker reports: the labels and the identity of its model, and its version of emoscope."""
 
 
 class Worker:
@@ -55,7 +49,7 @@ class Worker:
         """Load it."""
         model = workers.load()
         self._classifier = model.classifier
-        return Loaded(tuple(model.classifier.labels), model.identity, emoscope.__version__)
+        return tuple(model.classifier.labels), model.identity, emoscope.__version__
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probabilities, float32 (texts, labels)."""
@@ -80,8 +74,7 @@ class ClusterClassifier:
         Args:
             workers: what the workers load, and their number; None for the bundled model, as often as there is room.
             address: address of a cluster: "host:6379", "ray://host:10001", or "auto" for the one on this machine;
-                None for that in RAY_ADDRESS, and without it for workers on this machine alone. An existing connection
-                is kept.
+                None for that in RAY_ADDRESS, else for workers on this machine. An existing connection is kept.
         """
         self.lost = 0
         self._loaded: Loaded | None = None
@@ -114,12 +107,12 @@ class ClusterClassifier:
     @property
     def labels(self) -> tuple[str, ...]:
         """Label names in index order."""
-        return self._known.labels
+        return self._known[0]
 
     @property
     def identity(self) -> str:
         """Identity of the model, as in `LoadedModel`."""
-        return self._known.identity
+        return self._known[1]
 
     @property
     def _known(self) -> Loaded:
@@ -216,10 +209,9 @@ class ClusterClassifier:
         """Check that a worker has the same model and version as the others."""
         with self._lock:
             self._loaded = self._loaded or loaded
-        if loaded.version != emoscope.__version__:
-            raise ModelError(
-                f"a worker has emoscope {loaded.version}, this is {emoscope.__version__}; install the same"
-            )
+        *_, version = loaded
+        if version != emoscope.__version__:
+            raise ModelError(f"a worker has emoscope {version}, this is {emoscope.__version__}; install the same")
         if loaded != self._loaded:
             raise ModelError("the machines have different models under this name; give all of them the same files")
 
