@@ -37,7 +37,7 @@ class Examples:
 
     Attributes:
         texts: the texts as they are in the source.
-        label_ids: index of each text's label, int64 (rows,); in multi-label data which labels it has, bool (rows, labels).
+        label_ids: index of each text's label, int64 (rows,); in multi-label data its labels, bool (rows, labels).
         labels: the label names.
         name: name of the data set: stem of the file, name of the folder, or Hub id.
         split: "train", "validation", "test", another name that the Hub has, or None for a single file.
