@@ -36,7 +36,7 @@ FILE = "*/train-00000-of-00001.parquet"
 
 @pytest.fixture
 def load(run_with_hub: RunWithHub) -> Any:
-    """Function: exit status of loading a data set, and the splits or what stderr says."""
+    """Function that loads a data set: returns its exit status, and the splits or standard error."""
     pytest.importorskip("datasets")
 
     def run(name: str, **changes: str) -> tuple[int, Any]:
@@ -48,7 +48,7 @@ def load(run_with_hub: RunWithHub) -> Any:
 
 
 @pytest.mark.parametrize("name", [DATASET, "emotion"])
-def test_the_three_splits_come_with_their_labels(load: Any, name: str) -> None:
+def test_splits_have_their_labels(load: Any, name: str) -> None:
     status, loaded = load(name)
     assert status == 0, loaded
     assert {split: examples["rows"] for split, examples in loaded.items()} == {
@@ -66,7 +66,7 @@ def _is_one_line(message: str, name: str, reason: str) -> None:
     assert reason in message
 
 
-def test_what_goes_wrong_is_one_line_and_the_cache_stays_usable(hub: Hub, load: Any) -> None:
+def test_failed_download_is_one_line_and_leaves_the_cache_usable(hub: Hub, load: Any) -> None:
     for pattern, how, reason in (
         ("*", 404, "404 Client Error"),
         ("*", 503, "LocalEntryNotFoundError"),
@@ -81,7 +81,7 @@ def test_what_goes_wrong_is_one_line_and_the_cache_stays_usable(hub: Hub, load: 
     assert status == 0, loaded
 
 
-def test_a_hub_that_cannot_be_reached_is_one_line(load: Any) -> None:
+def test_unreachable_hub_is_one_line(load: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     status, message = load(DATASET, HF_ENDPOINT=f"http://127.0.0.1:{port}")
@@ -89,13 +89,13 @@ def test_a_hub_that_cannot_be_reached_is_one_line(load: Any) -> None:
     _is_one_line(message, DATASET, "Couldn't reach")
 
 
-def test_a_data_set_that_is_not_there_is_one_line(load: Any) -> None:
-    status, message = load("nobody/nothing")
+def test_missing_data_set_is_one_line(load: Any) -> None:
+    status, message = load("no-one/nothing")
     assert status == 1
-    _is_one_line(message, "nobody/nothing", "doesn't exist on the Hub")
+    _is_one_line(message, "no-one/nothing", "doesn't exist on the Hub")
 
 
-def test_offline_a_cached_data_set_loads_and_nothing_is_asked(hub: Hub, load: Any) -> None:
+def test_cached_data_set_loads_offline_without_requests(hub: Hub, load: Any) -> None:
     online = load(DATASET)
     hub.requests.clear()
     assert load(DATASET, HF_HUB_OFFLINE="1") == online

@@ -1,4 +1,4 @@
-"""Rows of lines of CSV: a broken one is found by itself, in work that grows with the lines alone."""
+"""Records of CSV: broken ones are found in time that is linear in the number of lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from emoscope.rows.csv_records import Record, csv_problem, csv_records, quote_st
 
 
 def one_after_another(lines):
-    """What the records are: each is read from its first line on."""
+    """The records, each read from its first line."""
     at = 0
     while at < len(lines):
         reader = csv.reader(lines[at:], strict=True)
@@ -30,20 +30,20 @@ pieces = st.sampled_from(['"', '""', ",", "a", " ", "\r", "\n", "\n", "\r\n", 'a
 
 
 @given(st.lists(pieces, max_size=24).map("".join))
-def test_records_are_those_that_are_read_one_after_another(text):
+def test_records_equal_those_read_one_by_one(text):
     lines = list(io.StringIO(text, newline="\n"))
     assert list(csv_records(lines, ",", longest=0, final=True)) == list(one_after_another(lines))
 
 
 @pytest.mark.parametrize("line", ['a","\n', '"\n', '"a"b\n', '"a\n', "a\n"])
 @pytest.mark.parametrize("last", ["a\n", '"', '"x\n', 'a"x","\n'])
-def test_a_line_is_read_a_few_times_at_most(csv_lines_read, line, last):
+def test_line_is_read_only_a_few_times(csv_lines_read, line, last):
     lines = [line] * 1000 + [last]
     assert sum(record.end - record.begin for record in csv_records(lines, ",", longest=0, final=True)) == len(lines)
     assert csv_lines_read() <= 4 * len(lines)
 
 
-def test_a_quote_that_may_be_closed_by_lines_to_come_is_left():
+def test_quote_that_further_lines_may_close_is_left_out():
     lines = ["a\n", '"b\n', "c\n"]
     assert [record.fields for record in csv_records(lines, ",", longest=10, final=False)] == [["a"]]
     begun = [record.begin for record in csv_records(lines, ",", longest=4, final=False)]
@@ -54,5 +54,5 @@ def test_a_quote_that_may_be_closed_by_lines_to_come_is_left():
     ("lines", "open_"),
     [([], True), (["a\n", '""\n'], True), (['a"\n'], False), (['a"b\n'], False), (['",""\n'], False)],
 )
-def test_whether_a_quote_stays_open(lines, open_):
+def test_quote_stays_open(lines, open_):
     assert quote_stays_open(lines, ",") is open_

@@ -24,16 +24,16 @@ DAYS = [f"2024-05-{day:02}" for day in range(1, 31)]
 
 
 class HashClassifier:
-    """Probabilities that depend on the text alone; remembers what it was asked."""
+    """Probabilities that depend on the text alone; keeps the texts of each call."""
 
     labels = EMOTIONS
 
     def __init__(self, seconds_a_call=0.0):
-        self.asked = []
+        self.calls = []
         self._seconds = seconds_a_call
 
     def predict_proba(self, texts):
-        self.asked.append(list(texts))
+        self.calls.append(list(texts))
         if self._seconds:
             time.sleep(self._seconds)
         return np.array([probabilities(text) for text in texts], np.float32).reshape(len(texts), len(EMOTIONS))
@@ -69,29 +69,29 @@ def write_parquet(path, columns, **options):
 
 
 def rejected(output):
-    """What stands in OUT.rejected.jsonl."""
+    """The lines of OUT.rejected.jsonl."""
     return [json.loads(line) for line in output.with_name(f"{output.name}.rejected.jsonl").read_text().splitlines()]
 
 
-class Stopped(Exception):  # noqa: N818 - it stands for a kill
+class Stopped(Exception):  # noqa: N818 - it represents a kill
     pass
 
 
 class StopsAfter(HashClassifier):
-    """Fails once it has been asked so often."""
+    """Fails after a number of calls."""
 
     def __init__(self, calls):
         super().__init__()
-        self._calls = calls
+        self._max_calls = calls
 
     def predict_proba(self, texts):
-        if len(self.asked) == self._calls:
+        if len(self.calls) == self._max_calls:
             raise Stopped
         return super().predict_proba(texts)
 
 
 def read(path):
-    """Rows of a scored file, by readers that are not ours."""
+    """Rows of a scored file, read by other libraries than emoscope."""
     name = path.name.removesuffix(".gz").removesuffix(".zst")
     if name.endswith(".parquet"):
         return pq.read_table(path).to_pylist()
@@ -116,7 +116,7 @@ def unpacked(path):
 
 
 def write(path, rows):
-    """Write rows by writers that are not ours."""
+    """Write rows with other libraries than emoscope."""
     name = path.name.removesuffix(".gz").removesuffix(".zst")
     content = io.BytesIO()
     if name.endswith(".parquet"):
@@ -148,14 +148,16 @@ def stopped(source, output, calls=2, **options):
 
 
 def kept_and_rejected(tmp_path, name, content, target="jsonl", **options):
-    """Texts that came out, and (line or row, rows, reason) of those that did not."""
+    """Texts of the output, and (line or row, reason) of each rejected row."""
     (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     output = tmp_path / f"out.{target}"
     summary = score(tmp_path / name, output, **options)
-    told = rejected(output) if summary.rejected else []
-    assert summary.rejected == sum(entry["rows"] for entry in told)
+    rejected_rows = rejected(output) if summary.rejected else []
+    assert summary.rejected == sum(entry["rows"] for entry in rejected_rows)
     assert summary.rows_in == summary.rows + summary.rejected
-    assert all(entry["file"] == str(tmp_path / name) for entry in told)
+    assert all(entry["file"] == str(tmp_path / name) for entry in rejected_rows)
     rows = [json.loads(line) for line in output.read_text().splitlines()] if target == "jsonl" else []
     assert len(rows) == summary.rows or target != "jsonl"
-    return [row["text"] for row in rows], [(entry.get("line", entry.get("row")), entry["reason"]) for entry in told]
+    return [row["text"] for row in rows], [
+        (entry.get("line", entry.get("row")), entry["reason"]) for entry in rejected_rows
+    ]

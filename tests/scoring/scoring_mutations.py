@@ -90,8 +90,8 @@ def check(
     """
     source, output = folder / f"in.{form}", folder / f"out.{target}"
     source.write_bytes(content)
-    told = folder / f"out.{target}.rejected.jsonl"
-    told.unlink(missing_ok=True)
+    rejected_file = folder / f"out.{target}.rejected.jsonl"
+    rejected_file.unlink(missing_ok=True)
     try:
         report = ScoreReport(folder / "report.html", time_column)
         job = Job(source, output, Scoring("text", part_rows=10), overwrite=True, report=report)
@@ -100,7 +100,7 @@ def check(
         assert "\n" not in str(error), error
         assert not (folder / f"out.{target}.parts").exists()
         return None
-    rejected = [json.loads(line) for line in told.read_text().splitlines()] if told.exists() else []
+    rejected = [json.loads(line) for line in rejected_file.read_text().splitlines()] if rejected_file.exists() else []
     assert summary.rejected == sum(entry["rows"] for entry in rejected)
     assert summary.rows == rows_of(output)
     assert summary.rows + summary.rejected == rows_in(form, content), (summary, rejected)

@@ -15,13 +15,13 @@ from emoscope.errors import DataError
 
 
 def bad_strings(*values):
-    """A string array whose bytes nobody has checked."""
+    """A string array whose bytes are not checked."""
     content = pa.array(values, pa.binary())
     return pa.Array.from_buffers(pa.string(), len(values), content.buffers())
 
 
 def broken_footers(content):
-    """A Parquet file with every bit of its footer turned, one at a time, where the row counts then disagree."""
+    """Copies of a Parquet file, each with one bit of its footer flipped so that the row counts disagree."""
     for place in range(len(content) - 8 - int.from_bytes(content[-8:-4], "little"), len(content) - 8):
         for bit in range(8):
             changed = content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :]
@@ -43,9 +43,9 @@ def test_columns_with_broken_utf8(tmp_path, name, column):
             file.write_table(table)
     else:
         pq.write_table(table, tmp_path / name)
-    found, told = kept_and_rejected(tmp_path, name, (tmp_path / name).read_bytes())
+    found, rejected_rows = kept_and_rejected(tmp_path, name, (tmp_path / name).read_bytes())
     assert found == ["a", "c"]
-    assert told[0][0] == 2 and "Invalid UTF8" in told[0][1]
+    assert rejected_rows[0][0] == 2 and "Invalid UTF8" in rejected_rows[0][1]
 
 
 def test_row_group_that_cannot_be_decoded(tmp_path):
@@ -55,14 +55,14 @@ def test_row_group_that_cannot_be_decoded(tmp_path):
     content = bytearray(source.read_bytes())
     start = content.index(b"text number 100")
     content[start - 4 : start + 500] = b"\xff" * 504
-    found, told = kept_and_rejected(tmp_path, "in.parquet", bytes(content))
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.parquet", bytes(content))
     assert found == texts(100) + texts(300)[200:]
-    assert told[0][0] == 101 and "cannot be decoded" in told[0][1]
+    assert rejected_rows[0][0] == 101 and "cannot be decoded" in rejected_rows[0][1]
     assert rejected(tmp_path / "out.jsonl")[0]["rows"] == 100
 
 
 def test_inconsistent_footer_is_an_error(tmp_path):
-    """Mutations found it: a group with a negative number of rows made rows vanish."""
+    """Found by mutations: a group with a negative number of rows made rows disappear."""
     written = io.BytesIO()
     pq.write_table(pa.table({"text": texts(24)}), written, row_group_size=9)
     broken = list(broken_footers(written.getvalue()))
@@ -82,6 +82,6 @@ def test_arrow_file_that_breaks_off(tmp_path, compression):
     content = (tmp_path / "whole.arrow").read_bytes()
     for cut in range(700, len(content) - 1, 331):
         part = gzip.compress(content[:cut]) if compression else content[:cut]
-        found, told = kept_and_rejected(tmp_path, f"in.arrow{compression}", part, overwrite=True)
+        found, rejected_rows = kept_and_rejected(tmp_path, f"in.arrow{compression}", part, overwrite=True)
         assert found == texts(len(found))
-        assert told[0][0] == len(found) + 1 and "everything from here on is lost" in told[0][1]
+        assert rejected_rows[0][0] == len(found) + 1 and "everything from here on is lost" in rejected_rows[0][1]

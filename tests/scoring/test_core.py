@@ -49,9 +49,9 @@ def test_bundled_model_scores_as_without_tables():
 def test_equal_texts_are_scored_once_and_blank_ones_never():
     classifier = HashClassifier()
     scored(["a", "b", "a", None, "", " ", "a"], classifier)
-    assert classifier.asked == [["a", "b"]]
+    assert classifier.calls == [["a", "b"]]
     scored([None, ""], classifier)
-    assert len(classifier.asked) == 1
+    assert len(classifier.calls) == 1
 
 
 def test_types_of_the_added_columns():

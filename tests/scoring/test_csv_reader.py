@@ -47,20 +47,20 @@ def test_missing_delimiter_is_suggested(tmp_path, delimiter, shown):
     ],
 )
 def test_broken_rows_are_rejected_alone(tmp_path, body, good, bad):
-    found, told = kept_and_rejected(tmp_path, "in.csv", "id,text\n" + body)
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.csv", "id,text\n" + body)
     assert found == good
-    assert [line for line, _ in told] == list(bad)
-    assert all(words in reason for (_, reason), words in zip(told, bad.values(), strict=True))
+    assert [line for line, _ in rejected_rows] == list(bad)
+    assert all(words in reason for (_, reason), words in zip(rejected_rows, bad.values(), strict=True))
 
 
 def test_broken_utf8(tmp_path):
     content = b'id,text\n1,caf\xe9\n2,b\n3,"two\nl\xffnes"\n4,\xc3\xa9\n\xfe\n'
-    found, told = kept_and_rejected(tmp_path, "in.csv", content)
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.csv", content)
     assert found == ["b", "é"]
-    assert [line for line, _ in told] == [2, 4, 7]
-    assert told[0][1] == "the byte 0xe9 is not valid UTF-8; allowed: text in UTF-8"
+    assert [line for line, _ in rejected_rows] == [2, 4, 7]
+    assert rejected_rows[0][1] == "the byte 0xe9 is not valid UTF-8; allowed: text in UTF-8"
     (tmp_path / "raw").mkdir()
-    assert kept_and_rejected(tmp_path / "raw", "in.csv", content, "csv")[1] == told
+    assert kept_and_rejected(tmp_path / "raw", "in.csv", content, "csv")[1] == rejected_rows
 
 
 def test_blank_line_of_a_single_column_is_a_row(tmp_path):
@@ -72,9 +72,9 @@ def test_stray_quote_loses_one_row_wherever_blocks_end(tmp_path, monkeypatch, bl
     monkeypatch.setattr(line_reader, "BLOCK_BYTES", block)
     monkeypatch.setattr(line_reader, "_SLICE_BYTES", 16)
     body = "".join(f'{i},"{text}\n' if i % 10 == 5 else f'{i},"{text},"\n' for i, text in enumerate(texts(100)))
-    found, told = kept_and_rejected(tmp_path, "in.csv", "id,text\n" + body)
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.csv", "id,text\n" + body)
     assert found == [f"{text}," for i, text in enumerate(texts(100)) if i % 10 != 5]
-    assert [line for line, _ in told] == list(range(7, 102, 10))
+    assert [line for line, _ in rejected_rows] == list(range(7, 102, 10))
 
 
 @pytest.mark.parametrize("column", ["\0hd", "row", "id"])

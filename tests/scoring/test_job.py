@@ -1,4 +1,4 @@
-"""Whole jobs: every format to every other, pipes, addresses, and what must not be overwritten."""
+"""Complete jobs: every format to every other, pipes, addresses, and what must not be overwritten."""
 
 import csv
 import gzip
@@ -49,7 +49,7 @@ def append(source):
 
 @pytest.fixture
 def largest_file():
-    """Sets how large a file may grow: what is written beyond it fails as on a full disk."""
+    """Limits the size of files: writing beyond it fails as on a full disk."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size or before[0], before[1]))
@@ -137,10 +137,10 @@ def test_arrow_is_written_to_a_pipe_as_a_stream(tmp_path):
 
 
 def test_rejected_rows_of_a_pipe_go_to_their_own_file(tmp_path):
-    told = io.BytesIO()
-    summary = score(Stream(io.BytesIO(b"text\na\nb,c\n"), "csv"), Stream(io.BytesIO(), "csv", rejected=told))
+    rejected_rows = io.BytesIO()
+    summary = score(Stream(io.BytesIO(b"text\na\nb,c\n"), "csv"), Stream(io.BytesIO(), "csv", rejected=rejected_rows))
     assert summary.rejected == 1
-    assert json.loads(told.getvalue())["file"] == "standard input"
+    assert json.loads(rejected_rows.getvalue())["file"] == "standard input"
     assert score(Stream(io.BytesIO(b"text\na\nb,c\n"), "csv"), Stream(io.BytesIO(), "csv")).rejected == 1
 
 
@@ -262,7 +262,7 @@ def test_unfinished_run_is_not_started_again_by_mistake(source, tmp_path):
         score(source, output)
     fresh = HashClassifier()
     score(source, output, classifier=fresh, overwrite=True)
-    assert len(fresh.asked) == PARTS
+    assert len(fresh.calls) == PARTS
 
 
 @pytest.mark.parametrize("target", ["csv", "parquet", "arrow", "jsonl.gz", "jsonl.zst"])
@@ -328,7 +328,7 @@ def test_folder_as_output_is_an_error_before_anything_is_done(source, tmp_path, 
     classifier = HashClassifier()
     with pytest.raises(DataError, match=f"{folder} is a folder; give another name"):
         score(source, tmp_path / "out.csv", overwrite=True, classifier=classifier)
-    assert classifier.asked == [] and names(tmp_path) == ["in.parquet", folder]
+    assert classifier.calls == [] and names(tmp_path) == ["in.parquet", folder]
 
 
 def test_output_without_a_format_is_an_error_before_anything_is_done(source, tmp_path):

@@ -82,17 +82,17 @@ def test_broken_lines_are_rejected_alone(tmp_path, line, words):
         lines = lines.replace(
             line, "x" * (1 << 20) + "\n" + line
         )  # behind the first block, where columns are looked at
-    found, told = kept_and_rejected(tmp_path, "in.jsonl", lines)
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.jsonl", lines)
     assert found == ["a", "a", "a", "b"]
-    assert told[-1][0] == (7 if "joy" in line else 6) and words in told[-1][1]
+    assert rejected_rows[-1][0] == (7 if "joy" in line else 6) and words in rejected_rows[-1][1]
 
 
 def test_lines_with_broken_utf8(tmp_path):
-    found, told = kept_and_rejected(
+    found, rejected_rows = kept_and_rejected(
         tmp_path, "in.jsonl", b'{"text": "a"}\n{"text": "\xff"}\n{"text": "b", "n": "\xe9"}\n'
     )
     assert found == ["a"]
-    assert [line for line, _ in told] == [2, 3]
+    assert [line for line, _ in rejected_rows] == [2, 3]
 
 
 @pytest.mark.parametrize(
@@ -118,5 +118,5 @@ def test_object_that_does_not_fit_the_columns_is_rejected(tmp_path, monkeypatch,
     summary = score(tmp_path / "in.jsonl", tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet").column("text").to_pylist() == ["a", "ok", "a"]
     assert (summary.rows_in, summary.rejected) == (4, 1)
-    (told,) = rejected(tmp_path / "out.parquet")
-    assert told["line"] == 3 and words in told["reason"]
+    (rejected_rows,) = rejected(tmp_path / "out.parquet")
+    assert rejected_rows["line"] == 3 and words in rejected_rows["reason"]

@@ -27,16 +27,19 @@ def test_row_that_is_too_long_is_rejected(tmp_path, monkeypatch, name, head):
     long = "x" * 20_000
     good = '{"text": "b"}' if name == "in.jsonl" else "b"
     row = json.dumps({"text": long}) if name == "in.jsonl" else long
-    found, told = kept_and_rejected(tmp_path, name, f"{head}{row}\n{good}\n")
+    found, rejected_rows = kept_and_rejected(tmp_path, name, f"{head}{row}\n{good}\n")
     assert found[-1] == "b"
-    assert told == [(2, "the row is longer than 5,000 bytes")]
+    assert rejected_rows == [(2, "the row is longer than 5,000 bytes")]
 
 
 @pytest.mark.parametrize(("name", "first"), [("in.csv.gz", b"text\n"), ("in.jsonl.gz", b"")])
 def test_compressed_file_that_breaks_off(tmp_path, name, first):
     row = b'{"text": "%d"}\n' if "jsonl" in name else b"%d\n"
     packed = gzip.compress(first + b"".join(row % i for i in range(25_000)))
-    found, told = kept_and_rejected(tmp_path, name, packed[: len(packed) * 2 // 3], part_rows=5_000)
+    found, rejected_rows = kept_and_rejected(tmp_path, name, packed[: len(packed) * 2 // 3], part_rows=5_000)
     assert found == [str(i) for i in range(len(found))] and len(found) > 3_000
-    assert told[0][0] == len(found) + (2 if first else 1)
-    assert "the compressed data are broken" in told[0][1] and "everything from here on is lost" in told[0][1]
+    assert rejected_rows[0][0] == len(found) + (2 if first else 1)
+    assert (
+        "the compressed data are broken" in rejected_rows[0][1]
+        and "everything from here on is lost" in rejected_rows[0][1]
+    )

@@ -34,18 +34,18 @@ def test_truncated_texts_are_scored_by_their_beginning():
     assert column(table, "text") == [long, "short"]
 
 
-def test_sentences_are_combined_and_equal_ones_are_scored_once():
+def test_sentences_are_combined_and_equal_ones_scored_once():
     classifier = HashClassifier()
     scorer = Scorer(classifier, Scoring("text", long="sentences"))
     table = scorer(pa.table({"text": ["One. Two. One.", "Two.", None]}))
-    assert classifier.asked == [["One.", "Two."]]
+    assert classifier.calls == [["One.", "Two."]]
     rows = np.array([probabilities(sentence) for sentence in ("One.", "Two.", "One.")])
     whole = combine(rows, np.array([3]))[0]
     np.testing.assert_allclose(column(table)[:2], [whole[1], probabilities("Two.")[1]], rtol=1e-6)
     assert column(table)[2] is None
 
 
-def test_of_a_multi_label_model_each_label_has_its_largest_probability():
+def test_multi_label_model_has_the_largest_probability_of_each_label():
     classifier = HashClassifier()
     classifier.multi_label = True
     table = Scorer(classifier, Scoring("text", long="sentences"))(pa.table({"text": ["One. Two."]}))
@@ -59,7 +59,7 @@ def test_every_text_that_is_not_blank_has_a_sentence():
     assert [emotion is not None for emotion in scored] == [bool(sentences(character)) for character in characters]
 
 
-def test_one_row_a_sentence():
+def test_row_for_each_sentence():
     scoring = Scoring("text", columns=("emotion",), long="sentences", sentence_rows=True)
     table = Scorer(HashClassifier(), scoring)(pa.table({"id": [1, 2, 3, 4], "text": ["One. Two.", None, " ", "One."]}))
     assert table.to_pylist() == [

@@ -1,4 +1,4 @@
-"""The recipes of docs/scoring.md for other engines, each where its library is at hand."""
+"""The examples of docs/scoring.md for other engines, if their libraries are installed."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,7 @@ GIVEN = {
 
 
 def rows_of(name, found):
-    """Rows that a recipe ends with, as dictionaries."""
+    """The rows at the end of an example, as dictionaries."""
     if name == "pandas":
         return found["frame"].to_dict("records")
     if name == "Polars":
@@ -35,7 +35,7 @@ def rows_of(name, found):
 @pytest.mark.parametrize(
     ("name", "library"), [("pandas", "pandas"), ("Polars", "polars"), ("DuckDB", "duckdb"), ("Spark", "pyspark")]
 )
-def test_a_recipe_scores_every_row(name, library, tmp_path, monkeypatch):
+def test_example_scores_every_row(name, library, tmp_path, monkeypatch):
     pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
     pq.write_table(pyarrow.table({"id": range(40), "text": texts(40)}), "rows.parquet")

@@ -56,7 +56,7 @@ def test_numbers_that_do_not_fit_the_widened_type_are_an_error(tmp_path, first, 
     words = r"[12]\.parquet: the column 'n' is \w+, with the other files .*; score the files separately"
     with pytest.raises(DataError, match=words):
         score(f"{tmp_path}/[12].parquet", tmp_path / "out.parquet", classifier=classifier, part_rows=1)
-    assert classifier.asked == asked
+    assert classifier.calls == asked
 
 
 @pytest.mark.parametrize(

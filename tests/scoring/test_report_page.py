@@ -23,7 +23,7 @@ def report(source, output, page, time_column=None, **options):
 
 
 class Elements(HTMLParser):
-    """Text of the page by element, and what stands open at the end."""
+    """Text of the elements of a page, and the elements that are not closed."""
 
     def __init__(self, page):
         super().__init__()
@@ -96,7 +96,7 @@ def test_texts_and_names_are_escaped(tmp_path):
 @pytest.mark.parametrize("target", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_copied_rows_have_the_same_report(tmp_path, form, target):
-    """From CSV to CSV, and from JSON lines to JSON lines, only the text and the time are taken out of a row."""
+    """From CSV to CSV, and from JSON lines to JSON lines, only the text and the time are read from a row."""
     report(same_rows(tmp_path, form), tmp_path / f"out.{target}", tmp_path / "page.html", "when")
     report(same_rows(tmp_path, "parquet"), tmp_path / "expected.jsonl", tmp_path / "expected.html", "when")
     page = (tmp_path / "page.html").read_text("utf-8").replace(f"in.{form}", "in.parquet")

@@ -42,7 +42,7 @@ def test_resumed_run_scores_nothing_twice_and_ends_with_the_same_bytes(source, t
     assert names(tmp_path) == sorted(["in.parquet", whole.name, f"{output.name}.parts"])
     rest = HashClassifier()
     score(source, output, classifier=rest, resume=True)
-    assert len(rest.asked) == PARTS - calls
+    assert len(rest.calls) == PARTS - calls
     assert output.read_bytes() == whole.read_bytes()
     assert names(tmp_path) == sorted(["in.parquet", whole.name, output.name])
 
@@ -60,7 +60,7 @@ def test_damaged_parts_are_scored_again(source, tmp_path):
     (tmp_path / "out.csv.parts" / "x.npy.123.new").write_bytes(b"torn")
     rest = HashClassifier()
     score(source, output, classifier=rest, resume=True)
-    assert len(rest.asked) == PARTS - 1
+    assert len(rest.calls) == PARTS - 1
     score(source, tmp_path / "whole.csv")
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
@@ -118,7 +118,7 @@ def test_run_of_0_1_is_continued(source, tmp_path, monkeypatch):
     monkeypatch.setattr(emoscope, "__version__", "0.2.0")
     rest = HashClassifier()
     score(source, tmp_path / "out.csv", classifier=rest, resume=True)
-    assert len(rest.asked) == PARTS - 2
+    assert len(rest.calls) == PARTS - 2
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}"])
@@ -174,17 +174,17 @@ def test_after_a_crash_at_the_end_only_the_output_is_moved(source, tmp_path, mon
         score(tmp_path / "in.csv", output)
     classifier = HashClassifier()
     summary = score(tmp_path / "in.csv", output, classifier=classifier, resume=True)
-    assert (summary.rows, summary.rejected, classifier.asked) == (1, 1, [])
+    assert (summary.rows, summary.rejected, classifier.calls) == (1, 1, [])
     assert names(tmp_path) == ["in.csv", "in.parquet", "out.jsonl", "out.jsonl.rejected.jsonl"]
 
 
 def test_two_runs_at_the_same_time_do_not_damage_each_other(source, tmp_path, monkeypatch):
-    """While one runs, another takes its folder over: the one that comes last finds its files gone, and says so."""
+    """While one run is under way, another takes over its folder: the first one finds its files gone, and says so."""
     output = tmp_path / "out.csv"
 
     class Meanwhile(HashClassifier):
         def predict_proba(self, texts):
-            if len(self.asked) == 2:
+            if len(self.calls) == 2:
                 with monkeypatch.context() as patch:
                     patch.setattr(os, "getpid", lambda: 99)
                     score(source, output, resume=True)
@@ -219,7 +219,7 @@ def test_run_from_a_pipe_is_resumed_with_the_same_rows(tmp_path):
     stopped(Stream(io.BytesIO(content), "csv"), output, 3)
     rest = HashClassifier()
     score(Stream(io.BytesIO(content), "csv"), output, classifier=rest, resume=True)
-    assert len(rest.asked) == PARTS - 3
+    assert len(rest.calls) == PARTS - 3
 
 
 def test_scores_before_a_failure_of_the_model_are_kept(source, tmp_path):
@@ -231,7 +231,7 @@ def test_scores_before_a_failure_of_the_model_are_kept(source, tmp_path):
 def test_resumed_run_writes_the_same_report(dated, tmp_path, calls):
     class Stops(HashClassifier):
         def predict_proba(self, asked):
-            if len(self.asked) == calls:
+            if len(self.calls) == calls:
                 raise KeyboardInterrupt
             return super().predict_proba(asked)
 
@@ -255,5 +255,5 @@ def test_finished_run_writes_a_report_that_is_added_later(dated, tmp_path, monke
         score(dated, tmp_path / "out.csv", report=page if first else None)
     rest = HashClassifier()
     score(dated, tmp_path / "out.csv", report=page, resume=True, classifier=rest)
-    assert rest.asked == [] and "30 rows read" in (tmp_path / "page.html").read_text("utf-8")
+    assert rest.calls == [] and "30 rows read" in (tmp_path / "page.html").read_text("utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet", "out.csv", "page.html"]

@@ -118,7 +118,7 @@ def test_addresses_of_arrow_and_of_fsspec(tmp_path):
 
 
 class Web(MemoryFileSystem):
-    """As the filesystem of https:// is: a path is the whole address, and nothing can be written."""
+    """Like the filesystem of https://: a path is the complete address, and it is read-only."""
 
     protocol = "web"
     store = MappingProxyType({"web://host/b.csv?key=a/b.x": MemoryFile(None, "b.csv", b"text\na\nb,c\n")})

@@ -1,4 +1,4 @@
-"""What a report tells of the rows, however they are cut into parts."""
+"""Statistics of rows do not depend on how the rows are divided into parts."""
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +24,7 @@ def statistics(texts, part_rows=1000):
 
 @settings(max_examples=60, deadline=None)
 @given(some_texts, st.integers(1, 50))
-def test_parts_do_not_matter(texts, part_rows):
+def test_statistics_do_not_depend_on_parts(texts, part_rows):
     whole, parts = statistics(texts), statistics(texts, part_rows)
     assert whole.rows == parts.rows == len(texts)
     np.testing.assert_array_equal(whole.confidence, parts.confidence)
@@ -33,7 +33,7 @@ def test_parts_do_not_matter(texts, part_rows):
 
 @settings(max_examples=60, deadline=None)
 @given(some_texts)
-def test_counts_and_examples_are_those_of_a_plain_search(texts):
+def test_counts_and_examples_equal_a_plain_search(texts):
     found = statistics(texts)
     read = [text for text in texts if text and text.strip()]
     assert found.label_rows == {label: sum(emotion(text) == label for text in read) for label in EMOTIONS}
@@ -49,7 +49,7 @@ def test_counts_and_examples_are_those_of_a_plain_search(texts):
         assert [example.text for example in doubtful] == by_doubt[:EXAMPLES]
 
 
-def test_an_example_names_the_label_that_comes_next():
+def test_example_has_the_second_label():
     (example,) = next(kept for kept in statistics([None, "a"]).confident if kept)
     ranking = np.argsort(-probabilities("a"))
     assert (example.row, example.score) == (2, pytest.approx(probabilities("a").max()))
@@ -59,12 +59,12 @@ def test_an_example_names_the_label_that_comes_next():
     )
 
 
-def test_of_a_long_text_the_beginning_is_kept():
+def test_beginning_of_a_long_text_is_kept():
     (example,) = next(kept for kept in statistics(["x" * 10_000]).confident if kept)
     assert example.text == "x" * 300 + "…"
 
 
-def test_a_model_with_one_label():
+def test_model_with_one_label():
     class One:
         labels = ("only",)
 

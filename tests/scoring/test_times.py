@@ -1,4 +1,4 @@
-"""Times as people write them, and labels over time: counted in bounded memory, whatever the order."""
+"""Times as people write them, and labels over time, counted in bounded memory and in any order."""
 
 import datetime
 
@@ -33,12 +33,12 @@ def read(values, arrow_type=None):
         *("1714979280", "1714979280.5", "1714979280123", "1714979280123456", "1714979280123456789", "1.71497928e9"),
     ],
 )
-def test_a_minute_in_many_forms(text):
+def test_minute_in_many_forms(text):
     assert read([text, "something else"]) == [MINUTE, "NaT"] and read([text]) == [MINUTE]
 
 
 @pytest.mark.parametrize("hour", ["2024-05-06 07", "2024-05-06T7Z", "2024-05-06 09+02"])
-def test_an_hour_alone(hour):
+def test_hour_without_minutes(hour):
     assert read([hour]) == read([hour, None, ""])[:1] == ["2024-05-06T07:00"]
 
 
@@ -53,7 +53,7 @@ def test_days_months_and_years(text, begin):
     "text",
     ["", " ", "yesterday", "2024-13-01", "2024-02-30", "99", "-5", "nan", "inf", "1e400", "06.05.2024", "5/6/24"],
 )
-def test_what_is_no_time(text):
+def test_text_that_is_not_a_time(text):
     assert read([text, MINUTE]) == ["NaT", MINUTE]
 
 
@@ -78,7 +78,7 @@ def test_columns_of_many_types(values, arrow_type):
     check_times("when", arrow_type)
 
 
-def test_dates_and_columns_without_any_value():
+def test_dates_and_columns_without_values():
     assert read([datetime.date(2024, 5, 6)]) == ["2024-05-06T00:00"]
     assert read([None, None]) == ["NaT", "NaT"] and read([], pa.string()) == []
 
@@ -86,14 +86,14 @@ def test_dates_and_columns_without_any_value():
 @pytest.mark.parametrize(
     "arrow_type", [pa.list_(pa.int8()), pa.bool_(), pa.binary(), pa.struct([("a", pa.int8())])], ids=str
 )
-def test_columns_that_can_hold_no_times_are_refused(arrow_type):
+def test_column_of_another_type_is_an_error(arrow_type):
     with pytest.raises(DataError, match="the time column 'when' is .*; allowed: times, dates, text, numbers"):
         check_times("when", arrow_type)
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.datetimes(min_value=datetime.datetime(1800, 1, 1)), min_size=1, max_size=40), st.integers(1, 7))
-def test_a_text_in_iso_form_is_read_as_python_reads_it(moments, size):
+def test_iso_text_is_read_as_by_python(moments, size):
     texts = [moment.isoformat(sep) for moment, sep in zip(moments, " T" * 20, strict=False)]
     expected = [moment.isoformat(timespec="minutes") for moment in moments]
     assert read(texts) == expected and read([*texts, "?"])[:-1] == expected
@@ -112,7 +112,7 @@ moments = st.integers(-(10**6), 10**6) | st.integers(0, 300) | st.none()
 
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(moments, st.integers(0, 1)), max_size=60), st.integers(1, 5), st.randoms())
-def test_neither_parts_nor_order_matter(rows, parts, chance):
+def test_counts_depend_on_neither_parts_nor_order(rows, parts, chance):
     times = [np.datetime64("NaT") if at is None else np.datetime64(at, "m") for at, _ in rows]
     labels = [label for _, label in rows]
     once = over_time(times, labels)
@@ -145,7 +145,7 @@ def test_neither_parts_nor_order_matter(rows, parts, chance):
         (np.timedelta64(2_000_000, "D"), "century", "2000"),
     ],
 )
-def test_periods_suit_the_time_that_the_rows_span(span, unit, start):
+def test_periods_suit_the_range_of_times(span, unit, start):
     begin = np.datetime64(MINUTE)
     course = over_time([begin, begin + span], [0, 1]).course()
     assert (course.unit, course.starts[0]) == (unit, start)
@@ -159,7 +159,7 @@ def test_memory_is_bounded():
     assert counted.course().rows.sum() == len(minutes)
 
 
-def test_a_few_stray_times_do_not_make_the_periods_long():
+def test_stray_times_do_not_make_periods_longer():
     days = np.datetime64("2024-05-06") + np.arange(60)
     times = [*np.repeat(days, 100).astype("M8[m]"), np.datetime64("1970-01-01", "m"), np.datetime64("2038-01-19", "m")]
     course = over_time(times, np.zeros(len(times), int)).course()

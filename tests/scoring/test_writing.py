@@ -94,6 +94,6 @@ def test_object_without_fields_is_an_error_for_parquet(tmp_path):
     classifier = HashClassifier()
     with pytest.raises(DataError, match=r"Parquet cannot hold such columns \(.*'m'.*; leave them out, or"):
         score(tmp_path / "in.jsonl", tmp_path / "out.parquet", classifier=classifier)
-    assert classifier.asked == []
+    assert classifier.calls == []
     score(tmp_path / "in.jsonl", tmp_path / "out.arrow")
     assert read(tmp_path / "out.arrow")[0]["m"] == {}

@@ -60,7 +60,7 @@ def on_ray(folder):
 def stop_in_the_middle(source, output):
     class Stops(HashClassifier):
         def predict_proba(self, asked):
-            if len(self.asked) == 15:
+            if len(self.calls) == 15:
                 raise KeyboardInterrupt
             return super().predict_proba(asked)
 
