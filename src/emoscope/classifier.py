@@ -330,14 +330,14 @@ def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int |
 
 def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
     """Integrated gradients of a checkpoint, in float32, beside its runtime."""
-    from emoscope.torch_runtime import IntegratedGradients
+    from emoscope.torch_runtime import IntegratedGradients, load_module
 
     tokenizer = _tokenizer(folder)
     baseline = tokenizer.first_id(BASELINES)
     if baseline is None:
         raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} for the baseline")
-    return IntegratedGradients.load(
-        folder.path,
+    return IntegratedGradients(
+        load_module(folder.path),
         baseline=baseline,
         specials=tokenizer.specials,
         temperature=folder.calibration.temperature,

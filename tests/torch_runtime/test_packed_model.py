@@ -113,17 +113,19 @@ def test_half_precision_is_near_and_keeps_the_labels(architecture: str, dtype: t
 
 
 def test_overflow_in_float16_is_an_error(models: dict[str, nn.Module]) -> None:
-    model = runtime(models["bert"], dtype=torch.float16)
+    encoder = pack(models["bert"])
+    model = PackedModel(encoder, parameters=1, dtype=torch.float16)
     with torch.no_grad():
-        model._steps._encoder.layers[1].up.weight.mul_(1e6)
+        encoder.layers[1].up.weight.mul_(1e6)
     with pytest.raises(ModelError, match="overflows in float16; load it with dtype 'bfloat16'"):
         model.logits(batch([5]))
 
 
 def test_weights_that_are_not_numbers_are_an_error_in_float32_too() -> None:
-    model = runtime(tiny.classifier("bert"))
+    encoder = pack(tiny.classifier("bert"))
+    model = PackedModel(encoder, parameters=1)
     with torch.no_grad():
-        model._steps._encoder.layers[1].down.linear.bias.fill_(torch.nan)
+        encoder.layers[1].down.linear.bias.fill_(torch.nan)
     with pytest.raises(ModelError, match=r"logits are not finite in torch\.float32; its weights are damaged"):
         model.logits(batch([5]))
 

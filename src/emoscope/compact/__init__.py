@@ -13,11 +13,4 @@ require_extra("compact")
 from emoscope.compact.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from emoscope.compact.model import CompactModel, CompactShape, pad
 
-__all__ = [
-    "Checkpoint",
-    "CompactModel",
-    "CompactShape",
-    "load_checkpoint",
-    "pad",
-    "save_checkpoint",
-]
+__all__ = ["Checkpoint", "CompactModel", "CompactShape", "load_checkpoint", "pad", "save_checkpoint"]

@@ -46,8 +46,8 @@ def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mappin
         record: the parity record of an encoder.
     """
     path = folder / CARD
-    new = NEW_CARD.format(name=model, count=len(labels), labels=", ".join(labels))
-    card = _read(path) if path.is_file() else new
+    names = ", ".join(labels)
+    card = _read(path) if path.is_file() else NEW_CARD.format(name=model, count=len(labels), labels=names)
     name, parity = list(record.items())[-1]
     results = (
         f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "

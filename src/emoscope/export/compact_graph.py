@@ -45,7 +45,7 @@ def build_graph(model: CompactModel) -> onnx.ModelProto:
     _output(add, model)
     inputs = [_info(name, TensorProto.INT64, ["batch", "length"]) for name in ("input_ids", "attention_mask")]
     outputs = [_info("logits", TensorProto.FLOAT, ["batch", model.shape.labels])]
-    graph = helper.make_graph(add.nodes, "compact", inputs, outputs, add.constants)
+    graph = helper.make_graph(add.nodes, "compact", inputs, outputs, list(add.constants.values()))
     onnx_model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
     onnx.checker.check_model(onnx_model, full_check=True)
     return onnx_model

@@ -26,7 +26,7 @@ from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, com
 from emoscope.export.quantization import quantize as quantize_graph
 from emoscope.export.tokenizer_files import TOKENIZER_FILES, check_tokenizer, complete_tokenizer
 from emoscope.files import require_free, staged_folder
-from emoscope.manifest import write_manifest
+from emoscope.manifest import Manifest, write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
 from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Runtime
@@ -100,14 +100,14 @@ def export(
             batch = scorer.preprocessor(_spread(calibration or examples.texts)) if quantize else None
             candidates = _encoder(folder, draft, batch)
         record = _parity(candidates, scorer, examples)
-        _describe(folder, draft, record, output.name)
         exact = list(record) == ["fp32"]
+        if not exact:
+            drop_calibration(draft)
+        if not _is_compact(folder):
+            write_card(draft, output.name, folder.labels.names, record)
         parity = {name: asdict(values) for name, values in record.items()}
-        fitted = folder.calibration  # prediction sets and the neutral region are valid for the same arithmetic only
         manifest = replace(
-            folder.manifest,
-            calibration=fitted if exact else Calibration(fitted.temperature, fitted.thresholds),
-            calibration_report=folder.manifest.calibration_report if exact else {},
+            folder.manifest if exact else _without_calibration(folder),
             parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
             verification=_verification(candidates, draft, scorer),
             parameters=next(iter(candidates.values())).reference.parameters,
@@ -140,10 +140,10 @@ def _is_compact(folder: ModelFolder) -> bool:
 
 def _compact(folder: ModelFolder, draft: Path) -> dict[str, _Candidate]:
     model = load_checkpoint(folder.path).model
-    graph = _saved(build_graph(model), draft / GRAPH)
+    onnx.save(build_graph(model), draft / GRAPH)
     return {
-        "int8_vectors": _Candidate(graph, TorchModel(CompactClassifier(with_int8_vectors(model))), EXACT),
-        "as_trained": _Candidate(graph, TorchModel(CompactClassifier(model)), INTEGERS),
+        "int8_vectors": _Candidate(draft / GRAPH, TorchModel(CompactClassifier(with_int8_vectors(model))), EXACT),
+        "as_trained": _Candidate(draft / GRAPH, TorchModel(CompactClassifier(model)), INTEGERS),
     }
 
 
@@ -156,16 +156,12 @@ def _encoder(folder: ModelFolder, draft: Path, batch: TokenBatch | None) -> dict
     reference = TorchModel(TransformersClassifier(model))
     graph = encoder_graph(model)
     path = draft / GRAPH if batch is None else draft.parent / "float.onnx"
-    candidates = {"fp32": _Candidate(_saved(graph, path), reference, EXACT)}
-    if batch is not None:
-        integers = _saved(quantize_graph(graph, batch), draft / INTEGER_GRAPH)
-        candidates["int8"] = _Candidate(integers, reference, INTEGERS)
-    return candidates
-
-
-def _saved(graph: onnx.ModelProto, path: Path) -> Path:
     onnx.save(graph, path)
-    return path
+    candidates = {"fp32": _Candidate(path, reference, EXACT)}
+    if batch is not None:
+        onnx.save(quantize_graph(graph, batch), draft / INTEGER_GRAPH)
+        candidates["int8"] = _Candidate(draft / INTEGER_GRAPH, reference, INTEGERS)
+    return candidates
 
 
 def _spread(texts: Sequence[str]) -> Sequence[str]:
@@ -187,6 +183,12 @@ class _Scorer:
         return classifier.predict_proba(texts)
 
 
+def _without_calibration(folder: ModelFolder) -> Manifest:
+    """The manifest without prediction sets and neutral region, which are valid for the same arithmetic only."""
+    calibration = Calibration(folder.calibration.temperature, folder.calibration.thresholds)
+    return replace(folder.manifest, calibration=calibration, calibration_report={})
+
+
 def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
     """The parity record, if every graph passes its gate."""
     columns = [scorer.labels.index(name) for name in examples.labels.names]
@@ -200,14 +202,6 @@ def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Exampl
         record[name] = compare(rows, expected[candidate.reference], examples, thresholds)
         require(f"the {name.replace('_', ' ')} graph", record[name], candidate.gate)
     return record
-
-
-def _describe(folder: ModelFolder, draft: Path, record: dict[str, Parity], name: str) -> None:
-    """Bring the draft's card up to date; a compact student's card describes its graph already."""
-    if list(record) != ["fp32"]:
-        drop_calibration(draft)
-    if not _is_compact(folder):
-        write_card(draft, name, folder.labels.names, record)
 
 
 def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ class Nodes:
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
 
     def __call__(self, operator: str, output: str, *inputs: str, **attributes: Any) -> str:
         """Add a node that is named after its only output, and return that name."""
@@ -28,6 +28,7 @@ class Nodes:
         return inside
 
     def constant(self, name: str, value: object, dtype: type = np.float32) -> str:
-        """Add a constant and return its name."""
-        self.constants.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
+        """Add a constant, unless there is one with this name, and return its name."""
+        if name not in self.constants:
+            self.constants[name] = numpy_helper.from_array(np.array(value, dtype, order="C"), name)
         return name

@@ -13,8 +13,6 @@ from emoscope.errors import ModelError
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.verification import decisions
 
-Thresholds = tuple[float, ...] | None
-
 
 @dataclass(frozen=True)
 class Parity:
@@ -55,7 +53,10 @@ INTEGERS = Gate(1.0, 0.995, 0.003)
 
 
 def compare(
-    probabilities: NDArray[np.float32], expected: NDArray[np.float32], examples: Examples, thresholds: Thresholds
+    probabilities: NDArray[np.float32],
+    expected: NDArray[np.float32],
+    examples: Examples,
+    thresholds: tuple[float, ...] | None,
 ) -> Parity:
     """Compare a graph's probabilities with torch's.
 

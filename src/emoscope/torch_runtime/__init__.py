@@ -11,7 +11,7 @@ require_extra("torch")
 
 from emoscope.torch_runtime.gradients import IntegratedGradients
 from emoscope.torch_runtime.loading import load_module, load_runtime
-from emoscope.torch_runtime.modules import CompactClassifier, SequenceClassifier, TransformersClassifier
+from emoscope.torch_runtime.modules import CompactClassifier, TransformersClassifier
 from emoscope.torch_runtime.packed_model import PackedModel
 from emoscope.torch_runtime.torch_model import TorchModel
 
@@ -19,7 +19,6 @@ __all__ = [
     "CompactClassifier",
     "IntegratedGradients",
     "PackedModel",
-    "SequenceClassifier",
     "TorchModel",
     "TransformersClassifier",
     "load_module",

@@ -69,9 +69,10 @@ class _Weights:
         """Words and positions, with token type 0 added to these if there are types; `parts` as in `Embedding`."""
         positions = self._state[f"{name}.position_embeddings.weight"]
         types = self._state.get(f"{name}.token_type_embeddings.weight")
+        table: Any = nn.Embedding.from_pretrained
         return Embedding(
-            words=_table(self._state[f"{name}.word_embeddings.weight"]),
-            positions=_table(positions if types is None else positions + types[0]),
+            words=table(self._state[f"{name}.word_embeddings.weight"]),
+            positions=table(positions if types is None else positions + types[0]),
             norm=self.norm(f"{name}.LayerNorm", eps),
             **parts,
         )
@@ -87,11 +88,6 @@ class _Weights:
             heads=heads,
             activation=ACTIVATIONS[activation],
         )
-
-
-def _table(weight: Tensor) -> nn.Embedding:
-    count, size = weight.shape
-    return nn.Embedding(count, size, _weight=weight, _freeze=True)
 
 
 _BERT_LAYER = (

@@ -51,25 +51,27 @@ class FixedSteps:
     """
 
     def __init__(
-        self, encoder: PackedEncoder, device: torch.device, operations: Operations, tokens: Sequence[int] | None
+        self, encoder: PackedEncoder, device: torch.device, operations: Operations, tokens: Sequence[int]
     ) -> None:
         on_cuda = device.type == "cuda"
         self._stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
         graphs = self._stream, torch.cuda.graph_pool_handle() if on_cuda else None
-        sizes = sorted(tokens or STEP_TOKENS, reverse=True)  # the largest first: the others fit its memory
+        sizes = sorted(tokens, reverse=True)  # the largest first: the others fit its memory
         if sizes[0] < encoder.longest:
             raise ValueError(f"a step of {sizes[0]} tokens cannot hold a row of {encoder.longest}")
         self._steps = [_FixedStep(encoder, size, device, operations, graphs) for size in sizes][::-1]
         self.largest = self._steps[-1].size
-        self._device = device
         self._lock = Lock()
 
     def run(self, pieces: Iterable[Piece]) -> list[NDArray[np.float32]]:
         """Logits of the pieces, float32 (rows, labels) each."""
         with self._lock, torch.cuda.stream(self._stream):
             outputs = [self._smallest(piece).start(piece) for piece in pieces]
-            wait = _marker(self._device)
-        wait()
+            done = torch.cuda.Event() if self._stream else None  # type: ignore[no-untyped-call]
+            if done:
+                done.record()
+        if done:
+            done.synchronize()
         return [output.numpy() for output in outputs]
 
     def _smallest(self, piece: Piece) -> _FixedStep:
@@ -85,12 +87,7 @@ class _FixedStep:
     """
 
     def __init__(
-        self,
-        encoder: PackedEncoder,
-        tokens: int,
-        device: torch.device,
-        operations: Operations,
-        graphs: tuple[Any, Any],
+        self, encoder: PackedEncoder, tokens: int, device: torch.device, operations: Operations, graphs: tuple[Any, Any]
     ) -> None:
         rows = -(-tokens // TOKENS_PER_ROW)
         narrow = encoder.vocabulary <= 1 << 16
@@ -142,12 +139,3 @@ def _captured(step: Callable[[], None], stream: Any, pool: Any) -> Callable[[], 
     with torch.cuda.graph(graph, pool=pool, stream=stream, capture_error_mode="thread_local"):
         step()
     return graph.replay
-
-
-def _marker(device: torch.device) -> Callable[[], None]:
-    """A function that waits until the device has finished everything that was started on it before now."""
-    if device.type != "cuda":
-        return lambda: None
-    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
-    done.record()
-    return done.synchronize

@@ -5,8 +5,6 @@ Knows no text and no label names.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,7 +12,6 @@ from torch import Tensor
 
 from emoscope.errors import require_extra
 from emoscope.torch_runtime.checks import existing_device
-from emoscope.torch_runtime.loading import load_module
 from emoscope.torch_runtime.modules import SequenceClassifier
 
 STEPS = (32, 64, 128, 256)
@@ -67,16 +64,6 @@ class IntegratedGradients:
         self._temperature, self._multi_label = temperature, multi_label
         self._captum = Captum(self._probabilities)
 
-    @classmethod
-    def load(cls, folder: Path, **settings: object) -> IntegratedGradients:
-        """Integrated gradients of the checkpoint in a folder; `settings` as for the constructor.
-
-        Raises:
-            ModelError: as for `load_module`, or this machine has no such device.
-            MissingExtraError: captum is not installed.
-        """
-        return cls(load_module(folder), **settings)  # type: ignore[arg-type]
-
     def __call__(self, ids: NDArray[np.int32], label: int) -> tuple[NDArray[np.float64], float]:
         """Attribution of each token to the probability of a label, and the convergence delta.
 
@@ -93,20 +80,16 @@ class IntegratedGradients:
         baseline[:, self._before : row.shape[1] - self._after] = self._baseline
         path = self._module.embed(baseline), self._module.embed(row)
         for steps in STEPS:
-            attributions, delta = self._attribute(*path, label, steps)
-            if abs(delta) <= TOLERANCE:
+            attributions, delta = self._captum.attribute(
+                path[1],
+                baselines=path[0],
+                target=label,
+                n_steps=steps,
+                internal_batch_size=max(1, STEP_TOKENS // row.shape[1]),
+                return_convergence_delta=True,
+            )
+            if abs(delta.item()) <= TOLERANCE:
                 break
-        return attributions, delta
-
-    def _attribute(self, start: Tensor, end: Tensor, label: int, steps: int) -> tuple[NDArray[np.float64], float]:
-        attributions, delta = self._captum.attribute(
-            end,
-            baselines=start,
-            target=label,
-            n_steps=steps,
-            internal_batch_size=max(1, STEP_TOKENS // end.shape[1]),
-            return_convergence_delta=True,
-        )
         return attributions.sum(-1)[0].double().cpu().numpy(), float(delta.item())
 
     def _probabilities(self, embeddings: Tensor) -> Tensor:

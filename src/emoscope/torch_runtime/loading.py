@@ -12,15 +12,10 @@ from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.checks import existing_device
-from emoscope.torch_runtime.modules import (
-    CompactClassifier,
-    SequenceClassifier,
-    TransformersClassifier,
-    count_parameters,
-)
+from emoscope.torch_runtime.modules import CompactClassifier, SequenceClassifier, TransformersClassifier
 from emoscope.torch_runtime.packed_model import PackedModel
 from emoscope.torch_runtime.pretrained import load_sequence_classifier
-from emoscope.torch_runtime.torch_model import TorchModel
+from emoscope.torch_runtime.torch_model import TorchModel, count_parameters
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 """Precisions by name."""
@@ -44,8 +39,8 @@ def load_runtime(folder: Path, *, device: str = "cpu", dtype: str | None = None)
     encoder = pack(module.model) if isinstance(module, TransformersClassifier) else None
     if encoder is None:
         return TorchModel(module, device=device, dtype=DTYPES[dtype or "float32"])
-    precision = DTYPES[dtype] if dtype else None
-    return PackedModel(encoder, parameters=count_parameters(module), device=device, dtype=precision)
+    parameters = count_parameters(module)
+    return PackedModel(encoder, parameters=parameters, device=device, dtype=DTYPES[dtype] if dtype else None)
 
 
 def load_module(folder: Path) -> SequenceClassifier:

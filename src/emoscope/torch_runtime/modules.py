@@ -78,8 +78,3 @@ class TransformersClassifier(SequenceClassifier):
         mask = torch.ones(rows.shape[:2], dtype=torch.int64, device=rows.device)
         logits: Tensor = self.model(**inputs, attention_mask=mask).logits
         return logits
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of a module's parameters; shared ones count once."""
-    return sum(parameter.numel() for parameter in module.parameters())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from emoscope.errors import ModelError
 from emoscope.tokenization import TokenBatch, in_row_order
 from emoscope.torch_runtime.checks import OTHER_TOKENIZER, check_ids, existing_device, finite
-from emoscope.torch_runtime.cuda_graphs import FixedSteps, Piece
+from emoscope.torch_runtime.cuda_graphs import STEP_TOKENS, FixedSteps, Piece
 from emoscope.torch_runtime.operations import TORCH, Operations, on_cuda
 from emoscope.torch_runtime.packed_encoder import PackedEncoder, near
 
@@ -68,18 +69,16 @@ class PackedModel:
         with _current(self.device):
             working = _place(encoder, self.device, self.dtype)
             self.operations = operations or working
-            steps = FixedSteps if self.operations.static else _VaryingSteps
-            self._steps: _VaryingSteps | FixedSteps = steps(encoder, self.device, self.operations, step_tokens)
+            if self.operations.static:
+                steps = FixedSteps(encoder, self.device, self.operations, step_tokens or STEP_TOKENS)
+                self._steps, self._largest = steps.run, steps.largest
+            else:
+                self._steps = partial(_one_by_one, encoder, self.device, self.operations)
+                self._largest = max(step_tokens or [MAX_STEP_TOKENS]), sys.maxsize
 
     @torch.inference_mode()
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """Logits of every row.
-
-        Args:
-            batch: token ids of the rows.
-
-        Returns:
-            float32 (rows, labels).
+        """Logits of every row of a batch, float32 (rows, labels).
 
         Raises:
             ModelError: a token id has no embedding or a row has more tokens than the model has positions, because the
@@ -99,27 +98,19 @@ class PackedModel:
 
     def _run(self, ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         with _current(self.device):
-            outputs = self._steps.run(_pieces(ids, offsets, *self._steps.largest))
+            outputs = self._steps(_pieces(ids, offsets, *self._largest))
         return finite(np.concatenate([np.empty((0, self._labels), np.float32), *outputs]), self.dtype)
 
 
-class _VaryingSteps:
-    """Steps of any number of tokens, one after the other."""
-
-    def __init__(
-        self, encoder: PackedEncoder, device: torch.device, operations: Operations, tokens: Sequence[int] | None
-    ) -> None:
-        self.largest = (max(tokens or [MAX_STEP_TOKENS]), sys.maxsize)
-        self._encoder, self._device, self._operations = encoder, device, operations
-
-    def run(self, pieces: Iterable[Piece]) -> list[NDArray[np.float32]]:
-        return [self._step(piece) for piece in pieces]
-
-    def _step(self, piece: Piece) -> NDArray[np.float32]:
-        ids = torch.tensor(piece.ids, device=self._device)
-        offsets = torch.tensor(piece.offsets, dtype=torch.int32, device=self._device)
-        logits: NDArray[np.float32] = self._encoder(ids, offsets, self._operations).cpu().numpy()
-        return logits
+def _one_by_one(
+    encoder: PackedEncoder, device: torch.device, operations: Operations, pieces: Iterable[Piece]
+) -> list[NDArray[np.float32]]:
+    """Logits of pieces of any size, one after the other, without a CUDA graph."""
+    inputs = (
+        (torch.tensor(ids, device=device), torch.tensor(offsets, dtype=torch.int32, device=device))
+        for ids, offsets in pieces
+    )
+    return [encoder(*tensors, operations).cpu().numpy() for tensors in inputs]
 
 
 def _place(encoder: PackedEncoder, device: torch.device, dtype: torch.dtype) -> Operations:

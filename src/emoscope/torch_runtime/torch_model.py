@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from emoscope.errors import ModelError, first_line
 from emoscope.tokenization import TokenBatch, in_row_order
 from emoscope.torch_runtime.checks import check_ids, existing_device, finite
-from emoscope.torch_runtime.modules import SequenceClassifier, count_parameters
+from emoscope.torch_runtime.modules import SequenceClassifier
 
 MAX_BATCH_TOKENS = 8192
 """Maximum number of tokens in one call to the module; a longer single row runs alone."""
@@ -21,6 +21,11 @@ class TorchModel:
 
     Rows of equal length run together, without padding, so that the logits of a row do not depend on the rest of the
     batch.
+
+    Attributes:
+        device: the device it runs on.
+        dtype: the precision of the module there.
+        parameters: number of the module's parameters.
     """
 
     def __init__(
@@ -43,30 +48,20 @@ class TorchModel:
             ModelError: this machine has no such device.
         """
         self.device, self.dtype = existing_device(device), dtype
-        self.module = module.to(self.device, dtype).eval()
-        self.max_batch_tokens = max_batch_tokens
-
-    @property
-    def parameters(self) -> int:
-        """Number of the module's parameters."""
-        return count_parameters(self.module)
+        self._module = module.to(self.device, dtype).eval()
+        self.parameters = count_parameters(module)
+        self._max_batch_tokens = max_batch_tokens
 
     @torch.inference_mode()
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """Logits of every row.
-
-        Args:
-            batch: token ids of the rows.
-
-        Returns:
-            float32 (rows, labels).
+        """Logits of every row of a batch, float32 (rows, labels).
 
         Raises:
             ModelError: a token id has no embedding, because the tokenizer belongs to another model; the module cannot
                 run a row; or a logit is not finite.
         """
-        check_ids(batch, self.module.vocabulary)
-        groups = list(batch.groups(self.max_batch_tokens))
+        check_ids(batch, self._module.vocabulary)
+        groups = list(batch.groups(self._max_batch_tokens))
         outputs = [self._run(torch.from_numpy(ids).to(self.device)) for _, ids in groups]
         logits = finite(torch.cat(outputs).float().cpu().numpy(), self.dtype)
         return in_row_order([rows for rows, _ in groups], [logits])
@@ -77,7 +72,7 @@ class TorchModel:
         *Shape:* int64 (rows, length) -> (rows, labels).
         """
         try:
-            logits: Tensor = self.module(ids)
+            logits: Tensor = self._module(ids)
             return logits
         except Exception as error:
             if len(ids) == 1:
@@ -86,3 +81,8 @@ class TorchModel:
                     "config.json and tokenizer.json belong to its weights"
                 ) from error
         return torch.cat([self._run(row) for row in ids[:, None]])
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of a module's parameters; shared ones count once."""
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -69,8 +69,8 @@ def integer_graph(graph: onnx.ModelProto, scheme: Scheme) -> onnx.ModelProto:
         writer.write(node)
     used = {name for node in writer.add.nodes for name in node.input}
     kept = [constant for name, constant in constants.items() if name in used]
-    tensors = [*kept, *writer.add.constants]
-    body = helper.make_graph(writer.add.nodes, graph.graph.name, graph.graph.input, graph.graph.output, tensors)
+    kept += writer.add.constants.values()
+    body = helper.make_graph(writer.add.nodes, graph.graph.name, graph.graph.input, graph.graph.output, kept)
     opsets = [*graph.opset_import, helper.make_opsetid(OPERATORS, 1)]
     model = helper.make_model(body, opset_imports=opsets, ir_version=graph.ir_version)
     onnx.checker.check_model(model)
@@ -84,7 +84,7 @@ class _Writer:
         self.add = Nodes()
         self.scheme = scheme
         self.constants = constants
-        self.known: set[str] = set()
+        self.quantised: set[str] = set()
 
     def write(self, node: onnx.NodeProto) -> None:
         if is_product(node, self.constants):
@@ -99,8 +99,8 @@ class _Writer:
         output = node.output[0]
         integers, scale = self._integers(name)
         values, columns = self.scheme.weights[weights]
-        operands = [integers, self._constant(f"{weights}_int8", values, np.int8), self._constant("one", 1)]
-        operands += [self._constant(f"{weights}_scale", columns), self._zero_point(name)]
+        operands = [integers, self.add.constant(f"{weights}_int8", values, np.int8), self.add.constant("one", 1)]
+        operands += [self.add.constant(f"{weights}_scale", columns), self._zero_point(name)]
         scaled = self.add("MatMulIntegerToFloat", f"{output}_scaled", *operands, domain=OPERATORS)
         product = self.add("Mul", f"{output}_product" if bias else output, scaled, scale)
         if bias:
@@ -109,52 +109,37 @@ class _Writer:
     def _integers(self, name: str) -> tuple[str, str]:
         """Names of the input in integers (..., inputs) and of its scales (..., 1)."""
         integers, scale = f"{name}_uint8", f"{name}_scale"
-        if self._is_new(integers):
+        if name not in self.quantised:
+            self.quantised.add(name)
             smooth = self._smooth(name)
             self._scales(name, smooth, scale)
             ratio = self.add("Div", f"{name}_ratio", smooth, scale)
-            self.add("QuantizeLinear", integers, ratio, self._constant("one", 1), self._zero_point(name))
+            self.add("QuantizeLinear", integers, ratio, self.add.constant("one", 1), self._zero_point(name))
         return integers, scale
 
     def _smooth(self, name: str) -> str:
         factors = self.scheme.factors[name]
         if (factors == 1).all():
             return name
-        return self.add("Mul", f"{name}_smooth", name, self._constant(f"{name}_factors", 1 / factors))
+        return self.add("Mul", f"{name}_smooth", name, self.add.constant(f"{name}_factors", 1 / factors))
 
     def _scales(self, name: str, smooth: str, output: str) -> None:
         """The smallest scale of each token at which no integer is below 0 or above 255."""
-        zero, axis = self.scheme.zero_points[name], self._constant("last_axis", [-1], np.int64)
-        steps = {"Max": 1 / (255 - zero), "Min": -1 / zero}
-        needed = [
-            self.add(
-                "Mul",
-                f"{name}_{side}_scale",
-                self.add(f"Reduce{side}", f"{name}_{side}", smooth, axis),
-                self._constant(f"{name}_{side}_step", step),
-            )
-            for side, step in steps.items()
-        ]
-        self.add("Max", output, *needed, self._constant("smallest_scale", 1e-12))
+        zero, axis = self.scheme.zero_points[name], self.add.constant("last_axis", [-1], np.int64)
+        needed = []
+        for side, step in (("Max", 1 / (255 - zero)), ("Min", -1 / zero)):
+            extreme = self.add(f"Reduce{side}", f"{name}_{side}", smooth, axis)
+            constant = self.add.constant(f"{name}_{side}_step", step)
+            needed.append(self.add("Mul", f"{name}_{side}_scale", extreme, constant))
+        self.add("Max", output, *needed, self.add.constant("smallest_scale", 1e-12))
 
     def _zero_point(self, name: str) -> str:
-        return self._constant(f"{name}_zero", self.scheme.zero_points[name], np.uint8)
+        return self.add.constant(f"{name}_zero", self.scheme.zero_points[name], np.uint8)
 
     def _look_up(self, node: onnx.NodeProto) -> None:
         (table, ids), output = node.input, node.output[0]
         rows, scale = int8_rows(numpy_helper.to_array(self.constants[table]))
-        parts = {
-            "int8": self._constant(f"{table}_int8", rows, np.int8),
-            "scale": self._constant(f"{table}_scale", scale),
-        }
-        looked_up = {part: self.add("Gather", f"{output}_{part}", name, ids) for part, name in parts.items()}
-        floats = self.add("Cast", f"{output}_float", looked_up["int8"], to=TensorProto.FLOAT)
-        self.add("Mul", output, floats, looked_up["scale"])
-
-    def _constant(self, name: str, value: object, dtype: type = np.float32) -> str:
-        return self.add.constant(name, value, dtype) if self._is_new(name) else name
-
-    def _is_new(self, name: str) -> bool:
-        new = name not in self.known
-        self.known.add(name)
-        return new
+        integers = self.add("Gather", f"{output}_int8", self.add.constant(f"{table}_int8", rows, np.int8), ids)
+        scales = self.add("Gather", f"{output}_scale", self.add.constant(f"{table}_scale", scale), ids)
+        floats = self.add("Cast", f"{output}_float", integers, to=TensorProto.FLOAT)
+        self.add("Mul", output, floats, scales)

@@ -8,8 +8,7 @@ tables of positions and token types and the last product, which gives the labels
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -20,13 +19,8 @@ from emoscope.export.quantization.integer_graph import Scheme, integer_graph, is
 from emoscope.export.quantization.rounding import Floats, round_weights, smoothing
 from emoscope.tokenization import TokenBatch
 
-
-@dataclass(frozen=True)
-class _Product:
-    """Names of an input and of the weights that multiply it."""
-
-    input: str
-    weights: str
+Products = Sequence[tuple[str, str]]
+"""Names of an input and of the weights that multiply it, for each product."""
 
 
 def quantize(graph: onnx.ModelProto, batch: TokenBatch) -> onnx.ModelProto:
@@ -41,13 +35,13 @@ def quantize(graph: onnx.ModelProto, batch: TokenBatch) -> onnx.ModelProto:
     """
     constants = {constant.name: constant for constant in graph.graph.initializer}
     nodes = [node for node in graph.graph.node if is_product(node, constants)]
-    products = [_Product(*node.input[:2]) for node in nodes]
+    products = [(node.input[0], node.input[1]) for node in nodes]
     weights = {node.input[1]: _weights(node, constants) for node in nodes}
     factors = _factors(products, weights, _magnitudes(graph, products, batch))
     hessians, zero_points = _statistics(graph, factors, batch)
     integers = {}
     for name, values in weights.items():
-        inputs = {product.input for product in products if product.weights == name}
+        inputs = {source for source, table in products if table == name}
         factor = factors[next(iter(inputs))][:, None]
         integers[name] = round_weights(values * factor, np.sum([hessians[each] for each in inputs], axis=0))
     return integer_graph(graph, Scheme(factors, zero_points, integers))
@@ -60,18 +54,16 @@ def _weights(node: onnx.NodeProto, constants: Mapping[str, onnx.TensorProto]) ->
     return weights.T if transposed else weights
 
 
-def _magnitudes(graph: onnx.ModelProto, products: list[_Product], batch: TokenBatch) -> dict[str, Floats]:
+def _magnitudes(graph: onnx.ModelProto, products: Products, batch: TokenBatch) -> dict[str, Floats]:
     """Largest magnitude of each entry of each input."""
     largest: dict[str, Floats] = {}
-    for name, rows in activations(graph, {product.input for product in products}, batch):
+    for name, rows in activations(graph, {source for source, _ in products}, batch):
         highest = np.abs(rows).max(axis=0)
         largest[name] = np.maximum(largest.get(name, highest), highest)
     return largest
 
 
-def _factors(
-    products: list[_Product], weights: Mapping[str, Floats], magnitudes: Mapping[str, Floats]
-) -> dict[str, Floats]:
+def _factors(products: Products, weights: Mapping[str, Floats], magnitudes: Mapping[str, Floats]) -> dict[str, Floats]:
     """Smoothing factors of each input, the same for inputs that share weights.
 
     They are 1 for an input that is wider than all its outputs (the inner one of a feed-forward block), for which the
@@ -88,11 +80,11 @@ def _factors(
     return factors
 
 
-def _connected(products: list[_Product]) -> list[set[str]]:
+def _connected(products: Products) -> list[set[str]]:
     """Names of inputs and weights, grouped so that each product's two names are in one group."""
     groups: list[set[str]] = []
     for product in products:
-        names = {product.input, product.weights}
+        names = set(product)
         joined = [group for group in groups if group & names]
         groups = [group for group in groups if group not in joined] + [names.union(*joined)]
     return groups
