@@ -43,15 +43,15 @@ from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.data import Examples, load_splits
 from emoscope.model_folder import open_folder
 from full_size import ARCHITECTURES, CONFIGS
-from gpu_encoders import _encoder, _flops, _rate
+from gpu_encoders import flops_per_text, packed_encoder, texts_per_second
 
 Call = Callable[[Sequence[str]], Any]
 
 PEER_BATCH = 32
 PIPELINE_BATCHES = (1, 8, 32)
-FEWEST_TEXTS = 64
+MIN_TEXTS = 64
 GATE_TEXTS = 256
-LONGEST_ANSWER = 60.0
+MAX_ANSWER_SECONDS = 60.0
 GRAPH = "model.onnx"
 
 INFINITY = """
@@ -93,14 +93,16 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; validation is scored")
     parser.add_argument("--architecture", nargs="+", default=list(CONFIGS), choices=CONFIGS)
-    parser.add_argument("--systems", nargs="+", default=[""], metavar="NAME", help="those that begin so; default: all")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a call; it sets how many texts each scores")
-    parser.add_argument("--texts", type=int, help="of every call, instead")
+    parser.add_argument("--systems", nargs="+", default=[""], metavar="NAME", help="beginnings of names; default: all")
+    parser.add_argument(
+        "--seconds", type=float, default=3.0, help="duration of a call; decides how many texts each scores"
+    )
+    parser.add_argument("--texts", type=int, help="texts of every call, instead of --seconds")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--layers", type=int, help="fewer than published, for a dry run")
     parser.add_argument("--infinity", type=Path, metavar="PYTHON")
-    parser.add_argument("--work", type=Path, help="keeps checkpoints and model folders for the next run")
-    parser.add_argument("--name", default="cpu_encoders", help="of the result")
+    parser.add_argument("--work", type=Path, help="folder that keeps checkpoints and model folders for the next run")
+    parser.add_argument("--name", default="cpu_encoders", help="name of the result")
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder of the result")
     return parser.parse_args()
 
@@ -133,7 +135,7 @@ def _architecture(
         "errors": errors,
         "texts": {system: len(texts) for system, (_, texts) in calls.items()},
         "largest_difference": _differences(calls, _spread(validation.texts, 32)),
-        **_summary(_turns(name, calls, args.rounds), _flops(_encoder(checkpoint), lengths), ceiling),
+        **_summary(_turns(name, calls, args.rounds), flops_per_text(packed_encoder(checkpoint), lengths), ceiling),
     }
 
 
@@ -157,28 +159,28 @@ def _systems(
 
 
 def _spread(texts: Sequence[str], count: int) -> list[str]:
-    """So many texts with lengths like those of all, in the order of the data."""
+    """`count` texts whose lengths are distributed like those of all, in the order of the data."""
     by_length = sorted(range(len(texts)), key=lambda i: len(texts[i]))
     places = np.linspace(0, len(texts) - 1, min(count, len(texts))).round().astype(int)
     return [texts[i] for i in sorted(by_length[place] for place in places)]
 
 
 def _texts(call: Call, texts: Sequence[str], seconds: float) -> int:
-    probe = _spread(texts, FEWEST_TEXTS)
-    return max(FEWEST_TEXTS, min(len(texts), int(_rate(call, probe) * seconds)))
+    probe = _spread(texts, MIN_TEXTS)
+    return max(MIN_TEXTS, min(len(texts), int(texts_per_second(call, probe) * seconds)))
 
 
 def _turns(architecture: str, calls: dict[str, tuple[Call, list[str]]], rounds: int) -> dict[str, list[float]]:
     rates: dict[str, list[float]] = {system: [] for system in calls}
     for _ in range(rounds):
         for system, (call, texts) in calls.items():
-            rates[system].append(_rate(call, texts))
+            rates[system].append(texts_per_second(call, texts))
             print(f"{architecture:<12} {system:<36} {rates[system][-1]:10.1f} texts/s", flush=True)
     return rates
 
 
 def _differences(calls: dict[str, tuple[Call, list[str]]], texts: list[str]) -> dict[str, float]:
-    """How far the probabilities of each system that returns an array are from plain torch's."""
+    """Largest difference of a probability from plain torch, for each system that returns an array."""
     rows = {system: call(texts) for system, (call, _) in calls.items() if not system.startswith(("pipe", "infinity"))}
     expected = rows.get("plain torch, sorted")
     return {} if expected is None else {system: float(np.abs(row - expected).max()) for system, row in rows.items()}
@@ -203,7 +205,7 @@ def _summary(rates: dict[str, list[float]], flops: float, ceiling: float) -> dic
 
 
 def _ceiling() -> dict[str, float]:
-    """FLOP/s of large float32 matrix products on all cores, the best of several, by library."""
+    """FLOP/s of large float32 matrix products on all cores by library, each the best of ten."""
     size = 2048
     x, y = np.random.default_rng(0).standard_normal((2, size, size), np.float32)
     a, b = torch.from_numpy(x), torch.from_numpy(y)
@@ -265,7 +267,7 @@ def _tokenizer(architecture: Any, texts: Sequence[str], size: int) -> tokenizers
 
 
 def _emoscope(folder: Path, examples: Examples, *, quantize: bool) -> Call:
-    """The model folder that `emoscope export` makes of the checkpoint, its gate held on a part of the examples."""
+    """The model folder that `emoscope export` writes; the parity gate uses a part of the examples."""
     from emoscope.export import export
 
     output = folder / ("int8" if quantize else "fp32")
@@ -297,7 +299,7 @@ def _plain_torch(checkpoint: Path, *, compiled: bool) -> Call:
 
 
 def _plain_onnx(checkpoint: Path) -> Call:
-    """The graph as torch exports it, on ONNX Runtime with its own settings: what optimum did."""
+    """The graph as torch exports it, on ONNX Runtime with default settings, which is what optimum did."""
     session = onnxruntime.InferenceSession(_graph_beside(checkpoint) / GRAPH, providers=["CPUExecutionProvider"])
     return partial(_sorted_batches, checkpoint, lambda feed: session.run(["logits"], feed)[0])
 
@@ -307,7 +309,7 @@ def _graph_beside(checkpoint: Path) -> Path:
 
 
 def with_graph(checkpoint: Path, folder: Path) -> Path:
-    """The folder, made of the checkpoint and the graph as torch exports it, unless it is there."""
+    """The folder with the checkpoint and the graph as torch exports it, made unless it exists."""
     if not (folder / GRAPH).is_file():
         shutil.copytree(checkpoint, folder, dirs_exist_ok=True)
         _export_plainly(checkpoint, folder / GRAPH)
@@ -332,7 +334,7 @@ def _export_plainly(checkpoint: Path, path: Path) -> None:
 def _sorted_batches(
     checkpoint: Path, logits: Callable[[dict[str, np.ndarray]], np.ndarray], texts: Sequence[str]
 ) -> np.ndarray:
-    """Probabilities by batches of 32 of about equal length, padded to the longest."""
+    """Probabilities, in batches of 32 of about equal length, padded to the longest."""
     tokenizer = tokenizers.Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
     tokenizer.no_padding()
     ids = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
@@ -352,7 +354,7 @@ def _sorted_batches(
 def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitStack) -> Call:
     if python is None:
         raise FileNotFoundError("no --infinity PYTHON given")
-    command = [str(python.absolute()), "-c", INFINITY, ".", engine, str(PEER_BATCH)]  # optimum wants it that way
+    command = [str(python.absolute()), "-c", INFINITY, ".", engine, str(PEER_BATCH)]  # optimum needs the current folder
     log = stack.enter_context((checkpoint.parent / "infinity.log").open("w+"))
     process = stack.enter_context(
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, cwd=checkpoint)
@@ -363,12 +365,12 @@ def _infinity(checkpoint: Path, python: Path | None, engine: str, stack: ExitSta
 
 def _ask(process: subprocess.Popen[str], log: IO[str], texts: Sequence[str]) -> None:
     assert process.stdin and process.stdout
-    watchdog = Timer(LONGEST_ANSWER, process.kill)  # where its worker fails, it answers nothing at all
+    watchdog = Timer(MAX_ANSWER_SECONDS, process.kill)  # it never answers if its worker fails
     watchdog.start()
     process.stdin.write(json.dumps(list(texts)) + "\n")
     process.stdin.flush()
     while (line := process.stdout.readline()) and not line.startswith("scored"):
-        pass  # what it prints while it starts
+        pass  # output of its start
     watchdog.cancel()
     if not line:
         log.seek(0)

@@ -98,7 +98,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def save_random(architecture: str, folder: Path, layers: int | None) -> None:
-    """A checkpoint of an architecture at its published size, with random weights and the bundled word pieces."""
+    """Save a checkpoint at the published size, with random weights and the bundled word pieces."""
     torch.manual_seed(0)
     prefix, settings = CONFIGS[architecture]
     labels = dict(enumerate(EMOTIONS))
@@ -115,7 +115,7 @@ def save_random(architecture: str, folder: Path, layers: int | None) -> None:
 
 def _architecture(folder: Path, texts: list[str], args: argparse.Namespace, ceiling: float) -> dict[str, Any]:
     batch = Tokenizer.from_file(TOKENIZER, max_length=512).encode(texts[:ALONE_TEXTS])
-    flops = _flops(_encoder(folder), batch.lengths)
+    flops = flops_per_text(packed_encoder(folder), batch.lengths)
     errors: dict[str, str] = {}
     calls = {}
     for name, (count, build) in _contestants(folder, args).items():
@@ -129,7 +129,7 @@ def _architecture(folder: Path, texts: list[str], args: argparse.Namespace, ceil
     rates: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(args.rounds):
         for name, (rows, call) in calls.items():
-            rates[name].append(_rate(call, rows))
+            rates[name].append(texts_per_second(call, rows))
             print(f"{folder.name:<20} {name:<36} {rates[name][-1]:12,.1f} texts/s", flush=True)
     median = {name: statistics.median(values) for name, values in rates.items()}
     ours = {name: rate for name, rate in median.items() if name.startswith("emoscope")}
@@ -147,7 +147,7 @@ def _architecture(folder: Path, texts: list[str], args: argparse.Namespace, ceil
 
 
 def _contestants(folder: Path, args: argparse.Namespace) -> dict[str, tuple[int, Callable[[], Call]]]:
-    """Texts of one call, and what makes the function that is called, by name."""
+    """The number of texts in one call, and a function that makes the function to call, by name."""
     share = args.texts / 400_000
     cuda = args.device != "cpu"
     found: dict[str, tuple[int, Callable[[], Call]]] = {
@@ -169,7 +169,7 @@ def _contestants(folder: Path, args: argparse.Namespace) -> dict[str, tuple[int,
     return found
 
 
-def _encoder(folder: Path) -> PackedEncoder:
+def packed_encoder(folder: Path) -> PackedEncoder:
     encoder = pack(load_module(folder).model)
     assert encoder is not None
     return encoder
@@ -182,7 +182,7 @@ def _emoscope(folder: Path, args: argparse.Namespace, *, processes: int | None =
     classifier = EmotionClassifier(
         EMOTIONS,
         Preprocessor(NORMALIZERS["raw"], Tokenizer.from_file(TOKENIZER, max_length=512)),
-        PackedModel(_encoder(folder), parameters=0, device=args.device, **settings),
+        PackedModel(packed_encoder(folder), parameters=0, device=args.device, **settings),
         processes=processes,
     )
     return classifier.predict_proba
@@ -202,7 +202,7 @@ def _pipeline(folder: Path, args: argparse.Namespace, batch: int) -> Call:
 
 
 def _plain(folder: Path, args: argparse.Namespace, *, compiled: bool) -> Call:
-    """Batches sorted by length and padded to a multiple of 8; the library's own tokenizer with all its threads."""
+    """Batches sorted by length and padded to a multiple of 8, with all threads of the library's tokenizer."""
     import tokenizers
 
     model = _model(folder, args)
@@ -230,7 +230,7 @@ def _plain(folder: Path, args: argparse.Namespace, *, compiled: bool) -> Call:
     return call
 
 
-def _rate(call: Call, texts: Sequence[str]) -> float:
+def texts_per_second(call: Call, texts: Sequence[str]) -> float:
     start = time.perf_counter()
     call(texts)
     return len(texts) / (time.perf_counter() - start)
@@ -239,10 +239,10 @@ def _rate(call: Call, texts: Sequence[str]) -> float:
 # -- arithmetic
 
 
-def _flops(encoder: PackedEncoder, lengths: np.ndarray) -> float:
-    """Floating-point operations that a text needs, the mean.
+def flops_per_text(encoder: PackedEncoder, lengths: np.ndarray) -> float:
+    """Mean number of floating-point operations per text.
 
-    Products and attention within rows; in the last layer all but keys and values for the first token alone.
+    Counts products and attention within rows; the last layer computes all but keys and values for first tokens only.
     """
     layer: Any = encoder.layers[0]
     hidden, inner, layers = layer.qkv.in_features, layer.up.out_features, len(encoder.layers)
@@ -256,7 +256,7 @@ def _flops(encoder: PackedEncoder, lengths: np.ndarray) -> float:
 
 
 def _products(args: argparse.Namespace) -> dict[str, float]:
-    """FLOP/s of matrix products alone: a large square one (the ceiling), and those of a layer in the largest step."""
+    """FLOP/s of matrix products: a large square one (the ceiling), and those of a layer in the largest step."""
     cpu = args.device == "cpu"
     size, tokens = (256, 88) if cpu else (8_192, 22_528)
     shapes = {
@@ -280,7 +280,7 @@ def _product_rate(shape: tuple[int, int, int], device: str, dtype: torch.dtype) 
 
 
 def _seconds(step: Callable[[], Any], device: str, times: int = 20) -> float:
-    """Median of so many runs after three, each waited for."""
+    """Median seconds of a step over `times` runs, after three runs that do not count."""
     seconds = []
     for run in range(times + 3):
         _wait(device)
@@ -299,9 +299,9 @@ def _wait(device: str) -> None:
 
 
 def _alone(folder: Path, batch: Any, args: argparse.Namespace, flops: float, ceiling: float) -> dict[str, float]:
-    """The encoder without texts: token ids in, logits out; and its memory."""
+    """Speed and memory of the encoder without tokenising: from token ids to logits."""
     dtype = None if args.device == "cpu" else DTYPES[args.dtype]
-    model = PackedModel(_encoder(folder), parameters=0, device=args.device, dtype=dtype)
+    model = PackedModel(packed_encoder(folder), parameters=0, device=args.device, dtype=dtype)
     model.logits(batch)
     seconds = _seconds(lambda: model.logits(batch), args.device, times=3)
     rate = batch.texts / seconds
@@ -310,12 +310,12 @@ def _alone(folder: Path, batch: Any, args: argparse.Namespace, flops: float, cei
 
 
 def _precision(checkpoint: Path, texts: Sequence[str], device: str) -> dict[str, Any]:
-    """How far packed probabilities are from those of transformers in float32, by precision."""
+    """Difference of packed probabilities from those of transformers in float32, by precision."""
     batch = Tokenizer.from_file(checkpoint / "tokenizer.json", max_length=512).encode(list(texts))
     expected = _softmax(TorchModel(load_module(checkpoint), device=device).logits(batch))
     rows: dict[str, Any] = {"texts": len(texts)}
     for name, dtype in DTYPES.items():
-        model = PackedModel(_encoder(checkpoint), parameters=0, device=device, dtype=dtype)
+        model = PackedModel(packed_encoder(checkpoint), parameters=0, device=device, dtype=dtype)
         difference = np.abs(_softmax(model.logits(batch)) - expected).max(axis=1)
         rows[name] = {
             "operations": model.operations.name,

@@ -38,8 +38,8 @@ def main() -> None:
             "equal_labels": float((scores.argmax(axis=1) == reference.argmax(axis=1)).mean()),
         }
         print(dtype, results[dtype], flush=True)
-    found = {"texts": len(texts), "by_dtype": results}
-    print(record.write("precision", found, packages=("emoscope", "torch", "transformers")))
+    summary = {"texts": len(texts), "by_dtype": results}
+    print(record.write("precision", summary, packages=("emoscope", "torch", "transformers")))
 
 
 def _reference(checkpoint: str, texts: Sequence[str], labels: Sequence[str]) -> NDArray[np.float64]:
