@@ -29,7 +29,7 @@ def existing_device(name: str) -> torch.device:
 
 
 def check_ids(batch: TokenBatch, vocabulary: int) -> None:
-    """Reject a token id without an embedding: on a GPU an index out of range ends the whole process's use of it.
+    """Reject a token id without an embedding. On a GPU, an index out of range makes the device unusable to the process.
 
     Raises:
         ModelError: the tokenizer belongs to another model.

@@ -41,7 +41,7 @@ class Piece(NamedTuple):
 
 
 class FixedSteps:
-    """Steps of a few sizes; all that a call needs are started before the first is waited for.
+    """Steps of a few sizes. A call starts all the steps that it needs before it waits for the first.
 
     Steps that several threads start run one after the other, on a CUDA stream of the model's own; each thread waits for
     its own results only.

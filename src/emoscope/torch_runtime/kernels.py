@@ -11,7 +11,7 @@ import triton.language as tl
 from torch import Tensor, nn
 
 QUERIES, FIRST_QUERIES, KEYS = 64, 16, 64
-"""Tokens of one block: of queries, of queries that are a row apart, of keys."""
+"""Tokens in one block of queries, of queries that are each in a row of their own, and of keys."""
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, begin: Tensor, end: Tensor, *, apart: bool = False) -> Tensor:

@@ -13,7 +13,7 @@ from emoscope.compact import CompactModel
 
 
 class SequenceClassifier(nn.Module, ABC):
-    """Token ids, int64 (rows, length), all of them real -> logits (rows, labels).
+    """Token ids, int64 (rows, length), none of them padding -> logits (rows, labels).
 
     Gradients can be taken with respect to the token embeddings between the two.
 

@@ -187,7 +187,7 @@ class PackedEncoder(_Block):
 
 
 def near(logits: Tensor, expected: Tensor, tolerance: float) -> bool:
-    """Whether no logit is off by more than `tolerance` times the largest logit or, if that is below 1, `tolerance`."""
+    """Whether every logit is within `tolerance`, relative to the largest logit if that is above 1."""
     if logits.shape != expected.shape:
         return False
     return bool((logits - expected).abs().max() <= tolerance * expected.abs().max().clamp(min=1))
