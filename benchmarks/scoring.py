@@ -72,15 +72,15 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--kill-rows", type=int, default=300_000)
     parser.add_argument("--kill-part-rows", type=int, default=16_384)
-    parser.add_argument("--folder", help="where the files are made, some 3 GB for 5,000,000 rows")
+    parser.add_argument("--folder", help="folder for the files, some 3 GB for 5,000,000 rows")
     parser.add_argument(
-        "--prefix", type=shlex.split, default=[], help="put before each timed command: 'taskset -c 0,1'"
+        "--prefix", type=shlex.split, default=[], help="command before each timed command: 'taskset -c 0,1'"
     )
     return parser.parse_args()
 
 
 def _size(args: argparse.Namespace, folder: Path, rows: int) -> dict[str, Any]:
-    """Loop and command in turn, over the same rows."""
+    """Run the loop and the command in turn, on the same rows."""
     source, output = folder / f"{rows}.parquet", folder / "scored.parquet"
     _make(args.data, source, rows)
     runs: dict[str, list[dict[str, Any]]] = {"loop": [], "score": []}
@@ -105,7 +105,7 @@ def _make(data: str, path: Path, rows: int) -> None:
 
 
 def _texts(data: str) -> Iterator[str]:
-    """Texts that all differ: each of the data set's, with one word after another of its most frequent ones."""
+    """Texts that all differ: each text of the data set, followed by one of its most frequent words after another."""
     texts = list(dict.fromkeys(text for split in load_splits(data).values() for text in split.texts))
     counts = Counter(word for text in texts for word in text.split())
     for word, _ in counts.most_common():
@@ -114,7 +114,7 @@ def _texts(data: str) -> Iterator[str]:
 
 
 def _run(command: list[Any]) -> dict[str, Any]:
-    """What a command prints as JSON, with the time of the processors and its peak memory."""
+    """The JSON that a command prints, with its processor time and its peak memory."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     printed = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
@@ -125,7 +125,7 @@ def _run(command: list[Any]) -> dict[str, Any]:
 
 
 def _kills(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Kill a run at random moments, resume it, and hold its table and page against those of an undisturbed run."""
+    """Kill a run at random moments, resume it, and compare its table and report with those of an undisturbed run."""
     source, whole, killed = folder / "rows.parquet", folder / "whole.parquet", folder / "killed.parquet"
     _make(args.data, source, args.kill_rows)
     flags = ["--text-column", "text", "--part-rows", str(args.kill_part_rows), "--json"]

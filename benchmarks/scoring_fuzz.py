@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", help="where the files are made; one in memory is faster")
+    parser.add_argument("--folder", help="folder for the files; one in memory is faster")
     parser.add_argument("--only", type=int, nargs=2, metavar=("FIRST", "END"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.only:
@@ -82,7 +82,7 @@ def _cases(numbers: range, seed: int, parent: str | None) -> dict[str, object]:
 
 
 def _mutation(chance: random.Random, form: str) -> Mutation:
-    """One change; in Parquet few that move what is behind them, after which no footer is found."""
+    """One change; in Parquet rarely one that shifts the bytes behind it, because no footer would be found then."""
     return Mutation(chance.choices(KINDS, WEIGHTS[form])[0], chance.random(), chance.randrange(64))
 
 
