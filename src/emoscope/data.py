@@ -182,7 +182,7 @@ def load_valid_splits(
     text_column: str | int = "text",
     label_column: str | int = "label",
 ) -> tuple[dict[str, Examples], list[RejectedRow]]:
-    """Read all splits without the rows that `load_splits` would reject, and these rows: to examine data, not to train.
+    """Read all splits without the rows that `load_splits` would reject, to examine data; also return these rows.
 
     Raises:
         DataError: as for `load_splits`, but not for a text or a label; or a split has no row that can be used.

@@ -1,6 +1,6 @@
-r"""Labelled rows as a file, a folder of splits or a data set of the Hub has them: read, but not checked.
+r"""Reads labelled rows from a file, a folder of splits or a data set of the Hub, without checking them.
 
-There is a reader for each format; `data` decides which rows are good. Formats: `.txt` (one `text;label` a line, the
+`data` decides which rows are good. Formats: `.txt` (one `text;label` a line, the
 label after the last semicolon), `.csv` and `.tsv` (with a header, or without one and the columns given as numbers; a
 field may be in double quotes, as in GoEmotions' own `.tsv`), `.jsonl` (one object a line), `.parquet` (extra "score").
 Text files are UTF-8, with or without a byte order mark. Only `\n` and `\r\n` end a line. Blank lines are allowed at the

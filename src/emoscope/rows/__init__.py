@@ -1,4 +1,4 @@
-"""Rows of CSV and JSON lines as text: read one by one, checked, and copied with columns added behind them.
+"""Reads rows of CSV and JSON lines as text, one by one, so that they can be copied with columns added after them.
 
 Shared by scoring, serving, the audit and `labelled_data`. Knows neither Arrow nor HTTP, and scores nothing.
 """

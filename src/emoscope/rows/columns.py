@@ -1,4 +1,4 @@
-"""Names of the columns of a table of texts: those that are read, and those that are added behind them."""
+"""Checks names of columns of a table of texts: those that are read, and those that are added after them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of lines of CSV, taken apart so that a broken one does not swallow those behind it."""
+"""Splits lines of CSV into records, so that a broken record does not swallow the ones after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of CSV whose lines come in blocks, each checked against the header.
+"""Reads rows of CSV from blocks of lines, and checks each against the header.
 
 A blank line is not a row, but in a table of one column it is a row with an empty cell.
 """

@@ -1,4 +1,4 @@
-"""Rows of JSON lines: one object a line, kept as it is so that fields can be added to it."""
+"""Reads rows of JSON lines, one object a line, and keeps each as it is so that fields can be added to it."""
 
 from __future__ import annotations
 

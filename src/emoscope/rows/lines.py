@@ -1,4 +1,4 @@
-"""Bytes that come in pieces to lines of text, and what may be wrong with a row of them."""
+"""Decodes bytes that arrive in pieces into lines of text, and finds what is wrong with the bytes of a row."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Block(NamedTuple):
     Attributes:
         lines: each with its newline; bytes that are not UTF-8 are lone surrogates (`surrogateescape`).
         number: number of the first line, from 1.
-        doubtful: whether a line may be too long or not be UTF-8: only then `row_problem` has to be asked.
+        doubtful: whether a line may be too long or not UTF-8; only then `row_problem` has to be called.
         final: whether these are the last lines.
     """
 

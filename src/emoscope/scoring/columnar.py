@@ -126,7 +126,7 @@ def _flaw(batch: pa.RecordBatch) -> str | None:
 
 
 class _Rejoined:
-    """A file of which the first bytes have been read already."""
+    """A file whose first bytes have been read already, and are put back."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""A whole job: tables in, one table with emotions out, safe against crashes."""
+"""A complete job: tables in, one table with emotions out, safe against crashes."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Projection:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Names of the columns that are needed by themselves: the texts, and the times if there are any."""
+        """Names of the columns that scoring itself needs: the texts, and the times for a report."""
         return (self.text_column, self.time_column) if self.time_column else (self.text_column,)
 
     @property

@@ -59,5 +59,5 @@ class Reader(ABC):
         self._content.close()
 
     def _reject(self, reason: str, **place: Any) -> None:
-        """Reject rows; their place is that of `RejectedRows.add`."""
+        """Reject one or more rows; the keywords are those of `RejectedRows.add`."""
         self._rejected.add(self._source.name, reason, **place)

@@ -124,7 +124,7 @@ class LabelsOverTime:
             self._add(self._numbers(times), rows)
 
     def course(self) -> Course | None:
-        """The labels over time, in the shortest periods of which there are not too many; None without any time.
+        """The labels over time, in the shortest unit that gives at most MAX_SHOWN periods; None without any time.
 
         If a few stray times make the periods longer, they are left out: at most one in a thousand at either end.
         """

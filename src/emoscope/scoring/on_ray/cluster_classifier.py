@@ -46,7 +46,7 @@ class Worker:
     """Holds a model; an actor of Ray."""
 
     def load(self, workers: Workers) -> Loaded:
-        """Load it."""
+        """Load the model."""
         model = workers.load()
         self._classifier = model.classifier
         return tuple(model.classifier.labels), model.identity, emoscope.__version__
