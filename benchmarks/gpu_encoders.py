@@ -150,23 +150,26 @@ def _contestants(folder: Path, args: argparse.Namespace) -> dict[str, tuple[int,
     """The number of texts in one call, and a function that makes the function to call, by name."""
     share = args.texts / 400_000
     cuda = args.device != "cpu"
-    found: dict[str, tuple[int, Callable[[], Call]]] = {
+    contestants: dict[str, tuple[int, Callable[[], Call]]] = {
         "emoscope": (args.texts, partial(_emoscope, folder, args)),
         "emoscope, bfloat16": (args.texts, partial(_emoscope, folder, args, dtype=torch.bfloat16)),
         "emoscope, a thread that tokenises": (args.texts, partial(_emoscope, folder, args, processes=0)),
     }
     for operations in on_cuda() if cuda else ():
-        found[f"emoscope, {operations.name}"] = args.texts, partial(_emoscope, folder, args, operations=operations)
+        contestants[f"emoscope, {operations.name}"] = (
+            args.texts,
+            partial(_emoscope, folder, args, operations=operations),
+        )
     for tokens in LARGEST_STEPS if cuda else ():
         steps = (*(size for size in (704, 2_816, 11_264) if size < tokens), tokens)
-        found[f"emoscope, steps of {tokens}"] = args.texts, partial(_emoscope, folder, args, step_tokens=steps)
-    found["plain torch, sorted"] = max(8, int(PLAIN_TEXTS * share)), partial(_plain, folder, args, compiled=False)
+        contestants[f"emoscope, steps of {tokens}"] = args.texts, partial(_emoscope, folder, args, step_tokens=steps)
+    contestants["plain torch, sorted"] = max(8, int(PLAIN_TEXTS * share)), partial(_plain, folder, args, compiled=False)
     if args.compile:
         name = "plain torch, sorted, compiled"
-        found[name] = max(8, int(PLAIN_TEXTS * share)), partial(_plain, folder, args, compiled=True)
+        contestants[name] = max(8, int(PLAIN_TEXTS * share)), partial(_plain, folder, args, compiled=True)
     for batch, count in PIPELINE_TEXTS.items():
-        found[f"pipeline, batch {batch}"] = max(8, int(count * share)), partial(_pipeline, folder, args, batch)
-    return found
+        contestants[f"pipeline, batch {batch}"] = max(8, int(count * share)), partial(_pipeline, folder, args, batch)
+    return contestants
 
 
 def packed_encoder(folder: Path) -> PackedEncoder:

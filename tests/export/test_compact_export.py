@@ -80,5 +80,5 @@ def test_an_output_that_is_not_empty_is_an_error(checkpoint: Path, tmp_path: Pat
 
 
 def test_quantize_is_an_error_for_a_compact_student(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="whose vectors are int8 anyway; leave --quantize out"):
+    with pytest.raises(ModelError, match="whose embeddings are int8 anyway; leave --quantize out"):
         export(open_folder(checkpoint), tmp_path / "model", tiny.examples("validation"), quantize=True)

@@ -1,4 +1,4 @@
-"""The gate's figures against scikit-learn's."""
+"""The figures of the parity gate against those of scikit-learn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def examples(label_ids):
     return Examples([str(row) for row in range(len(label_ids))], label_ids, LABELS, "made up", None)
 
 
-def test_single_label_figures_equal_scikit_learns():
+def test_figures_of_single_label_data_equal_those_of_scikit_learn():
     logits, truth = rng.normal(size=(200, 3)), rng.integers(3, size=200)
     expected, rows = softmax(logits), softmax(logits + 0.3 * rng.normal(size=(200, 3)))
     parity = compare(rows, expected, examples(truth), None)
@@ -34,14 +34,14 @@ def test_single_label_figures_equal_scikit_learns():
     assert parity.f1_macro_difference == pytest.approx(f1[0] - f1[1])
 
 
-def test_a_label_that_torch_has_as_likely_as_its_own_is_equal():
+def test_a_label_tied_with_torchs_own_counts_as_equal():
     expected = np.array([[0.4, 0.4 - TOLERANCE, 0.2]] * 3)
     rows = expected + TOLERANCE * np.array([[0, 0, 0], [-0.9, 0.9, 0], [0, 0, 3000]])
     parity = compare(rows, expected, examples(np.zeros(3, int)), None)
     assert parity.equal_labels == 2 / 3
 
 
-def test_multi_label_figures_equal_scikit_learns_and_ties_are_equal():
+def test_figures_of_multi_label_data_equal_those_of_scikit_learn_and_ties_count_as_equal():
     thresholds = (0.3, 0.5, 0.7)
     expected, truth = rng.uniform(size=(200, 3)), rng.random((200, 3)) < 0.4
     rows = np.clip(expected + 0.05 * rng.normal(size=(200, 3)), 0, 1)
@@ -56,7 +56,7 @@ def test_multi_label_figures_equal_scikit_learns_and_ties_are_equal():
 
 
 @pytest.mark.parametrize("gate", [EXACT, INTEGERS])
-def test_the_gate_shuts_on_each_figure(gate: Gate):
+def test_each_figure_over_its_limit_is_an_error(gate: Gate):
     limits = (gate.largest_difference, gate.equal_labels, gate.f1_macro_difference)
     require("the graph", Parity(10, *limits), gate)
     worse = [(np.nan, *limits[1:]), (limits[0], limits[1] - 1e-3, limits[2]), (*limits[:2], -limits[2] - 1e-3)]

@@ -204,7 +204,7 @@ def _output(add: Nodes, model: CompactModel) -> None:
 
 
 def with_int8_vectors(model: CompactModel) -> CompactModel:
-    """The model that the graph computes: `model` with its vectors rounded to int8 rows."""
+    """The model that the graph computes: `model` with its embeddings rounded to int8 rows."""
     rows, scale = int8_rows(model.vectors.detach().numpy())
     rounded = CompactModel(model.shape)
     rounded.load_state_dict({**model.state_dict(), "vectors": torch.from_numpy(rows * scale)})

@@ -44,7 +44,7 @@ CALIBRATION_TEXTS = 512
 REFERENCE_TEXTS = Path(__file__).with_name("reference_texts.txt")
 """Sentences, one per line, that are recorded with torch's probabilities to verify a folder on another machine."""
 MARGIN = 0.01
-"""Difference of a probability that another machine may add to the largest one that an integer graph has on this one."""
+"""Difference of a probability that an integer graph may have on another machine beyond the largest on this one."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,11 @@ def export(
         output: the model folder to write; it must not exist yet, or be empty.
         examples: data on which the graph must agree with torch; its labels are the model's, in any order.
         calibration: texts that the rounding to integers is fitted to, without labels; None for those of `examples`.
-        quantize: whether an encoder's products and embeddings become integers; a compact student's vectors always do.
+        quantize: whether an encoder's products and embeddings become integers; a compact student's embeddings always do.
 
     Returns:
         The parity record. For an encoder, "fp32" and, with `quantize`, "int8". For a compact student, "int8_vectors"
-        (against torch with the same vectors) and "as_trained".
+        (against torch with the same int8 embeddings) and "as_trained".
 
     Raises:
         ModelError: `output` cannot be written, the folder is not a checkpoint or cannot be exported, the examples have
@@ -100,14 +100,14 @@ def export(
             batch = scorer.preprocessor(_spread(calibration or examples.texts)) if quantize else None
             candidates = _encoder(folder, draft, batch)
         record = _parity(candidates, scorer, examples)
-        exact = list(record) == ["fp32"]
-        if not exact:
+        in_float32 = list(record) == ["fp32"]
+        if not in_float32:
             drop_calibration(draft)
         if not _is_compact(folder):
             write_card(draft, output.name, folder.labels.names, record)
         parity = {name: asdict(values) for name, values in record.items()}
         manifest = replace(
-            folder.manifest if exact else _without_calibration(folder),
+            folder.manifest if in_float32 else _without_calibration(folder),
             parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
             verification=_verification(candidates, draft, scorer),
             parameters=next(iter(candidates.values())).reference.parameters,
@@ -123,7 +123,7 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
         raise ModelError(f"{folder.path} has an ONNX graph but no weights; give the checkpoint that it was made from")
     folder.normalizer  # noqa: B018 - raises an error for an unknown one
     if quantize and _is_compact(folder):
-        raise ModelError(f"{folder.path} is a compact student, whose vectors are int8 anyway; leave --quantize out")
+        raise ModelError(f"{folder.path} is a compact student, whose embeddings are int8 anyway; leave --quantize out")
     names, others = folder.labels.names, examples.labels.names
     both = folder.calibration.multi_label, examples.multi_label
     if set(names) != set(others) or both[0] != both[1]:
