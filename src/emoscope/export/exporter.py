@@ -74,7 +74,7 @@ def export(
         output: the model folder to write; it must not exist yet, or be empty.
         examples: data on which the graph must agree with torch; its labels are the model's, in any order.
         calibration: texts that the rounding to integers is fitted to, without labels; None for those of `examples`.
-        quantize: whether an encoder's products and embeddings become integers; a compact student's embeddings always do.
+        quantize: write an encoder's products and embeddings in integers; a compact student's embeddings always are.
 
     Returns:
         The parity record. For an encoder, "fp32" and, with `quantize`, "int8". For a compact student, "int8_vectors"
