@@ -200,8 +200,16 @@ _READERS: dict[str, Callable[[Path, Columns], Iterator[LabelledRow]]] = {
 
 
 def _hub_tables(hub_id: str, columns: Columns) -> dict[str, LabelledTable]:
+    """Data sets of the library `datasets`, their label ids replaced by the names in the feature of the labels."""
     hub_id = HUB_IDS.get(hub_id, hub_id)
-    return {split: _hub_table(hub_id, split, rows, columns) for split, rows in hub_splits(hub_id).items()}
+    tables = {}
+    for split, data in hub_splits(hub_id).items():
+        check_columns(data.column_names, columns, place=hub_id)
+        cells = zip(data[columns[0]], hub_labels(data, columns[1]), strict=True)
+        rows = ((number, text, label) for number, (text, label) in enumerate(cells, start=1))
+        names = _hub_label_names(data, columns[1])
+        tables[split] = LabelledTable(hub_id, split, f"{hub_id}, split {split}, row", rows, names)
+    return tables
 
 
 def hub_splits(hub_id: str) -> dict[str, Any]:
@@ -228,14 +236,6 @@ def hub_splits(hub_id: str) -> dict[str, Any]:
             f"no file or folder {hub_id!r} here, and it cannot be loaded from the Hub "
             f"({type(error).__name__}: {first_line(error)}); check the name and the connection"
         ) from None
-
-
-def _hub_table(hub_id: str, split: str, table: Any, columns: Columns) -> LabelledTable:
-    """A `datasets.Dataset` with label ids replaced by the names in its ClassLabel feature, or in a list of such."""
-    check_columns(table.column_names, columns, place=hub_id)
-    cells = hub_labels(table, columns[1])
-    rows = ((number, text, cell) for number, (text, cell) in enumerate(zip(table[columns[0]], cells, strict=True), 1))
-    return LabelledTable(hub_id, split, f"{hub_id}, split {split}, row", rows, _hub_label_names(table, columns[1]))
 
 
 def hub_labels(table: Any, column: str) -> Iterator[Any]:

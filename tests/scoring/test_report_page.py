@@ -184,3 +184,8 @@ def test_row_for_each_sentence_counts_sentences(tmp_path):
     page = tmp_path / "page.html"
     report(tmp_path / "in.csv", tmp_path / "out.csv", page, "when", long="sentences", sentence_rows=True)
     assert "1 rows read, 3 written" in page.read_text("utf-8") and "2024-01-01 00:00: 3 rows" in page.read_text("utf-8")
+
+
+def test_old_name_of_the_report_is_deprecated():
+    with pytest.warns(DeprecationWarning, match="emoscope.scoring.Report is now ScoreReport"):
+        assert emoscope.scoring.Report is ScoreReport

@@ -37,7 +37,9 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
         if delimiter in _NEVER_IN_NUMBERS:
             return values
     if not pa.types.is_string(values.type):
-        values = pa.array([None if value is None else _cell(value) for value in _in_python(values)], pa.string())
+        plain = map(_plain, _in_python(values))
+        cells = (cell if isinstance(cell, str | None) else json.dumps(cell, ensure_ascii=False) for cell in plain)
+        values = pa.array(cells, pa.string())
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(values, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(values, f'[{re.escape(delimiter)}"\r\n]|^$'), quoted, values)
 
@@ -95,11 +97,6 @@ def _with_times(value: pa.Scalar) -> Any:
 def _iso(text: str) -> str:
     """A date or time of Arrow in ISO 8601: "2024-05-06T07:08:09+02:00" for "2024-05-06 07:08:09+0200"."""
     return _ZONE.sub(r"\1:\2", _DAY.sub(r"\1T", text))
-
-
-def _cell(value: Any) -> str:
-    plain = _plain(value)
-    return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False)
 
 
 def _json(value: Any) -> str:
