@@ -10,6 +10,7 @@ import pyarrow.feather
 import pytest
 from scoring_fakes import DAYS, ROWS, HashClassifier, emotion, score, texts, write_parquet
 
+import emoscope.scoring
 from emoscope.errors import DataError
 from emoscope.scoring import ScoreReport
 
