@@ -10,7 +10,7 @@ from emoscope.prediction import Prediction
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__"]
 
 
