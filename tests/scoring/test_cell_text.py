@@ -9,8 +9,6 @@ import subprocess
 import sys
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pytest
 from scoring_fakes import emotion, score, write_parquet
 

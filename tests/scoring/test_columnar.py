@@ -5,8 +5,6 @@ import io
 from contextlib import suppress
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import kept_and_rejected, rejected, score, texts, write_parquet

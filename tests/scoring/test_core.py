@@ -4,8 +4,6 @@ import pickle
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

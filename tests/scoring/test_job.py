@@ -10,8 +10,6 @@ from pathlib import Path
 import fsspec
 import pandas
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import (
@@ -41,10 +39,6 @@ TEXTS = ["first", 'with "quotes", commas', "two\nlines\r\nthree", "first", "", "
 
 
 NAMES = ["csv", "tsv", "jsonl", "parquet", "arrow", "csv.gz", "csv.zst", "jsonl.gz", "arrow.zst"]
-
-
-def append(source):
-    write_parquet(source, {"id": range(ROWS + 1), "text": texts(ROWS + 1)}, row_group_size=11)
 
 
 @pytest.fixture

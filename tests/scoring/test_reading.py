@@ -3,8 +3,6 @@
 import decimal
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pytest
 from scoring_fakes import HashClassifier, emotion, read, score, write, write_parquet
 

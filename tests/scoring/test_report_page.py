@@ -5,18 +5,12 @@ import re
 from html.parser import HTMLParser
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pytest
-from scoring_fakes import DAYS, ROWS, HashClassifier, emotion, score, texts, write_parquet
+from scoring_fakes import DAYS, HashClassifier, emotion, score, texts, write_parquet
 
 import emoscope.scoring
 from emoscope.errors import DataError
 from emoscope.scoring import ScoreReport
-
-
-def append(source):
-    write_parquet(source, {"id": range(ROWS + 1), "text": texts(ROWS + 1)}, row_group_size=11)
 
 
 def report(source, output, page, time_column=None, **options):

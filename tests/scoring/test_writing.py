@@ -6,8 +6,6 @@ import json
 
 import pandas
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.feather
 import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import HashClassifier, emotion, read, score, texts, write_parquet
