@@ -73,9 +73,8 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     if config.get("model_type") != MODEL_TYPE:
         raise ModelError(f"{folder} has the model type {config.get('model_type')!r}; allowed: {MODEL_TYPE}")
     labels = Labels.from_config(config)
-    model = CompactModel(
-        CompactShape(config["vocab_size"], config["embedding_size"], config["hidden_size"], len(labels))
-    )
+    shape = CompactShape(config["vocab_size"], config["embedding_size"], config["hidden_size"], len(labels))
+    model = CompactModel(shape)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
