@@ -106,9 +106,9 @@ def _checked_out(revision: str, folder: Path) -> Iterator[Path]:
 
 def _in_turns(measure: Callable[[Path], float], sources: dict[str, Path], rounds: int) -> dict[str, object]:
     rates: dict[str, list[float]] = {name: [] for name in sources}
-    for _ in range(rounds):
-        for name, source in sources.items():
-            rates[name].append(measure(source))
+    for number in range(rounds):
+        for name in sorted(sources, reverse=number % 2 == 1):
+            rates[name].append(measure(sources[name]))
     medians = {name: statistics.median(values) for name, values in rates.items()}
     return {"ratio": medians["now"] / medians["before"], "median": medians, "rounds": rates}
 
