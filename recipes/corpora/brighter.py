@@ -8,9 +8,9 @@ Languages" (ACL 2025; SemEval-2025 task 11); CC BY 4.0. A text may have several 
 
 from __future__ import annotations
 
-from tables import NEUTRAL, arguments, tab_separated, with_one_label, write
+from tables import SAME_NAMES, arguments, tab_separated, with_one_label, write
 
-MAPPING = {emotion: emotion for emotion in ("sadness", "joy", "anger", "fear", "surprise")} | {"neutral": NEUTRAL}
+MAPPING = SAME_NAMES
 """The labels are five of the six by name. A text with several is left out: a single answer cannot be right for it."""
 
 

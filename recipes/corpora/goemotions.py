@@ -8,17 +8,16 @@ It has 27 emotions and neutral.
 
 from __future__ import annotations
 
-from tables import NEUTRAL, arguments, tab_separated, with_one_label, write
+from tables import SAME_NAMES, arguments, tab_separated, with_one_label, write
 
 MAPPING = {
-    **{emotion: emotion for emotion in ("sadness", "joy", "love", "anger", "fear", "surprise")},
+    **SAME_NAMES,
     # the paper's own grouping of finer emotions under Ekman's
     "annoyance": "anger",
     "nervousness": "fear",
     **dict.fromkeys(("excitement", "pride", "relief", "amusement", "optimism", "gratitude"), "joy"),
     **dict.fromkeys(("disappointment", "grief", "remorse"), "sadness"),
     "caring": "love",
-    "neutral": NEUTRAL,
 }
 """Left out: admiration, approval, desire (joy there, but often without a feeling), disapproval (anger there), disgust,
 embarrassment, confusion, curiosity and realization."""

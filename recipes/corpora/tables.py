@@ -10,6 +10,8 @@ from pathlib import Path
 
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 NEUTRAL = "neutral"
+SAME_NAMES = {name: name for name in (*EMOTIONS, NEUTRAL)}
+"""The mapping of a corpus that calls them by these names."""
 
 Row = tuple[str, str]
 

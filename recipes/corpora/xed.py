@@ -9,9 +9,9 @@ which a line may have, and neutral lines.
 
 from __future__ import annotations
 
-from tables import NEUTRAL, arguments, tab_separated, with_one_label, write
+from tables import SAME_NAMES, arguments, tab_separated, with_one_label, write
 
-MAPPING = {emotion: emotion for emotion in ("sadness", "joy", "anger", "fear", "surprise")} | {"neutral": NEUTRAL}
+MAPPING = SAME_NAMES
 """Left out: anticipation, trust and disgust, which are not among the six; XED has no love."""
 
 
