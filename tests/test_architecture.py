@@ -21,13 +21,16 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = ("audit", "training", "export", "scoring", "serving")
 ARROWS = {
-    "root": {"rows"},
+    "root": {"rows", "columnar"},
     "rows": {"root"},
+    "columnar": {"root"},
     "evaluation": {"root", "rows"},
     "calibration": {"root", "rows", "evaluation"},
     "compact": {"root"},
     "torch_runtime": {"root", "compact"},
-    **{stage: {"root", "rows", "evaluation", "calibration", "compact", "torch_runtime"} for stage in STAGES},
+    **{
+        stage: {"root", "rows", "columnar", "evaluation", "calibration", "compact", "torch_runtime"} for stage in STAGES
+    },
 }
 """The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
 FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}

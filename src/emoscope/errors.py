@@ -47,6 +47,13 @@ def first_line(error: BaseException | None) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
+def broken_data(error: Exception) -> str:
+    """The message of an error about broken data, in one line; an error of the machine is raised again."""
+    if isinstance(error, OSError) and error.errno is not None:
+        raise error
+    return first_line(error)
+
+
 EXTRAS: dict[str, tuple[str, ...]] = {
     "plot": ("matplotlib",),
     "audit": ("sklearn", "cleanlab", "datasketch"),

@@ -6,7 +6,7 @@ import pytest
 from scoring_fakes import emotion, kept_and_rejected, score, texts
 
 from emoscope.errors import DataError
-from emoscope.scoring import line_reader
+from emoscope.rows import blocks
 
 
 @pytest.mark.parametrize("target", ["csv", "jsonl"])
@@ -69,8 +69,8 @@ def test_blank_line_of_a_single_column_is_a_row(tmp_path):
 
 @pytest.mark.parametrize("block", [64, 1000, 1 << 20])
 def test_stray_quote_loses_one_row_wherever_blocks_end(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(line_reader, "BLOCK_BYTES", block)
-    monkeypatch.setattr(line_reader, "_SLICE_BYTES", 16)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", block)
+    monkeypatch.setattr(blocks, "_SLICE_BYTES", 16)
     body = "".join(f'{i},"{text}\n' if i % 10 == 5 else f'{i},"{text},"\n' for i, text in enumerate(texts(100)))
     found, rejected_rows = kept_and_rejected(tmp_path, "in.csv", "id,text\n" + body)
     assert found == [f"{text}," for i, text in enumerate(texts(100)) if i % 10 != 5]

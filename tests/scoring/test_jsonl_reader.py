@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import emotion, kept_and_rejected, read, rejected, score
 
-from emoscope.scoring import ScoreReport, line_reader
+from emoscope.rows import blocks
+from emoscope.scoring import ScoreReport
 
 
 def report(source, output, page, time_column=None, **options):
@@ -44,7 +45,7 @@ def test_files_without_any_object(tmp_path):
 
 def test_objects_with_any_fields_become_a_row_for_each_sentence(tmp_path, monkeypatch):
     for name in ("BLOCK_BYTES", "_SLICE_BYTES"):
-        monkeypatch.setattr(f"emoscope.scoring.line_reader.{name}", 10)
+        monkeypatch.setattr(f"emoscope.rows.blocks.{name}", 10)
     lines = ['{"text": "One. Two.", "n": 1, "when": "2024"}', '{"n": 1.5, "m": {"é": []}, "text": "Three."}']
     (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"k": 1}', "{}"]))
     options = {"long": "sentences", "sentence_rows": True, "columns": ("emotion",)}
@@ -111,7 +112,7 @@ def test_lines_with_broken_utf8(tmp_path):
 )
 def test_object_that_does_not_fit_the_columns_is_rejected(tmp_path, monkeypatch, row, words):
     for name in ("BLOCK_BYTES", "_SLICE_BYTES"):
-        monkeypatch.setattr(line_reader, name, 10)
+        monkeypatch.setattr(blocks, name, 10)
     first = {"text": "a", "n": 1, "f": 0.5, "deep": {"x": 1}, "many": [{"y": 1}]}
     rows = [first, {"text": "ok", "n": None, "deep": {"x": None}, "many": []}, row, first]
     (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -6,12 +6,12 @@ import json
 import pytest
 from scoring_fakes import kept_and_rejected, read, score, write
 
-from emoscope.scoring import line_reader
+from emoscope.rows import blocks
 
 
 def test_files_are_read_in_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr("emoscope.scoring.line_reader.BLOCK_BYTES", 1500)
-    monkeypatch.setattr("emoscope.scoring.line_reader._SLICE_BYTES", 70)
+    monkeypatch.setattr("emoscope.rows.blocks.BLOCK_BYTES", 1500)
+    monkeypatch.setattr("emoscope.rows.blocks._SLICE_BYTES", 70)
     rows = [{"id": str(i), "text": f"line {i}\nand\n\n, more {'x' * (i % 50)}"} for i in range(300)]
     for name in ("csv", "jsonl", "csv.gz"):
         score(write(tmp_path / f"in.{name}", rows), tmp_path / f"out.{name}")
@@ -20,8 +20,8 @@ def test_files_are_read_in_blocks(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("name", "head"), [("in.csv", "text\n"), ("in.jsonl", '{"text": "a"}\n')])
 def test_row_that_is_too_long_is_rejected(tmp_path, monkeypatch, name, head):
-    monkeypatch.setattr(line_reader, "BLOCK_BYTES", 1000)
-    monkeypatch.setattr(line_reader, "MAX_ROW_BYTES", 5000)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(blocks, "MAX_ROW_BYTES", 5000)
     for module in ("csv_reader", "jsonl_reader"):
         monkeypatch.setattr(f"emoscope.scoring.{module}.MAX_ROW_BYTES", 5000)
     long = "x" * 20_000

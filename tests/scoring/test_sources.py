@@ -8,7 +8,8 @@ from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
 from scoring_fakes import rejected, score
 
 from emoscope.errors import DataError
-from emoscope.scoring.sources import Format, find_sources
+from emoscope.rows.formats import Format
+from emoscope.scoring.sources import find_sources
 
 
 def make(folder, *names):
@@ -21,30 +22,6 @@ def make(folder, *names):
 
 def names(source, folder):
     return [entry.name.removeprefix(f"{folder}/") for entry in find_sources(source)]
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.csv", Format("csv", delimiter=",")),
-        ("A.TSV", Format("tsv", delimiter="\t")),
-        ("x.y/rows.2024.jsonl.gz", Format("jsonl", "gzip")),
-        ("rows.ndjson.zst", Format("jsonl", "zstd")),
-        ("b.parquet", Format("parquet")),
-        ("b.arrow.gz", Format("arrow", "gzip")),
-        ("b.feather", Format("arrow")),
-        ("csv.gz", Format("csv", "gzip", ",")),
-        ("jsonl", Format("jsonl")),
-    ],
-)
-def test_formats_by_name(name, expected):
-    assert Format.of(name) == expected
-
-
-@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.csv.bz2", "", ".", "a.parquet.gz"])
-def test_name_without_a_format_is_an_error(name):
-    with pytest.raises(DataError, match=r"allowed|inside"):
-        Format.of(name)
 
 
 def test_folder_is_read_in_order_without_hidden_files(tmp_path):

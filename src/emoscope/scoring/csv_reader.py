@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 
 from emoscope.errors import DataError
+from emoscope.rows.blocks import MAX_ROW_BYTES
 from emoscope.rows.csv_rows import CsvRows
 from emoscope.rows.lines import Block
-from emoscope.scoring.line_reader import MAX_ROW_BYTES, LineReader
+from emoscope.scoring.line_reader import LineReader
 
 
 class CsvReader(LineReader):

@@ -12,9 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 import emoscope
-from emoscope.errors import DataError
+from emoscope.errors import DataError, broken_data
 from emoscope.protocols import Classifier
-from emoscope.scoring.arrow_errors import broken_data
+from emoscope.rows.formats import Format
 from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
 from emoscope.scoring.pipeline import MapParts, score_all
 from emoscope.scoring.projection import Projection
@@ -22,7 +22,7 @@ from emoscope.scoring.reading import Reading
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.report_page import report_page
 from emoscope.scoring.resume import WorkFolder
-from emoscope.scoring.sources import Format, Source, Stream, find_sources
+from emoscope.scoring.sources import Source, Stream, find_sources
 from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times

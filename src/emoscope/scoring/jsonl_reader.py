@@ -13,10 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from emoscope.errors import broken_data
+from emoscope.rows.blocks import MAX_ROW_BYTES
 from emoscope.rows.json_rows import json_object, json_rows, open_object
 from emoscope.rows.lines import Block, TextRow
-from emoscope.scoring.arrow_errors import broken_data
-from emoscope.scoring.line_reader import MAX_ROW_BYTES, LineReader
+from emoscope.scoring.line_reader import LineReader
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.sources import Source
 

@@ -9,20 +9,20 @@ from typing import Any
 
 import pyarrow as pa
 
-from emoscope.errors import DataError
+from emoscope.columnar import BROKEN
+from emoscope.errors import DataError, broken_data
+from emoscope.rows.blocks import read_blocks
 from emoscope.rows.columns import column_list
-from emoscope.scoring.arrow_errors import BROKEN, broken_data
-from emoscope.scoring.columnar import ArrowReader, ParquetReader
+from emoscope.scoring.columnar_reader import ColumnarReader
 from emoscope.scoring.csv_reader import CsvReader
 from emoscope.scoring.jsonl_reader import JsonlReader, schema_of
-from emoscope.scoring.line_reader import read_blocks
 from emoscope.scoring.projection import Projection
 from emoscope.scoring.reader import Reader
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
 READERS: Mapping[str, type[Reader]] = MappingProxyType(
-    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader, "parquet": ParquetReader, "arrow": ArrowReader}
+    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader, "parquet": ColumnarReader, "arrow": ColumnarReader}
 )
 """Names of formats, to their readers."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
-from urllib.parse import urlsplit
 
 import fsspec
 import pyarrow as pa
@@ -17,65 +16,10 @@ from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
 from emoscope.errors import DataError
-
-FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-}
-"""Suffixes of the names of files, to their formats."""
-
-DELIMITERS = {"csv": ",", "tsv": "\t"}
-"""Formats with rows of cells, to the character between these; CSV may have another one."""
-
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
-"""Last suffixes of the names of compressed files, to their compression."""
+from emoscope.rows.formats import FORMATS, Format
 
 _GLOB = re.compile(r"[*?\[]")
 _PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
-
-
-@dataclass(frozen=True)
-class Format:
-    """The format of a file.
-
-    Attributes:
-        name: "csv", "tsv", "jsonl", "parquet" or "arrow".
-        compression: "gzip", "zstd", or None.
-        delimiter: the character between the cells of a row; None for a format without cells.
-    """
-
-    name: str
-    compression: str | None = None
-    delimiter: str | None = None
-
-    def separated_by(self, delimiter: str | None) -> Format:
-        """The same format, but for CSV with another delimiter; None for the usual one."""
-        return replace(self, delimiter=delimiter) if delimiter and self.name == "csv" else self
-
-    @classmethod
-    def of(cls, name: str) -> Format:
-        """The format of a file with this name or address, such as "rows.csv.gz"; "csv.gz" alone is enough.
-
-        Raises:
-            DataError: the name does not end like one of a known format.
-        """
-        path = urlsplit(name).path if "://" in name else name
-        stem, dot, last = f".{path}".lower().rpartition(".")
-        compression = COMPRESSIONS.get(dot + last)
-        suffix = "." + stem.rpartition(".")[2] if compression else dot + last
-        if suffix not in FORMATS:
-            raise DataError(
-                f"{name}: no known format; allowed: names that end in {', '.join(FORMATS)}, all but .parquet also "
-                f"followed by {' or '.join(COMPRESSIONS)}"
-            )
-        if suffix == ".parquet" and compression:
-            raise DataError(f"{name}: Parquet files are compressed inside; name it without {dot}{last}")
-        return cls(FORMATS[suffix], compression, DELIMITERS.get(FORMATS[suffix]))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from pyarrow import fs
 
 from emoscope.errors import DataError
 from emoscope.files import sync, write_atomically
-from emoscope.scoring.sources import Format, Source, locate
+from emoscope.rows.formats import Format
+from emoscope.scoring.sources import Source, locate
 
 
 @dataclass(frozen=True)

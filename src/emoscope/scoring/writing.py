@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from emoscope.errors import DataError, first_line
 from emoscope.rows.csv_records import csv_line
+from emoscope.rows.formats import Format
 from emoscope.rows.json_rows import json_field
 from emoscope.scoring.cell_text import csv_cells, json_cells
-from emoscope.scoring.sources import Format
 
 
 @dataclass(frozen=True)

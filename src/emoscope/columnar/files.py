@@ -6,15 +6,15 @@ rejected; the file's footer has their number.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from emoscope.errors import DataError
-from emoscope.scoring.arrow_errors import BROKEN, broken_data
-from emoscope.scoring.reader import Reader
+from emoscope.columnar.errors import BROKEN
+from emoscope.errors import DataError, broken_data
 
 MAX_ROWS = 16_384
 """Maximum number of rows decoded at once."""
@@ -25,8 +25,40 @@ MAX_BYTES = 4 << 20
 _MAGIC = b"ARROW1\0\0"
 
 
-class _ColumnarReader(Reader):
-    """Checks the values of rows."""
+class ColumnarFile(ABC):
+    """The rows of an open file.
+
+    Attributes:
+        schema: schema of its tables.
+        position: returns about how many bytes have been read; None where the position in the content says it.
+    """
+
+    schema: pa.Schema
+    position: Callable[[], float] | None = None
+
+    def __init__(self, content: Any, name: str, size: int, reject: Callable[..., None]) -> None:
+        """Read the schema.
+
+        Args:
+            content: the open file.
+            name: its name in errors.
+            size: its size in bytes; 0 for a pipe.
+            reject: called with the reason, the number of the row from 1 (`row`), and for several the number of rows
+                (`rows`), for rows that cannot be used.
+
+        Raises:
+            DataError: it is not such a file.
+        """
+        self._content, self._name, self._size, self._reject = content, name, size, reject
+        self._begin()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Read the beginning; sets `schema`."""
+
+    @abstractmethod
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows as Arrow tables."""
 
     def _sound_rows(self, batch: pa.RecordBatch, done: int) -> pa.Table:
         """The rows whose values fit their types, with `done` rows before them; the others are rejected."""
@@ -42,22 +74,18 @@ class _ColumnarReader(Reader):
         return pa.Table.from_batches(sound, batch.schema)
 
 
-class ParquetReader(_ColumnarReader):
+class ParquetFile(ColumnarFile):
     """Reads row groups one after the other, a few rows at a time."""
 
-    def _begin(self, schema: pa.Schema | None) -> None:
+    def _begin(self) -> None:
         try:
             self._file = pq.ParquetFile(self._content, buffer_size=1 << 20)
             self.schema = self._file.schema_arrow
             _check_counts(self._file.metadata)
         except BROKEN as error:
-            raise DataError(
-                f"{self._source.name}: not a Parquet file that can be read ({broken_data(error)})"
-            ) from None
-        self.columns = self.schema.names
-        self._projection.check(self._source.name, self.columns)
+            raise DataError(f"{self._name}: not a Parquet file that can be read ({broken_data(error)})") from None
         self._done = 0
-        size, rows = self._source.size or 0, self._file.metadata.num_rows
+        size, rows = self._size, self._file.metadata.num_rows
         self.position = lambda: size * self._done / max(1, rows)
 
     def tables(self) -> Iterator[pa.Table]:
@@ -87,19 +115,17 @@ def _check_counts(metadata: Any) -> None:
         raise pa.ArrowInvalid(f"its footer has {metadata.num_rows} rows, in groups of {rows[:9]}")
 
 
-class ArrowReader(_ColumnarReader):
+class ArrowFile(ColumnarFile):
     """Reads an Arrow file or stream batch by batch; the file format is the stream format with a frame around it."""
 
-    def _begin(self, schema: pa.Schema | None) -> None:
+    def _begin(self) -> None:
         try:
             head = self._content.read(len(_MAGIC))
             self._framed = head == _MAGIC
             self._batches = pa.ipc.open_stream(self._content if self._framed else _Rejoined(head, self._content))
         except BROKEN as error:
-            raise DataError(f"{self._source.name}: not an Arrow file that can be read ({broken_data(error)})") from None
+            raise DataError(f"{self._name}: not an Arrow file that can be read ({broken_data(error)})") from None
         self.schema = self._batches.schema
-        self.columns = self.schema.names
-        self._projection.check(self._source.name, self.columns)
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""

@@ -1,0 +1,25 @@
+"""The reader of Parquet and Arrow files: every column as it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from emoscope.columnar import COLUMNAR
+from emoscope.scoring.reader import Reader
+
+
+class ColumnarReader(Reader):
+    """Reads every column; rows with values that do not fit their types are rejected."""
+
+    def _begin(self, schema: pa.Schema | None) -> None:
+        source = self._source
+        self._file = COLUMNAR[source.format.name](self._content, source.name, source.size or 0, self._reject)
+        self.position = self._file.position or self.position
+        self.schema, self.columns = self._file.schema, self._file.schema.names
+        self._projection.check(source.name, self.columns)
+
+    def tables(self) -> Iterator[pa.Table]:
+        """The rows as Arrow tables."""
+        return self._file.tables()
