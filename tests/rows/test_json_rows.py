@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from emoscope.rows.json_rows import json_field, json_rows
+from emoscope.errors import DataError
+from emoscope.rows.json_rows import check_json_lines, json_field, json_rows
 from emoscope.rows.lines import LineDecoder, TextRow
 
 
@@ -43,3 +44,27 @@ def test_problems_of_lines(line: bytes, problem: str) -> None:
 def test_text_may_be_null_missing_or_empty(line: bytes) -> None:
     (row,) = rows_of(line)
     assert row.problem is None and not row.values.get("text")
+
+
+@pytest.mark.parametrize(
+    ("first", "found"),
+    [
+        ('[{"text": "a"}, {"text": "b"}]', "a JSON array"),
+        ('[{"text": "a"},', "a JSON array"),
+        ("[", "a JSON array"),
+        ("{", "an object that goes on in the next lines"),
+        ('{"text": "a"},', "objects with commas between them"),
+    ],
+)
+def test_json_of_another_layout_is_an_error(first: str, found: str) -> None:
+    lines = ["  \n", f" {first}\n", '{"text": "c"}\n']
+    with pytest.raises(DataError, match=f"^the first line begins {found}; allowed: one JSON object a line"):
+        check_json_lines(lines)
+    with pytest.raises(DataError, match="the first line begins"):
+        rows_of("".join(lines).encode())
+
+
+@pytest.mark.parametrize("first", ["", "[1]", "[]", '["text"]', '{"text": "a', "no", "a,b,", '"x",', "[1,"])
+def test_another_broken_first_line_is_a_rejected_row(first: str) -> None:
+    check_json_lines([f"{first}\n", '{"text": "c"}\n'])
+    assert [row.problem is None for row in rows_of(f'{first}\n{{"text": "c"}}\n'.encode())][-1]

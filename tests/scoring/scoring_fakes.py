@@ -49,12 +49,22 @@ def emotion(text):
 
 
 def score(
-    source, output, *, classifier=None, resume=False, overwrite=False, model="", report=None, delimiter=None, **options
+    source,
+    output,
+    *,
+    classifier=None,
+    resume=False,
+    overwrite=False,
+    model="",
+    report=None,
+    delimiter=None,
+    allow_rejected=True,
+    **options,
 ):
-    """Score with small parts; returns the summary."""
+    """Score with small parts, and any number of rejected rows; returns the summary."""
     scoring = Scoring(**({"text_column": "text", "part_rows": 7} | options))
     about = {"model": model, "resume": resume, "overwrite": overwrite, "report": report, "delimiter": delimiter}
-    job = Job(source, output, scoring, **about)
+    job = Job(source, output, scoring, allow_rejected=allow_rejected, **about)
     return score_table(job, classifier or HashClassifier())
 
 

@@ -94,7 +94,7 @@ def check(
     rejected_file.unlink(missing_ok=True)
     try:
         report = ScoreReport(folder / "report.html", time_column)
-        job = Job(source, output, Scoring("text", part_rows=10), overwrite=True, report=report)
+        job = Job(source, output, Scoring("text", part_rows=10), overwrite=True, report=report, allow_rejected=True)
         summary = score_table(job, classifier)
     except DataError as error:
         assert "\n" not in str(error), error

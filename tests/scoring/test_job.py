@@ -342,6 +342,43 @@ def test_row_groups_are_parts(source, tmp_path):
     assert [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)] == [7, 7, 7, 7, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("in.csv", "text\nfirst\n" + "1,row,5\n" * 3, "3 of 4 rows are rejected .* line 3: 3 fields; allowed: 1"),
+        ("in.csv", "text\n" + "a,b\n" * 3, "3 of 3 rows are rejected"),
+        ("in.jsonl", "text\nfirst\n", "2 of 2 rows are rejected .* line 1: not JSON"),
+    ],
+)
+def test_table_with_most_rows_rejected_is_an_error(tmp_path, name, content, reason):
+    (tmp_path / name).write_text(content)
+    output = tmp_path / f"out{Path(name).suffix}"
+    with pytest.raises(DataError, match=f"{reason}.*; fix the input, or allow it with --allow-rejected"):
+        score(tmp_path / name, output, allow_rejected=False)
+    assert not output.exists() and len(rejected(output)) in (2, 3)
+    pipe = io.BytesIO(content.encode())
+    with pytest.raises(DataError, match="rows are rejected; the first is standard input, line"):
+        job = Job(Stream(pipe, name), Stream(io.BytesIO(), name), Scoring("text"))
+        score_table(job, HashClassifier())
+    classifier = HashClassifier()
+    summary = score(tmp_path / name, output, classifier=classifier, resume=True)
+    assert (summary.rows, classifier.calls) == (content.count("first\n") if name == "in.csv" else 0, [])
+    assert output.exists() and not output.with_name(f"{output.name}.parts").exists()
+
+
+def test_half_of_the_rows_may_be_rejected(tmp_path):
+    (tmp_path / "in.csv").write_text("text\none\ntwo,three\n")
+    assert score(tmp_path / "in.csv", tmp_path / "out.csv", allow_rejected=False).rejected == 1
+
+
+@pytest.mark.parametrize("content", ['[{"text": "a"}]', '{\n"text": "a"\n}', '{"text": "a"},\n{"text": "b"}\n'])
+def test_json_of_another_layout_is_an_error_without_output(tmp_path, content):
+    (tmp_path / "in.jsonl").write_text(content)
+    with pytest.raises(DataError, match=r"in\.jsonl: the first line begins"):
+        score(tmp_path / "in.jsonl", tmp_path / "out.csv")
+    assert names(tmp_path) == ["in.jsonl"]
+
+
 def test_summary_and_progress(source, tmp_path):
     seen = []
     classifier = HashClassifier()

@@ -61,7 +61,7 @@ def test_json_lines_are_returned_with_new_fields(client):
 
 def test_broken_csv_rows_keep_their_place_with_the_reason(client):
     content = b'id,text\n1,one\n2,a,b\n3,\xff\n4\n5,"x"y\n6,two\n7,"open\n8,three\n'
-    rows = rows_of(post(client, content))
+    rows = rows_of(post(client, content, allow_rejected="true"))
     assert [row["id"] for row in rows] == ["1", "", "", "", "", "6", "", "8"]
     assert [row["emotion"] for row in rows] == [emotion("one"), *[""] * 4, emotion("two"), "", emotion("three")]
     errors = [row["emotion_error"] for row in rows if row["emotion_error"]]
@@ -77,7 +77,7 @@ def test_broken_csv_rows_keep_their_place_with_the_reason(client):
 
 def test_broken_json_lines_keep_their_place_with_the_reason(client):
     content = b'{"text": "one"}\n[1]\n{"text": 3}\nno\n{"text": "\xff"}\n{"joy": 1, "text": "a"}\n{"text": "two"}\n'
-    rows = list(map(json.loads, post(client, content, NDJSON).text.splitlines()))
+    rows = list(map(json.loads, post(client, content, NDJSON, allow_rejected="true").text.splitlines()))
     assert [row.get("emotion") for row in rows] == [emotion("one"), *[None] * 5, emotion("two")]
     assert rows[1] == {"emotion_error": "line 2: a JSON list, not an object; allowed: one JSON object a line"}
     assert rows[2]["text"] == 3
@@ -126,6 +126,7 @@ def test_empty_table_and_table_without_rows(client):
         ("text\n1\n", {"content-type": "application/json"}, {}, 415, "text/csv"),
         ("text\n1\n", {}, {}, 415, "'none'"),
         ("text\n1\n", CSV, {"format": "xml"}, 422, "format must be csv or jsonl"),
+        ("text\n1\n", CSV, {"allow_rejected": "1"}, 422, "allow_rejected must be true or false"),
         ("text\n1\n", CSV, {"columns": "happy"}, 422, "the column 'happy' cannot be added"),
         ("text\n1\n", CSV, {"columns": "joy,joy"}, 422, "once each"),
         ("text\n1\n", CSV, {"text": "a"}, 422, "unknown parameter 'text'"),
@@ -136,6 +137,29 @@ def test_wrong_table_is_an_error_before_the_response_begins(client, content, hea
     answer = post(client, content, headers, **query)
     assert answer.status_code == status
     assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "words"),
+    [
+        ('[{"text": "one"}, {"text": "two"}]', NDJSON, "a JSON array; allowed: one JSON object a line"),
+        ('{\n "text": "one"\n}\n', NDJSON, "an object that goes on in the next lines"),
+        ('{"text": "one"},\n{"text": "two"},\n', NDJSON, "objects with commas between them"),
+        ("text\n" + "1,one\n" * 400 + "two\n" * 400, CSV, "256 of the first 256 rows cannot be read"),
+        ("text\n1,one\n2,two\nthree\n", CSV, "2 of the first 3 rows cannot be read; the first is line 2: 2 fields"),
+    ],
+)
+def test_table_of_another_layout_is_an_error(client, content, headers, words):
+    answer = post(client, content, headers)
+    assert (answer.status_code, words in answer.json()["error"]["message"]) == (422, True)
+
+
+def test_half_of_the_first_rows_decides_wherever_the_pieces_end(client):
+    content = b'no\n{"text": "one"}\n' * 3
+    for size in (1, 7, 100):
+        answer = post(client, _stream([content[i : i + size] for i in range(0, len(content), size)]), NDJSON)
+        rows = list(map(json.loads, answer.text.splitlines()))
+        assert [row.get("emotion") for row in rows] == [None, emotion("one")] * 3
 
 
 def test_text_over_the_limit_is_an_error_of_its_row(serve):

@@ -87,6 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the run that OUT.parts keeps, if there is one")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT; without --resume, OUT.parts too")
     parser.add_argument(
+        "--allow-rejected", action="store_true", help="write OUT even if more than half of the rows are rejected"
+    )
+    parser.add_argument(
         "--part-rows",
         type=int,
         default=65_536,
@@ -193,7 +196,7 @@ def _job(args: argparse.Namespace, model: str) -> Job:
     if output == PIPE:
         output = Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
     report = ScoreReport(args.report, args.time_column) if args.report else None
-    return Job(source, output, scoring, model, args.resume, args.overwrite, report, args.delimiter)
+    return Job(source, output, scoring, model, args.resume, args.overwrite, report, args.delimiter, args.allow_rejected)
 
 
 def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from json.encoder import encode_basestring
 from typing import Any
 
+from emoscope.errors import DataError
 from emoscope.rows.columns import conflict
 from emoscope.rows.lines import Block, TextRow, row_problem
 
@@ -21,7 +22,12 @@ def json_rows(block: Block, text_column: str, added: Sequence[str], max_bytes: i
         text_column: field of the texts: a string, null or missing.
         added: fields that will be added: an object must not have them.
         max_bytes: maximum length of a row.
+
+    Raises:
+        DataError: the first line of the file begins something else than JSON lines.
     """
+    if block.number == 1:
+        check_json_lines(block.lines)
     for number, line in enumerate(block.lines, start=block.number):
         if line.isspace():
             continue
@@ -36,6 +42,35 @@ def json_rows(block: Block, text_column: str, added: Sequence[str], max_bytes: i
         else:
             problem = f"{text_column!r} is {type(text).__name__}; allowed: a string, or null"
         yield TextRow(number, open_object(line, fields), fields, problem)
+
+
+def check_json_lines(lines: Iterable[str]) -> None:
+    """Check that a file with these first lines is not JSON of another layout.
+
+    Raises:
+        DataError: it begins with an array of objects, an object over several lines, or a comma behind an object.
+    """
+    first = next((line.strip() for line in lines if not line.isspace()), "")
+    if found := _other_layout(first):
+        raise DataError(
+            f"the first line begins {found}; {_ALLOWED}, as jq writes them: "
+            f"jq -c {'.[]' if first.startswith('[') else '.'} IN.json > OUT.jsonl"
+        )
+
+
+def _other_layout(first: str) -> str | None:
+    if first == "{":
+        return "an object that goes on in the next lines"
+    if first.endswith(",") and isinstance(json_object(first[:-1]), dict):
+        return "objects with commas between them"
+    if not first.startswith("["):
+        return None
+    try:
+        rows = json.loads(first)
+    except (ValueError, RecursionError):
+        begins_object = first[1:].lstrip().startswith("{")
+        return "a JSON array" if begins_object or first == "[" else None
+    return "a JSON array" if rows and all(isinstance(row, dict) for row in rows) else None
 
 
 def json_object(line: str) -> dict[str, Any] | str:

@@ -58,6 +58,7 @@ class Job:
         overwrite: whether OUT and the report, and without `resume` OUT.parts, may exist already.
         report: a page about the rows, if one is to be written.
         delimiter: between the cells of CSV, read and written; None for a comma.
+        allow_rejected: whether OUT is written even if more than half of the rows are rejected.
 
     Raises:
         DataError: the text column is the time column, the delimiter cannot separate cells, or a pipe is resumed.
@@ -71,6 +72,7 @@ class Job:
     overwrite: bool = False
     report: ScoreReport | None = None
     delimiter: str | None = None
+    allow_rejected: bool = False
 
     def __post_init__(self) -> None:
         if self.time_column == self.scoring.text_column:
@@ -119,7 +121,8 @@ def score_table(
             may call, as `ClusterClassifier.map` does.
 
     Raises:
-        DataError: something cannot be read or written, exists already, or has changed since the run began.
+        DataError: something cannot be read or written, exists already, or has changed since the run began; or more than
+            half of the rows are rejected.
         ModelError: the classifier does not return a row of probabilities for each text.
     """
     run = _Run(job, find_sources(job.source, job.delimiter), classifier, on_progress, map_parts)
@@ -144,6 +147,7 @@ class _Run:
         report = self._report_target(self.sources)
         pipe = Output(output.file, Format.of(output.format).separated_by(self.job.delimiter), on_disk=False)
         summary, page = self._score(self.classifier, pipe, RejectedRows(lambda: output.rejected))
+        self._check_rejected(summary)
         if report:
             report.write(page)
         return summary
@@ -159,7 +163,7 @@ class _Run:
             if not work.resumed:
                 work.start()
             if work.result is None or (report and _REPORT not in work.output):
-                self._score_into(work, target.format.separated_by(self.job.delimiter))
+                self._score_into(work, target)
             return _move_output(work, target, report)
         except OSError as error:
             kept = f"; {work.parts} parts are kept in {work.path}: fix it, then --resume" if work.parts else ""
@@ -202,18 +206,33 @@ class _Run:
             "inputs": {source.name: [source.size, source.modified] for source in self.sources},
         }
 
-    def _score_into(self, work: WorkFolder, output_format: Format) -> None:
+    def _score_into(self, work: WorkFolder, target: Target) -> None:
         """Write the table, the rejected rows and the report into the work folder."""
+        output_format = target.format.separated_by(self.job.delimiter)
         table, rejected, page_file = map(work.new_file, (_TABLE, _REJECTED, _REPORT))
         with ExitStack() as files:
             rejected_rows = RejectedRows(lambda: files.enter_context(rejected.open("wb")))
             output = Output(files.enter_context(table.open("wb")), output_format, on_disk=True)
             summary, page = self._score(work.cached(self.classifier), output, rejected_rows)
+        if self._too_many_rejected(summary):
+            target.rejected.receive(rejected)
+        self._check_rejected(summary, f" (all are in {target.rejected.name})")
         written = {_TABLE: table} | ({_REJECTED: rejected} if summary.rejected else {})
         if self.job.report:
             page_file.write_bytes(page)
             written[_REPORT] = page_file
         work.finish(asdict(summary), written)
+
+    def _too_many_rejected(self, summary: Summary) -> bool:
+        return 2 * summary.rejected > summary.rows_in and not self.job.allow_rejected
+
+    def _check_rejected(self, summary: Summary, place: str = "") -> None:
+        """Reject a table of which most rows are rejected: it is probably not the table that it seems to be."""
+        if self._too_many_rejected(summary):
+            raise DataError(
+                f"{summary.rejected:,} of {summary.rows_in:,} rows are rejected{place}; the first is "
+                f"{summary.first_rejected}; fix the input, or allow it with --allow-rejected"
+            )
 
     def _score(self, classifier: Classifier, output: Output, rejected: RejectedRows) -> tuple[Summary, bytes]:
         """Score every row; returns the summary, and the report, which is empty if there is to be none."""

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from emoscope.errors import broken_data
+from emoscope.errors import DataError, broken_data
 from emoscope.rows.blocks import MAX_ROW_BYTES
-from emoscope.rows.json_rows import json_object, json_rows, open_object
+from emoscope.rows.json_rows import check_json_lines, json_object, json_rows, open_object
 from emoscope.rows.lines import Block, TextRow
 from emoscope.scoring.line_reader import LineReader
 from emoscope.scoring.projection import Projection
@@ -38,6 +38,10 @@ class JsonlReader(LineReader):
 
     def _read_head(self, lines: list[str], schema: pa.Schema | None) -> None:
         projection = self._projection
+        try:
+            check_json_lines(lines)
+        except DataError as error:
+            raise DataError(f"{self._source.name}: {error}") from None
         self.schema = schema or schema_of(self._source, projection, lines) or _schema_of_text(projection)
         self.columns = self.schema.names
 

@@ -51,7 +51,7 @@ async def score(service: Service, request: Request) -> Response:
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
     query = request.query
-    allowed = ("text_column", "columns", "format")
+    allowed = ("text_column", "columns", "format", "allow_rejected")
     if unknown := [name for name in query if name not in allowed]:
         raise RequestError("invalid_request", f"unknown parameter {unknown[0]!r:.80}; allowed: {', '.join(allowed)}")
     text_column = query.get("text_column")
@@ -62,6 +62,10 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
     table_format = query.get("format") or FORMATS.get(request.media_type)
     if query.get("format", "csv") not in MEDIA_TYPES:
         raise RequestError("invalid_request", f"format must be csv or jsonl, got {query['format']!r:.80}")
+    if query.get("allow_rejected", "true") not in ("true", "false"):
+        raise RequestError(
+            "invalid_request", f"allow_rejected must be true or false, got {query['allow_rejected']!r:.80}"
+        )
     if table_format is None:
         raise RequestError(
             "unsupported_media_type",
@@ -78,14 +82,36 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
 
 async def _scored_parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
     """The response in parts; the first part has the header of the table."""
-    has_begun = False
+    has_begun, allow_rejected = False, request.query.get("allow_rejected") == "true"
+    first: list[TableRow] = []
     async for block in _blocks(request):
         rows = table.rows(block)
         while (part := list(islice(rows, ROWS))) or (block.final and not has_begun):
+            if not has_begun:
+                part = first = first + part
+                if not (allow_rejected or _mostly_sound(part, ended=block.final)):
+                    continue
             scored = await _scored(service, request, table, part)
             yield (scored if has_begun else table.header() + scored).encode()
             has_begun = True
             await asyncio.sleep(0)  # let other requests run, even if no row of this part has to wait for its score
+
+
+def _mostly_sound(rows: list[TableRow], *, ended: bool) -> bool:
+    """Whether at least half of the first rows can be read; if not, more are waited for, up to ROWS of them.
+
+    Raises:
+        DataError: more than half of ROWS rows, or of all, cannot be read: it is not the table that it seems to be.
+    """
+    problems = [row.problem for row in rows if row.problem]
+    if 2 * len(problems) <= len(rows):
+        return True
+    if ended or len(rows) >= ROWS:
+        raise DataError(
+            f"{len(problems)} of the first {len(rows)} rows cannot be read; the first is {problems[0]}; fix the table, "
+            "or add allow_rejected=true to get these rows with their reasons"
+        )
+    return False
 
 
 async def _blocks(request: Request) -> AsyncIterator[Block]:
