@@ -60,6 +60,18 @@ def test_columns_are_chosen_and_named():
     assert scored(["a"], columns=("joy", "emotion"), prefix="p_").column_names == ["id", "text", "p_joy", "p_emotion"]
 
 
+@pytest.mark.parametrize("options", [{}, {"long": "sentences", "sentence_rows": True}])
+def test_views_of_text_are_scored(options):
+    views = pa.array(["a", None, "b"], pa.string_view())
+    table = pa.table({"text": views, "other": views, "category": views.dictionary_encode()})
+    result = scored_by(table, "text", **options), scored_by(table, "category", **options)
+    assert [each["emotion"].to_pylist() for each in result] == [[emotion("a"), None, emotion("b")]] * 2
+
+
+def scored_by(table, column, **options):
+    return Scorer(HashClassifier(), Scoring(column, **options))(table)
+
+
 @pytest.mark.parametrize(
     "arrow_type",
     [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())],

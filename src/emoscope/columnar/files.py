@@ -2,18 +2,25 @@
 
 A row with text that is not UTF-8 is rejected alone. If a Parquet row group cannot be decoded, the rest of its rows are
 rejected; the file's footer has their number.
+
+An Arrow file is read as its footer says: what is before its first batch differs between the programs that write it. A
+file without a footer has broken off, and is read like a stream.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
+from weakref import finalize
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from emoscope.columnar.errors import BROKEN
+from emoscope.columnar.values import checked, plain_schema, unreadable
 from emoscope.errors import DataError, broken_data
 
 MAX_ROWS = 16_384
@@ -23,6 +30,8 @@ MAX_BYTES = 4 << 20
 """Approximate maximum number of bytes decoded at once; long rows are decoded in smaller numbers."""
 
 _MAGIC = b"ARROW1\0\0"
+_COPIED_AT_ONCE = 64 << 10
+_ARROW_SCHEMA = b"ARROW:schema"  # key in the footer of a Parquet file; written anew with the schema
 
 
 class ColumnarFile(ABC):
@@ -31,12 +40,16 @@ class ColumnarFile(ABC):
     Attributes:
         schema: schema of its tables.
         position: returns about how many bytes have been read; None where the position in the content says it.
+        breaks: number of places so far behind which rows are lost, in unknown number.
     """
 
+    breaks = 0
     schema: pa.Schema
     position: Callable[[], float] | None = None
 
-    def __init__(self, content: Any, name: str, size: int, reject: Callable[..., None]) -> None:
+    def __init__(
+        self, content: Any, name: str, size: int, reject: Callable[..., None], texts: Collection[str] = ()
+    ) -> None:
         """Read the schema.
 
         Args:
@@ -45,16 +58,20 @@ class ColumnarFile(ABC):
             size: its size in bytes; 0 for a pipe.
             reject: called with the reason, the number of the row from 1 (`row`), and for several the number of rows
                 (`rows`), for rows that cannot be used.
+            texts: names of columns of texts; binary values in them are read as text in UTF-8.
 
         Raises:
-            DataError: it is not such a file.
+            DataError: it is not such a file, or has a column that cannot be read.
         """
-        self._content, self._name, self._size, self._reject = content, name, size, reject
-        self._begin()
+        self._content, self._name, self._size, self._reject, self._texts = content, name, size, reject, texts
+        schema = self._begin()
+        if problem := unreadable(schema):
+            raise DataError(f"{name}: {problem}")
+        self.schema = plain_schema(schema, texts)
 
     @abstractmethod
-    def _begin(self) -> None:
-        """Read the beginning; sets `schema`."""
+    def _begin(self) -> pa.Schema:
+        """Read the beginning; returns the schema of the file."""
 
     @abstractmethod
     def tables(self) -> Iterator[pa.Table]:
@@ -62,31 +79,33 @@ class ColumnarFile(ABC):
 
     def _sound_rows(self, batch: pa.RecordBatch, done: int) -> pa.Table:
         """The rows whose values fit their types, with `done` rows before them; the others are rejected."""
-        if _flaw(batch) is None:
-            return pa.Table.from_batches([batch])
-        sound = []
+        try:
+            return checked(batch, self._texts)
+        except BROKEN:
+            sound = [checked(batch.slice(0, 0), self._texts)]
         for i in range(batch.num_rows):
-            row = batch.slice(i, 1)
-            if problem := _flaw(row):
-                self._reject(f"broken values ({problem}); allowed: text in UTF-8", row=done + i + 1)
-            else:
-                sound.append(row)
-        return pa.Table.from_batches(sound, batch.schema)
+            try:
+                sound.append(checked(batch.slice(i, 1), self._texts))
+            except BROKEN as error:
+                self._reject(f"broken values ({broken_data(error)}); allowed: text in UTF-8", row=done + i + 1)
+        return pa.concat_tables(sound)
 
 
 class ParquetFile(ColumnarFile):
     """Reads row groups one after the other, a few rows at a time."""
 
-    def _begin(self) -> None:
+    def _begin(self) -> pa.Schema:
         try:
             self._file = pq.ParquetFile(self._content, buffer_size=1 << 20)
-            self.schema = self._file.schema_arrow
-            _check_counts(self._file.metadata)
+            schema, footer = self._file.schema_arrow, self._file.metadata
+            _check_counts(footer)
         except BROKEN as error:
             raise DataError(f"{self._name}: not a Parquet file that can be read ({broken_data(error)})") from None
         self._done = 0
-        size, rows = self._size, self._file.metadata.num_rows
+        size, rows = self._size, footer.num_rows
         self.position = lambda: size * self._done / max(1, rows)
+        others = {key: value for key, value in (footer.metadata or {}).items() if key != _ARROW_SCHEMA}
+        return schema.with_metadata({**others, **(schema.metadata or {})})
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
@@ -116,39 +135,78 @@ def _check_counts(metadata: Any) -> None:
 
 
 class ArrowFile(ColumnarFile):
-    """Reads an Arrow file or stream batch by batch; the file format is the stream format with a frame around it."""
+    """Reads an Arrow file or stream batch by batch."""
 
-    def _begin(self) -> None:
+    def _begin(self) -> pa.Schema:
         try:
             head = self._content.read(len(_MAGIC))
-            self._framed = head == _MAGIC
-            self._batches = pa.ipc.open_stream(self._content if self._framed else _Rejoined(head, self._content))
+            is_framed = head == _MAGIC
+            self._reader = self._framed() if is_framed else pa.ipc.open_stream(_Rejoined(head, self._content))
+            schema = self._reader.schema
         except BROKEN as error:
             raise DataError(f"{self._name}: not an Arrow file that can be read ({broken_data(error)})") from None
-        self.schema = self._batches.schema
+        self._has_footer = isinstance(self._reader, pa.RecordBatchFileReader)
+        self._breaks_off = is_framed and not self._has_footer
+        self._number = 0
+        if self._has_footer:
+            self.position = lambda: self._size * self._number / max(1, self._reader.num_record_batches)
+        return schema
+
+    def _framed(self) -> Any:
+        """The reader of a file whose first bytes have been read."""
+        content = self._content
+        try:
+            content.seek(len(_MAGIC))
+        except BROKEN:
+            content = self._on_disk()
+        try:
+            return pa.ipc.open_file(content)
+        except BROKEN:
+            content.seek(len(_MAGIC))
+            return pa.ipc.open_stream(content)
+
+    def _on_disk(self) -> Any:
+        """A copy of a pipe or of compressed content, as far as it can be read: the footer is at its end."""
+        copy = tempfile.TemporaryFile()  # noqa: SIM115
+        finalize(self, copy.close)
+        copy.write(_MAGIC)
+        try:
+            shutil.copyfileobj(self._content, copy, _COPIED_AT_ONCE)
+        except BROKEN as error:
+            broken_data(error)
+        return pa.PythonFile(copy, "r")
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
         done = 0
-        try:
-            for batch in self._batches:
+        while (batch := self._next_batch(done)) is not None:
+            for start in range(0, batch.num_rows, MAX_ROWS):
+                yield self._sound_rows(batch.slice(start, MAX_ROWS), done + start)
+            done += batch.num_rows
+        if self._breaks_off:
+            self._lose("it breaks off", done)
+
+    def _next_batch(self, done: int) -> pa.RecordBatch | None:
+        """The next batch that can be read; None if there is none."""
+        while not self._has_footer or self._number < self._reader.num_record_batches:
+            self._number += 1
+            try:
+                batch = self._reader.get_batch(self._number - 1) if self._has_footer else self._reader.read_next_batch()
                 batch.validate()
-                for start in range(0, batch.num_rows, MAX_ROWS):
-                    yield self._sound_rows(batch.slice(start, MAX_ROWS), done + start)
-                done += batch.num_rows
-            if self._framed and not self._content.read().endswith(_MAGIC.rstrip(b"\0")):
-                raise pa.ArrowInvalid("it breaks off")
-        except BROKEN as error:
-            reason = f"the file is broken ({broken_data(error)}); everything from here on is lost"
-            self._reject(reason, row=done + 1)
+                return batch
+            except StopIteration:
+                return None
+            except BROKEN as error:
+                self._lose(broken_data(error), done)
+                if not self._has_footer:
+                    self._breaks_off = False
+                    return None
+        return None
 
-
-def _flaw(batch: pa.RecordBatch) -> str | None:
-    try:
-        batch.validate(full=True)
-    except BROKEN as error:
-        return broken_data(error)
-    return None
+    def _lose(self, reason: str, done: int) -> None:
+        self.breaks += 1
+        what = "the batch that begins here" if self._has_footer else "everything from here on"
+        self._reject(f"the file is broken ({reason}); {what} is lost", row=done + 1)
 
 
 class _Rejoined:

@@ -15,7 +15,8 @@ class ColumnarReader(Reader):
 
     def _begin(self, schema: pa.Schema | None) -> None:
         source = self._source
-        self._file = COLUMNAR[source.format.name](self._content, source.name, source.size or 0, self._reject)
+        texts = (self._projection.text_column,)
+        self._file = COLUMNAR[source.format.name](self._content, source.name, source.size or 0, self._reject, texts)
         self.position = self._file.position or self.position
         self.schema, self.columns = self._file.schema, self._file.schema.names
         self._projection.check(source.name, self.columns)

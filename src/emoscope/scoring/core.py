@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from emoscope.columnar.values import plain_column, plain_schema, plain_table
 from emoscope.errors import DataError, ModelError
 from emoscope.protocols import Classifier
 from emoscope.rows.columns import EMOTION, SCORE, chosen_columns
@@ -112,7 +113,7 @@ class Scorer:
         if not _is_text(schema.field(column).type):
             raise DataError(f"the column {column!r} is {schema.field(column).type}; allowed: text")
         if self._scoring.sentence_rows:
-            schema = schema.set(schema.get_field_index(column), pa.field(column, pa.string()))
+            schema = plain_schema(schema).set(schema.get_field_index(column), pa.field(column, pa.string()))
         for field in self.added:
             schema = schema.append(field)
         return schema
@@ -131,7 +132,7 @@ class Scorer:
         schema, rows_in = self.schema(table.schema), table.num_rows
         column = self._scoring.text_column
         if self._scoring.sentence_rows:
-            table = _one_row_a_sentence(table, column)
+            table = _one_row_a_sentence(plain_table(table), column)
         encoded = _texts_to_score(table.column(column)).dictionary_encode()
         probabilities = self._probabilities(encoded.dictionary.to_pylist())
         added = self._columns(probabilities, encoded.indices)
@@ -208,7 +209,7 @@ def _is_text(arrow_type: pa.DataType) -> bool:
 
 def _plain(column: pa.ChunkedArray) -> pa.Array:
     """The texts of a column in one array of strings."""
-    plain = column if pa.types.is_string(column.type) else column.cast(pa.string())
+    plain = column if pa.types.is_string(column.type) else plain_column(column).cast(pa.string())
     return plain.combine_chunks()
 
 

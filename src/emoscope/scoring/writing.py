@@ -120,10 +120,39 @@ class _ParquetWriter:
             ) from None
 
     def write_table(self, table: pa.Table) -> None:
-        self._writer.write_table(table, row_group_size=table.num_rows)
+        self._writer.write_table(_for_parquet(table), row_group_size=table.num_rows)
 
     def close(self) -> None:
         self._writer.close()
+
+
+def _for_parquet(table: pa.Table) -> pa.Table:
+    """The table, without nulls among the values of dictionaries: Parquet has nulls only among the rows.
+
+    Raises:
+        DataError: a decimal has more digits than its type, and would be written as another number.
+    """
+    for i, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type) and any(chunk.dictionary.null_count for chunk in table[i].chunks):
+            table = table.set_column(i, field, _without_null_values(table[i]))
+        elif pa.types.is_decimal(field.type):
+            try:
+                table[i].validate(full=True)
+            except pa.ArrowInvalid as error:
+                raise DataError(f"the column {field.name!r}: {first_line(error)}; write .arrow or .jsonl") from None
+    return table
+
+
+def _without_null_values(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    index = column.type.index_type
+    chunks = (chunk.dictionary_decode().dictionary_encode() for chunk in column.chunks)
+    return pa.chunked_array(
+        [
+            pa.DictionaryArray.from_arrays(c.indices.cast(index), c.dictionary, ordered=column.type.ordered)
+            for c in chunks
+        ],
+        column.type,
+    )
 
 
 class _ArrowWriter:
