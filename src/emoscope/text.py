@@ -5,15 +5,15 @@ A model folder records the name of its normalizer; `NORMALIZERS` maps names to f
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from unicodedata import category, name
 from unicodedata import normalize as unicode_normalize
 
+from emoscope.text_damage import APOSTROPHES, ENDINGS, fix_encoding, join_contractions
+
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 "
-_APOSTROPHES = "'`´‘’‛ʼ′＇"
 _HTML = (
     "a|abbr|b|big|blockquote|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span|strike|strong"
     "|sub|sup|table|tbody|td|th|tr|u|ul"
@@ -21,7 +21,8 @@ _HTML = (
 
 # Every pattern runs in linear time on any input. A pattern that looks behind does so after its first character, as `re`
 # then skips to that character.
-_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_SIGN = re.compile(r"[!-/:-@A-Z\[-`{-~]")
 _HASHTAG = re.compile(r"#(?<![\w/]#)\w+")
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _TAG = re.compile(rf"</?(?:{_HTML})(?:\s[^<>=]*=[^<>]*|\s*/?)>")
@@ -65,10 +66,14 @@ def normalize(text: str) -> str:
     """The normalizer `plain`: raw text in the form of the data set `dair-ai/emotion`.
 
     The result is lower-case words separated by single spaces, without punctuation: "I'm SO angry!!!" becomes "im so
-    angry". Apostrophes, HTML tags, @mentions and URLs are removed, and HTML entities decoded. "#SoHappy" becomes "so
-    happy". Emoji and some emoticons become words ("😀" and ":D" become "grinning face"). Letters, digits and combining
-    marks of every script stay, composed as in NFKC; invisible characters are removed; everything else, including lone
-    surrogates, becomes a space. Elongated words ("soooo") stay as they are, as in the data set.
+    angry". Apostrophes, HTML tags, @mentions and URLs are removed. "#SoHappy" becomes "so happy". Emoji and some
+    emoticons become words ("😀" and ":D" become "grinning face"). Letters, digits and combining marks of every script
+    stay, composed as in NFKC; invisible characters are removed; everything else, including lone surrogates, becomes a
+    space. Elongated words ("soooo") stay as they are, as in the data set.
+
+    Damaged text gives the same result as undamaged text ("wasnâ€™t", "wasn&#39;t" and "was n't" become "wasnt"); see
+    `emoscope.text_damage`. Text that consists of plain words already ("i wasn t") stays as it is, because the data set
+    has such text. Version 0.1 did not fix damage, and gave the same result for undamaged text.
 
     `normalize` is idempotent. The names of recent emoji depend on Python's version of Unicode; an emoji without a name
     is removed.
@@ -78,8 +83,22 @@ def normalize(text: str) -> str:
     """
     if _is_plain(text):
         return text
-    if "&" in text:
-        text = _ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
+    return " ".join(_undamaged(text)[1])
+
+
+def _undamaged(text: str) -> tuple[str, list[str]]:
+    """The text with damage fixed, and its words; words in plain form stay as they are."""
+    fixed = fix_encoding(text)
+    words = _words(fixed)
+    if not ENDINGS.isdisjoint(words):
+        fixed = join_contractions(fixed)
+        words = _words(fixed)
+    if fixed != text and not _SIGN.search(text) and _words(text) == text.split():
+        return text, text.split()
+    return fixed, words
+
+
+def _words(text: str) -> list[str]:
     if "#" in text:
         text = _HASHTAG.sub(lambda hashtag: _CAMEL_CASE.sub(" ", hashtag[0]), text)
     text = text.lower()
@@ -89,10 +108,13 @@ def normalize(text: str) -> str:
         text = _URL.sub(" ", text)
     if "@" in text:
         text = _MENTION.sub(" ", text)
-    text = _EMOTICON.sub(_emoticon_words, text).translate(_CHARACTERS)
+    if ":" in text or ";" in text or "=" in text or "<" in text:
+        text = _EMOTICON.sub(_emoticon_words, text)
     if not text.isascii():
-        text = _composed(text)
-    return " ".join(text.split())
+        text = _NOT_ASCII.sub(lambda found: found[0].translate(_CHARACTERS), text)
+    if text.isascii():
+        return text.encode().translate(_ASCII, _REMOVED).decode().split()
+    return _composed(text.translate(_CHARACTERS)).split()
 
 
 def _is_plain(text: str) -> bool:
@@ -131,7 +153,7 @@ def _is_invisible(char: str) -> bool:
 
 
 def _replacement(char: str) -> str | None:
-    if char in _APOSTROPHES or _is_invisible(char):
+    if char in APOSTROPHES or _is_invisible(char):
         return None
     if _is_emoji(char):
         return f" {_emoji_words(char)} "
@@ -149,6 +171,8 @@ class _Characters(dict[int, str | None]):
 
 
 _CHARACTERS = _Characters()
+_REMOVED = bytes(code for code in range(128) if _CHARACTERS[code] is None)
+_ASCII = "".join(_CHARACTERS[code] or " " for code in range(128)).encode().ljust(256)
 
 
 def mark(text: str) -> str:
@@ -160,8 +184,13 @@ def mark(text: str) -> str:
     Args:
         text: any string; no string is an error.
     """
-    plain = normalize(text)
-    return plain if plain == " ".join(text.split()) else f"! {plain}"
+    if _is_plain(text):
+        return text
+    if text.startswith("! ") and normalize(text[2:]) == text[2:]:
+        return text
+    text, words = _undamaged(text)
+    plain = " ".join(words)
+    return plain if words == text.split() else f"! {plain}"
 
 
 NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": str, "plain": normalize, "marked": mark})

@@ -65,6 +65,23 @@ def test_entities_are_decoded_however_often_they_were_escaped(text: str, fixed: 
     assert [change.new_text for change in plan_fix({"all": examples([(text, 0)], "all")})] == [fixed] * (text != fixed)
 
 
+@pytest.mark.parametrize(
+    ("text", "fixed", "reason"),
+    [
+        ("isn\x92t it\x85", "isn’t it…", "broken encoding"),
+        ("isnâ€™t Ã¢â‚¬Å“itÃ¢â‚¬\x9d", "isn’t “it”", "broken encoding"),
+        (r"isn\u2019t\nit", "isn’t it", "escaped character"),
+        (r"isn\x27t", "isn't", "escaped character"),
+        ("isn&rsquo;t  it", "isn’t it", "HTML entity"),
+        ("is n't it", "is n't it", ""),
+        ("isn\ufffdt it", "isn\ufffdt it", ""),
+    ],
+)
+def test_wrong_encodings_are_decoded(text: str, fixed: str, reason: str) -> None:
+    changes = [(change.new_text, change.reason) for change in plan_fix({"all": examples([(text, 0)], "all")})]
+    assert changes == [(fixed, reason)] * (text != fixed)
+
+
 def test_a_split_without_any_rows_left_is_an_error() -> None:
     train = examples([("two", 1), ("one", 0)], "train")
     test = examples([("two", 1), ("one", 0), ("three", 1)], "test")

@@ -12,6 +12,9 @@ def test_each_check_counts_its_texts() -> None:
         "a <b>bold</b> word",
         "fish &amp; chips",
         "Ã© broken",
+        "it\x92s and isnâ€™t",
+        "it\ufffds",
+        r"isn\'t and isn\u2019t",
         "naïve",
         "two  spaces",
         "!!!",
@@ -21,11 +24,13 @@ def test_each_check_counts_its_texts() -> None:
         "no letter or digit": 1,
         "URL or part of one": 1,
         "HTML or part of it": 2,
-        "broken encoding": 1,
+        "broken encoding": 3,
+        "escaped character": 1,
+        "control character": 1,
         "extra white space": 1,
-        "not ASCII": 2,
+        "not ASCII": 4,
         "capital letter": 1,
-        "punctuation": 5,
+        "punctuation": 8,
     }
-    assert summary.words == {"mean": 2.0, "median": 2.0, "max": 3}
-    assert summary.labels == {"calm": 7, "cross": 0}
+    assert summary.words == {"mean": 2.1, "median": 2.0, "max": 3}
+    assert summary.labels == {"calm": 10, "cross": 0}

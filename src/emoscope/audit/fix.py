@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import html
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from emoscope.audit.split_summary import ENTITY
 from emoscope.audit.unique_texts import RowRef, UniqueText, group_by_text, usable_rows
 from emoscope.data import Examples, RejectedRow
 from emoscope.errors import DataError
+from emoscope.text_damage import MAX_DECODINGS, decode_entities, decode_escapes, decode_mojibake, fix_encoding
 
-MAX_DECODINGS = 10
-"""Maximum number of times that a text is decoded: `&amp;amp;` was escaped twice."""
+_DECODERS = {"HTML entity": decode_entities, "escaped character": decode_escapes, "broken encoding": decode_mojibake}
+"""What `fixed_text` does to the characters of a text, by the reason of the change."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,10 @@ class Change:
 def plan_fix(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = ()) -> list[Change]:
     """The rows to change, in the order of the rows; all others stay as they are. Labels never change.
 
-    HTML entities are decoded and extra white space is removed; a text that is blank afterwards is dropped. A text in
-    several splits stays in the last of them only, so that the test data stays the same. Within that split one row
-    stays: the first one with the most frequent label of the text, or none if no label is the most frequent.
-    Near-duplicates and likely label errors are left to people.
+    HTML entities, escapes, mojibake and C1 controls are decoded and extra white space is removed; a text that is blank
+    afterwards is dropped. A text in several splits stays in the last of them only, so that the test data stays the
+    same. Within that split one row stays: the first one with the most frequent label of the text, or none if no label
+    is the most frequent. Near-duplicates and likely label errors are left to people.
 
     Args:
         splits: the usable rows.
@@ -56,7 +55,7 @@ def plan_fix(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = (
         if row in dropped:
             changes.append(Change(row, text, None, dropped[row]))
         elif new_text != text:
-            changes.append(Change(row, text, new_text, "HTML entity" if ENTITY.search(text) else "extra white space"))
+            changes.append(Change(row, text, new_text, _reason(text)))
     for split, examples in splits.items():
         _require_rows_left(split, len(examples) + sum(row.split == split for row in rejected), changes)
     order = list(splits)
@@ -64,12 +63,16 @@ def plan_fix(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = (
 
 
 def fixed_text(text: str) -> str:
-    """The text with HTML entities decoded, however often they were escaped, and one space between words."""
+    """The text with wrong encodings decoded, however often they were made, and one space between words."""
     for _ in range(MAX_DECODINGS):
-        if not ENTITY.search(text):
+        before, text = text, fix_encoding(text)
+        if text == before:
             break
-        text = ENTITY.sub(lambda entity: html.unescape(entity[0]), text)
     return " ".join(text.split())
+
+
+def _reason(text: str) -> str:
+    return next((reason for reason, decode in _DECODERS.items() if decode(text) != text), "extra white space")
 
 
 def _require_rows_left(split: str, rows: int, changes: list[Change]) -> None:

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 
 from emoscope.data import Examples
+from emoscope.text_damage import ENTITY, decode_escapes, decode_mojibake
 
 TAG = re.compile(r"</?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?>")
-ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
 CHECKS: dict[str, Callable[[str], Any]] = {
     "blank": lambda text: not text.strip(),
     "no letter or digit": lambda text: not any(map(str.isalnum, text)),
     "URL or part of one": re.compile(r"https?://|\b(?:www|https?|href)\b", re.IGNORECASE).search,
     "HTML or part of it": re.compile(rf"{TAG.pattern}|{ENTITY.pattern}|\b(?:amp|nbsp|quot)\b").search,
-    "broken encoding": re.compile("�|Ã[\x80-¿]|â[\x80€]").search,
-    "control character": re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search,
+    "broken encoding": lambda text: "�" in text or decode_mojibake(text) != text,
+    "escaped character": lambda text: decode_escapes(text) != text,
+    "control character": re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]").search,
     "extra white space": lambda text: text != " ".join(text.split()),
     "not ASCII": lambda text: not text.isascii(),
     "capital letter": lambda text: text != text.lower(),
@@ -28,7 +29,13 @@ CHECKS: dict[str, Callable[[str], Any]] = {
 }
 """Functions by the name of the check; each is true for the texts to count."""
 
-EXPORT_DAMAGE = ("URL or part of one", "HTML or part of it", "broken encoding", "control character")
+EXPORT_DAMAGE = (
+    "URL or part of one",
+    "HTML or part of it",
+    "broken encoding",
+    "escaped character",
+    "control character",
+)
 """The checks that point to a faulty export. The others describe a style of writing, except "blank"."""
 
 
