@@ -167,3 +167,14 @@ def test_a_model_without_prediction_sets_is_an_error(tmp_path, capsys):
     assert main(["predict", "--model", str(folder), "--coverage", "0.9", "text"]) == 1
     assert "emoscope calibrate" in capsys.readouterr().err
     assert "neutral" not in rows_of(capsys, "--model", str(folder), "text")[0]
+
+
+@pytest.mark.parametrize("command", ["predict", "explain", "timeline"])
+def test_name_of_a_file_gets_a_hint(tmp_path, capsys, command):
+    (tmp_path / "reviews.csv").write_text("text\none\n")
+    assert main([command, "a text", str(tmp_path / "reviews.csv"), "x" * 5000]) == 0
+    shown = capsys.readouterr()
+    assert shown.out and f"emoscope {command}: note: " in shown.err
+    assert "reviews.csv' is a file, and its name is scored; for the rows of a table: emoscope score IN OUT" in shown.err
+    main([command, "reviews.csv is no file here", "\0"])
+    assert "note" not in capsys.readouterr().err

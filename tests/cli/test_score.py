@@ -60,6 +60,17 @@ def test_json_summary(tmp_path, capsys):
     assert summary["seconds"] > 0 and summary["rows_per_second"] > 0
 
 
+def test_several_inputs_are_read_one_after_the_other(tmp_path, capsys):
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.csv").write_text(f"text\n{name}\n")
+    files = [str(tmp_path / name) for name in ("b.csv", "a.csv", "out.csv")]
+    assert main(["score", *files, "--text-column", "text", "--columns", "emotion"]) == 0
+    assert [line[:1] for line in (tmp_path / "out.csv").read_text().splitlines()] == ["t", "b", "a"]
+    with pytest.raises(SystemExit, match="2"):
+        main(["score", "-", files[0], "out.csv", "--text-column", "text"])
+    assert "standard input is read alone" in capsys.readouterr().err
+
+
 def test_rejected_rows_are_shown(tmp_path, capsys):
     (tmp_path / "in.csv").write_text("text\ni am angry\nbroken,row\n")
     main(["score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), "--text-column", "text"])

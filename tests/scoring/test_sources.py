@@ -53,9 +53,32 @@ def test_column_in_names_of_folders_is_an_error(tmp_path, name):
     assert names(tmp_path / name.rpartition("/")[0], tmp_path) == [name]
 
 
-def test_relative_glob(tmp_path, monkeypatch):
-    monkeypatch.chdir(make(tmp_path, "d/a.csv"))
-    assert names("d/*.csv", "") == ["d/a.csv"]
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.csv", ["b.csv"]),
+        ("**/*.csv", ["b.csv", "d/a.csv"]),
+        ("d/*.csv", ["d/a.csv"]),
+        ("./*.csv", ["./b.csv"]),
+        ("../d/**/a.csv", ["../d/d/a.csv"]),
+    ],
+)
+def test_relative_glob(tmp_path, monkeypatch, pattern, expected):
+    monkeypatch.chdir(make(tmp_path / "d", "d/a.csv", "b.csv", ".hidden.csv"))
+    assert names(pattern, "") == expected
+
+
+def test_several_places_are_read_in_their_order(tmp_path):
+    make(tmp_path, "b.csv", "a.csv", "sub/2.csv", "sub/1.csv")
+    places = [tmp_path / "b.csv", str(tmp_path / "sub"), f"{tmp_path}/a*"]
+    assert names(places, tmp_path) == ["b.csv", "sub/1.csv", "sub/2.csv", "a.csv"]
+    with pytest.raises(DataError, match=r"/a\.csv would be read twice; name each file once"):
+        find_sources([*places, f"{tmp_path}/*.csv"])
+    with pytest.raises(DataError, match="nothing to read at .*none"):
+        find_sources([*places, tmp_path / "none"])
+    make(tmp_path, "c.jsonl")
+    with pytest.raises(DataError, match=r"b\.csv is csv, .*c\.jsonl is jsonl"):
+        find_sources([*places, tmp_path / "c.jsonl"])
 
 
 def test_file_whose_name_looks_like_a_glob(tmp_path):

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
+from emoscope.cli.predict import note_files
 from emoscope.terminal import printable, styled
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     """Explain, and print or write the explanations."""
     from emoscope.html_page import fragments_page
 
+    note_files(args.texts, "explain")
     explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
         write_output(args.html, fragments_page("emoscope explain", (one._repr_html_() for one in explanations)))

@@ -28,6 +28,8 @@ import json
 import math
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
@@ -74,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     show = _table if as_table else _json
     if not args.texts and sys.stdin.isatty():
         print("Type one text a line; end with Ctrl-D.", file=sys.stderr)
+    note_files(args.texts, "predict")
     classifier = load_classifier(args)
     for texts in [args.texts] if args.texts else _arriving_lines():
         for text, prediction in zip(texts, classifier.predict(texts), strict=True):
@@ -105,6 +108,19 @@ def _arriving_lines() -> Iterator[list[str]]:
             done += len(lines)
     if rest:
         yield decode_lines([rest], done)
+
+
+def note_files(texts: list[str], command: str) -> None:
+    """Say on standard error that a text is the name of a file, and how to score what is in it."""
+    for text in texts:
+        with suppress(OSError, ValueError):  # too long for a name, or with NUL
+            if Path(text).is_file():
+                print(
+                    f"emoscope {command}: note: {printable(text)!r} is a file, and its name is scored; for the rows of "
+                    "a table: emoscope score IN OUT --text-column C; for lines: emoscope predict < FILE",
+                    file=sys.stderr,
+                )
+                return
 
 
 def decode_lines(lines: list[bytes], done: int = 0) -> list[str]:

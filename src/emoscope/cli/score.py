@@ -2,10 +2,10 @@
 
 Every row of IN is in OUT, with its emotion, the score and a column for each label.
 
-IN is a file (.csv, .tsv, .jsonl, .parquet, .arrow; all but Parquet also with .gz or .zst), a folder or a glob in
-quotes with files of one format, an address such as s3://bucket/rows.parquet, or '-' for standard input. OUT is a file
-of any of these formats, an address, or '-' for standard output. Rows keep their columns and their order; if IN and OUT
-have the same text format, they are copied to the letter.
+IN is a file (.csv, .tsv, .jsonl, .parquet, .arrow; all but Parquet also with .gz or .zst), a folder, a glob, an
+address such as s3://bucket/rows.parquet, or '-' for standard input. Several are read one after the other; all must have
+one format. OUT, the last argument, is a file of any of these formats, an address, or '-' for standard output. Rows keep
+their columns and their order; if IN and OUT have the same text format, they are copied to the letter.
 
 A row that cannot be read goes to OUT.rejected.jsonl with its file, line and reason. A row with a null or blank text is
 kept, with null scores. OUT appears when it is complete; until then OUT.parts keeps the scores, and after a kill, a full
@@ -18,6 +18,7 @@ examples:
   emoscope score reviews.csv scored.csv --text-column review
   emoscope score reviews.parquet scored.parquet --text-column body --columns emotion,emotion_score
   emoscope score reviews.csv scored.csv --text-column review --report report.html --time-column written
+  emoscope score 2023.csv 2024.csv scored.csv --text-column review
   emoscope score 's3://bucket/2024/*.jsonl.gz' scored.parquet --text-column text --resume
   emoscope score rows.parquet scored.parquet --text-column text --engine ray --address head:6379 --device cuda
   emoscope score books.jsonl sentences.jsonl --text-column text --long sentences --sentence-rows
@@ -45,7 +46,7 @@ EXTRAS = {"local": "score", "ray": "ray"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
-    parser.add_argument("source", metavar="IN", help="file, folder, glob in quotes, address, or '-'")
+    parser.add_argument("source", nargs="+", metavar="IN", help="files, folders, globs, addresses, or '-'")
     parser.add_argument("output", metavar="OUT", help="file, address, or '-'")
     parser.add_argument(
         "--text-column",
@@ -170,7 +171,9 @@ def _give_back_memory() -> None:
 
 
 def _check_use(args: argparse.Namespace) -> None:
-    if args.source == PIPE and not args.input_format:
+    if PIPE in args.source and len(args.source) > 1:
+        args.refuse("standard input is read alone; leave '-' or the other inputs out")
+    if args.source == [PIPE] and not args.input_format:
         args.refuse("standard input needs --input-format: csv, tsv, jsonl, arrow, csv.gz ...")
     if args.output == PIPE and not (args.output_format or args.input_format):
         args.refuse("standard output needs --output-format: csv, tsv, jsonl, parquet, arrow, csv.gz ...")
@@ -191,7 +194,7 @@ def _job(args: argparse.Namespace, model: str) -> Job:
         args.text_column, args.columns, args.prefix, args.long, args.sentence_rows, part_rows=args.part_rows
     )
     source, output = args.source, args.output
-    if source == PIPE:
+    if source == [PIPE]:
         source = Stream(sys.stdin.buffer, args.input_format)
     if output == PIPE:
         output = Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)

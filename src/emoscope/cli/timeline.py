@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
-from emoscope.cli.predict import decode_lines
+from emoscope.cli.predict import decode_lines, note_files
 from emoscope.terminal import label_colour, printable, shortened, styled, terminal_width
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not args.texts and sys.stdin.isatty():
         print("Type a text; end with Ctrl-D.", file=sys.stderr)
+    note_files(args.texts, "timeline")
     texts = args.texts or ["\n".join(decode_lines(sys.stdin.buffer.read().split(b"\n")))]
     timelines = load_classifier(args).timeline(texts)
     if args.html:

@@ -22,7 +22,7 @@ from emoscope.scoring.reading import Reading
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.report_page import report_page
 from emoscope.scoring.resume import WorkFolder
-from emoscope.scoring.sources import Source, Stream, find_sources
+from emoscope.scoring.sources import Place, Source, Stream, find_sources
 from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times
@@ -50,7 +50,7 @@ class Job:
     """A table to score, and where the scored table goes.
 
     Attributes:
-        source: a file, a glob, a folder, an address, or a pipe.
+        source: a file, a glob, a folder, an address, several of these, or a pipe.
         output: a file, an address, or a pipe.
         scoring: how rows are scored.
         model: a name or checksum of the classifier: a run is not resumed with another.
@@ -64,7 +64,7 @@ class Job:
         DataError: the text column is the time column, the delimiter cannot separate cells, or a pipe is resumed.
     """
 
-    source: str | Path | Stream
+    source: Place | Stream | Sequence[Place]
     output: str | Path | Stream
     scoring: Scoring
     model: str = ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -77,18 +78,23 @@ class Source:
         return stored, stored.tell
 
 
-def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> list[Source]:
-    """The files to read, those of a glob or a folder in the order of their paths.
+Place = str | Path
+"""A file, a glob, a folder, or an address such as s3://bucket/rows/*.parquet."""
+
+
+def find_sources(source: Place | Stream | Sequence[Place], delimiter: str | None = None) -> list[Source]:
+    """The files to read: those of several places in the order of the places, those of each in the order of their paths.
 
     In a folder, and the folders in it, every file of a known format is read, except where its name or a folder's name
     begins with a dot or an underscore: other programs leave such files behind.
 
     Args:
-        source: a file, a glob, a folder, an address such as s3://bucket/rows/*.parquet, or a pipe.
+        source: where the files are: one place, several, or a pipe.
         delimiter: the character between the cells of CSV; None for a comma.
 
     Raises:
-        DataError: there are no files, files of several formats, or folders whose names hold values of a column.
+        DataError: there are no files, files of several formats, a file twice, or folders whose names hold values of a
+            column.
     """
     if isinstance(source, Stream):
         form = Format.of(source.format).separated_by(delimiter)
@@ -96,20 +102,30 @@ def find_sources(source: str | Path | Stream, delimiter: str | None = None) -> l
         if pipe.format.name == "parquet":
             raise DataError("Parquet cannot be read from a pipe, because its index is at its end; give a file")
         return [pipe]
-    filesystem, path = locate(source)
-    try:
-        sources = [_source(filesystem, info, source, delimiter) for info in _files(filesystem, path, source)]
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read ({error})") from None
-    if not sources:
-        known = ", ".join(FORMATS)
-        raise DataError(f"nothing to read at {source}; give a file, a glob in quotes, or a folder with {known}")
+    places = [source] if isinstance(source, str | Path) else source
+    sources = [found for place in places for found in _sources_at(place, delimiter)]
+    names: set[str] = set()
     for other in sources:
         if other.format.name != sources[0].format.name:
             raise DataError(
                 f"{sources[0].name} is {sources[0].format.name}, {other.name} is {other.format.name}; "
                 f"give files of one format at a time, such as '*.{other.format.name}'"
             )
+        if other.name in names:
+            raise DataError(f"{other.name} would be read twice; name each file once")
+        names.add(other.name)
+    return sources
+
+
+def _sources_at(place: Place, delimiter: str | None) -> list[Source]:
+    filesystem, path = locate(place)
+    try:
+        sources = [_source(filesystem, info, place, delimiter) for info in _files(filesystem, path, place)]
+    except OSError as error:
+        raise DataError(f"{place}: cannot be read ({error})") from None
+    if not sources:
+        known = ", ".join(FORMATS)
+        raise DataError(f"nothing to read at {place}; give a file, a glob in quotes, or a folder with {known}")
     return sources
 
 
@@ -143,7 +159,9 @@ def _files(filesystem: Any, path: str, source: str | Path) -> list[Any]:
         for entry in found:
             _reject_partition(entry.path[len(path) :], source)
     elif _GLOB.search(path):
-        found = filesystem.get_file_info(ArrowFSWrapper(filesystem).glob(path))
+        is_local = isinstance(filesystem, fs.LocalFileSystem)
+        paths = glob(path, recursive=True) if is_local else ArrowFSWrapper(filesystem).glob(path)  # noqa: PTH207
+        found = filesystem.get_file_info(paths)
     else:
         found = []
     return sorted((entry for entry in found if entry.type == fs.FileType.File), key=lambda entry: entry.path)
