@@ -11,11 +11,20 @@ EmoscopeError
 
 from __future__ import annotations
 
+import errno
 from importlib.util import find_spec
+from io import UnsupportedOperation
+from typing import TypeVar
 
 
 class EmoscopeError(Exception):
-    """Base of every error that emoscope raises for something the caller can fix."""
+    """Base of every error that emoscope raises for something the caller can fix.
+
+    Attributes:
+        temporary: whether the same call may succeed later, because the machine or the network failed, not the input.
+    """
+
+    temporary = False
 
 
 class DataError(EmoscopeError):
@@ -40,6 +49,29 @@ class RecipeError(EmoscopeError):
 
 class MissingExtraError(EmoscopeError, ImportError):
     """An optional dependency is not installed."""
+
+
+AnyError = TypeVar("AnyError", bound=EmoscopeError)
+
+
+def temporary(error: AnyError) -> AnyError:
+    """The error, marked as one after which the same call may succeed later."""
+    error.temporary = True
+    return error
+
+
+_LASTING = frozenset(
+    (
+        *(errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+        *(errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.ESPIPE),
+    )
+)
+
+
+def of_machine(error: OSError, message: str) -> DataError:
+    """The error of a file or a connection that fails; temporary unless a name or a permission is the reason."""
+    lasts = error.errno in _LASTING or isinstance(error, UnsupportedOperation)
+    return DataError(message) if lasts else temporary(DataError(message))
 
 
 def first_line(error: BaseException | None) -> str:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from emoscope.checksums import sha256
-from emoscope.errors import ChecksumError, ModelError, first_line
+from emoscope.errors import ChecksumError, ModelError, first_line, temporary
 from emoscope.quiet import quiet_loggers
 
 
@@ -33,9 +33,8 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
         with quiet_loggers("huggingface_hub"):
             folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except Exception as error:  # errors of the client's HTTP library are not OSError
-        raise ModelError(
-            f"{hub_id!r} is not a folder, and cannot be downloaded from the Hub: {_reason(error)}"
-        ) from error
+        failed = ModelError(f"{hub_id!r} is not a folder, and cannot be downloaded from the Hub: {_reason(error)}")
+        raise temporary(failed) if _may_pass(error) else failed from error
     _verify_downloads(folder, files)
     return folder
 
@@ -79,8 +78,7 @@ def _reason(error: Exception) -> str:
     from huggingface_hub import constants
     from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
-    status = getattr(getattr(cause, "response", None), "status_code", None)
+    cause, status = _cause(error)
     if constants.HF_HUB_OFFLINE and isinstance(error, LocalEntryNotFoundError):
         return "it is not completely in the cache, and HF_HUB_OFFLINE is set; unset it to download"
     if status in (401, 403) and (isinstance(cause, GatedRepoError) or not isinstance(cause, RepositoryNotFoundError)):
@@ -95,6 +93,26 @@ def _reason(error: Exception) -> str:
     return f"the connection failed ({type(cause).__name__}: {text}); check the network and try again"
 
 
+def _cause(error: Exception) -> tuple[BaseException, int | None]:
+    """The error behind an error of the client, and the status of the response if there was one."""
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    cause = error.__cause__ if isinstance(error, LocalEntryNotFoundError) and error.__cause__ else error
+    return cause, getattr(getattr(cause, "response", None), "status_code", None)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the network or the Hub failed, and not the name, the access or the disk."""
+    from huggingface_hub import constants
+
+    cause, status = _cause(error)
+    if status is not None:
+        return status == 429 or status >= 500
+    return not constants.HF_HUB_OFFLINE and (
+        isinstance(cause, ConnectionError) or not isinstance(cause, OSError | ValueError)
+    )
+
+
 def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
     """Check files in the Hub's cache, each a link to a blob that is named after its digest."""
     for link in folder.rglob("*"):
@@ -105,10 +123,8 @@ def _verify_downloads(folder: Path, patterns: Sequence[str]) -> None:
         if not _matches_name(blob):
             link.unlink(missing_ok=True)
             blob.unlink(missing_ok=True)
-            raise ChecksumError(
-                f"{name} was damaged in the download: its digest is not {blob.name}; "
-                "it was removed from the cache, try again"
-            )
+            damaged = f"{name} was damaged in the download: its digest is not {blob.name}"
+            raise temporary(ChecksumError(f"{damaged}; it was removed from the cache, try again"))
 
 
 def _matches_name(blob: Path) -> bool:

@@ -1,9 +1,12 @@
 """The command emoscope score."""
 
+import errno
 import json
+import os
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 
@@ -168,6 +171,19 @@ def test_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
 
 
+def test_failure_of_the_machine_has_a_code_of_its_own(source, tmp_path, monkeypatch, capsys):
+    """So that a loop with --resume ends on an error that stays, and only then."""
+    flags = ["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text", "--resume"]
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with monkeypatch.context() as patch:
+        patch.setattr("emoscope.scoring.target.Target.receive", mock.Mock(side_effect=full))
+        assert main(flags) == 75
+    assert "No space left on device; 1 parts are kept in" in capsys.readouterr().err
+    assert main(flags) == 0
+    assert main(flags) == 1
+    assert main([*flags[:2], str(tmp_path / "none" / "out.csv"), *flags[3:], "--report", str(source / "x")]) == 1
+
+
 def test_run_of_another_model_is_not_continued(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
@@ -180,7 +196,8 @@ def test_run_of_another_model_is_not_continued(source, tmp_path, monkeypatch, ca
     with monkeypatch.context() as patch:
         patch.setattr(EmotionClassifier, "predict_proba", interrupt)
         assert main(flags) == 130
-    assert capsys.readouterr().err.splitlines()[-1] == "emoscope score: interrupted"
+    last = "interrupted; 1 parts are kept in out.csv.parts: the same command with --resume continues from there"
+    assert capsys.readouterr().err.splitlines()[-1] == f"emoscope score: {last}"
     with monkeypatch.context() as patch:
         patch.setattr("emoscope.scoring.model.model_checksum", lambda folder: "another")
         assert main([*flags, "--resume"]) == 1

@@ -10,12 +10,16 @@ from collections.abc import Sequence
 from emoscope.cli.parser import build_parser
 from emoscope.errors import EmoscopeError
 
+TRY_AGAIN = 75
+"""Exit code after a failure that may pass: EX_TEMPFAIL of sysexits.h."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        The exit code: 0 for success, 1 if the job failed, 2 for wrong usage, 130 if interrupted.
+        The exit code: 0 for success; 1 if the job failed and would fail again; 2 for wrong usage; TRY_AGAIN if the
+        machine or the network failed; 130 if interrupted.
     """
     _encode_as_utf8()
     arguments = sys.argv[1:] if argv is None else list(argv)
@@ -32,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except (EmoscopeError, OSError) as error:
         print(f"emoscope {args.command}: error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(f"emoscope {args.command}: interrupted", file=sys.stderr)
+        return TRY_AGAIN if isinstance(error, EmoscopeError) and error.temporary else 1
+    except KeyboardInterrupt as error:
+        print(f"emoscope {args.command}: interrupted{f'; {error}' if error.args else ''}", file=sys.stderr)
         return 130
     return status
 

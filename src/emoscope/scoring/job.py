@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 import emoscope
-from emoscope.errors import DataError, broken_data
+from emoscope.errors import DataError, broken_data, of_machine
 from emoscope.protocols import Classifier
 from emoscope.rows.formats import Format
 from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
@@ -167,7 +167,12 @@ class _Run:
             return _move_output(work, target, report)
         except OSError as error:
             kept = f"; {work.parts} parts are kept in {work.path}: fix it, then --resume" if work.parts else ""
-            raise DataError(f"{error}{kept}") from None
+            raise of_machine(error, f"{error}{kept}") from None
+        except KeyboardInterrupt:
+            if not work.parts:
+                raise
+            kept = f"{work.parts} parts are kept in {work.path}: the same command with --resume continues from there"
+            raise KeyboardInterrupt(kept) from None
         finally:
             work.clean_up()
 

@@ -16,7 +16,7 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
-from emoscope.errors import DataError
+from emoscope.errors import DataError, of_machine
 from emoscope.rows.formats import FORMATS, Format
 
 _GLOB = re.compile(r"[*?\[]")
@@ -71,6 +71,8 @@ class Source:
         """
         try:
             stored = self.open_file()
+        except OSError as error:
+            raise of_machine(error, f"{self.name}: cannot be read ({error})") from None
         except Exception as error:  # the filesystem behind an address may raise errors of its own
             raise DataError(f"{self.name}: cannot be read ({error})") from None
         if self.format.compression:
@@ -122,7 +124,7 @@ def _sources_at(place: Place, delimiter: str | None) -> list[Source]:
     try:
         sources = [_source(filesystem, info, place, delimiter) for info in _files(filesystem, path, place)]
     except OSError as error:
-        raise DataError(f"{place}: cannot be read ({error})") from None
+        raise of_machine(error, f"{place}: cannot be read ({error})") from None
     if not sources:
         known = ", ".join(FORMATS)
         raise DataError(f"nothing to read at {place}; give a file, a glob in quotes, or a folder with {known}")

@@ -12,7 +12,7 @@ import ray
 from ray.exceptions import RayError
 
 from emoscope.classifier import MAX_PROCESSES
-from emoscope.errors import ModelError, first_line
+from emoscope.errors import ModelError, first_line, temporary
 from emoscope.scoring.model import CORES, Workers
 
 
@@ -78,4 +78,5 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
     except (OSError, ValueError) as error:
-        raise ModelError(f"no Ray cluster at {address} ({error}); allowed: host:6379, ray://host:10001, auto") from None
+        failed = ModelError(f"no Ray cluster at {address} ({error}); allowed: host:6379, ray://host:10001, auto")
+        raise temporary(failed) if isinstance(error, OSError) else failed from None

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 import emoscope
-from emoscope.errors import EmoscopeError, ModelError, first_line
+from emoscope.errors import EmoscopeError, ModelError, first_line, temporary
 from emoscope.parallel import map_in_threads
 from emoscope.scoring.model import Workers
 from emoscope.scoring.on_ray.cluster import connect, worker_places
@@ -228,8 +228,10 @@ class ClusterClassifier:
             if self._ready:
                 since = time.monotonic()
             elif time.monotonic() - since > MAX_WAIT_SECONDS:
-                raise ModelError(
-                    f"no worker for {MAX_WAIT_SECONDS:.0f} s: the cluster has no room, or its machines are gone"
+                raise temporary(
+                    ModelError(
+                        f"no worker for {MAX_WAIT_SECONDS:.0f} s: the cluster has no room, or its machines are gone"
+                    )
                 )
         raise EmoscopeError(_ENDED)
 
@@ -252,7 +254,9 @@ def _failure(error: Exception) -> EmoscopeError:
 
 
 def _exhausted(what: str, loss: RayError | None) -> ModelError:
-    return ModelError(
-        f"{MAX_LOSSES} workers in a row were lost over {what} ({first_line(loss)}); "
-        "if memory was short, give fewer --part-rows"
+    return temporary(
+        ModelError(
+            f"{MAX_LOSSES} workers in a row were lost over {what} ({first_line(loss)}); "
+            "if memory was short, give fewer --part-rows"
+        )
     )
