@@ -105,7 +105,7 @@ def _imports(node: ast.AST, package: str, when: str) -> Iterator[Import]:
 
 def is_door(module: str, imported: Import) -> bool:
     """Whether this is the import with which `EmotionClassifier.from_pretrained` reaches the torch runtime."""
-    return (module, folder_of(imported.name)) == ("emoscope.classifier", "torch_runtime") and imported.when != "module"
+    return (module, folder_of(imported.name)) == ("emoscope.loading", "torch_runtime") and imported.when != "module"
 
 
 def arrow_is_allowed(module: str, imported: Import) -> bool:
@@ -147,7 +147,7 @@ def test_the_base_imports_nothing_heavy(file: Path) -> None:
         ("emoscope.data", "def f():\n    import emoscope.training.trainer"),
         ("emoscope.data", "from emoscope import cli"),
         ("emoscope.data", "if TYPE_CHECKING:\n    from emoscope.serving import app"),
-        ("emoscope.classifier", "from emoscope.torch_runtime import TorchModel"),
+        ("emoscope.loading", "from emoscope.torch_runtime import TorchModel"),
         ("emoscope.runtime", "def f():\n    from emoscope.torch_runtime import TorchModel"),
         ("emoscope.evaluation.report", "from emoscope.training import trainer"),
         ("emoscope.evaluation.report", "from ..training import trainer"),
@@ -169,7 +169,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
     ("module", "source"),
     [
         ("emoscope.data", "from emoscope.labels import Labels\nimport numpy"),
-        ("emoscope.classifier", "def f():\n    from emoscope.torch_runtime import TorchModel"),
+        ("emoscope.loading", "def f():\n    from emoscope.torch_runtime import TorchModel"),
         ("emoscope.__main__", "from emoscope.cli import main"),
         ("emoscope.training.trainer", "from emoscope.evaluation import evaluate\nfrom .config import Recipe"),
         ("emoscope.calibration.report", "from emoscope.evaluation.metrics import log_loss"),

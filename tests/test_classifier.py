@@ -141,7 +141,7 @@ def test_a_single_str_is_an_error(classifier):
             method("i feel happy")
 
 
-@pytest.mark.parametrize("rubbish", [None, 3, b"bytes", ["nested"]])
+@pytest.mark.parametrize("rubbish", [3, b"bytes", ["nested"]])
 def test_an_error_names_the_position_of_what_is_not_a_text(classifier, rubbish):
     with pytest.raises(TypeError, match=r"texts\[1\] must be a str"):
         classifier.predict_proba(["fine", rubbish])

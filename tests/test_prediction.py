@@ -1,8 +1,11 @@
+import copy
 import dataclasses
+import json
+import pickle
 
 import pytest
 
-from emoscope import Prediction
+from emoscope import EmotionClassifier, Prediction
 from emoscope.errors import ModelError
 from emoscope.prediction_sets import PredictionSets
 
@@ -56,3 +59,49 @@ def test_a_model_without_prediction_sets_is_an_error():
 def test_a_notebook_shows_that_there_is_no_clear_emotion():
     shown = [Prediction.from_scores({"a": 1.0}, neutral=neutral)._repr_html_() for neutral in (None, False, True)]
     assert ["no clear emotion" in html for html in shown] == [False, False, True]
+
+
+TEXTS = ["i feel so happy today", "the bus leaves at nine", "they make me furious"]
+COLUMNS = ["label", "score", "scores", "neutral"]
+
+
+@pytest.fixture(scope="module")
+def predictions():
+    return EmotionClassifier.from_pretrained().predict(TEXTS)
+
+
+def test_predictions_make_a_clean_frame_of_pandas(predictions, tmp_path):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(predictions)
+    assert list(frame.columns) == COLUMNS
+    assert frame["label"].tolist() == [prediction.label for prediction in predictions]
+    frame.to_parquet(tmp_path / "predictions.parquet")
+    read = pandas.read_parquet(tmp_path / "predictions.parquet")
+    assert read["scores"].tolist() == [prediction.scores for prediction in predictions]
+
+
+def test_predictions_make_a_clean_frame_of_polars(predictions, tmp_path):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame(predictions)
+    assert frame.columns == COLUMNS
+    frame.write_parquet(tmp_path / "predictions.parquet")
+    assert polars.read_parquet(tmp_path / "predictions.parquet").to_dicts() == [each.to_dict() for each in predictions]
+
+
+def test_a_prediction_is_plain_data(predictions):
+    assert [field.name for field in dataclasses.fields(Prediction)] == COLUMNS
+    assert dataclasses.asdict(predictions[0]) == predictions[0].to_dict()
+    assert json.loads(json.dumps(predictions[0].to_dict())) == predictions[0].to_dict()
+    assert len(repr(predictions[0])) < 300
+    for again in (pickle.loads(pickle.dumps(predictions[0])), copy.deepcopy(predictions[0])):
+        assert again == predictions[0]
+        assert again.prediction_set(0.9) == predictions[0].prediction_set(0.9)
+
+
+def test_a_dict_has_the_labels_of_a_multi_label_model():
+    assert Prediction.from_scores({"a": 0.2, "b": 0.9}, (0.1, 0.95)).to_dict() == {
+        "label": "b",
+        "score": 0.9,
+        "scores": {"a": 0.2, "b": 0.9},
+        "labels": ["a"],
+    }

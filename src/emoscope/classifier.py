@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ from emoscope.calibrated import UNCALIBRATED, Calibration
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
-from emoscope.model_folder import GRAPHS, WEIGHTS, ModelFolder, open_folder, resolve
+from emoscope.inputs import as_texts
+from emoscope.loading import load_gradients, load_runtime, load_tokenizer
+from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
 from emoscope.parallel import map_in_threads, usable_cores
+from emoscope.pickled import Source, load_pickled
+from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
 from emoscope.prediction import Prediction
 from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.protocols import Keywords, Runtime, parameters_of, tokens_read_of
-from emoscope.runtime import OnnxModel
 from emoscope.timeline import Timeline, timeline
-from emoscope.token_attribution import BASELINES, INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
-from emoscope.tokenization import TokenBatch, Tokenizer
+from emoscope.token_attribution import INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
+from emoscope.tokenization import TokenBatch
 
 CHUNK = 16_384
 """Texts that are preprocessed at once, while the model runs on the chunk before; the more, the fewer small groups."""
@@ -77,7 +81,7 @@ class EmotionClassifier:
         self.calibration = calibration
         self.parameters = parameters_of(runtime)
         self.ambiguous_keywords = ambiguous_keywords or {}
-        self._name: str | None = None
+        self._source: Source | None = None
         self._preprocessor = preprocessor
         self._processes = PreprocessorPool(preprocessor, processes) if processes else None
         self._runtime = runtime
@@ -112,19 +116,39 @@ class EmotionClassifier:
         folder = open_folder(resolve(name_or_path, one_of=kinds))
         classifier = cls(
             folder.labels.names,
-            Preprocessor(folder.normalizer, _tokenizer(folder)),
-            _runtime(folder, device, dtype, threads),
+            Preprocessor(folder.normalizer, load_tokenizer(folder)),
+            load_runtime(folder, device, dtype, threads),
             calibration=folder.calibration,
             processes=0 if device == "cpu" else max(1, min(MAX_PROCESSES, usable_cores() - 1)),
             ambiguous_keywords=folder.manifest.ambiguous_keywords,
-            attribute_tokens=cache(partial(_gradients, folder, device)) if folder.has_weights else None,
+            attribute_tokens=cache(partial(load_gradients, folder, device)) if folder.has_weights else None,
         )
-        classifier._name = str(name_or_path or "bundled")
+        classifier._source = Source(str(name_or_path or "bundled"), folder.path.resolve(), device, dtype, threads)
         return classifier
 
     def __repr__(self) -> str:
-        name = "" if self._name is None else f"{self._name!r}, "
+        name = "" if self._source is None else f"{self._source.name!r}, "
         return f"EmotionClassifier({name}labels={self.labels!r}, runtime={type(self._runtime).__name__})"
+
+    def __copy__(self) -> EmotionClassifier:
+        """A classifier with the same parts, which several threads may use at once."""
+        copied = object.__new__(type(self))
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> EmotionClassifier:
+        """`copy`: using a model does not change it, so both may share its parts."""
+        return copy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled is where the model is, with its checksum; unpickling loads it, once in a process."""
+        if self._source is None:
+            raise TypeError(
+                "only a classifier that EmotionClassifier.from_pretrained loaded can be pickled, because it is loaded "
+                "again from its files; make this one in the other process"
+            )
+        state = {name: self.__dict__[name] for name in ("labels", "calibration", "ambiguous_keywords")}
+        return load_pickled, (type(self), self._source, model_checksum(self._source.folder)), state
 
     @property
     def multi_label(self) -> bool:
@@ -143,7 +167,7 @@ class EmotionClassifier:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text; same arguments and errors as `predict_proba`."""
-        texts = _checked(texts)
+        texts = as_texts(texts)
         rows = self.predict_proba(texts)
         neutral = self.neutral(texts, rows)
         flags = [None] * len(texts) if neutral is None else neutral.tolist()
@@ -164,13 +188,15 @@ class EmotionClassifier:
         the windows' probabilities, weighted by their number of tokens. An empty text is scored like any other.
 
         Args:
-            texts: any number of texts of any length.
+            texts: any number of texts of any length, in a list, a column of pandas, Polars or Arrow, an array, or any
+                other iterable of str.
 
         Returns:
             float32 (len(texts), len(labels)); rows sum to 1 (multi-label: each entry is in [0, 1]).
 
         Raises:
-            TypeError: `texts` is a single str, or contains something other than str.
+            TypeError: `texts` is a single str, a mapping, a data frame or a set, or contains something other than str,
+                such as a missing value (None, NaN); the message says what to pass.
         """
         return self._predict_rows(texts, self._probabilities)
 
@@ -184,7 +210,7 @@ class EmotionClassifier:
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens included; same arguments and errors as `predict_proba`."""
-        batch = self._preprocessor(_checked(texts))
+        batch = self._preprocessor(as_texts(texts))
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
@@ -245,7 +271,7 @@ class EmotionClassifier:
             ModelError: gradients of a model without weights.
             MissingExtraError: gradients without the extra "train".
         """
-        texts = _checked(texts)
+        texts = as_texts(texts)
         if method != INTEGRATED_GRADIENTS:
             return explain(self, texts, method=method, seed=seed, ambiguous_keywords=self.ambiguous_keywords)
         if self._attribute_tokens is None:
@@ -260,23 +286,57 @@ class EmotionClassifier:
 
         Same arguments and errors as `predict_proba`.
         """
-        return timeline(self, _checked(texts))
+        return timeline(self, as_texts(texts))
 
-    def __call__(self, inputs: str | Sequence[str]) -> list[list[dict[str, str | float]]]:
-        """All scores, in the shape of `transformers.pipeline("text-classification", top_k=None)`.
+    def __call__(
+        self,
+        inputs: Any,
+        *,
+        top_k: int | str | None = NOT_GIVEN,
+        function_to_apply: str | None = None,
+        return_all_scores: bool = True,
+        batch_size: int | None = None,
+        **ignored: Any,
+    ) -> Any:
+        """The scores, called and returned as by `transformers.pipeline("text-classification", top_k=None)`.
+
+        Args:
+            inputs: a text, `{"text": ...}`, a list or column of them, or an iterator.
+            top_k: number of labels of each text; None for all.
+            function_to_apply: "softmax", "sigmoid" or "none", applied to the logits. By default, and with the model's
+                own function, the probabilities of `predict_proba`.
+            return_all_scores: False for the highest score alone, without a list around it.
+            batch_size: number of texts taken from an iterator at once, 1 by default; otherwise ignored.
+            ignored: truncation, padding, max_length and num_workers, which change nothing here.
 
         Returns:
-            For each text (for a single str too) a list of {"label", "score"}, the highest score first.
+            For each text a list of {"label", "score"}, the highest score first. A single str gives a list of one such
+            list; with `top_k`, and for a single dict, that list itself. An iterator gives an iterator.
+
+        Raises:
+            TypeError: the inputs are not texts, or there is no such keyword.
+            ValueError: a keyword has a value that is not allowed.
         """
-        predictions = self.predict([inputs] if isinstance(inputs, str) else inputs)
-        rankings = (sorted(each.scores.items(), key=lambda item: -item[1]) for each in predictions)
-        return [[{"label": label, "score": score} for label, score in ranking] for ranking in rankings]
+        if unknown := sorted(ignored.keys() - IGNORED):
+            raise TypeError(f"unexpected keyword {unknown[0]!r}; allowed: {', '.join(KEYWORDS)}")
+        function = function_name(function_to_apply, multi_label=self.multi_label)
+        return answer(
+            self.predict_proba if function is None else partial(self._function_scores, function),
+            self.labels,
+            inputs,
+            top_k=top_k,
+            all_scores=return_all_scores,
+            batch_size=batch_size,
+        )
+
+    def _function_scores(self, function: str, texts: Sequence[str]) -> NDArray[np.float32]:
+        return apply_function(function, self.predict_logits(texts))
 
     def _predict_rows(
         self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         """Results of `score` for all texts, chunk by chunk, float32 (len(texts), len(labels))."""
-        texts = _checked(texts)
+        texts = as_texts(texts)
         result = np.empty((len(texts), len(self.labels)), np.float32)
         done = 0
         for rows in self._chunk_rows(texts, score):
@@ -310,67 +370,6 @@ class EmotionClassifier:
                 f"{len(self.labels)} labels"
             )
         return logits
-
-
-def _runtime(folder: ModelFolder, device: str, dtype: str | None, threads: int | None) -> Runtime:
-    """The runtime of a folder's model on a device."""
-    if folder.graph and device == "cpu":
-        if dtype:
-            raise ModelError(f"the precision of {folder.graph} is fixed, got dtype {dtype!r}; leave it out")
-        return OnnxModel(folder.graph, threads=threads, parameters=folder.manifest.parameters)
-    if not folder.has_weights:
-        raise ModelError(
-            f"{folder.path} has an ONNX graph but no weights, and a graph runs on device 'cpu', got {device!r}; "
-            "leave the device out, or give the checkpoint"
-        )
-    from emoscope.torch_runtime import load_runtime
-
-    return load_runtime(folder.path, device=device, dtype=dtype)
-
-
-def _gradients(folder: ModelFolder, device: str) -> AttributeTokens:
-    """Integrated gradients of a checkpoint, in float32, beside its runtime."""
-    from emoscope.torch_runtime import IntegratedGradients, load_module
-
-    tokenizer = _tokenizer(folder)
-    baseline = tokenizer.first_id(BASELINES)
-    if baseline is None:
-        raise ModelError(f"the tokenizer of {folder.path} has none of {', '.join(BASELINES)} for the baseline")
-    return IntegratedGradients(
-        load_module(folder.path),
-        baseline=baseline,
-        specials=tokenizer.specials,
-        temperature=folder.calibration.temperature,
-        multi_label=folder.calibration.multi_label,
-        device=device,
-    )
-
-
-def _tokenizer(folder: ModelFolder) -> Tokenizer:
-    max_length = folder.manifest.max_length
-    if folder.tokenizer:
-        tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=max_length)
-    else:
-        from emoscope.torch_runtime.pretrained import load_fast_tokenizer
-
-        tokenizer = Tokenizer(load_fast_tokenizer(folder.path).backend_tokenizer, max_length=max_length)
-    if folder.names_token_types and tokenizer.has_types:
-        raise ModelError(
-            f"{folder.path} gives its special tokens token types other than 0, which emoscope does not pass on; give "
-            "another model, or if it was trained without them, take token_type_ids out of the model_input_names in its "
-            "tokenizer_config.json"
-        )
-    return tokenizer
-
-
-def _checked(texts: Sequence[str]) -> Sequence[str]:
-    if isinstance(texts, str):
-        raise TypeError("texts must be a sequence of str, got a single str; write predict([text])")
-    texts = texts if isinstance(texts, (list, tuple)) else list(texts)
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(f"texts[{position}] must be a str, got {type(text).__name__}: {text!r:.60}")
-    return texts
 
 
 def _chunks(texts: Sequence[str], size: int, max_size: int) -> Iterator[Sequence[str]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
@@ -16,23 +16,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """The scores of one text.
+    """The scores of one text, as plain data: a list of predictions makes a data frame of pandas or Polars.
 
     Attributes:
         label: name of the label with the highest score.
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
-        thresholds: for a multi-label model, the probability from which each label applies, in index order; else None.
         neutral: whether the text shows no clear emotion; None if the model was not fitted on neutral texts.
-        prediction_sets: thresholds for `prediction_set`; None if the model was not calibrated.
     """
 
     label: str
     score: float
     scores: dict[str, float]
-    thresholds: tuple[float, ...] | None = None
     neutral: bool | None = None
-    prediction_sets: PredictionSets | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def from_scores(
@@ -45,8 +41,27 @@ class Prediction:
     ) -> Prediction:
         """The prediction that follows from the probability of every label, and from thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
+        prediction = cls(label, scores[label], scores, neutral)
         own = None if thresholds is None else tuple(thresholds)
-        return cls(label, scores[label], scores, own, neutral, prediction_sets)
+        prediction.__dict__.update(_thresholds=own, _prediction_sets=prediction_sets)  # no fields: they are the model's
+        return prediction
+
+    @property
+    def thresholds(self) -> tuple[float, ...] | None:
+        """For a multi-label model, the probability from which each label applies, in index order; else None."""
+        return self.__dict__.get("_thresholds")
+
+    @property
+    def prediction_sets(self) -> PredictionSets | None:
+        """Thresholds for `prediction_set`; None if the model was not calibrated."""
+        return self.__dict__.get("_prediction_sets")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The prediction for `json.dumps`: label, score and scores; labels of a multi-label model; neutral if known."""
+        row: dict[str, Any] = {"label": self.label, "score": self.score, "scores": self.scores}
+        if self.thresholds is not None:
+            row["labels"] = list(self.labels)
+        return row if self.neutral is None else row | {"neutral": self.neutral}
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.numbers import number
@@ -153,16 +153,9 @@ def _coverage(text: str) -> float:
 
 
 def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
-    row: dict[str, Any] = {
-        "text": text,
-        "label": prediction.label,
-        "score": prediction.score,
-        "scores": prediction.scores,
-    }
-    if prediction.thresholds is not None:
-        row["labels"] = list(prediction.labels)
+    row = {"text": text, **prediction.to_dict()}
     if prediction.neutral is not None:
-        row |= {"neutral": prediction.neutral, "clear": not prediction.neutral}  # clear: of 0.1
+        row["clear"] = not prediction.neutral  # of 0.1
     if args.coverage is not None:
         row["prediction_set"] = row["set"] = list(prediction.prediction_set(args.coverage))  # set: of 0.1
     if args.abstain is not None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import numpy as np
 
-from emoscope.probabilities import probabilities
+from emoscope.pipeline import FUNCTIONS, apply_function, function_name
 from emoscope.protocols import is_multi_label
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
@@ -24,7 +24,6 @@ from emoscope.serving.service import LOGITS, PROBABILITIES, Service
 HUGGING_FACE = '{"inputs": "i feel happy"}'
 TEI = '{"inputs": "i feel happy"} or {"inputs": [["i feel happy"], ["i feel sad"]]}'
 CLASSIFY = '{"model": "emoscope", "input": ["i feel happy"]}'
-FUNCTIONS = ("softmax", "sigmoid", "none")
 
 Scores = Sequence[Sequence[float]]
 
@@ -144,16 +143,13 @@ async def _scores(service: Service, request: Request, texts: list[str], function
     Without a function they are the model's own probabilities, those of `/v1/predict`. So they are with "softmax", or
     with "sigmoid" for a multi-label model.
     """
-    multi_label = is_multi_label(service.classifier)
-    if function is None or function == ("sigmoid" if multi_label else "softmax"):
+    name = function_name(function, multi_label=is_multi_label(service.classifier))
+    if name is None:
         return [scores for scores, *_ in await service.rows(request, texts, scorer=PROBABILITIES)]
     if not service.has_logits:
         raise RequestError("invalid_request", "this model has only probabilities, no logits; request probabilities")
     logits = [scores for scores, *_ in await service.rows(request, texts, scorer=LOGITS)]
-    if function == "none":
-        return logits
-    array = np.array(logits, np.float32).reshape(len(texts), -1)
-    rows: list[list[float]] = probabilities(array, multi_label=function == "sigmoid").tolist()
+    rows: Scores = apply_function(name, np.array(logits, np.float32).reshape(len(texts), -1)).tolist()
     return rows
 
 
