@@ -1,6 +1,7 @@
 """The command emoscope score."""
 
 import errno
+import gzip
 import json
 import os
 import re
@@ -169,6 +170,17 @@ def test_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words)
     error = capsys.readouterr().err
     assert error.startswith("emoscope score: error: ") and words in error and error.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
+
+
+def test_damaged_input_is_scored_with_exit_code_1(tmp_path, capsys):
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"text\na\nb\n")[:-1])
+    flags = ["score", str(tmp_path / "in.csv.gz"), str(tmp_path / "out.csv"), "--text-column", "text"]
+    assert main(flags) == 1
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
+    shown = capsys.readouterr().out
+    assert "1 rows rejected" in shown and "the input is damaged: what could be read of it is scored" in shown
+    assert main([*flags, "--overwrite", "--allow-rejected", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["breaks"] == 1
 
 
 def test_failure_of_the_machine_has_a_code_of_its_own(source, tmp_path, monkeypatch, capsys):

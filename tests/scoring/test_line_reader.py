@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from contextlib import suppress
 
+import pyarrow as pa
 import pytest
 from scoring_fakes import kept_and_rejected, read, score, write
 
@@ -43,3 +45,43 @@ def test_compressed_file_that_breaks_off(tmp_path, name, first):
         "the compressed data are broken" in rejected_rows[0][1]
         and "everything from here on is lost" in rejected_rows[0][1]
     )
+
+
+ROWS = [f"row {i}" for i in range(20_000)]
+TABLE = "\n".join(["text", *ROWS]).encode()  # without a newline at the end
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda packed: packed[:-1], "their checksum is cut off); no row is lost, but some may be wrong"),
+        (lambda packed: packed + bytes(512), "what is behind their end is not compressed data); no row is lost"),
+        (lambda packed: packed[:-8] + b"wrong" + packed[-3:], "their checksum does not fit); no row is lost"),
+    ],
+)
+def test_damage_behind_the_compressed_data_loses_no_row(tmp_path, damage, words):
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.csv.gz", damage(gzip.compress(TABLE)))
+    assert found == ROWS
+    ((line, reason),) = rejected_rows
+    assert line == len(ROWS) + 2 and words in reason
+
+
+@pytest.mark.parametrize("damage", [lambda packed: packed + bytes(512), lambda packed: packed[:-1]])
+def test_all_that_zstd_can_decode_is_scored(tmp_path, damage):
+    with pa.output_stream(tmp_path / "whole.csv.zst", compression="zstd") as file:
+        file.write(TABLE + b"\n")
+    packed = damage((tmp_path / "whole.csv.zst").read_bytes())
+    stream, decoded = pa.CompressedInputStream(pa.BufferReader(packed), "zstd"), bytearray()
+    with suppress(OSError):
+        while True:
+            decoded += stream.read(1)
+    found, rejected_rows = kept_and_rejected(tmp_path, "in.csv.zst", packed)
+    assert found == decoded.decode().split("\n")[1:-1] and len(found) > 10_000
+    assert [line for line, _ in rejected_rows] == [len(found) + 2]
+
+
+def test_summary_counts_breaks(tmp_path):
+    (tmp_path / "in.csv.gz").write_bytes(gzip.compress(TABLE)[:-9])
+    assert score(tmp_path / "in.csv.gz", tmp_path / "out.csv").breaks == 1
+    (tmp_path / "in.csv").write_bytes(b"text\na,b\nc\n")
+    assert score(tmp_path / "in.csv", tmp_path / "out2.csv").breaks == 0

@@ -88,7 +88,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the run that OUT.parts keeps, if there is one")
     parser.add_argument("--overwrite", action="store_true", help="replace OUT; without --resume, OUT.parts too")
     parser.add_argument(
-        "--allow-rejected", action="store_true", help="write OUT even if more than half of the rows are rejected"
+        "--allow-rejected",
+        action="store_true",
+        help="write OUT even if more than half of the rows are rejected, and exit with 0 even if an input is damaged",
     )
     parser.add_argument(
         "--part-rows",
@@ -136,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     summary = (_score_on_ray if args.engine == "ray" else _score_here)(args)
     text = json.dumps(asdict(summary)) if args.json else "\n".join(_lines(args, summary))
     print(text, file=sys.stderr if args.output == PIPE else sys.stdout)
-    return 0
+    return 1 if summary.breaks and not args.allow_rejected else 0
 
 
 def _score_here(args: argparse.Namespace) -> Summary:
@@ -213,5 +215,7 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
     if summary.rejected:
         where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
         yield f"  {summary.rejected:,} rows rejected{where}; the first is {summary.first_rejected}"
+    if summary.breaks:
+        yield "  the input is damaged: what could be read of it is scored, and OUT is written; rows may be missing"
     if args.report:
         yield f"  report: {args.report}"

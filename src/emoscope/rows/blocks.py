@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from emoscope.errors import broken_data
+from emoscope.rows.gzip_content import BehindEndError
 from emoscope.rows.lines import Block, LineDecoder
 
 BLOCK_BYTES = 1 << 20
@@ -15,7 +16,8 @@ BLOCK_BYTES = 1 << 20
 MAX_ROW_BYTES = 16 << 20
 """Maximum length of a row of text, in bytes; a longer one is rejected."""
 
-_SLICE_BYTES = 64 << 10  # of a compressed file that breaks off, at most this much before the break is lost
+_SLICE_BYTES = 64 << 10
+_BREAKS = (OSError, EOFError, zlib.error)
 
 
 def read_blocks(content: Any, broken: list[str]) -> Iterator[Block]:
@@ -36,20 +38,29 @@ def read_blocks(content: Any, broken: list[str]) -> Iterator[Block]:
 def _blocks(content: Any, broken: list[str]) -> Iterator[Block]:
     """Blocks with at least one line; where the file breaks off, its last line is dropped."""
     decoder = LineDecoder(MAX_ROW_BYTES)
-    while not broken and (piece := _read(content, broken)):
-        if (block := decoder.feed(piece)).lines:
-            yield block
-    if not broken and (rest := decoder.feed(b"", final=True)).lines:
+    is_whole = True
+    try:
+        for piece in _pieces(content):
+            if (block := decoder.feed(piece)).lines:
+                yield block
+    except _BREAKS as error:
+        is_whole = isinstance(error, BehindEndError)
+        lost = "no row is lost, but some may be wrong" if is_whole else "everything from here on is lost"
+        broken.append(f"the compressed data are broken ({broken_data(error)}); {lost}")
+    if is_whole and (rest := decoder.feed(b"", final=True)).lines:
         yield rest
 
 
-def _read(content: Any, broken: list[str]) -> bytes:
-    slices = []
+def _pieces(content: Any) -> Iterator[bytes]:
+    """The content in pieces; the last before an error has all bytes before it."""
+    slices: list[bytes] = []
     try:
-        for _ in range(0, BLOCK_BYTES, _SLICE_BYTES):
-            if not (part := content.read(_SLICE_BYTES)):
-                break
+        while part := content.read(_SLICE_BYTES):
             slices.append(part)
-    except (OSError, EOFError, zlib.error) as error:
-        broken.append(f"the compressed data are broken ({broken_data(error)})")
-    return b"".join(slices)
+            if len(slices) == BLOCK_BYTES // _SLICE_BYTES:
+                yield b"".join(slices)
+                slices = []
+    except _BREAKS:
+        yield b"".join(slices)
+        raise
+    yield b"".join(slices)

@@ -23,4 +23,5 @@ class ColumnarReader(Reader):
 
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
-        return self._file.tables()
+        yield from self._file.tables()
+        self._rejected.breaks += self._file.breaks

@@ -40,4 +40,5 @@ class LineReader(Reader):
             yield self._table(block)
             line = block.number + len(block.lines)
         if self._broken:
-            self._reject(f"{self._broken[0]}; everything from here on is lost", line=line)
+            self._rejected.breaks += 1
+            self._reject(self._broken[0], line=line)

@@ -13,6 +13,7 @@ class RejectedRows:
     Attributes:
         count: number of rows rejected so far.
         first: the first of them in words; None before it.
+        breaks: number of places where a file is broken, each a row of its own, behind which rows may be lost.
     """
 
     def __init__(self, open_file: Callable[[], BinaryIO | None]) -> None:
@@ -21,7 +22,7 @@ class RejectedRows:
         Args:
             open_file: opens the file for the lines; it may return None, for nowhere.
         """
-        self.count = 0
+        self.count = self.breaks = 0
         self.first: str | None = None
         self._open = open_file
         self._file: BinaryIO | None = None

@@ -18,6 +18,8 @@ from pyarrow import fs
 
 from emoscope.errors import DataError, of_machine
 from emoscope.rows.formats import FORMATS, Format
+from emoscope.rows.gzip_content import GzipContent
+from emoscope.scoring.zstd_content import ZstdContent
 
 _GLOB = re.compile(r"[*?\[]")
 _PARTITION = re.compile(r"(?<=/)([^/=]+)=[^/]*(?=/)")
@@ -75,8 +77,10 @@ class Source:
             raise of_machine(error, f"{self.name}: cannot be read ({error})") from None
         except Exception as error:  # the filesystem behind an address may raise errors of its own
             raise DataError(f"{self.name}: cannot be read ({error})") from None
-        if self.format.compression:
-            return pa.CompressedInputStream(stored, self.format.compression), stored.tell
+        if self.format.compression == "gzip":
+            return GzipContent(stored), stored.tell
+        if self.format.compression == "zstd":
+            return ZstdContent(stored, None if self.size is None else self.open_file), stored.tell
         return stored, stored.tell
 
 

@@ -39,6 +39,8 @@ class Summary:
         labels: for each label, the number of rows where it has the highest probability.
         seconds: how long the job took; for a run that was resumed, since then.
         rows_per_second: rows_in over seconds.
+        breaks: number of places where an input breaks off or is damaged, so that rows may be lost; each is a rejected
+            row.
     """
 
     rows_in: int
@@ -49,6 +51,7 @@ class Summary:
     labels: Mapping[str, int]
     seconds: float
     rows_per_second: float
+    breaks: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +109,7 @@ class RowStatistics:
         """The summary of a job with these rejected rows, which took so many seconds."""
         rows_in, without_text = self.rows_read + rejected.count, self.rows - sum(self.label_rows.values())
         counts = rows_in, self.rows, without_text, rejected.count
-        return Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds)
+        return Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds, rejected.breaks)
 
     def add(self, scored: Scored) -> None:
         """Count the rows of a part."""

@@ -1,0 +1,69 @@
+"""Gzip files that are whole, cut, padded or damaged."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import pytest
+
+from emoscope.rows.gzip_content import BehindEndError, GzipContent
+
+CONTENT = b"".join(b"row %d,some text %d\n" % (i, i * 7919 % 1000) for i in range(20_000))
+PACKED = gzip.compress(CONTENT)
+
+
+def decoded(packed: bytes, size: int = 65_536) -> tuple[bytes, OSError | None]:
+    """All that can be decoded, and the error behind it."""
+    file, pieces = GzipContent(io.BytesIO(packed)), []
+    try:
+        while piece := file.read(size):
+            pieces.append(piece)
+    except OSError as error:
+        return b"".join(pieces), error
+    return b"".join(pieces), None
+
+
+@pytest.mark.parametrize("size", [1000, 65_536, 10**9])
+def test_whole_files_of_one_or_several_members(size: int) -> None:
+    assert decoded(PACKED, size) == (CONTENT, None)
+    assert decoded(PACKED + gzip.compress(b"") + PACKED, size) == (CONTENT * 2, None)
+
+
+@pytest.mark.parametrize(
+    ("packed", "words"),
+    [
+        (PACKED[:-1], "their checksum is cut off"),
+        (PACKED[:-8], "their checksum is cut off"),
+        (PACKED[:-8] + bytes(4) + PACKED[-4:], "their checksum does not fit"),
+        (PACKED[:-4] + bytes(4), "their checksum does not fit"),
+        (PACKED + bytes(512), "what is behind their end is not compressed data"),
+        (PACKED + b"garbage", "what is behind their end is not compressed data"),
+    ],
+)
+def test_damage_behind_the_end_loses_nothing(packed: bytes, words: str) -> None:
+    content, error = decoded(packed)
+    assert content == CONTENT
+    assert isinstance(error, BehindEndError) and str(error) == words
+
+
+def test_cut_file_is_read_up_to_the_cut() -> None:
+    for cut in (PACKED[:5], PACKED[:10], PACKED[: len(PACKED) // 2], PACKED[:-20]):
+        content, error = decoded(cut)
+        assert CONTENT.startswith(content) and len(content) >= len(CONTENT) * (len(cut) - 100) // len(PACKED)
+        assert not isinstance(error, BehindEndError) and str(error) == "they break off"
+    huge = gzip.compress(bytes(10**7))
+    assert len(decoded(huge[:-1])[0]) == 10**7
+
+
+def test_damaged_bytes_end_the_content() -> None:
+    at = len(PACKED) // 2
+    content, error = decoded(PACKED[:at] + b"\xff" * 30 + PACKED[at + 30 :])
+    assert CONTENT.startswith(content[:200_000]) and len(content) > 200_000
+    assert not isinstance(error, BehindEndError) and "invalid" in str(error)
+
+
+@pytest.mark.parametrize(("packed", "words"), [(b"", "they break off"), (b"text,a\n", "incorrect header check")])
+def test_file_that_is_not_gzip(packed: bytes, words: str) -> None:
+    content, error = decoded(packed)
+    assert (content, words in str(error)) == (b"", True)
