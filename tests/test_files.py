@@ -1,11 +1,22 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
 from emoscope.errors import DataError, ModelError
-from emoscope.files import UNFINISHED, is_in_use, require_free, staged_file, staged_folder, write_atomically
+from emoscope.files import (
+    UNFINISHED,
+    is_in_use,
+    move_file,
+    require_free,
+    staged_file,
+    staged_folder,
+    sync,
+    write_atomically,
+)
 
 
 @pytest.mark.parametrize("durable", [True, False])
@@ -70,3 +81,53 @@ def test_current_directory_and_mount_point_are_errors(tmp_path: Path, monkeypatc
             require_free(output, ModelError)
     require_free(tmp_path / "free", ModelError)
     require_free(tmp_path / "no" / "such", ModelError)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_file_is_written_through_a_link(tmp_path: Path, exists: bool) -> None:
+    link, target = tmp_path / "link", tmp_path / "there" / "target"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    if exists:
+        target.write_text("old")
+    write_atomically(link, "new")
+    assert link.is_symlink() and target.read_text() == "new"
+    (tmp_path / "moved").write_text("newer")
+    move_file(tmp_path / "moved", link)
+    assert link.is_symlink() and target.read_text() == "newer"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["link", "target", "there"]
+
+
+def test_file_is_moved_to_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, output, replace = tmp_path / "file", tmp_path / "output", Path.replace
+
+    def other_disk(path: Path, target: Path) -> Path:
+        if path == file:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(path, target)
+
+    file.write_text("content")
+    monkeypatch.setattr(Path, "replace", other_disk)
+    move_file(file, output)
+    assert output.read_text() == "content" and list(tmp_path.iterdir()) == [output]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_pipe_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="pipe is a pipe or a device; allowed: a file"):
+        write_atomically(tmp_path / "pipe", "content")
+    with pytest.raises(OSError, match="pipe is a pipe or a device; allowed: a file"):
+        move_file(tmp_path / "file", tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo() and (tmp_path / "file").exists()
+
+
+def test_file_is_opened_for_writing_to_sync_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows syncs no descriptor that may only read."""
+    flags, opened = [], os.open
+    monkeypatch.setattr(os, "open", lambda path, flag: (flags.append(flag), opened(path, flag))[1])
+    (tmp_path / "file").touch()
+    sync(tmp_path / "file")
+    sync(tmp_path)
+    assert flags == [os.O_RDWR, os.O_RDONLY]

@@ -56,6 +56,29 @@ def test_damaged_file_is_scored_again(tmp_path: Path, kept_bytes: int) -> None:
     assert score.calls == 2
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (1, 3), (2,)])
+def test_file_of_0_1_is_read_if_it_can_be_probabilities(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """It has no checksum."""
+    store = ScoreStore(tmp_path)
+    store.scores(["a", "b"], lambda texts: np.full((2, 3), 0.25, np.float32))
+    (file,) = tmp_path.iterdir()
+    for value, is_kept in ((0.5, shape == (2, 3)), (0.0, False), (2.0, False), (np.nan, False)):
+        np.save(file, np.full(shape, value, np.float32))
+        scores = store.scores(["a", "b"], lambda texts: np.full((2, 3), 0.75, np.float32))
+        assert (scores == (0.5 if is_kept else 0.75)).all()
+    assert store.damaged == (3 if shape == (2, 3) else 4)
+
+
+def test_zeroed_block_is_noticed(tmp_path: Path) -> None:
+    score, store = Scores(), ScoreStore(tmp_path)
+    whole = store.scores(["a", "b"], score)
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:140] + bytes(4) + content[144:])
+    assert store.scores(["a", "b"], score).tolist() == whole.tolist()
+    assert (score.calls, store.damaged) == (2, 1)
+
+
 def test_unfinished_files_are_not_counted(tmp_path: Path) -> None:
     (tmp_path / f"x.npy.1.2{UNFINISHED}").write_bytes(b"torn")
     assert len(ScoreStore(tmp_path)) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +19,7 @@ UNFINISHED = ".new"
 
 @contextmanager
 def staged_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """A temporary path in the same folder, which replaces the file `path` when the block succeeds.
+    """A temporary path in the same folder, which replaces the file `path` when the block succeeds; links are followed.
 
     If the block fails, the temporary file is removed and `path` stays as it was. Processes and threads that write the
     same file at once have a temporary file each; the last one to finish wins.
@@ -25,7 +27,11 @@ def staged_file(path: Path, *, durable: bool = False) -> Iterator[Path]:
     Args:
         path: the file to write; its folder exists.
         durable: wait until the content and the name are on the disk, so that they survive a power failure too.
+
+    Raises:
+        OSError: `path` is a pipe or a device, or the file cannot be written.
     """
+    path = _behind_links(path)
     new = path.with_name(f"{path.name}.{os.getpid()}.{get_ident()}{UNFINISHED}")
     try:
         yield new
@@ -44,11 +50,41 @@ def write_atomically(path: Path, content: str | bytes | memoryview, *, durable: 
         new.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def move_file(file: Path, output: Path) -> None:
+    """Move a file to `output` durably, in one step; if that is a link, to where it points, also on another disk.
+
+    Raises:
+        OSError: `output` is a pipe or a device, or the file cannot be moved.
+    """
+    output = _behind_links(output)
+    try:
+        file.replace(output)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with staged_file(output, durable=True) as new:
+            shutil.copyfile(file, new)
+        file.unlink()
+    sync(output.parent)
+
+
+def _behind_links(path: Path) -> Path:
+    """Where a path points, if a file is there or can be made."""
+    if path.is_symlink():
+        path = path.resolve()
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, f"{path} is a pipe or a device; allowed: a file")
+    return path
+
+
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk (on Windows, folders need no such call)."""
+    """Wait until a file, or the names in a folder, are on the disk.
+
+    Windows needs no such call for folders, and for files one that may write.
+    """
     if path.is_dir() and os.name == "nt":
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
     finally:

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -418,6 +419,30 @@ def test_report_with_the_name_of_a_table_is_an_error(dated, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match="is read, or takes the table or its rejected rows; name another report"):
         report(dated, "out.csv", name, overwrite=True)
+
+
+def test_report_in_the_folder_of_the_run_is_an_error(dated, tmp_path):
+    with pytest.raises(DataError, match="is in a folder that is removed at the end; name another report"):
+        report(dated, tmp_path / "out.csv", tmp_path / "out.csv.parts" / "page.html")
+    assert names(tmp_path) == ["in.parquet"]
+
+
+def test_output_that_is_a_link_is_followed(source, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "out.csv").symlink_to(tmp_path / "there" / "real.csv")
+    score(source, tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").is_symlink()
+    assert len((tmp_path / "there" / "real.csv").read_text().splitlines()) == ROWS + 1
+    assert names(tmp_path) == ["in.parquet", "out.csv", "there"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.rejected.jsonl"])
+def test_output_that_is_a_pipe_is_an_error(source, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(DataError, match=f"{name} is a pipe or a device; give a file, or '-' for standard output"):
+        score(source, tmp_path / "out.csv", overwrite=True)
+    assert (tmp_path / name).is_fifo() and names(tmp_path) == ["in.parquet", name]
 
 
 def test_folder_as_report_is_an_error_before_anything_is_done(dated, tmp_path):

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -178,22 +179,73 @@ def test_after_a_crash_at_the_end_only_the_output_is_moved(source, tmp_path, mon
     assert names(tmp_path) == ["in.csv", "in.parquet", "out.jsonl", "out.jsonl.rejected.jsonl"]
 
 
-def test_two_runs_at_the_same_time_do_not_damage_each_other(source, tmp_path, monkeypatch):
-    """While one run is under way, another takes over its folder: the first one finds its files gone, and says so."""
-    output = tmp_path / "out.csv"
+def test_second_run_into_the_same_output_says_who_writes_it(source, tmp_path):
+    output, refused = tmp_path / "out.csv", []
 
     class Meanwhile(HashClassifier):
         def predict_proba(self, texts):
             if len(self.calls) == 2:
-                with monkeypatch.context() as patch:
-                    patch.setattr(os, "getpid", lambda: 99)
-                    score(source, output, resume=True)
+                for options in ({}, {"resume": True}, {"overwrite": True}):
+                    with pytest.raises(DataError) as error:
+                        score(source, output, **options)
+                    refused.append(error.value)
             return super().predict_proba(texts)
 
-    with pytest.raises(DataError, match="No such file"):
-        score(source, output, classifier=Meanwhile())
+    score(source, output, classifier=Meanwhile())
+    pattern = rf"out\.csv is being written by process {os.getpid()} of '.*' on '.*' since 20.*; wait"
+    assert len(refused) == 3
+    assert all(re.search(pattern, str(error)) and error.temporary for error in refused)
     score(source, tmp_path / "whole.csv")
     assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert names(tmp_path) == ["in.parquet", "out.csv", "whole.csv"]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda size: slice(128, size - 32), lambda size: slice(0, 30), lambda size: slice(0, size)]
+)
+def test_damaged_part_is_scored_again_and_said(source, tmp_path, begin, end):
+    output = tmp_path / "out.csv"
+    stopped(source, output, 3)
+    part = min((tmp_path / "out.csv.parts").glob("*.npy"))
+    content = bytearray(part.read_bytes())
+    content[begin:end] = bytes(len(content[begin:end]))
+    part.write_bytes(content)
+    rest = HashClassifier()
+    assert score(source, output, classifier=rest, resume=True).damaged_parts == 1
+    assert len(rest.calls) == PARTS - 2
+    score(source, tmp_path / "whole.csv")
+    assert output.read_bytes() == (tmp_path / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"part_rows": 7', b'"part_rows": 8'),
+        (b'"inputs": {', b'"inputs": [{'),
+        (b'"output": {}', b'"output": {"table": "../../mine"}'),
+        (b'"output": {}', b'"output": 5'),
+        (b'"result": null', b'"result": "x"'),
+        (b'"result": null', b'"result": ' + b"[" * 100_000),
+        (b'"scoring"', b'"scor\xff\xfe"'),
+    ],
+)
+def test_damaged_manifest_is_an_error(source, tmp_path, old, new):
+    stopped(source, tmp_path / "out.csv")
+    manifest = tmp_path / "out.csv.parts" / "manifest.json"
+    content = manifest.read_bytes()
+    assert old in content
+    manifest.write_bytes(content.replace(old, new))
+    with pytest.raises(
+        DataError, match="is not the folder of an unfinished run that this version can read; move it away"
+    ):
+        score(source, tmp_path / "out.csv", resume=True)
+
+
+def test_file_of_another_program_in_the_folder_is_kept(source, tmp_path):
+    stopped(source, tmp_path / "out.csv")
+    (tmp_path / "out.csv.parts" / "mine.txt").write_text("mine")
+    score(source, tmp_path / "out.csv", resume=True)
+    assert names(tmp_path / "out.csv.parts") == ["mine.txt"]
 
 
 @pytest.mark.parametrize("calls", range(0, 16, 3))

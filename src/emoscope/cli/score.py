@@ -217,5 +217,7 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
         yield f"  {summary.rejected:,} rows rejected{where}; the first is {summary.first_rejected}"
     if summary.breaks:
         yield "  the input is damaged: what could be read of it is scored, and OUT is written; rows may be missing"
+    if summary.damaged_parts:
+        yield f"  {summary.damaged_parts:,} kept parts were damaged, and have been scored again"
     if args.report:
         yield f"  report: {args.report}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pyarrow as pa
 
 import emoscope
 from emoscope.errors import DataError, broken_data, of_machine
+from emoscope.locking import locked
 from emoscope.protocols import Classifier
 from emoscope.rows.formats import Format
 from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
@@ -154,6 +155,10 @@ class _Run:
 
     def to_file(self, target: Target) -> Summary:
         """Score into a file, by way of the work folder beside it."""
+        with locked(target.lock, target.name):
+            return self._to_file(target)
+
+    def _to_file(self, target: Target) -> Summary:
         work = WorkFolder(target.work, self._identity())
         if self.job.resume:
             work.resume()
@@ -185,6 +190,8 @@ class _Run:
             raise DataError(f"{target.name} is read, or takes the table or its rejected rows; name another report")
         if target.is_folder:
             raise DataError(f"{target.name} is a folder; name a file for the report")
+        if any(isinstance(other, Target) and target.is_within(other.work) for other in taken):
+            raise DataError(f"{target.name} is in a folder that is removed at the end; name another report")
         if target.exists and not self.job.overwrite and not finished:
             raise DataError(f"{target.name} exists already; name another report, or give --overwrite")
         return target
@@ -196,6 +203,8 @@ class _Run:
                 raise DataError(f"{written.name} is among the files to read; give another name")
             if written.is_folder:
                 raise DataError(f"{written.name} is a folder; give another name")
+            if written.is_device:
+                raise DataError(f"{written.name} is a pipe or a device; give a file, or '-' for standard output")
         if target.exists and not self.job.overwrite and work.result is None:
             raise DataError(f"{target.name} exists already; give another name, or --overwrite")
         if work.parts and not work.resumed and not self.job.overwrite:
@@ -222,6 +231,7 @@ class _Run:
         if self._too_many_rejected(summary):
             target.rejected.receive(rejected)
         self._check_rejected(summary, f" (all are in {target.rejected.name})")
+        summary = replace(summary, damaged_parts=work.damaged)
         written = {_TABLE: table} | ({_REJECTED: rejected} if summary.rejected else {})
         if self.job.report:
             page_file.write_bytes(page)

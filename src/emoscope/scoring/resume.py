@@ -1,16 +1,20 @@
 """What a run keeps beside its output until it is done, so that after a kill nothing is scored twice.
 
 The folder OUT.parts holds `manifest.json` (the inputs, the model and the options), a `ScoreStore` with the
-probabilities of each part, and the unfinished output. A run that is resumed reads and writes everything again, but
-takes the kept probabilities from here: so it ends with the same bytes, wherever it was killed.
+probabilities of each part, and the unfinished output; manifest and parts carry checksums. A run that is resumed reads
+and writes everything again, but takes the kept probabilities from here: so it ends with the same bytes, wherever it was
+killed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import UnionType
 from typing import Any
 
 import numpy as np
@@ -57,6 +61,11 @@ class WorkFolder:
     def parts(self) -> int:
         """Number of parts whose probabilities are kept."""
         return len(self._store)
+
+    @property
+    def damaged(self) -> int:
+        """Number of kept parts that were damaged, and have been scored again."""
+        return self._store.damaged
 
     def start(self) -> None:
         """Begin a new run; an old one in the folder is removed.
@@ -122,10 +131,12 @@ class WorkFolder:
             self.remove()
 
     def remove(self) -> None:
-        """Remove the folder; the manifest, which identifies it, last."""
+        """Remove the folder with everything that a run keeps; the manifest, which identifies it, last."""
         for file in sorted(self.path.iterdir(), key=lambda file: file.name == _MANIFEST):
-            file.unlink(missing_ok=True)
-        self.path.rmdir()
+            if file.name == _MANIFEST or file.suffix in (".npy", ".output", UNFINISHED):
+                file.unlink(missing_ok=True)
+        with suppress(OSError):  # it holds a file of another program
+            self.path.rmdir()
 
     def _holds_a_run(self) -> bool:
         """Whether the folder holds a run; one that was killed before its manifest was written does not count.
@@ -144,14 +155,31 @@ class WorkFolder:
     def _manifest(self) -> dict[str, Any] | None:
         try:
             manifest = json.loads((self.path / _MANIFEST).read_text())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
-        return manifest if isinstance(manifest, dict) and manifest.get("format") == _FORMAT else None
+        return manifest if isinstance(manifest, dict) and _is_sound(manifest) else None
 
     def _write_manifest(self) -> None:
         files = {role: file.name for role, file in self.output.items()}
-        content = json.dumps({**self._run, "result": self.result, "output": files}, indent=1)
+        manifest = {**self._run, "result": self.result, "output": files}
+        content = json.dumps({**manifest, "checksum": _checksum(manifest)}, indent=1)
         write_atomically(self.path / _MANIFEST, content, durable=True)
+
+
+def _is_sound(manifest: dict[str, Any]) -> bool:
+    """Whether a manifest is one of this format and undamaged; one of 0.1 has no checksum."""
+    own = {key: value for key, value in manifest.items() if key != "checksum"}
+    kinds: dict[str, type | UnionType] = {"inputs": dict, "scoring": dict, "output": dict, "result": dict | None}
+    return (
+        manifest.get("format") == _FORMAT
+        and manifest.get("checksum") in (None, _checksum(own))
+        and all(isinstance(manifest.get(key), kind) for key, kind in kinds.items())
+        and all(isinstance(name, str) and Path(name).name == name for name in manifest["output"].values())
+    )
+
+
+def _checksum(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 class _CachedClassifier:

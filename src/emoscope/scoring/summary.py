@@ -41,6 +41,7 @@ class Summary:
         rows_per_second: rows_in over seconds.
         breaks: number of places where an input breaks off or is damaged, so that rows may be lost; each is a rejected
             row.
+        damaged_parts: number of parts that an unfinished run had kept, but that were damaged and scored again.
     """
 
     rows_in: int
@@ -52,6 +53,7 @@ class Summary:
     seconds: float
     rows_per_second: float
     breaks: int = 0
+    damaged_parts: int = 0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 from pyarrow import fs
 
 from emoscope.errors import DataError
-from emoscope.files import sync, write_atomically
+from emoscope.files import move_file, write_atomically
 from emoscope.rows.formats import Format
 from emoscope.scoring.sources import Source, locate
 
@@ -58,6 +58,12 @@ class Target:
         """Whether it is a folder."""
         return bool(self.filesystem.get_file_info(self.path).type == fs.FileType.Directory)
 
+    @property
+    def is_device(self) -> bool:
+        """Whether it is a pipe or a device, which a file cannot replace."""
+        path = Path(self.path)
+        return self._is_local and path.exists() and not path.is_file() and not path.is_dir()
+
     def is_the_same_as(self, other: Source | Target) -> bool:
         """Whether both are the same file, even under different names."""
         if self._is_local and isinstance(other.filesystem, fs.LocalFileSystem):
@@ -76,13 +82,21 @@ class Target:
         path = Path(f"{self.path}.parts")
         return path if self._is_local else Path(path.name)
 
+    @property
+    def lock(self) -> Path:
+        """The file that a run locks, beside the folder that keeps it."""
+        return self.work.with_suffix(".lock")
+
+    def is_within(self, folder: Path) -> bool:
+        """Whether it is a local file in this folder, or in a folder in it."""
+        return self._is_local and folder.resolve() in Path(self.path).resolve().parents
+
     def receive(self, file: Path) -> None:
-        """Move a file there: in one step on a disk; elsewhere it appears when the upload ends."""
+        """Move a file there: in one step on a disk, through links; elsewhere it appears when the upload ends."""
         if not file.exists():
             return  # it was moved before a crash
         if self._is_local:
-            file.replace(self.path)
-            sync(Path(self.path).parent)
+            move_file(file, Path(self.path))
         else:
             with file.open("rb") as content, self._stored() as stored:
                 shutil.copyfileobj(content, stored, 1 << 20)
