@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.classifier import CHUNK
+from emoscope.errors import ModelError
 from emoscope.text import mark
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
@@ -145,6 +146,29 @@ def test_a_single_str_is_an_error(classifier):
 def test_an_error_names_the_position_of_what_is_not_a_text(classifier, rubbish):
     with pytest.raises(TypeError, match=r"texts\[1\] must be a str"):
         classifier.predict_proba(["fine", rubbish])
+
+
+class Fixed:
+    """A runtime that returns the same logits for every row."""
+
+    parameters, tokens_read = None, (0, 0)
+
+    def __init__(self, row):
+        self._row = row
+
+    def logits(self, batch):
+        return np.tile(np.float32(self._row), (len(batch.lengths), 1))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_logits", "timeline"])
+def test_logits_that_are_not_numbers_are_an_error(classifier, monkeypatch, value, method):
+    """One check for every runtime."""
+    monkeypatch.setattr(classifier, "_runtime", Fixed([0, 1, value, 0, 0, 0]))
+    with pytest.raises(ModelError, match="the model returned NaN or infinity instead of logits"):
+        getattr(classifier, method)(["a text"])
+    monkeypatch.setattr(classifier, "_runtime", Fixed([0, 1, -np.inf, 0, 0, 0]))
+    assert classifier.predict_proba(["a text"])[0, 2] == 0
 
 
 def test_call_is_shaped_like_the_pipeline(classifier):

@@ -195,3 +195,19 @@ def test_an_id_out_of_the_vocabulary_is_one_line(bundled: tuple[Tokenizer, OnnxM
         ) as caught:
             bundled[1].logits(batch_of(rows))
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("axes", [[0], []])
+def test_logits_of_another_shape_are_an_error(tmp_path: Path, axes: list[int]) -> None:
+    """One number a column, or a single one, instead of a row for each text."""
+    from onnx import TensorProto, helper
+
+    path = write_graph(tmp_path / "model.onnx", "main_graph", ["input_ids"])
+    model = onnx.load(path)
+    model.graph.node[-1].output[0] = "rows"
+    model.graph.initializer.append(helper.make_tensor("axes", TensorProto.INT64, [len(axes)], axes))
+    model.graph.node.append(helper.make_node("ReduceSum", ["rows", "axes"], ["logits"], keepdims=0))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"the model returned logits of shape \(.*\) for 2 rows"):
+        OnnxModel(path).logits(batch_of([[1, 2], [3, 4]]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from emoscope.labels import EMOTIONS
@@ -9,6 +10,8 @@ from emoscope.prediction import Prediction
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reads it at its import, here and in the processes we start
 
 __version__ = "0.2.0"
 __all__ = ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__"]

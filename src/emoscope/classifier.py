@@ -369,6 +369,10 @@ class EmotionClassifier:
                 f"the model has {logits.shape[1]} outputs, but the id2label of its config.json names "
                 f"{len(self.labels)} labels"
             )
+        if not np.isfinite(logits.max(axis=1)).all():
+            raise ModelError(
+                "the model returned NaN or infinity instead of logits; its weights are damaged, or its numbers overflow"
+            )
         return logits
 
 

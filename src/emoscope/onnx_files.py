@@ -52,14 +52,11 @@ def check_onnx_file(path: Path) -> None:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
             tensors = list(_external(content, "model", 0, len(content)))
+        problem = next(filter(None, (_problem(path, tensor) for tensor in tensors)), None)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime: it is not an ONNX file ({error})") from error
-    for tensor in tensors:
-        if problem := _problem(path, tensor):
-            raise ModelError(
-                f"{path} keeps a tensor in another file: {problem}; allowed: whole files in its own folder; "
-                "give a model that you trust"
-            )
+    if problem:
+        raise ModelError(f"{path} keeps a tensor in another file: {problem}; allowed: whole files in its own folder")
 
 
 def _problem(path: Path, tensor: ExternalData) -> str | None:
@@ -113,12 +110,18 @@ def _of_tensor(content: Any, start: int, end: int) -> Iterator[ExternalData]:
         elif number == _LOCATION:
             is_external |= value == 1
         elif number == _EXTERNAL and isinstance(value, slice):
-            entry = {field: content[text].decode() for field, text in _fields(content, value.start, value.stop)}
-            if entry.get(1) == "location" and entries.get("location", entry.get(2)) != entry.get(2):
-                raise ValueError("a tensor in two files")
-            entries[entry.get(1, "")] = entry.get(2, "")
+            key, text = _entry(content, value)
+            if entries.setdefault(key, text) != text:
+                raise ValueError(f"a tensor with two values of {key!r}")
     if is_external or entries:
         yield ExternalData(entries, None if bits is None else bits * math.prod(dims))
+
+
+def _entry(content: Any, where: slice) -> tuple[str, str]:
+    """A key and its value."""
+    fields = {number: text for number, text in _fields(content, where.start, where.stop) if isinstance(text, slice)}
+    key, value = (content[fields.get(number, slice(0, 0))].decode() for number in (1, 2))
+    return key, value
 
 
 def _fields(content: Any, start: int, end: int) -> Iterator[tuple[int, int | slice]]:

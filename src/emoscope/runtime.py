@@ -14,8 +14,11 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from emoscope.errors import ModelError, first_line
+from emoscope.onnx_files import check_onnx_file
 from emoscope.parallel import usable_cores
 from emoscope.tokenization import TokenBatch, in_row_order
+
+onnxruntime.disable_telemetry_events()  # of Windows; `emoscope` itself turns off what the environment can
 
 Ids = NDArray[np.int64]
 
@@ -81,7 +84,7 @@ class OnnxModel:
             parameters: number of the model's parameters; None if it is not known.
 
         Raises:
-            ModelError: ONNX Runtime cannot load the file, or it has other inputs.
+            ModelError: ONNX Runtime cannot load the file, or it has other inputs, or tensors in files of other folders.
         """
         self.threads = threads or usable_cores()
         self.parameters = parameters
@@ -138,6 +141,8 @@ class OnnxModel:
                 f"ONNX Runtime cannot run the model ({first_line(error)}); if an index is out of bounds, the tokenizer "
                 "belongs to another model: put its own tokenizer.json beside it"
             ) from error
+        if logits.ndim != 2 or len(logits) != len(ids):
+            raise ModelError(f"the model returned logits of shape {logits.shape} for {len(ids)} rows")
         return logits
 
 
@@ -146,6 +151,7 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 
 def _load(path: Path) -> Any:
+    check_onnx_file(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

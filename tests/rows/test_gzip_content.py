@@ -9,7 +9,7 @@ import pytest
 
 from emoscope.rows.gzip_content import BehindEndError, GzipContent
 
-CONTENT = b"".join(b"row %d,some text %d\n" % (i, i * 7919 % 1000) for i in range(20_000))
+CONTENT = b"".join(b"row %d,some text %d\n" % (i, i * 7919 % 1000) for i in range(10_000))
 PACKED = gzip.compress(CONTENT)
 
 
@@ -26,8 +26,10 @@ def decoded(packed: bytes, size: int = 65_536) -> tuple[bytes, OSError | None]:
 
 @pytest.mark.parametrize("size", [1000, 65_536, 10**9])
 def test_whole_files_of_one_or_several_members(size: int) -> None:
-    assert decoded(PACKED, size) == (CONTENT, None)
-    assert decoded(PACKED + gzip.compress(b"") + PACKED, size) == (CONTENT * 2, None)
+    content, error = decoded(PACKED, size)
+    assert (len(content), content == CONTENT, error) == (len(CONTENT), True, None)
+    content, error = decoded(PACKED + gzip.compress(b"") + PACKED, size)
+    assert (content == CONTENT * 2, error) == (True, None)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_whole_files_of_one_or_several_members(size: int) -> None:
 )
 def test_damage_behind_the_end_loses_nothing(packed: bytes, words: str) -> None:
     content, error = decoded(packed)
-    assert content == CONTENT
+    assert len(content) == len(CONTENT) and content == CONTENT
     assert isinstance(error, BehindEndError) and str(error) == words
 
 
@@ -59,7 +61,7 @@ def test_cut_file_is_read_up_to_the_cut() -> None:
 def test_damaged_bytes_end_the_content() -> None:
     at = len(PACKED) // 2
     content, error = decoded(PACKED[:at] + b"\xff" * 30 + PACKED[at + 30 :])
-    assert CONTENT.startswith(content[:200_000]) and len(content) > 200_000
+    assert CONTENT.startswith(content[:90_000]) and len(content) > 90_000
     assert not isinstance(error, BehindEndError) and "invalid" in str(error)
 
 

@@ -150,3 +150,12 @@ def test_long_rows_make_short_parts(monkeypatch):
 def test_scoring_can_be_pickled():
     scoring = Scoring("text", columns=("joy",))
     assert pickle.loads(pickle.dumps(scoring)) == scoring
+
+
+def test_probabilities_that_are_not_numbers_are_an_error():
+    class Broken(HashClassifier):
+        def predict_proba(self, texts):
+            return super().predict_proba(texts) * np.float32("nan")
+
+    with pytest.raises(ModelError, match="probabilities that are NaN or infinite"):
+        Scorer(Broken(), Scoring("text"))(pa.table({"text": ["a"]}))

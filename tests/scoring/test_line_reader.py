@@ -47,7 +47,7 @@ def test_compressed_file_that_breaks_off(tmp_path, name, first):
     )
 
 
-ROWS = [f"row {i}" for i in range(20_000)]
+ROWS = [f"row {i} {i * 7919 % 1000:060}" for i in range(4_000)]
 TABLE = "\n".join(["text", *ROWS]).encode()  # without a newline at the end
 
 
@@ -76,7 +76,7 @@ def test_all_that_zstd_can_decode_is_scored(tmp_path, damage):
         while True:
             decoded += stream.read(1)
     found, rejected_rows = kept_and_rejected(tmp_path, "in.csv.zst", packed)
-    assert found == decoded.decode().split("\n")[1:-1] and len(found) > 10_000
+    assert found == decoded.decode().split("\n")[1:-1] and len(found) > 1_000
     assert [line for line, _ in rejected_rows] == [len(found) + 2]
 
 

@@ -80,13 +80,9 @@ class GzipContent:
         self._error = OSError("they break off")
         if not self._member:
             return
-        trailer = self._member.copy()
+        if _is_in_trailer(self._member.copy()):
+            self._error = BehindEndError("their checksum is cut off")
         self._decoded = self._member.flush()
-        try:
-            trailer.decompress(bytes(8))
-        except zlib.error as error:
-            if _is_checksum(error):
-                self._error = BehindEndError("their checksum is cut off")
 
     def _begin_member(self) -> bool:
         if self._members and not self._waiting.startswith(b"\x1f"):
@@ -109,6 +105,15 @@ class GzipContent:
             self._decoded = bytes(decoded)
         is_checksum = _is_checksum(error)
         self._error = BehindEndError("their checksum does not fit") if is_checksum else OSError(first_line(error))
+
+
+def _is_in_trailer(member: Any) -> bool:
+    """Whether only bytes of the trailer are missing: with any others it is complete, or wrong."""
+    try:
+        member.decompress(bytes(8))
+    except zlib.error as error:
+        return _is_checksum(error)
+    return bool(member.eof)
 
 
 def _is_checksum(error: zlib.error) -> bool:

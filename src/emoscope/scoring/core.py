@@ -147,6 +147,8 @@ class Scorer:
         scored = LONG[self._scoring.long](self._classifier, texts)
         if scored.shape != shape:
             raise ModelError(f"the model returned probabilities of shape {scored.shape}, expected {shape}")
+        if not np.isfinite(scored).all():
+            raise ModelError("the model returned probabilities that are NaN or infinite, expected 0 to 1")
         return scored
 
     def _columns(self, probabilities: NDArray[np.float32], rows: pa.Array) -> list[pa.Array]:
