@@ -125,9 +125,9 @@ def test_pipe_is_not_replaced(tmp_path: Path) -> None:
 
 def test_file_is_opened_for_writing_to_sync_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows syncs no descriptor that may only read."""
+    (tmp_path / "file").touch()
     flags, opened = [], os.open
     monkeypatch.setattr(os, "open", lambda path, flag: (flags.append(flag), opened(path, flag))[1])
-    (tmp_path / "file").touch()
     sync(tmp_path / "file")
     sync(tmp_path)
     assert flags == [os.O_RDWR, os.O_RDONLY]

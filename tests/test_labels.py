@@ -69,3 +69,10 @@ def test_a_file_with_bad_names_is_an_error(tmp_path: Path, content):
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(LabelError, match=r"labels\.txt"):
         Labels.read(tmp_path / "labels.txt")
+
+
+@pytest.mark.parametrize("name", ["joy\x1b[31m", "joy\n", "\x9b31mjoy"])
+def test_control_characters_in_a_name_are_an_error(name):
+    """A terminal would act on them."""
+    with pytest.raises(LabelError, match="label names must have no control characters"):
+        Labels.from_config({"id2label": {"0": "sadness", "1": name}})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from os.path import isfile
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 from emoscope.errors import LabelError
 
@@ -26,6 +27,8 @@ class Labels:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise LabelError(f"label names must differ, got {list(self.names)}")
+        if any(category(character) == "Cc" for name in self.names for character in name):
+            raise LabelError(f"label names must have no control characters, got {list(self.names)}")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Labels:

@@ -1,4 +1,4 @@
-"""What an ONNX file reads besides itself, found without ONNX Runtime, several versions of which read any file it names.
+"""The other files that an ONNX file names, found without ONNX Runtime: several versions of it read whatever is named.
 
 An ONNX file is one message of Protocol Buffers: fields with a number, which hold an integer, bytes or another message.
 Only the fields that lead to tensors, and those that say where a tensor's data are, are looked at.
@@ -100,11 +100,12 @@ def _external(content: Any, kind: str, start: int, end: int, depth: int = 0) -> 
 
 
 def _of_tensor(content: Any, start: int, end: int) -> Iterator[ExternalData]:
-    dims, bits, entries, is_external = [], None, {}, False
+    dims: list[int] = []
+    entries: dict[str, str] = {}
+    bits, is_external = None, False
     for number, value in _fields(content, start, end):
         if number == _DIMS:
-            packed = isinstance(value, slice)
-            dims += _packed(content, value.start, value.stop) if packed else [value]
+            dims += _packed(content, value.start, value.stop) if isinstance(value, slice) else [value]
         elif number == _TYPE and isinstance(value, int):
             bits = _BITS.get(value)
         elif number == _LOCATION:

@@ -79,7 +79,7 @@ def _read_of_0_1(content: bytes, rows: int) -> NDArray[np.float32] | None:
     """The scores in a file of emoscope 0.1, which has no checksum, if they can be probabilities of as many texts."""
     file = io.BytesIO(content)
     with suppress(Exception):  # a damaged header raises errors of many kinds
-        scores = np.load(file, allow_pickle=False)
+        scores: NDArray[np.float32] = np.load(file, allow_pickle=False)
         is_whole = file.tell() == len(content) and scores.dtype == np.float32 and scores.ndim == 2
         if is_whole and len(scores) == rows and bool(np.all((scores >= 0) & (scores <= 1)) and scores.any(1).all()):
             return scores

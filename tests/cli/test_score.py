@@ -172,6 +172,16 @@ def test_failure_is_one_line(source, tmp_path, monkeypatch, capsys, args, words)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.parquet"]
 
 
+def test_control_characters_of_names_do_not_reach_the_terminal(tmp_path, capsys):
+    name = str(tmp_path / "in\x1b[31m.csv")
+    with open(name, "w") as file:  # noqa: PTH123
+        file.write("text\na\nb,c\n")
+    assert main(["score", name, str(tmp_path / "out.csv"), "--text-column", "text"]) == 0
+    assert main(["score", name, str(tmp_path / "\x1b[32m.csv"), "--text-column", "no\x1b[32m"]) == 1
+    shown = capsys.readouterr()
+    assert "in\ufffd[31m.csv" in shown.out + shown.err and "\x1b[3" not in shown.out + shown.err
+
+
 def test_damaged_input_is_scored_with_exit_code_1(tmp_path, capsys):
     (tmp_path / "in.csv.gz").write_bytes(gzip.compress(b"text\na\nb\n")[:-1])
     flags = ["score", str(tmp_path / "in.csv.gz"), str(tmp_path / "out.csv"), "--text-column", "text"]

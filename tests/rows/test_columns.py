@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emoscope.errors import DataError
-from emoscope.rows.columns import check_columns, chosen_columns, column_list
+from emoscope.rows.columns import available_columns, check_columns, chosen_columns, column_list
 
 
 def test_chosen_columns_keep_their_order() -> None:
@@ -37,3 +37,10 @@ def test_wrong_columns_are_an_error(columns: list[str], message: str) -> None:
 def test_long_list_of_columns_is_cut() -> None:
     shown = column_list([f"column {i}" for i in range(100)])
     assert len(shown) == 300 and shown.endswith("...")
+
+
+@pytest.mark.parametrize("label", ["emotion", "emotion_score", "emotion_error", "joy"])
+def test_label_with_the_name_of_another_added_column_is_an_error(label: str) -> None:
+    with pytest.raises(DataError, match=f"the model has a label named '{label}', as an added column is; rename it"):
+        available_columns(("joy", label), "emotion_error")
+    assert available_columns(("joy",), "more") == ("emotion", "emotion_score", "joy", "more")

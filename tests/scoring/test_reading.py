@@ -3,6 +3,7 @@
 import decimal
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scoring_fakes import HashClassifier, emotion, read, score, write, write_parquet
 
@@ -81,3 +82,19 @@ def test_csv_files_with_the_same_columns_in_other_quotes_are_joined(tmp_path):
     (tmp_path / "2.csv").write_text('text,"id"\nb,2\n')
     score(f"{tmp_path}/[12].csv", tmp_path / "out.jsonl", columns=("emotion",))
     assert [(row["id"], row["text"]) for row in read(tmp_path / "out.jsonl")] == [("1", "a"), ("2", "b")]
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.parquet", "in.arrow"])
+def test_columns_with_one_name_are_an_error(tmp_path, name):
+    table = pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"]), pa.array(["c"])], ["text", "more", "more"])
+    if name == "in.csv":
+        (tmp_path / name).write_text("text,more,more\na,b,c\n")
+    elif name == "in.parquet":
+        pq.write_table(table, tmp_path / name)
+    else:
+        with pa.ipc.new_file(tmp_path / name, table.schema) as file:
+            file.write_table(table)
+    with pytest.raises(DataError, match="several columns have the same name; the columns are: 'text', 'more', 'more'"):
+        score(tmp_path / name, tmp_path / "out.jsonl")
+    if name == "in.csv":
+        assert score(tmp_path / name, tmp_path / "out.csv").rows == 1

@@ -13,6 +13,7 @@ from scoring_fakes import HashClassifier, emotion, read, score, texts, write_par
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
 from emoscope.scoring import Scorer, Scoring
+from emoscope.scoring.writing import _jsonl_lines
 
 ADDED = ["emotion", "emotion_score", *EMOTIONS]
 
@@ -95,3 +96,23 @@ def test_object_without_fields_is_an_error_for_parquet(tmp_path):
     assert classifier.calls == []
     score(tmp_path / "in.jsonl", tmp_path / "out.arrow")
     assert read(tmp_path / "out.arrow")[0]["m"] == {}
+
+
+def test_names_of_columns_are_asked_for_once_a_table():
+    """Arrow makes the list of names anew each time: once a column is quadratic in the columns."""
+
+    class Watched:
+        def __init__(self, table):
+            self._table, self.asked = table, 0
+
+        @property
+        def schema(self):
+            self.asked += 1
+            return self._table.schema
+
+        def __getattr__(self, name):
+            return getattr(self._table, name)
+
+    table = Watched(pa.table({f"c{i}": [i] for i in range(50)}))
+    assert _jsonl_lines(table, None)[0].as_py().startswith('{"c0": 0, "c1": 1')
+    assert table.asked == 1

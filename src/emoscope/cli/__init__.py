@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from emoscope.cli.parser import build_parser
 from emoscope.errors import EmoscopeError
+from emoscope.terminal import printable
 
 TRY_AGAIN = 75
 """Exit code after a failure that may pass: EX_TEMPFAIL of sysexits.h."""
@@ -35,10 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (EmoscopeError, OSError) as error:
-        print(f"emoscope {args.command}: error: {error}", file=sys.stderr)
+        print(f"emoscope {args.command}: error: {printable(str(error))}", file=sys.stderr)
         return TRY_AGAIN if isinstance(error, EmoscopeError) and error.temporary else 1
     except KeyboardInterrupt as error:
-        print(f"emoscope {args.command}: interrupted{f'; {error}' if error.args else ''}", file=sys.stderr)
+        print(f"emoscope {args.command}: interrupted{printable(f'; {error}') if error.args else ''}", file=sys.stderr)
         return 130
     return status
 

@@ -9,7 +9,8 @@ their columns and their order; if IN and OUT have the same text format, they are
 
 A row that cannot be read goes to OUT.rejected.jsonl with its file, line and reason. A row with a null or blank text is
 kept, with null scores. OUT appears when it is complete; until then OUT.parts keeps the scores, and after a kill, a full
-disk or a power cut --resume continues from there, to the same bytes.
+disk or a power cut --resume continues from there, to the same bytes. Exit code 75 means that this may help; 1 and 2
+mean that the input or the command must change first.
 
 --report writes an HTML page: shares of the labels, how confident the model was, labels over time, and example rows.
 With --engine ray the model runs in workers on a Ray cluster, while this machine reads and writes.
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.progress_bar import ProgressBar
+from emoscope.terminal import printable
 
 if TYPE_CHECKING:
     from emoscope.scoring import Job, Summary
@@ -136,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
     require_extra(EXTRAS[args.engine])
     _give_back_memory()
     summary = (_score_on_ray if args.engine == "ray" else _score_here)(args)
-    text = json.dumps(asdict(summary)) if args.json else "\n".join(_lines(args, summary))
+    text = json.dumps(asdict(summary)) if args.json else "\n".join(map(printable, _lines(args, summary)))
     print(text, file=sys.stderr if args.output == PIPE else sys.stdout)
     return 1 if summary.breaks and not args.allow_rejected else 0
 

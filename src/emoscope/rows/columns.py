@@ -10,6 +10,18 @@ EMOTION, SCORE = "emotion", "emotion_score"
 """Names of the added columns before those of the labels."""
 
 
+def available_columns(labels: Sequence[str], *others: str) -> tuple[str, ...]:
+    """Names of the columns that can be added: EMOTION, SCORE, the labels of the model and others.
+
+    Raises:
+        DataError: a label has the name of another added column.
+    """
+    names = (EMOTION, SCORE, *labels, *others)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"the model has a label named {twice!r}, as an added column is; rename it in its config.json")
+    return names
+
+
 def chosen_columns(chosen: Sequence[str] | None, available: Sequence[str]) -> tuple[str, ...]:
     """Names of the columns to add: the chosen ones, or None for all that are available.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from typing import Any
 
@@ -16,12 +17,8 @@ class BehindEndError(OSError):
     """All content was decoded, but the checksum, or what follows the compressed data, is wrong."""
 
 
-class GzipContent:
-    """A file to read from, of one or several members.
-
-    Attributes:
-        closed: whether it is closed.
-    """
+class GzipContent(io.RawIOBase):
+    """A file to read from, of one or several members."""
 
     def __init__(self, stored: Any) -> None:
         """Nothing is read yet.
@@ -29,7 +26,6 @@ class GzipContent:
         Args:
             stored: the open gzip file.
         """
-        self.closed = False
         self._stored = stored
         self._waiting = b""  # stored bytes that are not decoded yet
         self._decoded = b""
@@ -37,13 +33,19 @@ class GzipContent:
         self._error: OSError | None = None
         self._members = 0
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end.
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, or all if it is negative; none at the end.
 
         Raises:
             OSError: no further byte can be decoded.
             BehindEndError: every byte was decoded, but the file is damaged.
         """
+        if size < 0:
+            return self.readall()
         while not self._decoded and self._error is None and self._fill():
             pass
         if not self._decoded and self._error:
@@ -53,7 +55,7 @@ class GzipContent:
 
     def close(self) -> None:
         """Close the file."""
-        self.closed = True
+        super().close()
         self._stored.close()
 
     def _fill(self) -> bool:

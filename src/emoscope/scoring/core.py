@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from emoscope.columnar.values import plain_column, plain_schema, plain_table
 from emoscope.errors import DataError, ModelError
 from emoscope.protocols import Classifier
-from emoscope.rows.columns import EMOTION, SCORE, chosen_columns
+from emoscope.rows.columns import EMOTION, SCORE, available_columns, chosen_columns
 from emoscope.scoring.long_texts import LONG
 from emoscope.scoring.projection import Projection
 from emoscope.sentences import sentences
@@ -88,12 +88,7 @@ class Scorer:
         """
         self._classifier, self._scoring = classifier, scoring
         self._labels = pa.array(classifier.labels, pa.string())
-        every = (EMOTION, SCORE, *classifier.labels)
-        if len(set(every)) != len(every):
-            raise DataError(
-                f"the model has a label named {EMOTION!r} or {SCORE!r}, as an added column is; rename the label"
-            )
-        self._chosen = chosen_columns(scoring.columns, every)
+        self._chosen = chosen_columns(scoring.columns, available_columns(classifier.labels))
 
     @property
     def added(self) -> pa.Schema:

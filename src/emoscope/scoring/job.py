@@ -267,6 +267,7 @@ class _Run:
         with closing(open_writer(output, scorer.schema(reading.schema), projection.raw_at, reading.header)) as writer:
             parts = grouped(reading.tables(), job.scoring.part_rows)
             score_all(parts, scorer, writer, on_scored, self.map_parts)
+        rejected.flush()
         summary = statistics.summary(rejected, time.perf_counter() - began)
         return summary, self._page(summary, statistics) if job.report else b""
 

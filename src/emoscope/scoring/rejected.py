@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+LISTED = 1_000
+"""Number of records after which rejected rows that follow one another share a record: a gigabyte behind a stray quote
+would otherwise become more than a gigabyte of records."""
 
 
 class RejectedRows:
-    """Counts rejected rows and writes a JSON object for each.
+    """Counts rejected rows and writes a JSON object for each, or for several that follow one another.
 
     Attributes:
         count: number of rows rejected so far.
@@ -26,6 +30,8 @@ class RejectedRows:
         self.first: str | None = None
         self._open = open_file
         self._file: BinaryIO | None = None
+        self._records = 0
+        self._last: dict[str, Any] = {}
 
     def add(self, file: str, reason: str, *, line: int | None = None, row: int | None = None, rows: int = 1) -> None:
         """Reject a row, or several that follow one another.
@@ -42,6 +48,30 @@ class RejectedRows:
             self._file = self._open()
         self.count += rows
         record = {"file": file, "line": line, "row": row, "rows": rows, "reason": reason}
-        if self._file:
-            shown = {key: value for key, value in record.items() if value is not None}
+        if self._records >= LISTED and _follows(record, self._last):
+            self._last["rows"] += rows
+            if not self._last["reason"].startswith(reason):
+                self._last["reason"] = self._last["reason"].removesuffix(_OTHERS) + _OTHERS
+            return
+        self.flush()
+        self._last = record
+        if self._records < LISTED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the last record, which further rows might have joined."""
+        if self._last and self._file:
+            shown = {key: value for key, value in self._last.items() if value is not None}
             self._file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+        self._records += bool(self._last)
+        self._last = {}
+
+
+_OTHERS = "; for some of these rows other reasons"
+
+
+def _follows(record: dict[str, Any], last: dict[str, Any]) -> bool:
+    """Whether a rejected row is just behind the last one."""
+    if record["file"] != last.get("file"):
+        return False
+    return any(record[key] is not None and record[key] == (last[key] or 0) + last["rows"] for key in ("line", "row"))

@@ -192,9 +192,10 @@ def _csv_lines(table: pa.Table, delimiter: str, raw_at: int | None) -> pa.Array:
 
 def _jsonl_lines(table: pa.Table, raw_at: int | None) -> pa.Array:
     parts: list[Any] = _raw_cells(table, raw_at) or ["{"]
+    names = table.schema.names  # made anew at each access
     for i in range(_first_added(raw_at), table.num_columns):
         comma = ", " if len(parts) > 1 else ""
-        parts += [comma + json_field(table.schema.names[i], ""), _cells(table, i, json_cells)]
+        parts += [comma + json_field(names[i], ""), _cells(table, i, json_cells)]
     return pc.binary_join_element_wise(*parts, "}\n", "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,8 @@ import pyarrow as pa
 _SKIPPED_AT_ONCE = 1 << 20
 
 
-class ZstdContent:
-    """A file to read from, which is opened a second time if it turns out to be broken.
-
-    Attributes:
-        closed: whether it is closed.
-    """
+class ZstdContent(io.RawIOBase):
+    """A file to read from, which is opened a second time if it turns out to be broken."""
 
     def __init__(self, stored: Any, open_again: Callable[[], Any] | None) -> None:
         """Nothing is read yet.
@@ -24,18 +21,23 @@ class ZstdContent:
             stored: the open zstd file.
             open_again: opens the same file; None for a pipe, of which some content before an error is lost.
         """
-        self.closed = False
         self._stream = pa.CompressedInputStream(stored, "zstd")
         self._open_again = open_again
         self._done = 0
         self._error: OSError | None = None
 
-    def read(self, size: int) -> bytes:
-        """Up to `size` bytes; none at the end.
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, or all if it is negative; none at the end.
 
         Raises:
             OSError: no further byte can be decoded.
         """
+        if size < 0:
+            return self.readall()
         if self._error:
             raise self._error
         try:
@@ -50,7 +52,7 @@ class ZstdContent:
 
     def close(self) -> None:
         """Close the file."""
-        self.closed = True
+        super().close()
         self._stream.close()
 
     def _up_to_error(self) -> bytes:

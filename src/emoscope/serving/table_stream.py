@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emoscope.errors import DataError
-from emoscope.rows.columns import EMOTION, SCORE, check_columns, chosen_columns
+from emoscope.rows.columns import EMOTION, SCORE, available_columns, check_columns, chosen_columns
 from emoscope.rows.csv_records import csv_line
 from emoscope.rows.csv_rows import CsvRows
 from emoscope.rows.json_rows import json_field, json_rows
@@ -52,9 +52,9 @@ def added_columns(chosen: str | None, labels: Sequence[str]) -> tuple[str, ...]:
         labels: label names of the model.
 
     Raises:
-        DataError: a name does not exist, or is chosen twice.
+        DataError: a name does not exist, or is chosen twice; or a label has the name of another added column.
     """
-    return chosen_columns(None if chosen is None else chosen.split(","), (EMOTION, SCORE, *labels, ERROR))
+    return chosen_columns(None if chosen is None else chosen.split(","), available_columns(labels, ERROR))
 
 
 class Table(ABC):
