@@ -28,3 +28,11 @@ def test_wrong_name_or_permission_lasts(code):
     assert not errors.of_machine(OSError(code, "words"), "message").temporary
     assert not errors.of_machine(io.UnsupportedOperation("words"), "message").temporary
     assert not errors.DataError("message").temporary
+
+
+@pytest.mark.parametrize(
+    ("word", "may_pass"), [("ACCESS_DENIED", False), ("NO_SUCH_BUCKET", False), ("SLOW_DOWN", True)]
+)
+def test_word_of_an_object_store_decides(word, may_pass):
+    error = OSError(f"When reading information for key 'a' in bucket 'b': AWS Error {word} during HeadObject operation")
+    assert errors.of_machine(error, "message").temporary is may_pass

@@ -68,9 +68,14 @@ _LASTING = frozenset(
 )
 
 
+_LASTING_WORDS = ("ACCESS_DENIED", "NO_SUCH_BUCKET", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH")
+"""Words of object stores, whose errors have no number."""
+
+
 def of_machine(error: OSError, message: str) -> DataError:
     """The error of a file or a connection that fails; temporary unless a name or a permission is the reason."""
     lasts = error.errno in _LASTING or isinstance(error, UnsupportedOperation)
+    lasts = lasts or any(word in str(error) for word in _LASTING_WORDS)
     return DataError(message) if lasts else temporary(DataError(message))
 
 

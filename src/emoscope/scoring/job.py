@@ -155,8 +155,11 @@ class _Run:
 
     def to_file(self, target: Target) -> Summary:
         """Score into a file, by way of the work folder beside it."""
-        with locked(target.lock, target.name):
-            return self._to_file(target)
+        try:
+            with locked(target.lock, target.name):
+                return self._to_file(target)
+        except OSError as error:
+            raise of_machine(error, str(error)) from None
 
     def _to_file(self, target: Target) -> Summary:
         work = WorkFolder(target.work, self._identity())
