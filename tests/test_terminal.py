@@ -3,6 +3,7 @@
 import pytest
 
 from emoscope import terminal
+from emoscope.terminal import counted
 
 
 @pytest.mark.parametrize(
@@ -32,3 +33,7 @@ def test_colour_needs_a_terminal_that_wants_it(monkeypatch):
     assert terminal.styled("joy") == "joy"
     monkeypatch.setenv("NO_COLOR", "")
     assert terminal.styled("joy", "33") == "joy"
+
+
+def test_a_number_agrees_with_its_noun() -> None:
+    assert [counted(n, "row") for n in (0, 1, 2, 2000)] == ["0 rows", "1 row", "2 rows", "2,000 rows"]

@@ -22,6 +22,11 @@ def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
     return f"…{text[1 - width :]}" if keep_end else f"{text[: width - 1]}…"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 row", "2,000 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def styled(text: str, *codes: str) -> str:
     """The text with ANSI styles, such as "1" and "32"; unchanged if stdout is not a terminal or NO_COLOR is set."""
     if not codes or "NO_COLOR" in os.environ or not sys.stdout.isatty():

@@ -42,10 +42,10 @@ _MOJIBAKE |= {"â€�": "”", "â€": "”", "Â": " ", "â¤": "❤", "ï¸
 _WRONG_ENCODING = re.compile(
     rf"[ÃÂ]{_NEXT}|Å[¡“¸½¾]|Ë[†œ]|Æ’|â{_NEXT}{{2}}|ï[¸»¼½¾¿]{_NEXT}|ð[Ÿ\x9f]{_NEXT}{{2}}"
     r"|Â(?!\w)|â€�?|â¤|ï¸|â(?:(?=t\b)(?<=nâ)|(?=(?:s|m|re|ve|ll|d)\b)(?<=[A-Za-z]â))"
-    r"|(?:‚Ä|ΓÇ|ÔÇ|вЂ).|[√¬├┬].|[\x80-\x9f]|[\ud800-\udbff][\udc00-\udfff]",
+    r"|(?:‚Ä|ΓÇ|ÔÇ|вЂ).|[√¬├┬].|[\x80-\x9f]|[\ud800-\udbff][\udc00-\udfff]|[\ud800-\udfff]",
     re.DOTALL,
 )
-_SUSPECT = re.compile("[ÃÂÅËÆâïð‚ΓÔв√¬├┬\x80-\x9f\ud800-\udbff]")
+_SUSPECT = re.compile("[ÃÂÅËÆâïð‚ΓÔв√¬├┬\x80-\x9f\ud800-\udfff]")
 """The first characters of `_WRONG_ENCODING`; most texts have none, and are not searched further."""
 _ESCAPE = re.compile(
     r"\\(?<!\\\\)\\*(?:u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([nrt])|(['\"/]))"
@@ -82,7 +82,7 @@ def decode_escapes(text: str) -> str:
 
 
 def decode_mojibake(text: str) -> str:
-    """The text with UTF-8 that was read in another encoding, C1 controls and halves of surrogate pairs decoded."""
+    """The text with mojibake, C1 controls and pairs of surrogates decoded; a lone surrogate becomes U+FFFD."""
     if text.isascii() or not _SUSPECT.search(text):
         return text
     return _repeated(_WRONG_ENCODING, _decoded, text)
@@ -117,8 +117,8 @@ def _decoded(match: re.Match[str]) -> str:
     found = match[0]
     if found in _CONTROLS or found in _MOJIBAKE:
         return _CONTROLS.get(found) or _MOJIBAKE[found]
-    if "\ud800" <= found[0] <= "\udbff":
-        return found.encode("utf-16", "surrogatepass").decode("utf-16")
+    if "\ud800" <= found[0] <= "\udfff":
+        return found.encode("utf-16-be", "surrogatepass").decode("utf-16-be", "replace")
     try:
         return bytes(_BYTES[char] for char in found).decode()
     except (KeyError, UnicodeDecodeError):

@@ -23,8 +23,8 @@ def subparser(name: str) -> argparse.ArgumentParser:
 
 
 def test_without_a_command_the_help_lists_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([]) == 2
-    help_text = capsys.readouterr().err
+    assert main([]) == 0
+    help_text = capsys.readouterr().out
     lines = help_text.splitlines()
     assert [line.split()[0] for line in lines if line[:13].strip() in NAMES] == NAMES
     assert [line for line in lines if len(line) > 80] == []
@@ -36,7 +36,41 @@ def test_without_a_command_the_help_lists_all_of_them(capsys: pytest.CaptureFixt
 def test_an_unknown_command_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["predcit"])
-    assert "invalid choice: 'predcit' (choose from" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "invalid choice: 'predcit' (choose from" in shown and shown.endswith("; did you mean predict?\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command", "message"),
+    [
+        (["evaluate", "--dta", "DIR"], "evaluate", "unrecognized arguments: --dta; did you mean --data?"),
+        (
+            ["score", "in", "out", "--text-colunm=x"],
+            "score",
+            "unrecognized arguments: --text-colunm; did you mean --text",
+        ),
+        (["predict", "--zzz", "text"], "predict", "unrecognized arguments: --zzz\n"),
+        (["score", "in", "out", "--long", "windws"], "score", "; did you mean windows?"),
+        (["evaluate", "--data", "DIR", "x"], "evaluate", "unrecognized arguments: x"),
+        (["evaluate", "--data", "DIR", "-x"], "evaluate", "unrecognized arguments: -x"),
+    ],
+)
+def test_a_mistyped_flag_shows_the_usage_of_its_command_and_what_it_may_mean(
+    arguments: list[str], command: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"usage: emoscope {command} ") and message in shown
+
+
+def test_abbreviated_flags_and_texts_with_dashes_are_read() -> None:
+    assert build_parser("bias").parse_args(["bias", "--js"]).json
+    assert build_parser("predict").parse_args(["predict", "--", "--zzz"]).texts == ["--zzz"]
+    assert build_parser("predict").parse_args(["predict", "--- no way", "-- ok then"]).texts == [
+        "--- no way",
+        "-- ok then",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -42,7 +42,7 @@ def test_table_is_scored_and_the_summary_shown(source, tmp_path, capsys):
     assert main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"]) == 0
     shown = capsys.readouterr()
     assert "4 rows in" in shown.out and "joy" in shown.out and "33.33%" in shown.out
-    assert "1 rows without text have null scores" in shown.out
+    assert "1 row without text: null scores" in shown.out
     assert "row/s" in shown.err
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 5
 
@@ -79,7 +79,7 @@ def test_rejected_rows_are_shown(tmp_path, capsys):
     (tmp_path / "in.csv").write_text("text\ni am angry\nbroken,row\n")
     main(["score", str(tmp_path / "in.csv"), str(tmp_path / "out.csv"), "--text-column", "text"])
     shown = capsys.readouterr().out
-    assert "1 rows rejected, see" in shown and "out.csv.rejected.jsonl; the first is" in shown
+    assert "1 row rejected, see" in shown and "out.csv.rejected.jsonl; the first is" in shown
 
 
 def test_options_are_passed_on(tmp_path):
@@ -98,7 +98,7 @@ def test_pipes_carry_only_rows():
     assert result.returncode == 0
     assert [line.split(b",")[:3] for line in result.stdout.splitlines()[1:]] == [[b"1", b"i am angry", b"anger"]]
     errors = result.stderr.decode()
-    assert '"line": 3' in errors and "1 rows in" in errors
+    assert '"line": 3' in errors and "1 row in" in errors
 
 
 def test_report_is_written_and_named_in_the_summary(tmp_path, capsys):
@@ -188,7 +188,7 @@ def test_damaged_input_is_scored_with_exit_code_1(tmp_path, capsys):
     assert main(flags) == 1
     assert len((tmp_path / "out.csv").read_text().splitlines()) == 3
     shown = capsys.readouterr().out
-    assert "1 rows rejected" in shown and "the input is damaged: what could be read of it is scored" in shown
+    assert "1 row rejected" in shown and "the input is damaged: what could be read of it is scored" in shown
     assert main([*flags, "--overwrite", "--allow-rejected", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["breaks"] == 1
 

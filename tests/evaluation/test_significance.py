@@ -88,6 +88,21 @@ def test_a_large_difference_is_significant_and_depends_only_on_the_seed() -> Non
     assert all(reverse[name].difference == -first[name].difference for name in first)
 
 
+@pytest.mark.parametrize(("rows", "differing"), [(3, 3), (1, 1), (500, 5)])
+def test_too_few_differing_rows_have_neither_an_interval_nor_a_p_value(rows: int, differing: int) -> None:
+    truth = np.arange(rows) % 2
+    predicted = np.where(np.arange(rows) < differing, 1 - truth, truth)
+    results = paired_bootstrap(truth, truth, predicted, 2)
+    assert results["accuracy"].difference == pytest.approx(differing / rows)
+    assert all((result.low, result.high, result.p) == (None, None, None) for result in results.values())
+
+
+def test_six_differing_rows_are_enough() -> None:
+    truth = np.arange(50) % 2
+    result = paired_bootstrap(truth, truth, np.where(np.arange(50) < 6, 1 - truth, truth), 2)["accuracy"]
+    assert result.low is not None and result.p is not None and result.p < 0.05
+
+
 @pytest.mark.parametrize(
     ("only_a", "only_b", "rows", "needed"),
     [(45, 5, 100, 23), (5, 45, 100, 23), (30, 15, 100, 155), (65, 49, 2000, 6989), (7, 7, 100, None), (0, 0, 9, None)],

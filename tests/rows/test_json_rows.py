@@ -7,7 +7,7 @@ import json
 import pytest
 
 from emoscope.errors import DataError
-from emoscope.rows.json_rows import check_json_lines, json_field, json_rows
+from emoscope.rows.json_rows import check_json_lines, json_field, json_rows, json_text
 from emoscope.rows.lines import LineDecoder, TextRow
 
 
@@ -68,3 +68,28 @@ def test_json_of_another_layout_is_an_error(first: str, found: str) -> None:
 def test_another_broken_first_line_is_a_rejected_row(first: str) -> None:
     check_json_lines([f"{first}\n", '{"text": "c"}\n'])
     assert [row.problem is None for row in rows_of(f'{first}\n{{"text": "c"}}\n'.encode())][-1]
+
+
+def test_lone_surrogates_are_replaced_and_stay_in_the_raw_row() -> None:
+    line = rb'{"text": "so \ud83d", "a": ["\udc00 \ud83d\ude00"]}'
+    (row,) = rows_of(line)
+    assert (row.problem, row.values) == (None, {"text": "so \ufffd", "a": ["\ufffd 😀"]})
+    assert row.raw == line.decode()[:-1] + ", "
+
+
+def test_numbers_that_json_does_not_have_are_null() -> None:
+    (row,) = rows_of(b'{"text": "NaN", "a": NaN, "b": [Infinity, {"c": -Infinity}], "d": 1.50}')
+    assert row.problem is None and row.values["text"] == "NaN"
+    assert json.loads(row.raw[:-2] + "}", parse_constant=pytest.fail) == {
+        "text": "NaN",
+        "a": None,
+        "b": [None, {"c": None}],
+        "d": 1.5,
+    }
+    (same,) = rows_of(b'{"text": "NaN", "a":1e2}')
+    assert same.raw == '{"text": "NaN", "a":1e2, '
+
+
+def test_json_text_is_json() -> None:
+    values = {"a": float("nan"), "b": [float("inf"), 1.5, None, "é"], "c": {"d": -float("inf")}}
+    assert json_text(values) == '{"a": null, "b": [null, 1.5, null, "é"], "c": {"d": null}}'

@@ -70,7 +70,6 @@ def test_objects_with_any_fields_become_a_row_for_each_sentence(tmp_path, monkey
         ('"a"', "a JSON str, not an object"),
         ('{"text": 5}', "'text' is int; allowed: a string, or null"),
         ('{"text": ["a"]}', "'text' is list"),
-        ('{"text": "\\ud83d"}', "does not fit its column"),
         ("[" * 100_000, "not JSON"),
         ('{"text": "a", "joy": 1}', "there is a column 'joy' already"),
         ('{"text": "a"} x', "not JSON (Extra data)"),
@@ -121,3 +120,16 @@ def test_object_that_does_not_fit_the_columns_is_rejected(tmp_path, monkeypatch,
     assert (summary.rows_in, summary.rejected) == (4, 1)
     (rejected_rows,) = rejected(tmp_path / "out.parquet")
     assert rejected_rows["line"] == 3 and words in rejected_rows["reason"]
+
+
+@pytest.mark.parametrize("target", ["jsonl", "parquet", "csv"])
+def test_a_lone_surrogate_and_nan_do_not_reject_a_row(tmp_path, target):
+    lines = [r'{"text": "so happy \ud83d", "x": 1.5}', '{"text": "b", "x": NaN}']
+    (tmp_path / "in.jsonl").write_text("\n".join(lines))
+    summary = score(tmp_path / "in.jsonl", tmp_path / f"out.{target}", columns=("emotion",))
+    assert (summary.rows, summary.rejected) == (2, 0)
+    rows = read(tmp_path / f"out.{target}")
+    assert [row["emotion"] for row in rows] == [emotion("so happy \ufffd"), emotion("b")]
+    if target == "jsonl":
+        first, second = (tmp_path / "out.jsonl").read_text().splitlines()
+        assert first.startswith(lines[0][:-1]) and '"x": null' in second

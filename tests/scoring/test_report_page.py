@@ -75,7 +75,7 @@ def test_page_shows_labels_examples_and_times(dated, tmp_path):
         assert f"{rows / 30:.2%}" in found.cells
     assert any("Shares by day, from the column 'when'" in cell for cell in found.cells)
     titles = [cell for cell in found.cells if cell.startswith("2024-05-07: ")]
-    assert titles == [f"2024-05-07: 1 rows\n{emotion('text number 6')} 100.0%"] * 2
+    assert titles == [f"2024-05-07: 1 row\n{emotion('text number 6')} 100.0%"] * 2
     assert set(texts(30)) <= set(found.cells)  # so few that all of them are examples
 
 
@@ -96,7 +96,7 @@ def test_copied_rows_have_the_same_report(tmp_path, form, target):
     report(same_rows(tmp_path, "parquet"), tmp_path / "expected.jsonl", tmp_path / "expected.html", "when")
     page = (tmp_path / "page.html").read_text("utf-8").replace(f"in.{form}", "in.parquet")
     assert page == (tmp_path / "expected.html").read_text("utf-8")
-    assert "4 rows have none that can be read" in page and "6 of them without text" in page
+    assert "4 rows without one that can be read" in page and "6 of them without text" in page
     written = tmp_path / f"out.{target}"
     score(same_rows(tmp_path, form), tmp_path / f"plain.{target}")
     assert written.read_bytes() == (tmp_path / f"plain.{target}").read_bytes()
@@ -107,13 +107,13 @@ def test_times_may_be_numbers_in_json(tmp_path):
     (tmp_path / "in.jsonl").write_text("\n".join([*lines, '{"text": "d"}']))
     report(tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "page.html", "when")
     page = (tmp_path / "page.html").read_text("utf-8")
-    assert "Shares by minute" in page and "3 rows have none that can be read" in page
+    assert "Shares by minute" in page and "3 rows without one that can be read" in page
 
 
 def test_times_in_a_file_without_a_header(tmp_path):
     (tmp_path / "in.csv").write_text("2024-05-01,a\n2024-05-02,b\n")
     report(tmp_path / "in.csv", tmp_path / "out.csv", tmp_path / "page.html", "0", text_column="1")
-    assert "2024-05-02 00:00: 1 rows" in (tmp_path / "page.html").read_text("utf-8")
+    assert "2024-05-02 00:00: 1 row" in (tmp_path / "page.html").read_text("utf-8")
 
 
 def test_rejected_rows_and_rows_without_a_text_are_counted(tmp_path):
@@ -178,7 +178,7 @@ def test_row_for_each_sentence_counts_sentences(tmp_path):
     (tmp_path / "in.csv").write_text("text,when\nOne. Two. Three.,2024\n")
     page = tmp_path / "page.html"
     report(tmp_path / "in.csv", tmp_path / "out.csv", page, "when", long="sentences", sentence_rows=True)
-    assert "1 rows read, 3 written" in page.read_text("utf-8") and "2024-01-01 00:00: 3 rows" in page.read_text("utf-8")
+    assert "1 row read, 3 written" in page.read_text("utf-8") and "2024-01-01 00:00: 3 rows" in page.read_text("utf-8")
 
 
 def test_old_name_of_the_report_is_deprecated():

@@ -33,6 +33,18 @@ def rows_of(answer):
     return list(csv.DictReader(io.StringIO(answer.text)))
 
 
+def test_a_lone_surrogate_is_scored_as_u_fffd(client):
+    line = r'{"text": "so happy \ud83d"}'
+    (row,) = map(json.loads, post(client, line, NDJSON).text.splitlines())
+    assert (row["text"], row["emotion"]) == ("so happy \ud83d", emotion("so happy \ufffd"))
+
+
+def test_numbers_that_json_does_not_have_are_returned_as_null(client):
+    (line,) = post(client, '{"text": "one", "x": NaN, "y": -Infinity}', NDJSON).text.splitlines()
+    row = json.loads(line, parse_constant=pytest.fail)
+    assert (row["x"], row["y"], row["emotion"]) == (None, None, emotion("one"))
+
+
 def test_csv_is_returned_with_new_columns(client):
     content = 'id,text\r\n1,one\r\n2,"two, ""three"""\n3,"over\ntwo lines"\n'
     answer = post(client, content)

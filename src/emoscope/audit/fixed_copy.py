@@ -14,6 +14,7 @@ from emoscope.errors import DataError, require_extra
 from emoscope.files import require_free, staged_folder
 from emoscope.labelled_data import HUB_IDS, SPLIT_OF_STEM, Columns, hub_labels, hub_splits
 from emoscope.rows.csv_records import csv_line, csv_records
+from emoscope.rows.json_rows import json_text
 
 LOG_FILE = "changes.jsonl"
 
@@ -92,7 +93,7 @@ def _hub_lines(table: Any, columns: Columns, edits: Edits) -> Iterator[str]:
         text = edits.get(number, row[text_column])
         if text is not None:
             try:
-                yield json.dumps(row | {text_column: text, label_column: label}, ensure_ascii=False)
+                yield json_text(row | {text_column: text, label_column: label})
             except TypeError as error:
                 raise DataError(f"row {number} cannot be written as JSON ({error}); drop that column first") from None
 
@@ -109,7 +110,7 @@ def _rewrite_txt(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
 
 def _rewrite_jsonl(file: Path, out: Path, columns: Columns, edits: Edits) -> None:
     def edit(line: str, text: str) -> str:
-        return json.dumps(json.loads(line) | {columns[0]: text}, ensure_ascii=False)
+        return json_text(json.loads(line) | {columns[0]: text})
 
     _write_lines(out, _edited_lines(file, edits, edit))
 

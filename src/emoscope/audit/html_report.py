@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from emoscope.audit.report import Audit
 from emoscope.audit.sections import Cells, Section, is_figure, sections
 from emoscope.html_page import escaped, html_page, note
+from emoscope.terminal import counted
 
 MAX_ROWS = 500
 """Maximum number of rows shown of a table."""
@@ -28,7 +29,7 @@ def audit_page(audit: Audit) -> str:
 def _body(audit: Audit) -> Iterator[str]:
     rows = sum(split.rows for split in audit.splits.values())
     splits = ", ".join(f"{split} {summary.rows:,}" for split, summary in audit.splits.items())
-    yield note(f"{rows:,} rows ({escaped(splits)}), {len(audit.labels)} labels")
+    yield note(f"{counted(rows, 'row')} ({escaped(splits)}), {counted(len(audit.labels), 'label')}")
     yield from _issues(audit)
     for section in sections(audit):
         yield from _section(section)

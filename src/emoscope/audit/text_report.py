@@ -7,7 +7,7 @@ from textwrap import wrap
 
 from emoscope.audit.report import Audit
 from emoscope.audit.sections import Cells, Section, is_figure, sections
-from emoscope.terminal import printable, shortened
+from emoscope.terminal import counted, printable, shortened
 
 WIDTH = 110
 """Columns of the terminal."""
@@ -26,7 +26,7 @@ def audit_text(audit: Audit) -> str:
 
 def _issues(audit: Audit) -> Iterator[str]:
     rows = sum(split.rows for split in audit.splits.values())
-    yield f"{audit.name}: {rows:,} rows ({', '.join(audit.splits)}), {len(audit.labels)} labels"
+    yield f"{audit.name}: {counted(rows, 'row')} ({', '.join(audit.splits)}), {counted(len(audit.labels), 'label')}"
     if not any(issue.certain for issue in audit.issues):
         yield "no errors"
     for issue in audit.issues:

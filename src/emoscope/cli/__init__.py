@@ -27,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = build_parser(arguments[0] if arguments else None)
     args = parser.parse_args(arguments)
     if args.command is None:
-        parser.print_help(sys.stderr)
-        return 2
+        parser.print_help()
+        return 0
     try:
         status: int = args.run(args)
         sys.stdout.flush()

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from emoscope.cli.data_options import add_data_arguments, given_labels, load_valid_splits
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
+from emoscope.terminal import counted
 
 if TYPE_CHECKING:
     from emoscope.audit import Audit
@@ -73,4 +74,4 @@ def _fix(args: argparse.Namespace, splits: dict[str, Examples], rejected: list[R
     changes = plan_fix(splits, rejected)
     write_fixed_copy(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
     dropped = sum(change.new_text is None for change in changes)
-    print(f"{args.fix}: {dropped:,} rows dropped, {len(changes) - dropped:,} edited", file=sys.stderr)
+    print(f"{args.fix}: {counted(dropped, 'row')} dropped, {len(changes) - dropped:,} edited", file=sys.stderr)

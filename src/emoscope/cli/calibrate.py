@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
 from emoscope.cli.output import add_report_arguments, write_report
-from emoscope.terminal import shortened
+from emoscope.terminal import counted, shortened
 
 if TYPE_CHECKING:
     from emoscope.calibration import CalibrationResult
@@ -94,7 +94,8 @@ def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> CalibrationResu
 def _tables(report: dict[str, Any]) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
-    yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows, accuracy {report['accuracy']:.4f}"
+    rows = counted(dataset["rows"], "row")
+    yield f"{report['model']} on {dataset['name']}{split}: {rows}, accuracy {report['accuracy']:.4f}"
     for lines in (_probabilities, _prediction_sets, _selective_prediction, _neutral):
         yield ""
         yield from lines(report)
@@ -140,7 +141,8 @@ def _fitted_on_all_rows(rows: dict[str, int], percents: list[int]) -> Iterator[s
     enough = {label: count for label, count in rows.items() if count >= rows_needed(90)}
     if enough:
         label, fewest = min(enough.items(), key=lambda item: item[1])
-        yield f"true coverage of {label} at 90 %: uncertain by ± {coverage_spread(fewest, 90):.3f} with {fewest:,} rows"
+        spread = f"± {coverage_spread(fewest, 90):.3f} with {counted(fewest, 'row')}"
+        yield f"true coverage of {label} at 90 %: uncertain by {spread}"
     for label, count in rows.items():
         short = [f"{percent} % (needs {rows_needed(percent)})" for percent in percents if count < rows_needed(percent)]
         if short:

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import add_report_arguments, write_report
-from emoscope.terminal import shortened
+from emoscope.terminal import counted, shortened
 
 if TYPE_CHECKING:
     from emoscope.data import Examples
@@ -111,7 +111,7 @@ def _slices(args: argparse.Namespace, examples: Examples, keywords: Keywords | N
 def _tables(report: EvaluationReport) -> Iterator[str]:
     dataset = report["dataset"]
     split = f", {dataset['split']}" if dataset["split"] else ""
-    yield f"{report['model']} on {dataset['name']}{split}: {dataset['rows']:,} rows"
+    yield f"{report['model']} on {dataset['name']}{split}: {counted(dataset['rows'], 'row')}"
     multi_label = report["thresholds"] is not None
     singular = () if multi_label else (_confusion, _keywords)
     for lines in (_headline, _labels, *singular, *([_slice_table] if report["slices"] else []), _cost):
@@ -186,9 +186,11 @@ def _p(value: float) -> str:
 
 def _cost(report: EvaluationReport) -> Iterator[str]:
     rate, seconds = report["samples_per_second"], report["runtime_seconds"]
-    yield f"{'speed':<20}{rate:,.0f} texts/s: {report['dataset']['rows']:,} texts in {seconds:.3f} s"
+    yield f"{'speed':<20}{rate:,.0f} texts/s: {counted(report['dataset']['rows'], 'text')} in {seconds:.3f} s"
     for device in ("cpu", "gpu"):
         kept, peak = (report["memory"][f"mem_{device}_{kind}_delta"] for kind in ("alloc", "peaked"))
+        if device == "gpu" and not (kept or peak):
+            continue  # the model is on the CPU
         yield f"{device.upper() + ' memory':<20}{_megabytes(kept)} kept, {_megabytes(peak)} more at the peak"
 
 

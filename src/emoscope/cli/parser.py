@@ -6,11 +6,14 @@ A command is a module of this package: its docstring is the help text, `add_argu
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from itertools import groupby
 from textwrap import fill
 from types import ModuleType
+from typing import Any
 
 from emoscope import __version__
 from emoscope.terminal import terminal_width
@@ -60,6 +63,40 @@ def _filled(lines: Iterable[str], width: int) -> Iterator[str]:
         yield from part if is_kept else [fill(" ".join(part), width)]
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that suggests what a mistyped command, flag or choice may mean, below its own usage."""
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """As in `argparse`, but what is left over is an error here, not in the parser of the whole program."""
+        strings = list(sys.argv[1:] if args is None else args)
+        if self._subparsers is None:
+            self._check_flags(strings)
+        found, unknown = super().parse_known_args(strings, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def _check_flags(self, strings: Sequence[str]) -> None:
+        """Name an unknown flag before a required one is missed. Flags may be abbreviated."""
+        flags = [flag for action in self._actions if action.help != argparse.SUPPRESS for flag in action.option_strings]
+        before_dashes = strings[: strings.index("--")] if "--" in strings else strings
+        for name in (string.partition("=")[0] for string in before_dashes if string.startswith("--")):
+            if " " not in name and not any(flag.startswith(name) for flag in self._option_string_actions):
+                self.error(f"unrecognized arguments: {name}{_suggestion(name, flags)}")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            suggestion = "" if "meant" in error.message else _suggestion(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, error.message + suggestion) from None
+
+
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    near = get_close_matches(name, list(names), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def build_parser(command: str | None = None) -> argparse.ArgumentParser:
     """The parser of the program, with a subparser for each command.
 
@@ -67,7 +104,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         command: the only command to add the flags of, which is quicker; None for all.
     """
     modules = {name: import_module(f"emoscope.cli.{name}") for names in COMMANDS.values() for name in names}
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="emoscope",
         usage="emoscope COMMAND ...",
         description=f"{DESCRIPTION}\n\n{_listing(modules)}",

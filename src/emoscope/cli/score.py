@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.progress_bar import ProgressBar
-from emoscope.terminal import printable
+from emoscope.terminal import counted, printable
 
 if TYPE_CHECKING:
     from emoscope.scoring import Job, Summary
@@ -207,19 +207,20 @@ def _job(args: argparse.Namespace, model: str) -> Job:
 
 
 def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
-    yield f"{summary.rows:,} rows in {summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s: {args.output}"
+    rate = f"{summary.seconds:.1f} s, {summary.rows_per_second:,.0f} rows/s"
+    yield f"{counted(summary.rows, 'row')} in {rate}: {args.output}"
     scored = max(1, sum(summary.labels.values()))
     width = max(map(len, summary.labels))
     for label, rows in summary.labels.items():
         yield f"  {label:<{width}} {rows:>13,} {rows / scored:7.2%}"
     if summary.without_text:
-        yield f"  {summary.without_text:,} rows without text have null scores"
+        yield f"  {counted(summary.without_text, 'row')} without text: null scores"
     if summary.rejected:
         where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
-        yield f"  {summary.rejected:,} rows rejected{where}; the first is {summary.first_rejected}"
+        yield f"  {counted(summary.rejected, 'row')} rejected{where}; the first is {summary.first_rejected}"
     if summary.breaks:
         yield "  the input is damaged: what could be read of it is scored, and OUT is written; rows may be missing"
     if summary.damaged_parts:
-        yield f"  {summary.damaged_parts:,} kept parts were damaged, and have been scored again"
+        yield f"  {counted(summary.damaged_parts, 'kept part')} found damaged and scored again"
     if args.report:
         yield f"  report: {args.report}"

@@ -34,7 +34,8 @@ Comparison = dict[str, Any]
   last three are null if unknown
 - `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, sample_size {rows, detectable}, accuracy and
   f1_macro {difference (a minus b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
-  0.05, else which model is better; `sample_size` as in `SampleSize`
+  0.05, else which model is better; `sample_size` as in `SampleSize`; low, high, p and p_holm of a difference are
+  null if the two models differ on too few rows
 - `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
 - `published`, the model card's own table: not measured here
 """
@@ -169,8 +170,10 @@ def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed:
         {"a": a, "b": b, **_tests(predicted[a], predicted[b], examples, seed)} for a, b in combinations(predicted, 2)
     ]
     for test in TESTS:
-        for pair, p_holm in zip(pairs, holm([pair[test]["p"] for pair in pairs]), strict=True):
-            pair[test]["p_holm"] = p_holm
+        p_values = {i: pair[test]["p"] for i, pair in enumerate(pairs) if pair[test]["p"] is not None}
+        corrected = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+        for i, pair in enumerate(pairs):
+            pair[test]["p_holm"] = corrected.get(i)
     for pair in pairs:
         pair["verdict"] = _verdict(pair)
     return pairs

@@ -146,7 +146,9 @@ def _p(value: float) -> str:
     return f"{value:.4f}" if value >= 0.0001 else "<0.0001"
 
 
-def _difference(test: Mapping[str, float]) -> str:
+def _difference(test: Mapping[str, Any]) -> str:
+    if test["low"] is None:
+        return f"{test['difference']:+.4f} (too few rows differ)"
     return f"{test['difference']:+.4f} ({test['low']:+.4f} to {test['high']:+.4f})"
 
 

@@ -23,6 +23,8 @@ from emoscope.evaluation.metrics import accuracy, label_scores, macro
 
 ALPHA = 0.05
 """Significance level."""
+MIN_DIFFERING = 6
+"""Smallest number of rows with different predictions for which a two-sided exact test can fall below ALPHA."""
 POWER = 0.8
 """Power for which sample sizes are computed."""
 
@@ -63,15 +65,15 @@ class Difference:
 
     Attributes:
         difference: observed difference.
-        low: lower end of its 95 % interval.
-        high: upper end of its 95 % interval.
-        p: two-sided p-value; below 0.05 about when the interval excludes 0.
+        low: lower end of its 95 % interval; None if too few rows differ.
+        high: upper end of its 95 % interval; None if too few rows differ.
+        p: two-sided p-value; below 0.05 about when the interval excludes 0; None if too few rows differ.
     """
 
     difference: float
-    low: float
-    high: float
-    p: float
+    low: float | None
+    high: float | None
+    p: float | None
 
 
 def mcnemar(correct_a: NDArray[np.bool_], correct_b: NDArray[np.bool_]) -> McNemar:
@@ -142,7 +144,8 @@ def paired_bootstrap(
     The metrics depend on the rows only through how often each (truth, first, second) occurs, and drawing rows draws
     those counts from a multinomial distribution, so one call makes all resamples. The p-value is the smallest 1 - level
     of an interval that excludes 0 (Efron and Tibshirani, section 15.4); the observed rows count as one draw, so that it
-    is never 0.
+    is never 0. Where the predictions differ on fewer than MIN_DIFFERING rows, but on some, draws of so few rows say
+    nothing about others, and there is neither an interval nor a p-value.
 
     Args:
         truth: label ids (rows,), each from 0 to labels - 1.
@@ -157,7 +160,8 @@ def paired_bootstrap(
     weights = np.concatenate([counts[None], draws])
     scores_a = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 1], labels))
     scores_b = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 2], labels))
-    return {name: _difference(scores_a[name] - scores_b[name]) for name in scores_a}
+    few = 0 < (predicted_a != predicted_b).sum() < MIN_DIFFERING
+    return {name: _difference(scores_a[name] - scores_b[name], few=few) for name in scores_a}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -186,7 +190,9 @@ def _scores(confusions: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     return {"accuracy": accuracy(confusions), "f1_macro": macro(label_scores(confusions)["f1"], confusions)}
 
 
-def _difference(values: NDArray[np.float64]) -> Difference:
-    """From the observed difference (the first value) and that of each draw."""
+def _difference(values: NDArray[np.float64], *, few: bool) -> Difference:
+    """From the observed difference (the first value) and that of each draw; of the first alone if rows are few."""
+    if few:
+        return Difference(float(values[0]), None, None, None)
     beyond = min((1 + (values[1:] <= 0).sum()), (1 + (values[1:] >= 0).sum())) / len(values)
     return Difference(float(values[0]), *percentile_interval(values[1:]), float(min(1.0, 2.0 * beyond)))

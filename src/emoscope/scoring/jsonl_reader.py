@@ -6,7 +6,6 @@ object that does not fit them is rejected.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from emoscope.errors import DataError, broken_data
 from emoscope.rows.blocks import MAX_ROW_BYTES
-from emoscope.rows.json_rows import check_json_lines, json_object, json_rows, open_object
+from emoscope.rows.json_rows import check_json_lines, json_object, json_rows, json_text, open_object
 from emoscope.rows.lines import Block, TextRow
 from emoscope.scoring.line_reader import LineReader
 from emoscope.scoring.projection import Projection
@@ -73,7 +72,7 @@ class JsonlReader(LineReader):
         if not self._projection.text_last:
             return [text, *others, row.raw]
         rest = {name: value for name, value in row.values.items() if name != self._projection.text_column}
-        return [*others, open_object(json.dumps(rest, ensure_ascii=False), rest), text]
+        return [*others, open_object(json_text(rest), rest), text]
 
     def _fits(self, row: TextRow) -> bool:
         try:

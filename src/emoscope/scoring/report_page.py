@@ -15,6 +15,7 @@ from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
 from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
 from emoscope.scoring.times import Course, LabelsOverTime
+from emoscope.terminal import counted
 
 MAX_COLOURS = len(LIGHT)
 """Maximum number of labels with a colour each; of more labels, the most frequent ones, and one colour for the rest."""
@@ -52,7 +53,7 @@ def report_page(source: str, made_with: str, summary: Summary, statistics: RowSt
 
 def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterator[str]:
     scored = summary.rows - summary.without_text
-    counts = [f"{summary.rows_in:,} rows read", f"{summary.rows:,} written"]
+    counts = [f"{counted(summary.rows_in, 'row')} read", f"{summary.rows:,} written"]
     counts += [f"{summary.without_text:,} of them without text"] if summary.without_text else []
     counts += [f"{summary.rejected:,} rejected"] if summary.rejected else []
     yield note(f"{', '.join(counts)}. Text: column {escaped(repr(statistics.text_column))}. {escaped(made_with)}.")
@@ -139,8 +140,8 @@ def _over_time(statistics: RowStatistics, times: LabelsOverTime, colours: Sequen
 
 
 def _left_out(course: Course, without: int) -> str:
-    unreadable = f"; {without:,} rows have none that can be read" if without else ""
-    return unreadable + (f"; {course.outside:,} rows far from all others are not shown" if course.outside else "")
+    unreadable = f"; {counted(without, 'row')} without one that can be read" if without else ""
+    return unreadable + (f"; {counted(course.outside, 'row')} far from all others not shown" if course.outside else "")
 
 
 def _time_ticks(course: Course) -> list[tuple[float, str]]:
@@ -176,7 +177,7 @@ def _titles(columns: Sequence[str], counts: NDArray[np.int64], names: Sequence[t
     for column, series in zip(columns, counts.tolist(), strict=True):
         rows = sum(series)
         shares = [f"{name} {count / rows:.1%}" for (_, name), count in zip(names, series, strict=True) if count]
-        titles.append("\n".join([f"{column}: {rows:,} rows", *shares]))
+        titles.append("\n".join([f"{column}: {counted(rows, 'row')}", *shares]))
     return titles
 
 
