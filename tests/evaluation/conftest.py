@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -68,5 +69,13 @@ def worse(classifier: Any, examples: Examples, fake: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def comparison(classifier: Any, worse: Any, examples: Examples) -> dict[str, Any]:
+    """On rows with the name of the data set of the published models."""
     classifiers = {"good": classifier, "worse": worse, "twin": classifier}
-    return compare(classifiers, examples, rounds=2, speed_texts=40)
+    return compare(classifiers, replace(examples, name="dair-ai/emotion"), rounds=2, speed_texts=40)
+
+
+@pytest.fixture
+def several_comparison(multi_label_classifier: FakeClassifier, several_labels: Examples) -> dict[str, Any]:
+    """Of two multi-label classifiers on multi-label rows."""
+    nothing = FakeClassifier(MOODS, dict.fromkeys(several_labels.texts, [0.1] * 5))
+    return compare({"good": multi_label_classifier, "nothing": nothing}, several_labels, rounds=1)

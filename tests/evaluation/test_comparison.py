@@ -163,12 +163,14 @@ def test_a_failing_model_is_an_error_that_names_it(
 def test_unsuitable_data_is_an_error(classifier: Any, examples: Examples, several_labels: Examples) -> None:
     with pytest.raises(DataError, match="sentences has no rows"):
         compare({"a": classifier}, replace(examples, texts=[], label_ids=np.zeros(0, np.int64)))
-    with pytest.raises(DataError, match="moods is multi-label"):
-        compare({"a": classifier}, several_labels)
     classifier.multi_label = True
-    with pytest.raises(ModelError, match="model 'a' is multi-label; compare models that give one label a text"):
+    with pytest.raises(ModelError, match="model 'a': the model is multi-label, but the data is read as one label"):
         compare({"a": classifier}, examples)
     classifier.multi_label = False
+    classifier.labels = several_labels.labels.names
+    with pytest.raises(ModelError, match="model 'a': the model gives one label a text, but the data is read as m"):
+        compare({"a": classifier}, several_labels)
+    classifier.labels = EMOTIONS
     for wrong in ({"rounds": 0}, {"speed_texts": 0}):
         with pytest.raises(ValueError, match="at least one"):
             compare({"a": classifier}, examples, **wrong)
@@ -205,3 +207,22 @@ def test_any_number_of_labels_can_be_compared(fake: Callable[..., Any]) -> None:
     comparison = compare({"a": fake(labels, rows), "b": fake(labels, rows)}, examples, rounds=1)
     assert comparison["pairs"][0]["verdict"] == "tie"
     assert comparison_text(comparison).startswith("Measured on moods, 90 rows")
+
+
+def test_multi_label_models_are_compared(
+    several_comparison: dict[str, Any], multi_label_classifier: Any, several_labels: Examples
+) -> None:
+    assert json.loads(json.dumps(several_comparison, allow_nan=False)) == several_comparison
+    report = evaluate(multi_label_classifier, several_labels, model_name="good")
+    good, nothing = several_comparison["models"]
+    assert good["accuracy"] == report["accuracy"] and good["intervals"] == report["intervals"]
+    (pair,) = several_comparison["pairs"]
+    assert pair["verdict"] == "good better"
+    assert pair["accuracy"]["difference"] == pytest.approx(good["accuracy"] - nothing["accuracy"])
+    assert pair["f1_macro"]["difference"] == pytest.approx(good["f1_macro"] - nothing["f1_macro"])
+    assert pair["f1_macro"]["low"] < pair["f1_macro"]["difference"] < pair["f1_macro"]["high"]
+
+
+def test_published_models_are_shown_for_their_data_only(classifier: Any, examples: Examples) -> None:
+    assert compare({"a": classifier}, examples, rounds=1)["published"] is None
+    assert compare({"a": classifier}, replace(examples, name="dair-ai/emotion"), rounds=1)["published"]["models"]

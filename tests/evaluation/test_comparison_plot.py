@@ -21,6 +21,11 @@ def test_plot_has_content(comparison: dict[str, Any], tmp_path: Path) -> None:
     assert 0.02 < (pixels[..., :3] < 0.95).any(axis=2).mean() < 0.98
 
 
+def test_plot_without_published_models(comparison: dict[str, Any], tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    assert plot_comparison(comparison | {"published": None}, tmp_path / "plot.png").is_file()
+
+
 def test_extreme_values_can_be_plotted(comparison: dict[str, Any], tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     row = comparison["models"][0]

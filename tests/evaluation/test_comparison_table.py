@@ -20,7 +20,7 @@ def test_text_fits_a_terminal(comparison: dict[str, Any]) -> None:
     assert max(map(len, text.splitlines())) <= 120
     measured, tests, cost, reference = text.split("\n\n")
     assert "long/end" in measured
-    assert re.search(r"needed +verdict", tests) and "rows would show a difference of" in " ".join(tests.split())
+    assert re.search(r"needed +verdict", tests) and "Ties: 300 rows show " not in tests
     assert "A better" in tests and "tie" in tests and "Holm corrects it for 3 pairs" in " ".join(tests.split())
     assert "not measured" in cost and "unknown" in cost
     assert reference.startswith("For reference, not measured here")
@@ -41,3 +41,22 @@ def test_markdown_tables_are_well_formed(comparison: dict[str, Any]) -> None:
     for table in tables:
         assert len({line.replace("\\|", "").count("|") for line in table}) == 1
     assert "a\\|b" + 50 * "c" in tables[0][2]
+
+
+def test_a_verdict_and_the_note_agree(comparison: dict[str, Any]) -> None:
+    """What the rows cannot show is said of ties alone."""
+
+    def note(verdict: str, detectable: float | None) -> str:
+        pair = comparison["pairs"][0]
+        changed = pair | {"verdict": verdict, "sample_size": {"rows": 10, "detectable": detectable}}
+        return " ".join(comparison_text(comparison | {"pairs": [changed]}).split())
+
+    assert "300 rows show" not in note("good better", None) and "A better" in note("good better", None)
+    assert "Ties: 300 rows show a difference of 2.0 points that often" in note("tie", 0.02)
+    assert "A tie does not prove that two models are equal: 300 rows show hardly any difference" in note("tie", None)
+
+
+def test_other_data_has_no_published_models(comparison: dict[str, Any], several_comparison: dict[str, Any]) -> None:
+    for other in (comparison | {"published": None}, several_comparison):
+        for text in (comparison_text(other), comparison_markdown(other)):
+            assert "public model card" not in text and "bhadresh" not in text

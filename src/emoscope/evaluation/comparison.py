@@ -15,11 +15,18 @@ from numpy.typing import NDArray
 from emoscope.errors import DataError, EmoscopeError, ModelError, first_line
 from emoscope.evaluation.footprint import Footprint
 from emoscope.evaluation.intervals import LEVEL, RESAMPLES
-from emoscope.evaluation.published import published
-from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns, measure_quality
+from emoscope.evaluation.published import is_emotion, published
+from emoscope.evaluation.report import (
+    check_multi_label,
+    check_probabilities,
+    describe_dataset,
+    label_columns,
+    measure_quality,
+    thresholds_in_order,
+)
 from emoscope.evaluation.significance import ALPHA, POWER, holm, mcnemar, paired_bootstrap, sample_size
 from emoscope.evaluation.timing import WARM_UP_TEXTS
-from emoscope.protocols import Classifier, is_multi_label, parameters_of
+from emoscope.protocols import Classifier, parameters_of, thresholds_of
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
@@ -37,7 +44,9 @@ Comparison = dict[str, Any]
   0.05, else which model is better; `sample_size` as in `SampleSize`; low, high, p and p_holm of a difference are
   null if the two models differ on too few rows
 - `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
-- `published`, the model card's own table: not measured here
+- `published`, the model card's own table, not measured here; null for other data than `dair-ai/emotion`
+
+For multi-label rows, a row is right if all its labels are.
 """
 
 SPEED_TEXTS = 512
@@ -64,7 +73,7 @@ def compare(
 
     Args:
         classifiers: name -> classifier; each has the data's labels, in any order.
-        examples: single-label rows.
+        examples: single-label or multi-label rows.
         rounds: how often each classifier is timed.
         speed_texts: number of texts that are timed, at most; the first rows.
         seed: seed of the bootstrap.
@@ -86,7 +95,7 @@ def compare(
     speeds = _speeds(classifiers, timed, rounds)
     models = []
     for name, classifier in classifiers.items():
-        quality = measure_quality(scored[name], examples, seed=seed)
+        quality = measure_quality(scored[name], examples, _thresholds(classifier, examples), seed=seed)
         models.append(
             {
                 "model": name,
@@ -97,12 +106,14 @@ def compare(
             }
         )
     settings = {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "power": POWER, "correction": "Holm"}
+    predicted = {name: _predicted(scored[name], classifiers[name], examples) for name in classifiers}
+    dataset = describe_dataset(examples)
     return {
-        "dataset": describe_dataset(examples),
+        "dataset": dataset,
         "models": models,
-        "pairs": _pairs({name: rows.argmax(1) for name, rows in scored.items()}, examples, seed),
+        "pairs": _pairs(predicted, examples, seed),
         "settings": settings | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
-        "published": published(),
+        "published": published() if is_emotion(dataset) else None,
     }
 
 
@@ -131,18 +142,18 @@ def check_comparable(classifiers: Mapping[str, Classifier], examples: Examples) 
     """Check that the classifiers fit the data, before anything is scored.
 
     Raises:
-        DataError: the data has no rows, or is multi-label.
+        DataError: the data has no rows.
         LabelError: a classifier's labels differ from the data's.
-        ModelError: a classifier is multi-label.
+        ModelError: a classifier is multi-label and the data is not, or the reverse.
     """
     if not len(examples):
         raise DataError(f"{examples.name} has no rows to compare on; name a file or split that has some")
-    if examples.multi_label:
-        raise DataError(f"{examples.name} is multi-label; compare on data with one label a row")
     for name, classifier in classifiers.items():
         label_columns(classifier.labels, examples.labels.names, f"model {name!r}")
-        if is_multi_label(classifier):
-            raise ModelError(f"model {name!r} is multi-label; compare models that give one label a text")
+        try:
+            check_multi_label(classifier, examples.multi_label)
+        except ModelError as error:
+            raise ModelError(f"model {name!r}: {error}") from None
 
 
 def _load(name: str) -> EmotionClassifier:
@@ -161,11 +172,25 @@ def _score(name: str, classifier: Classifier, examples: Examples) -> NDArray[Any
     except Exception as error:
         raise ModelError(f"model {name!r} cannot score {examples.name}: {first_line(error)}") from error
     columns = label_columns(classifier.labels, examples.labels.names)
-    check_probabilities(rows, (len(examples), len(columns)), multi_label=False, model=f"model {name!r}")
+    shape = len(examples), len(columns)
+    check_probabilities(rows, shape, multi_label=examples.multi_label, model=f"model {name!r}")
     return rows[:, columns]
 
 
-def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed: int) -> list[dict[str, Any]]:
+def _thresholds(classifier: Classifier, examples: Examples) -> NDArray[np.float64] | None:
+    """For multi-label rows, the threshold of each of the data's labels."""
+    columns = label_columns(classifier.labels, examples.labels.names)
+    return thresholds_in_order(thresholds_of(classifier), columns) if examples.multi_label else None
+
+
+def _predicted(rows: NDArray[Any], classifier: Classifier, examples: Examples) -> NDArray[Any]:
+    """Label ids (rows,) of probabilities; for multi-label rows whether each label applies, bool (rows, labels)."""
+    thresholds = _thresholds(classifier, examples)
+    predicted: NDArray[Any] = rows.argmax(1) if thresholds is None else rows >= thresholds
+    return predicted
+
+
+def _pairs(predicted: Mapping[str, NDArray[Any]], examples: Examples, seed: int) -> list[dict[str, Any]]:
     pairs = [
         {"a": a, "b": b, **_tests(predicted[a], predicted[b], examples, seed)} for a, b in combinations(predicted, 2)
     ]
@@ -179,10 +204,11 @@ def _pairs(predicted: Mapping[str, NDArray[np.int64]], examples: Examples, seed:
     return pairs
 
 
-def _tests(a: NDArray[np.int64], b: NDArray[np.int64], examples: Examples, seed: int) -> dict[str, Any]:
+def _tests(a: NDArray[Any], b: NDArray[Any], examples: Examples, seed: int) -> dict[str, Any]:
     truth = examples.label_ids
     differences = paired_bootstrap(truth, a, b, len(examples.labels), seed=seed)
-    test = mcnemar(a == truth, b == truth)
+    right_a, right_b = ((rows == truth).reshape(len(truth), -1).all(1) for rows in (a, b))
+    test = mcnemar(right_a, right_b)
     return {
         "mcnemar": asdict(test),
         "sample_size": asdict(sample_size(test.only_a, test.only_b, len(truth))),

@@ -29,7 +29,8 @@ PUBLISHED = "published: validation split, the model card's GPU"
 def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
     """Draw accuracy with its interval against texts per second (logarithmic) as a PNG file.
 
-    Measured models have filled markers; the figures published in the model card have hollow ones.
+    Measured models have filled markers; the figures published in the model card, if the comparison has them, hollow
+    ones.
 
     Args:
         comparison: from `compare`, or the same read back from JSON.
@@ -47,12 +48,13 @@ def plot_comparison(comparison: Comparison, file: str | Path) -> Path:
     measured = [_draw_measured(axes, row, *style) for row, style in zip(comparison["models"], _styles(), strict=False)]
     published = [
         _draw_published(axes, row, marker)
-        for row, marker in zip(comparison["published"]["models"], cycle(MARKERS), strict=False)
+        for row, marker in zip((comparison["published"] or {"models": []})["models"], cycle(MARKERS), strict=False)
     ]
     _finish(axes, comparison)
     style: dict[str, Any] = {"alignment": "left", "frameon": False, "fontsize": 9}
     figure.legend(handles=measured, loc="outside lower left", title=MEASURED, **style)
-    figure.legend(handles=published, loc="outside lower right", title=PUBLISHED, **style)
+    if published:
+        figure.legend(handles=published, loc="outside lower right", title=PUBLISHED, **style)
     figure.savefig(file, dpi=drawing.DPI, format="png")
     return file
 
@@ -105,9 +107,7 @@ def _finish(axes: Axes, comparison: Comparison) -> None:
     axes.yaxis.set_major_formatter("{x:.1%}")
     axes.margins(0.12)
     drawing.add_grid(axes, "both")
-    drawing.add_title(
-        axes,
-        "Accuracy against speed",
-        f"filled: measured on {dataset_title(dataset)}, {dataset['rows']:,} rows, {settings['level']:.0%} interval; "
-        "hollow: published, other hardware",
-    )
+    title = f"measured on {dataset_title(dataset)}, {dataset['rows']:,} rows, {settings['level']:.0%} interval"
+    if comparison["published"]:
+        title = f"filled: {title}; hollow: published, other hardware"
+    drawing.add_title(axes, "Accuracy against speed", title)

@@ -68,7 +68,8 @@ def _tables(comparison: Comparison) -> Iterator[ComparisonTable]:
     if comparison["pairs"]:
         yield _pairs(comparison, letters)
     yield _cost(comparison, letters)
-    yield _published(comparison["published"])
+    if comparison["published"]:
+        yield _published(comparison["published"])
 
 
 def _table(title: str, entries: Sequence[Mapping[str, Any]], cells: Mapping[str, Cell], note: str) -> ComparisonTable:
@@ -126,20 +127,22 @@ def _pairs(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTabl
         "Discordant: rows that only the first, and only the second model has right. Difference: the first minus the "
         f"second, in parentheses the {level:.0%} interval of the paired bootstrap. McNemar: exact, two-sided; Holm "
         f"corrects it for {len(pairs)} {'pair' if len(pairs) == 1 else 'pairs'}; a tie unless that p is below {alpha}. "
-        f"Needed: with so many rows, McNemar's test alone would find such a difference in accuracy nearly {power:.0%} "
-        f"of the time. {_detectable(comparison)}",
+        f"Needed: rows with which McNemar's test alone would find such a difference in accuracy in nearly {power:.0%} "
+        f"of new samples.{_detectable(comparison)}",
     )
 
 
 def _detectable(comparison: Comparison) -> str:
-    """The smallest difference that the rows at hand would show, as a range over the pairs."""
-    smallest = [pair["sample_size"]["detectable"] for pair in comparison["pairs"]]
-    known = sorted(value for value in smallest if value is not None)
+    """For the ties, the smallest difference that as many rows would show, as a range over these pairs."""
+    ties = [pair["sample_size"]["detectable"] for pair in comparison["pairs"] if pair["verdict"] == "tie"]
+    known = sorted(value for value in ties if value is not None)
     rows = f"{comparison['dataset']['rows']:,}"
+    if not ties:
+        return ""
     if not known:
-        return f"These {rows} rows would show no difference that often."
+        return f" A tie does not prove that two models are equal: {rows} rows show hardly any difference that often."
     points = " to ".join(dict.fromkeys(f"{100 * value:.1f}" for value in (known[0], known[-1])))
-    return f"These {rows} rows would show a difference of {points} points that often."
+    return f" Ties: {rows} rows show a difference of {points} points that often, a smaller one more rarely."
 
 
 def _p(value: float) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+EMOTION = "dair-ai/emotion"
+EMOTION_VALIDATION = "535c0f48f905a13cccc2531258b9caba01393bc01fb666be1b1e1f24e36adfe1"
+"""Fingerprint of the 2,000 validation rows of that data set, configuration `split`."""
 
 CARD = "published, validation split, best epoch chosen on the same rows"
 """Origin of the accuracy, weighted F1 and speed below."""
@@ -55,6 +60,11 @@ PUBLISHED = (
     PublishedResult("bhadresh-savani/albert-base-v2-emotion", 0.936, 0.9365, 182.794, test_source=None),
 )
 """The model card's own table, in its order."""
+
+
+def is_emotion(dataset: Mapping[str, Any]) -> bool:
+    """Whether a dataset of `describe_dataset` is the one that the published models were measured on."""
+    return bool(dataset["name"] == EMOTION or dataset["fingerprint"] == EMOTION_VALIDATION)
 
 
 def published() -> dict[str, Any]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EvaluationReport = dict[str, Any]
 """The report of `evaluate`, with these keys; shares are in [0, 1]:
 
-- `model`; `dataset` {name, split, rows, fingerprint}
+- `model`; `dataset` {name, split, rows, fingerprint}, and `skipped` {label: rows} if rows of other labels were skipped
 - `accuracy`; `precision_macro`, `_micro`, `_weighted`, and the same for `recall` and `f1`
 - `loss`, in nats; `ece`, the expected calibration error over 15 bins
 - `per_label` {label: {precision, recall, f1, support}}
@@ -89,7 +89,7 @@ def evaluate(
     measurement = measure(classifier, examples.texts)
     check_probabilities(measurement.probabilities, (len(examples), len(columns)), multi_label=examples.multi_label)
     probabilities = measurement.probabilities[:, columns]
-    used = _thresholds(thresholds, columns) if examples.multi_label else None
+    used = thresholds_in_order(thresholds, columns) if examples.multi_label else None
     quality = measure_quality(probabilities, examples, used)
     correct = _correct(probabilities, examples.label_ids, used)
     losses = row_losses(probabilities, examples.label_ids)
@@ -163,7 +163,7 @@ def describe_dataset(examples: Examples) -> dict[str, Any]:
         "split": examples.split,
         "rows": len(examples),
         "fingerprint": examples.fingerprint,
-    }
+    } | ({"skipped": examples.skipped_labels} if examples.skipped else {})
 
 
 def dataset_title(dataset: Mapping[str, Any]) -> str:
@@ -204,8 +204,12 @@ def measure_quality(
     }
 
 
-def _thresholds(thresholds: Sequence[float] | None, columns: list[int]) -> NDArray[np.float64]:
-    """One threshold for each of the data's labels."""
+def thresholds_in_order(thresholds: Sequence[float] | None, columns: list[int]) -> NDArray[np.float64]:
+    """One threshold for each of the data's labels, (labels,), 0.5 if there are none.
+
+    Raises:
+        LabelError: there is another number of thresholds.
+    """
     if thresholds is None:
         return np.full(len(columns), 0.5)
     if len(thresholds) != len(columns):

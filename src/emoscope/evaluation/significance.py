@@ -10,16 +10,17 @@ the rows, not the seed with which a model was trained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, sqrt
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.evaluation.intervals import RESAMPLES, percentile_interval
-from emoscope.evaluation.metrics import accuracy, label_scores, macro
+from emoscope.evaluation.metrics import Confusion, Counts, accuracy, label_scores, macro
 
 ALPHA = 0.05
 """Significance level."""
@@ -131,9 +132,9 @@ def sign_test(wins: int, losses: int) -> float:
 
 
 def paired_bootstrap(
-    truth: NDArray[np.int64],
-    predicted_a: NDArray[np.int64],
-    predicted_b: NDArray[np.int64],
+    truth: NDArray[Any],
+    predicted_a: NDArray[Any],
+    predicted_b: NDArray[Any],
     labels: int,
     *,
     resamples: int = RESAMPLES,
@@ -148,20 +149,22 @@ def paired_bootstrap(
     nothing about others, and there is neither an interval nor a p-value.
 
     Args:
-        truth: label ids (rows,), each from 0 to labels - 1.
-        predicted_a: label ids (rows,) of the first classifier.
-        predicted_b: label ids (rows,) of the second classifier.
+        truth: label ids (rows,), each from 0 to labels - 1; for multi-label rows bool (rows, labels).
+        predicted_a: those of the first classifier, likewise.
+        predicted_b: those of the second classifier.
         labels: number of labels.
         resamples: number of draws.
         seed: seed of the draws; the same seed gives the same result.
     """
     outcomes, counts = np.unique(np.stack([truth, predicted_a, predicted_b], 1), axis=0, return_counts=True)
+    confusions: Callable[..., Confusion] = _confusions if truth.ndim == 1 else _indicator_counts
     draws = np.random.default_rng(seed).multinomial(len(truth), counts / len(truth), resamples)
     weights = np.concatenate([counts[None], draws])
-    scores_a = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 1], labels))
-    scores_b = _scores(_confusions(weights, outcomes[:, 0], outcomes[:, 2], labels))
-    few = 0 < (predicted_a != predicted_b).sum() < MIN_DIFFERING
-    return {name: _difference(scores_a[name] - scores_b[name], few=few) for name in scores_a}
+    scores_a = _scores(confusions(weights, outcomes[:, 0], outcomes[:, 1], labels))
+    scores_b = _scores(confusions(weights, outcomes[:, 0], outcomes[:, 2], labels))
+    differing = (predicted_a != predicted_b).reshape(len(truth), -1).any(1)
+    few = 0 < differing.sum() < MIN_DIFFERING
+    return {name: _difference(scores_a[name] - scores_b[name], few=bool(few)) for name in scores_a}
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -186,7 +189,17 @@ def _confusions(
     return (weights @ cell_of).astype(np.int64).reshape(len(weights), labels, labels)
 
 
-def _scores(confusions: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def _indicator_counts(
+    weights: NDArray[np.int64], truth: NDArray[np.bool_], predicted: NDArray[np.bool_], labels: int
+) -> Counts:
+    """The counts of multi-label outcomes that occur `weights` (draws, outcomes) times."""
+    columns = np.column_stack((truth & predicted, predicted, truth, (truth == predicted).all(1))).astype(np.float64)
+    sums = weights @ columns
+    correct, given, support = np.split(sums[:, :-1], 3, axis=1)
+    return Counts(correct, given, support, np.ones(correct.shape, np.bool_), sums[:, -1], weights.sum(1))
+
+
+def _scores(confusions: Confusion) -> dict[str, NDArray[np.float64]]:
     return {"accuracy": accuracy(confusions), "f1_macro": macro(label_scores(confusions)["f1"], confusions)}
 
 
