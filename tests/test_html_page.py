@@ -2,7 +2,8 @@
 
 import re
 
-from emoscope.html_page import DARK, LIGHT, escaped, fragments_page, html_page, label_colour
+from emoscope.html_page import DARK, LIGHT, escaped, fragments_page, html_page, label_colour, label_colours
+from emoscope.labels import EMOTIONS
 
 
 def test_text_is_escaped_and_what_html_cannot_hold_is_replaced():
@@ -26,3 +27,11 @@ def test_style_is_for_light_and_dark_screens_and_for_paper():
 
 def test_colours_of_labels_repeat_after_the_last():
     assert label_colour(0) == f"var(--label-0, {LIGHT[0]})" == label_colour(len(LIGHT))
+
+
+def test_an_emotion_has_its_colour_in_every_order():
+    assert label_colours(EMOTIONS) == [0, 1, 2, 3, 4, 5]
+    assert label_colours(EMOTIONS[::-1]) == [5, 4, 3, 2, 1, 0]
+    assert label_colours(["neutral", "joy", "anger"]) == [0, 1, 3]
+    assert label_colours([*EMOTIONS, "neutral", "other", "third"])[6:] == [6, 7, 6]
+    assert len(set(label_colours([f"label {i}" for i in range(len(LIGHT))]))) == len(LIGHT)

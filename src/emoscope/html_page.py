@@ -6,12 +6,15 @@ It also holds what fragments for notebooks share with pages: escaping, and the c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
+from itertools import cycle
+
+from emoscope.labels import EMOTIONS
 
 LIGHT = ("#3f6fc4", "#b58300", "#cf4d8a", "#c43d2f", "#7a55b0", "#1f8a7d", "#8a5a38", "#5c8a2f")
 DARK = ("#6f9bea", "#e0b03c", "#ec7fb2", "#ef7468", "#ab8be0", "#4cc0b0", "#c08f6a", "#94c25f")
-"""Colours of labels in index order, sadness first; a ninth label has the first colour again."""
+"""Colours of labels: first those of the six emotions, then two that only other labels have."""
 
 
 def _variables(colours: Iterable[str]) -> str:
@@ -62,8 +65,15 @@ def escaped(text: str) -> str:
     return escape(_NOT_FOR_HTML.sub("\ufffd", text))
 
 
+def label_colours(names: Sequence[str]) -> list[int]:
+    """For each label the index of its colour: an emotion has its own in every order, other labels have the others."""
+    taken = {EMOTIONS.index(name) for name in names if name in EMOTIONS}
+    free = cycle([index for index in range(len(LIGHT)) if index not in taken])
+    return [EMOTIONS.index(name) if name in EMOTIONS else next(free) for name in names]
+
+
 def label_colour(index: int) -> str:
-    """CSS colour of the label at an index: the page's, and in a notebook one that suits light and dark themes."""
+    """CSS colour at an index of `label_colours`: the page's, and in a notebook one that suits light and dark themes."""
     index %= len(LIGHT)
     return f"var(--label-{index}, {LIGHT[index]})"
 

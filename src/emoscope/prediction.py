@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
-from emoscope.html_page import escaped, label_colour
+from emoscope.html_page import escaped, label_colour, label_colours
 
 if TYPE_CHECKING:
     from emoscope.prediction_sets import PredictionSets
@@ -102,16 +102,18 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         """Bars for notebooks."""
+        colours = label_colours(list(self.scores))
         rows = "".join(
-            _html_bar(index, name, score, name == self.label) for index, (name, score) in enumerate(self.scores.items())
+            _html_bar(colour, name, score, name == self.label)
+            for colour, (name, score) in zip(colours, self.scores.items(), strict=True)
         )
         note = '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.neutral else ""
         return f'<table style="border-collapse:collapse">{rows}{note}</table>'
 
 
-def _html_bar(index: int, name: str, score: float, top: bool) -> str:
+def _html_bar(colour: int, name: str, score: float, top: bool) -> str:
     weight = "bold" if top else "normal"
-    bar = f'<div style="background:{label_colour(index)};height:0.8em;width:{12 * score:.2f}em"></div>'
+    bar = f'<div style="background:{label_colour(colour)};height:0.8em;width:{12 * score:.2f}em"></div>'
     cells = (escaped(name), f'<div style="width:12em;background:#8883">{bar}</div>', f"{score:.4f}")
     return (
         f'<tr style="font-weight:{weight}">' + "".join(f'<td style="text-align:left">{c}</td>' for c in cells) + "</tr>"

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.html_page import escaped, label_colour
+from emoscope.html_page import escaped, label_colour, label_colours
 from emoscope.prediction import Prediction
 from emoscope.probabilities import log_probabilities
 from emoscope.protocols import Classifier, is_multi_label, predict_distinct, thresholds_of
@@ -87,7 +87,8 @@ class Timeline:
     def _repr_html_(self) -> str:
         """For notebooks: a stacked bar for each sentence, and the text in the colours of its labels."""
         prediction = self.prediction
-        colours = {label: label_colour(index) for index, label in enumerate(prediction.scores)}
+        labels = list(prediction.scores)
+        colours = dict(zip(labels, map(label_colour, label_colours(labels)), strict=True))
         legend = " ".join(f'<span style="{_line(c)}">{escaped(label)}</span>' for label, c in colours.items())
         return (
             f'<p dir="auto"><b>{escaped(prediction.label)}</b> {prediction.score:.1%} &ensp;<small>{legend}</small></p>'

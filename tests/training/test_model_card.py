@@ -13,6 +13,7 @@ from huggingface_hub import ModelCard
 
 import tiny
 from emoscope.evaluation import evaluate, fit_keywords
+from emoscope.labels import Labels
 from emoscope.training.config import (
     KINDS,
     CompactConfig,
@@ -113,3 +114,16 @@ def test_ambiguous_keywords_are_reported(report):
     assert "3 of these rows contain one of 2 keywords" in card
     assert "The accuracy is 0.5000 on them and 0.7500 on the other 117." in card
     assert "not searched" in text_of(model_card(CompactConfig(), Corpus.of(TRAIN), {**report, "ambiguity": None}, 1))
+
+
+def test_a_model_with_labels_of_its_own_says_nothing_about_emotions(report):
+    own = Labels(("bill", "praise", "question", "other", "spam", "thanks"))
+    corpus = Corpus.of(replace(TRAIN, labels=own))
+    for config in (CompactConfig(), EncoderConfig()):
+        card = ModelCard(model_card(config, corpus, report, 1234))
+        assert card.data.tags == ["emoscope"] and card.data.license is None
+        assert not re.search(r"happy|emotion|apache", text_of(card.text).replace("dair-ai/emotion", ""), re.IGNORECASE)
+        chosen = "No licence has been chosen" if isinstance(config, CompactConfig) else "the licence of the encoder"
+        assert chosen in text_of(card.content)
+    emotional = ModelCard(model_card(CompactConfig(), Corpus.of(TRAIN), report, 1234))
+    assert (emotional.data.tags, emotional.data.license) == (["emotion", "emoscope"], "apache-2.0")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.html_page import LIGHT, escaped, html_page, label_colour, note
+from emoscope.html_page import LIGHT, escaped, html_page, label_colour, label_colours, note
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
 from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
@@ -60,7 +60,7 @@ def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterat
     if not scored:
         yield "<section><p>No row has a text: there is nothing to show.</p></section>"
         return
-    colours = _colours(statistics.confidence.sum(axis=1))
+    colours = _colours(statistics.labels, statistics.confidence.sum(axis=1))
     yield from _card("Labels", _shares(statistics, colours))
     yield from _card("Confidence", _confidence(statistics, colours))
     if statistics.over_time:
@@ -73,10 +73,10 @@ def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterat
             yield "</details>"
 
 
-def _colours(rows: NDArray[np.int64]) -> list[int]:
+def _colours(labels: Sequence[str], rows: NDArray[np.int64]) -> list[int]:
     """Number of the colour of each label."""
     if len(rows) <= MAX_COLOURS:
-        return list(range(len(rows)))
+        return label_colours(labels)
     frequent = np.argsort(-rows, kind="stable")[:MAX_COLOURS].tolist()
     return [frequent.index(label) if label in frequent else _OTHERS for label in range(len(rows))]
 

@@ -11,15 +11,12 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from emoscope.evaluation import EvaluationReport
-from emoscope.evaluation.published import PUBLISHED
+from emoscope.evaluation.published import EMOTION, EMOTION_VALIDATION, PUBLISHED
+from emoscope.labels import EMOTIONS
 from emoscope.training.config import AnyConfig, CompactConfig, Distillation, EncoderConfig, recipe_text
 from emoscope.training.corpus import Corpus
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
-
-EMOTION = "dair-ai/emotion"
-EMOTION_VALIDATION = "535c0f48f905a13cccc2531258b9caba01393bc01fb666be1b1e1f24e36adfe1"
-"""Fingerprint of the 2,000 validation rows of that data set, configuration `split`."""
 
 METRICS = {
     "accuracy": ("Accuracy", "accuracy"),
@@ -47,10 +44,12 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
     kind = "compact" if isinstance(config, CompactConfig) else "encoder"
     distilled, thresholds = isinstance(config, Distillation), report["thresholds"] or {}
     fill = partial(_fill, config=config, corpus=corpus, report=report, dataset=report["dataset"])
+    of_emotions = set(corpus.labels.names) == set(EMOTIONS)
     selection = [f"{kind} selection", *["teachers selection"] * distilled, *["thresholds selection"] * bool(thresholds)]
     listed = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
     body = fill(
         "page",
+        example="i feel so happy today" if of_emotions else "a text to classify",
         labels={"count": len(corpus.labels), "names": ", ".join(corpus.labels.names)},
         description=fill(
             "encoder student description" if distilled and kind == "encoder" else f"{kind} description",
@@ -65,9 +64,18 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
         command="emoscope distill" if distilled else "emoscope train",
         recipe=recipe_text(config),
         limitation=_fill("multi-label limitation" if thresholds else "single label limitation"),
-        licence=_fill(f"{kind} licence"),
+        use=_fill("emotion use" if of_emotions else "other use") + "\n",
+        licence=_licence(config, corpus),
     )
-    return f"---\n{_metadata(config, report).to_yaml()}\n---\n{body}\n"
+    return f"---\n{_metadata(config, corpus, report).to_yaml()}\n---\n{body}\n"
+
+
+def _licence(config: AnyConfig, corpus: Corpus) -> str:
+    """The section on the licence; a compact model with labels of its own has none yet."""
+    if set(corpus.labels.names) == set(EMOTIONS):
+        kind = "compact" if isinstance(config, CompactConfig) else "encoder"
+        return _fill(f"{kind} licence") + " " + _fill("emotion data licence")
+    return _fill("own licence" if isinstance(config, CompactConfig) else "encoder licence")
 
 
 def _fill(part: str, **values: Any) -> str:
@@ -94,8 +102,8 @@ def _training(config: AnyConfig, corpus: Corpus) -> str:
     return "\n".join(items)
 
 
-def _metadata(config: AnyConfig, report: EvaluationReport) -> ModelCardData:
-    dataset = report["dataset"]
+def _metadata(config: AnyConfig, corpus: Corpus, report: EvaluationReport) -> ModelCardData:
+    dataset, of_emotions = report["dataset"], set(corpus.labels.names) == set(EMOTIONS)
     name = _hub_dataset(dataset)
     results = [
         EvalResult(
@@ -116,10 +124,10 @@ def _metadata(config: AnyConfig, report: EvaluationReport) -> ModelCardData:
         model_name=report["model"],
         base_model=_hub_id(config.model if isinstance(config, EncoderConfig) else config.embeddings),
         language="en",
-        license="apache-2.0" if isinstance(config, CompactConfig) else None,
+        license="apache-2.0" if isinstance(config, CompactConfig) and of_emotions else None,
         library_name="emoscope" if isinstance(config, CompactConfig) else "transformers",
         pipeline_tag="text-classification",
-        tags=["emotion", "emoscope"],
+        tags=["emotion", "emoscope"] if of_emotions else ["emoscope"],
         datasets=[name] if name else None,
         metrics=["accuracy", "f1"],
         eval_results=results,

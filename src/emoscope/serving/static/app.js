@@ -157,9 +157,25 @@ async function showModel() {
     const parts = [info.model_id && `Model: ${info.model_id}`, info.version && `emoscope ${info.version}`];
     byId("model").textContent = parts.filter(Boolean).join(" · ");
     files.setLimits(info);
+    const own = Object.values(info.model_type?.classifier?.id2label ?? {});
+    if (own.some((label) => !EMOTIONS.includes(label))) showOwnLabels(own);
+    else showExamples();
   } catch {
     // Without it the footer is shorter, and the file section learns the limits from the server's errors.
+    showExamples();
   }
+}
+
+/** A model with other labels than emotions: another question, and no examples of emotions. */
+function showOwnLabels(own) {
+  byId("question").textContent = "Which label fits a text?";
+  document.title = "emoscope: which label fits a text?";
+  field.placeholder = "Type a text";
+  byId("chart-title").textContent = "Labels in the file";
+  byId("label-head").textContent = "Label";
+  byId("example-table").remove();
+  labels = own;
+  if (!currentText().trim()) clear("No text yet", "Type a text.");
 }
 
 byId("offer-score").addEventListener("click", () => {
@@ -172,7 +188,6 @@ files.onLongText = (text) => {
   field.focus();
 };
 field.addEventListener("input", onInput);
-showExamples();
 showModel();
 if (field.value) onInput();
 else clear();
