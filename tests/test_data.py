@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from emoscope.data import Examples, load_examples, load_splits
+from emoscope.data import Examples, hold_out, load_examples, load_splits
+from emoscope.errors import DataError
 from emoscope.labels import EMOTIONS, Labels
 from labelled_files import ALLOWED, ROWS, WRITERS, examples_of, label_sets, labelled, message, message_of, rows_of
 
@@ -30,7 +31,7 @@ from labelled_files import ALLOWED, ROWS, WRITERS, examples_of, label_sets, labe
         ("a.txt", b"a b;6\n", f"a.txt, line 1: unknown label '6'; {ALLOWED}"),
         ("a.txt", b"a b;" + b"x" * 999, f"a.txt, line 1: unknown label '{'x' * 56}...; {ALLOWED}"),
         ("a.csv", b"text,label\na,\n", f"a.csv, line 2: no label, found ''; {ALLOWED}"),
-        ("a.csv", b"text,label\na,1.0\n", f"a.csv, line 2: unknown label '1.0'; {ALLOWED}"),
+        ("a.csv", b"text,label\na,1.5\n", f"a.csv, line 2: unknown label '1.5'; {ALLOWED}"),
         (
             "a.csv",
             b"text,label\n,joy\n",
@@ -40,13 +41,17 @@ from labelled_files import ALLOWED, ROWS, WRITERS, examples_of, label_sets, labe
         ("a.jsonl", b'{"text": null, "label": 1}\n', "a.jsonl, line 1: the text is None; allowed: a string"),
         ("a.jsonl", b'{"text": "a", "label": null}', f"a.jsonl, line 1: no label, found None; {ALLOWED}"),
         ("a.jsonl", b'{"text": "a", "label": true}', f"a.jsonl, line 1: unknown label True; {ALLOWED}"),
-        ("a.jsonl", b'{"text": "a", "label": 1.0}', f"a.jsonl, line 1: unknown label 1.0; {ALLOWED}"),
-        ("a.jsonl", b'{"text": "a", "label": [1]}', f"a.jsonl, line 1: unknown label [1]; {ALLOWED}"),
-        ("a.jsonl", b'{"text": "a", "label": -1}', f"a.jsonl, line 1: unknown label -1; {ALLOWED}"),
+        ("a.jsonl", b'{"text": "a", "label": 1.5}', f"a.jsonl, line 1: unknown label 1.5; {ALLOWED}"),
         (
             "a.jsonl",
-            rb'{"text": "a \ud83d", "label": 1}',
-            r"a.jsonl, line 1: the text holds the lone surrogate '\ud83d'; allowed: what UTF-8 can encode",
+            b'{"text": "a", "label": [1]}',
+            f"a.jsonl, line 1: unknown label [1] (several labels need --multi-label); {ALLOWED}",
+        ),
+        ("a.jsonl", b'{"text": "a", "label": -1}', f"a.jsonl, line 1: unknown label -1; {ALLOWED}"),
+        (
+            "a.json",
+            rb'[{"text": "a \ud83d", "label": 1}]',
+            r"a.json, row 1: the text holds the lone surrogate '\ud83d'; allowed: what UTF-8 can encode",
         ),
     ],
 )
@@ -226,3 +231,33 @@ def test_subset_keeps_the_given_order() -> None:
 def test_ids_of_other_labels_are_not_taken_for_emotions(tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("text,label\nbuy now,1\nsee you at noon,0\n")
     assert load_examples(tmp_path / "rows.csv", labels=None).labels.names == ("0", "1")
+
+
+# Held-out rows
+
+
+def test_rows_are_held_out_of_one_file_or_of_train(tmp_path: Path) -> None:
+    file = labelled(tmp_path / "train.csv", [EMOTIONS[i % 2] for i in range(40)])
+    for source, split in ((file, "all"), (tmp_path, "train")):
+        splits = load_splits(source)
+        parts = hold_out(splits, 0.25, seed=1)
+        assert [(name, part.split, len(part)) for name, part in parts.items()] == [
+            ("train", "train", 30),
+            ("validation", "validation", 10),
+        ]
+        assert np.bincount(parts["validation"].label_ids).tolist() == [5, 5]
+        assert sorted(parts["train"].texts + parts["validation"].texts) == sorted(splits[split].texts)
+    several_labels = labelled(tmp_path / "several.jsonl", [[0, 1], [2]] * 10)
+    parts = hold_out(load_splits(several_labels, multi_label=True), 0.2)
+    assert parts["validation"].label_ids.sum(0).tolist() == [2, 2, 2, 0, 0, 0]
+
+
+def test_rows_that_cannot_be_held_out_are_an_error() -> None:
+    rows = examples_of(ROWS)
+    with pytest.raises(DataError, match="has a validation split already"):
+        hold_out({"train": rows, "validation": rows}, 0.2)
+    with pytest.raises(DataError, match="there is no train split, only a, b"):
+        hold_out({"a": rows, "b": rows}, 0.2)
+    with pytest.raises(DataError, match=r"of 1 rows, 0\.2 cannot be held out"):
+        hold_out({"all": rows.subset([0])}, 0.2)
+    assert list(hold_out({"train": rows, "test": rows}, 0.4)) == ["train", "validation", "test"]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoscope.folds import assign_folds, distinct_texts
+from emoscope.folds import assign_folds, distinct_texts, held_out_rows
 
 
 @given(st.lists(st.sampled_from("abcdefghijkl"), min_size=1, max_size=60), st.integers(0, 99), st.integers(2, 4))
@@ -44,3 +44,14 @@ def test_stratified_folds_have_every_label(seed):
     folds = assign_folds([f"text {number}" for number in range(105)], 5, seed=seed, label_ids=label_ids)
     assert set(folds[label_ids == 1].tolist()) == set(range(5))
     assert np.bincount(folds).tolist() == [21] * 5
+
+
+def test_held_out_rows_are_stratified_and_equal_texts_stay_together() -> None:
+    texts = [f"row {i % 90}" for i in range(100)]  # the last ten repeat the first ten
+    label_ids = np.array([i % 3 == 0 for i in range(90)] + [False] * 10, np.int64)
+    held_out = held_out_rows(texts, 0.2, seed=3, label_ids=label_ids)
+    assert held_out[:10].tolist() == held_out[90:].tolist()
+    assert held_out[:90].sum() == 18
+    assert [(label_ids[:90] == label)[held_out[:90]].sum() for label in (0, 1)] == [12, 6]
+    assert held_out.tolist() == held_out_rows(texts, 0.2, seed=3, label_ids=label_ids).tolist()
+    assert held_out.tolist() != held_out_rows(texts, 0.2, seed=4, label_ids=label_ids).tolist()

@@ -4,15 +4,16 @@ Rows keep their order and none is dropped: a row that cannot be used is a DataEr
 found and what is allowed. `labelled_data` reads the formats; this module decides which rows are good, and which labels
 the data have.
 
-A label is a name ("joy") or an id (1, "1"); white space around it does not count. In multi-label data, a row has any
-number of labels: "joy,love" or "1,2" in a text file, a list elsewhere; an empty cell or list means no label.
+A label is a name ("joy") or an id (1, "1", 1.0); white space around it does not count. In multi-label data, a row has
+any number of labels, in the forms of `label_cells`; an empty cell or list means no label.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 from pathlib import Path
@@ -21,14 +22,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.errors import DataError, LabelError
-from emoscope.labelled_data import Columns, LabelledTable, choose_split, find_tables, short
+from emoscope.errors import DataError
+from emoscope.folds import held_out_rows
+from emoscope.label_cells import (
+    LabelCellError,
+    are_indicators,
+    indicated,
+    label_id,
+    may_be_label,
+    renamed,
+    separator_of,
+    several,
+)
+from emoscope.labelled_data import LabelledTable, choose_split, find_tables
+from emoscope.labelled_rows import LabelledRow, ReadOptions, short, whole_number
 from emoscope.labels import EMOTIONS, Labels
 
 SIX_EMOTIONS = Labels()
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_ID = re.compile("-?[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class RejectedRow:
+    """A row that cannot be used, or is left out.
+
+    Attributes:
+        split: name of its split, as in `load_splits`.
+        number: number of the row in its split, from 1; a header is not counted.
+        text: its text as found; in the form of `repr` if it is not a string.
+        label: its label, likewise.
+        kind: "blank", "broken text", "no label" or "unknown label".
+        reason: what was found and what is allowed.
+    """
+
+    split: str
+    number: int
+    text: str
+    label: str
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +74,7 @@ class Examples:
         labels: the label names.
         name: name of the data set: stem of the file, name of the folder, or Hub id.
         split: "train", "validation", "test", another name that the Hub has, or None for a single file.
+        skipped: rows that were left out because their label is not among the labels (`skip_other_labels`).
     """
 
     texts: list[str]
@@ -48,6 +82,7 @@ class Examples:
     labels: Labels
     name: str
     split: str | None
+    skipped: tuple[RejectedRow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,6 +91,11 @@ class Examples:
     def multi_label(self) -> bool:
         """Whether a text may have any number of labels."""
         return self.label_ids.ndim == 2
+
+    @property
+    def skipped_labels(self) -> dict[str, int]:
+        """Number of skipped rows with each label, the most frequent first."""
+        return dict(Counter(row.label for row in self.skipped).most_common())
 
     @property
     def fingerprint(self) -> str:
@@ -81,17 +121,11 @@ class Examples:
     def subset(self, rows: Sequence[int] | NDArray[Any]) -> Examples:
         """The given rows, in the order given: row numbers from 0, or a boolean for each row."""
         chosen = np.arange(len(self))[list(rows)]
-        return replace(self, texts=[self.texts[row] for row in chosen], label_ids=self.label_ids[chosen])
+        return replace(self, texts=[self.texts[row] for row in chosen], label_ids=self.label_ids[chosen], skipped=())
 
 
 def load_examples(
-    source: str | Path,
-    split: str | None = None,
-    *,
-    labels: Labels | None = SIX_EMOTIONS,
-    multi_label: bool = False,
-    text_column: str | int = "text",
-    label_column: str | int = "label",
+    source: str | Path, split: str | None = None, *, labels: Labels | None = SIX_EMOTIONS, **options: Any
 ) -> Examples:
     """Read one split; the other splits are read only to find the labels.
 
@@ -99,53 +133,31 @@ def load_examples(
         source: a file, a folder of splits, or a Hub id such as "dair-ai/emotion".
         split: name of the split; may be omitted if there is only one.
         labels: the allowed labels; a row may give a name ("joy") or an id (1, "1"). None finds them in all splits: the
-            six emotions if every row fits them; else the names that the Hub has, in its order; else the names in the
+            six emotions if every row fits them; else the names that the source has, in its order; else the names in the
             rows, sorted; or, if the rows only have ids, "0", "1" and so on.
-        multi_label: whether a row has any number of labels, instead of one.
-        text_column: column of the texts, in every format but `.txt`. If both columns are numbers (or digits), counted
-            from 0, a `.csv` or `.tsv` has no header.
-        label_column: column of the labels, likewise.
+        **options: how rows are read: the attributes of `emoscope.labelled_rows.ReadOptions`.
 
     Raises:
         DataError: a source, split, column or row that cannot be read.
         MissingExtraError: `.parquet` without the extra "score", a Hub id without the extra "train".
     """
-    tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
-    return _examples(tables[choose_split(source, split, tables)], labels, multi_label)
+    reading = ReadOptions(**options)
+    tables, labels = _find(source, labels, reading)
+    return _examples(tables[choose_split(source, split, tables)], labels, reading)
 
 
-def load_column(source: str | Path, split: str | None, column: str | int) -> list[Any]:
-    """The cells of any other column of a split, in the order of the rows of `load_examples`.
+def load_column(source: str | Path, split: str | None, column: str | int, **options: Any) -> list[Any]:
+    """The cells of any other column of a split, in the order of all its rows; `options` as for `load_examples`.
 
     Raises:
         DataError: a source, split or column that cannot be read; `.txt` files have no columns.
     """
-    tables = find_tables(source, (str(column), str(column)))
+    reading = replace(ReadOptions(**options), text_column=column, label_column=column)
+    tables = find_tables(source, reading)
     table = tables[choose_split(source, split, tables)]
-    if table.place.endswith(".txt, line"):
+    if table.files and ".txt" in table.files[0].suffixes:
         raise DataError(f"{source} has no column {str(column)!r}: .txt files have only text and label")
-    return [cell for _, _, cell in table.rows]
-
-
-@dataclass(frozen=True)
-class RejectedRow:
-    """A row that cannot be used.
-
-    Attributes:
-        split: name of its split, as in `load_splits`.
-        number: number of the row in its split, from 1; a header is not counted.
-        text: its text as found; in the form of `repr` if it is not a string.
-        label: its label, likewise.
-        kind: "blank", "broken text", "no label" or "unknown label".
-        reason: what was found and what is allowed.
-    """
-
-    split: str
-    number: int
-    text: str
-    label: str
-    kind: str
-    reason: str
+    return [row.text for row in table.rows]
 
 
 class _RejectedError(DataError):
@@ -156,66 +168,126 @@ class _RejectedError(DataError):
         self.kind = kind
 
 
-def load_splits(
-    source: str | Path,
-    *,
-    labels: Labels | None = SIX_EMOTIONS,
-    multi_label: bool = False,
-    text_column: str | int = "text",
-    label_column: str | int = "label",
-) -> dict[str, Examples]:
+def load_splits(source: str | Path, *, labels: Labels | None = SIX_EMOTIONS, **options: Any) -> dict[str, Examples]:
     """Read all splits, with the same labels for all; arguments and errors are those of `load_examples`.
 
     Returns:
         For a folder, those of "train", "validation" and "test" that exist, in this order; for a Hub id, the Hub's own
         names; for a single file "all", with None as its `Examples.split`.
     """
-    tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
-    return {split: _examples(table, labels, multi_label) for split, table in tables.items()}
+    reading = ReadOptions(**options)
+    tables, labels = _find(source, labels, reading)
+    return {split: _examples(table, labels, reading) for split, table in tables.items()}
 
 
 def load_valid_splits(
-    source: str | Path,
-    *,
-    labels: Labels | None = SIX_EMOTIONS,
-    multi_label: bool = False,
-    text_column: str | int = "text",
-    label_column: str | int = "label",
+    source: str | Path, *, labels: Labels | None = SIX_EMOTIONS, **options: Any
 ) -> tuple[dict[str, Examples], list[RejectedRow]]:
     """Read all splits without the rows that `load_splits` would reject, to examine data; also return these rows.
 
     Raises:
         DataError: as for `load_splits`, but not for a text or a label; or a split has no row that can be used.
     """
-    tables, labels = _find(source, labels, multi_label, (str(text_column), str(label_column)))
+    reading = ReadOptions(**options)
+    tables, labels = _find(source, labels, reading)
     rejected: list[RejectedRow] = []
-    return {split: _examples(table, labels, multi_label, rejected) for split, table in tables.items()}, rejected
+    return {split: _examples(table, labels, reading, rejected) for split, table in tables.items()}, rejected
 
 
-def _find(
-    source: str | Path, labels: Labels | None, multi_label: bool, columns: Columns
-) -> tuple[dict[str, LabelledTable], Labels]:
+def hold_out(splits: Mapping[str, Examples], share: float, seed: int = 0) -> dict[str, Examples]:
+    """The splits with a validation split, held out of train, or of the only split.
+
+    Each label (in multi-label data each combination of labels) is held out at the same share, and equal texts are on
+    one side.
+
+    Args:
+        splits: from `load_splits`.
+        share: share of the rows to hold out, between 0 and 1.
+        seed: of the choice of rows.
+
+    Raises:
+        DataError: there is a validation split already, there is nothing to take rows from, or they are too few.
+    """
+    if "validation" in splits:
+        raise DataError("the data has a validation split already; leave out the held-out share, or that split")
+    name = next(iter(splits)) if len(splits) == 1 else "train"
+    if name not in splits:
+        raise DataError(f"no rows can be held out: there is no train split, only {', '.join(splits)}")
+    source = splits[name]
+    ids = source.label_ids
+    if source.multi_label:
+        ids = np.unique(ids, axis=0, return_inverse=True)[1].reshape(-1)
+    held_out = held_out_rows(source.texts, share, seed=seed, label_ids=ids)
+    if held_out.all() or not held_out.any():
+        raise DataError(f"of {len(source):,} rows, {share:g} cannot be held out; give more rows, or another share")
+    parts = {
+        "train": replace(source.subset(~held_out), split="train", skipped=source.skipped),
+        "validation": replace(source.subset(held_out), split="validation"),
+    }
+    return parts | {split: examples for split, examples in splits.items() if split != name}
+
+
+def _find(source: str | Path, labels: Labels | None, options: ReadOptions) -> tuple[dict[str, LabelledTable], Labels]:
     """The table of each split, and the given labels or those that all tables have in common."""
-    tables = find_tables(source, columns)
+    tables = find_tables(source, options)
     if labels is not None:
+        _check_map(options, labels)
         return tables, labels
     tables = {split: replace(table, rows=list(table.rows)) for split, table in tables.items()}
-    known = next((tuple(map(_stripped, table.label_names)) for table in tables.values() if table.label_names), ())
-    cells = (cell for table in tables.values() for _, _, cell in table.rows)
-    found = (_stripped(label) for cell in cells for label in (_several(cell) if multi_label else [cell]))
-    names = set(known) or {str(label) for label in found if _may_be_label(label)}
+    named = next(filter(None, (table.label_names() for table in tables.values())), ())
+    known = tuple(dict.fromkeys(str(renamed(name, options)) for name in named))
+    names = set(known) or _names_in(source, [row.label for table in tables.values() for row in table.rows], options)
     ids = [str(index) for index in SIX_EMOTIONS.id2label]
     fewer_of_another_set = any(names == {*ids[:count]} for count in range(1, len(ids)))
-    if names <= {*EMOTIONS, *ids} and not fewer_of_another_set:
-        return tables, SIX_EMOTIONS
-    return tables, Labels(known or _in_order(source, names))
+    found = SIX_EMOTIONS
+    if fewer_of_another_set or not names <= {*EMOTIONS, *ids}:
+        found = Labels(known or _in_order(source, names))
+    _check_map(options, found)
+    return tables, found
+
+
+def _names_in(source: str | Path, cells: Sequence[Any], options: ReadOptions) -> set[str]:
+    """The names, or ids in digits, of the labels in the cells of all rows."""
+    labels: Iterable[Any] = cells
+    if options.multi_label:
+        lists = list(_readable(cells, options))
+        count = len(lists[0]) if lists else 0
+        if are_indicators(lists, count):
+            if count == len(EMOTIONS):
+                return set(EMOTIONS)
+            raise DataError(f"{source}: the rows have a 0 or 1 for each of {count} labels; name them with --labels")
+        labels = (label for found in lists for label in found)
+    names = {str(label) for cell in labels if may_be_label(label := renamed(cell, options))}
+    numbers = {whole_number(name) for name in names}
+    return names if None in numbers else {str(number) for number in numbers}
+
+
+def _readable(cells: Iterable[Any], options: ReadOptions) -> Iterator[list[Any]]:
+    """The labels of each cell of multi-label data that can be read."""
+    for cell in cells:
+        try:
+            yield several(cell, options.label_separator)
+        except LabelCellError:
+            continue
+
+
+def _check_map(options: ReadOptions, labels: Labels) -> None:
+    for label, name in options.label_map.items():
+        if name not in labels.names:
+            raise DataError(f"the label {label!r} is mapped to {name!r}; allowed: {', '.join(labels.names)}")
 
 
 def _in_order(source: str | Path, names: set[str]) -> tuple[str, ...]:
     """Label names found in rows, sorted; ids in the order of their numbers."""
-    if several := next((name for name in sorted(names) if "," in name), None):
-        raise DataError(f"{source}: the label {short(several)} looks like several; read the data as multi-label")
-    if not all(map(_ID.fullmatch, names)):
+    for name in sorted(names):
+        if "," in name:
+            raise DataError(f"{source}: the label {short(name)} looks like several; read the data as multi-label")
+        if separator := separator_of(name, names):
+            raise DataError(
+                f"{source}: the label {short(name)} looks like several; read the data as multi-label, with "
+                f"--label-separator {separator!r}"
+            )
+    if any(whole_number(name) is None or "." in name for name in names):
         return tuple(sorted(names))
     ids = sorted(map(int, names))
     if ids != list(range(len(ids))):
@@ -226,34 +298,56 @@ def _in_order(source: str | Path, names: set[str]) -> tuple[str, ...]:
 
 
 def _examples(
-    table: LabelledTable, labels: Labels, multi_label: bool, rejected: list[RejectedRow] | None = None
+    table: LabelledTable, labels: Labels, options: ReadOptions, rejected: list[RejectedRow] | None = None
 ) -> Examples:
     """The examples of a table; the one place that decides what a good row is.
 
     Args:
         table: the rows.
         labels: the allowed labels.
-        multi_label: whether a row has any number of them.
+        options: how they are read.
         rejected: receives the bad rows; if None, the first bad row is an error.
     """
     texts: list[str] = []
     label_ids: list[Any] = []
-    read_labels = _checked_label_ids if multi_label else _checked_label_id
-    for row, (number, text, cell) in enumerate(table.rows, start=1):
+    skipped: list[RejectedRow] = []
+    rows, read_labels = _label_reader(table.rows, labels, options)
+    for number, row in enumerate(rows, start=1):
         try:
-            checked = _checked_text(text), read_labels(cell, labels)
-        except _RejectedError as error:
-            if rejected is None:
-                raise DataError(f"{table.place} {number}: {error}") from None
-            rejected.append(RejectedRow(table.split or "all", row, _shown(text), _shown(cell), error.kind, str(error)))
+            checked = _checked_text(row.text), read_labels(row.label)
+        except (_RejectedError, LabelCellError) as error:
+            bad = RejectedRow(table.split or "all", number, _shown(row.text), _shown(row.label), error.kind, str(error))
+            if isinstance(error, LabelCellError) and error.kind == "unknown label" and options.skip_other_labels:
+                skipped.append(replace(bad, label=error.label))
+            elif rejected is None:
+                raise DataError(f"{row.place}: {error}") from None
+            else:
+                rejected.append(bad)
             continue
         texts.append(checked[0])
         label_ids.append(checked[1])
     if not texts:
-        first = f"all rows are bad; the first: {rejected[0].reason}" if rejected else None
-        raise DataError(f"{table.place} 1: {first or 'no rows; there must be at least one'}")
-    array = _indicators(label_ids, len(labels)) if multi_label else np.array(label_ids, dtype=np.int64)
-    return Examples(texts, array, labels, table.name, table.split)
+        bad_rows = skipped or rejected
+        first = f"no row can be used; the first: {bad_rows[0].reason}" if bad_rows else None
+        raise DataError(f"{table.place}: {first or 'no rows; there must be at least one'}")
+    array = _indicators(label_ids, len(labels)) if options.multi_label else np.array(label_ids, dtype=np.int64)
+    return Examples(texts, array, labels, table.name, table.split, tuple(skipped))
+
+
+LabelReader = Callable[[Any], Any]
+"""Returns the id of the label in a cell, or in multi-label data the ids of its labels; raises LabelCellErrors."""
+
+
+def _label_reader(
+    rows: Iterable[LabelledRow], labels: Labels, options: ReadOptions
+) -> tuple[Iterable[LabelledRow], LabelReader]:
+    """The rows, and what reads their labels: whether lists are indicators follows from all rows."""
+    if not options.multi_label:
+        return rows, lambda cell: label_id(cell, labels, options)
+    rows = list(rows)
+    if rows and are_indicators(_readable((row.label for row in rows), options), len(labels)):
+        return rows, lambda cell: indicated(several(cell, options.label_separator))
+    return rows, lambda cell: [label_id(label, labels, options) for label in several(cell, options.label_separator)]
 
 
 def _indicators(label_ids: list[list[int]], labels: int) -> NDArray[np.bool_]:
@@ -276,38 +370,6 @@ def _checked_text(text: Any) -> str:
 
 def _shown(cell: Any) -> str:
     return cell if isinstance(cell, str) else short(cell)
-
-
-def _several(cell: Any) -> list[Any]:
-    """The labels in a cell of multi-label data."""
-    if isinstance(cell, str):
-        return cell.split(",") if cell.strip() else []
-    return list(cell) if isinstance(cell, list | tuple) else [cell]
-
-
-def _stripped(label: Any) -> Any:
-    """A label without white space around it."""
-    return label.strip() if isinstance(label, str) else label
-
-
-def _may_be_label(label: Any) -> bool:
-    return isinstance(label, str | int) and not isinstance(label, bool) and label != ""
-
-
-def _checked_label_ids(cell: Any, labels: Labels) -> list[int]:
-    return [_checked_label_id(label, labels) for label in _several(cell)]
-
-
-def _checked_label_id(cell: Any, labels: Labels) -> int:
-    label = _stripped(cell)
-    if _may_be_label(label):
-        try:
-            return labels.index(label)
-        except LabelError:
-            pass
-    kind = "no label" if label is None or label == "" else "unknown label"
-    found = f"{kind}, found" if kind == "no label" else kind
-    raise _RejectedError(kind, f"{found} {short(label)}; allowed: {', '.join(labels.names)}, or 0 to {len(labels) - 1}")
 
 
 def _framed(content: bytes) -> bytes:

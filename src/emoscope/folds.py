@@ -1,4 +1,4 @@
-"""Random folds of rows for cross-validation, with equal texts in one fold. Knows no model and no file."""
+"""Random folds of rows and held-out rows, with equal texts on one side. Knows no model and no file."""
 
 from __future__ import annotations
 
@@ -32,11 +32,33 @@ def assign_folds(
     Returns:
         int64 (rows,), from 0 to folds - 1. The folds differ by one distinct text at most.
     """
+    order, text_of_row = _shuffled(texts, seed, label_ids)
+    fold = np.empty(len(order), np.int64)
+    fold[order] = np.arange(len(order)) % folds
+    result: NDArray[np.int64] = fold[text_of_row]
+    return result
+
+
+def held_out_rows(
+    texts: Sequence[str], share: float, *, seed: int = 0, label_ids: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_]:
+    """Whether each row is held out, at random, bool (rows,); about `share` of the distinct texts are.
+
+    Arguments are those of `assign_folds`: equal texts are on one side, and each label is held out at the same share.
+    """
+    order, text_of_row = _shuffled(texts, seed, label_ids)
+    held_out = np.empty(len(order), np.bool_)
+    held_out[order] = np.diff(np.floor(np.arange(len(order) + 1) * share + 0.5)) > 0
+    result: NDArray[np.bool_] = held_out[text_of_row]
+    return result
+
+
+def _shuffled(
+    texts: Sequence[str], seed: int, label_ids: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct texts in random order, those of a label together if labels are given; and the text of each row."""
     _, first, text_of_row = np.unique([normalize(text) for text in texts], return_index=True, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(first))
     if label_ids is not None:
         order = order[np.argsort(label_ids[first][order], kind="stable")]
-    fold = np.empty(len(first), np.int64)
-    fold[order] = np.arange(len(first)) % folds
-    result: NDArray[np.int64] = fold[text_of_row]
-    return result
+    return order, text_of_row

@@ -45,7 +45,7 @@ def test_the_copy_keeps_the_format_and_the_other_columns(tmp_path: Path, suffix:
     assert fixed.texts == [text for text, _, _ in FIXED]
     assert [LABELS.names[i] for i in fixed.label_ids] == [label for _, label, _ in FIXED]
     if suffix == ".txt":
-        assert copy.read_bytes() == b'one, "quoted";calm\r\ntwo;cross\r\na & b;calm\n'
+        assert copy.read_bytes() == b'one, "quoted";calm\r\ntwo;cross\r\na & b;calm\r\n'
     elif suffix != ".parquet":
         more = "more" if suffix != ".jsonl" else '"more"'
         assert more in copy.read_text() and "z" not in copy.read_text()

@@ -59,7 +59,7 @@ def test_unreadable_data_is_an_error_on_one_line(tmp_path: Path, capsys: pytest.
     assert "line 2: no label, found 'no label at all'" in capsys.readouterr().err
     (tmp_path / "rows.txt").write_text(";calm\n")
     assert main(["audit", "--data", str(tmp_path / "rows.txt")]) == 1
-    assert "all rows are bad; the first: no text" in capsys.readouterr().err
+    assert "no row can be used; the first: no text" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".csv"])

@@ -68,8 +68,9 @@ def test_report_and_plot_are_written(
     out, err = capsys.readouterr()
     assert max(map(len, out.splitlines())) <= 120
     assert "\x1b" not in out and not err
-    for words in ("Measured on data, validation split, 6 rows", "A vs B", "tie", "texts/s", "not measured here"):
+    for words in ("Measured on data, validation split, 6 rows", "A vs B", "tie", "texts/s", "peak memory"):
         assert words in out
+    assert "public model card" not in out
     assert json.loads(report.read_text())["models"][0]["peak_rss_bytes"] is None
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert sorted(file.name for file in report.parent.iterdir()) == ["comparison.json", "comparison.png"]

@@ -255,3 +255,24 @@ def test_published_files_of_goemotions_are_read(
     neutral = report["per_label"]["neutral"]
     assert (report["dataset"]["rows"], neutral["recall"]) == (5_426, 1.0)
     assert neutral["precision"] == pytest.approx(neutral["support"] / 5_426)
+
+
+def test_every_form_of_table_is_read_by_the_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_bytes("text|label\nso cheerful\u2026|joyful\n\ncross|mad\ndull|neutral\n".encode("windows-1252"))
+    flags = ["--delimiter", "|", "--encoding", "windows-1252", "--map", "joyful=joy", "mad=anger"]
+    assert _run("--data", file, *flags, "--skip-other-labels", "--json") == 0
+    out, err = capsys.readouterr()
+    report = json.loads(out)
+    assert (report["accuracy"], report["dataset"]["rows"], report["dataset"]["skipped"]) == (1.0, 2, {"neutral": 1})
+    assert err == "1 row skipped, whose labels are not among the labels: neutral 1\n"
+    with pytest.raises(DataError, match="unknown label 'neutral'"):
+        _run("--data", file, *flags)
+
+
+def test_columns_of_slices_leave_out_skipped_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = ["text,label,country", *(f"{word},{label},UK" for label, word in WORDS.items()), "dull,neutral,NZ"]
+    (tmp_path / "rows.csv").write_text("\n".join([rows[0], rows[-1], *rows[1:-1]]))
+    assert _run("--data", tmp_path / "rows.csv", "--skip-other-labels", "--slice-column", "country", "--json") == 0
+    slices = [row for row in json.loads(capsys.readouterr().out)["slices"] if row["by"] == "country"]
+    assert [(row["slice"], row["rows"]) for row in slices] == [("UK", 5)]

@@ -6,7 +6,15 @@ from dataclasses import fields
 import pytest
 
 from emoscope.cli import main
-from emoscope.cli.recipe_options import add_recipe_keys, add_run_arguments, read_config
+from emoscope.cli.data_options import add_data_arguments
+from emoscope.cli.recipe_options import (
+    add_holdout_argument,
+    add_recipe_keys,
+    add_run_arguments,
+    read_config,
+    read_training_splits,
+)
+from emoscope.errors import DataError
 from emoscope.training.config import DISTILLED, FORMER_KEYS, TRAINED, CompactConfig, CompactStudentConfig
 
 
@@ -46,3 +54,17 @@ def test_former_flag_wins_over_the_current_key_of_a_recipe(parser, tmp_path):
     (tmp_path / "recipe.toml").write_text("recombined = 1.0\nepochs = 2\n")
     args = parser.parse_args([str(tmp_path / "recipe.toml"), "--output", "run", "--spliced", "3"])
     assert read_config(args, TRAINED) == CompactConfig(recombined=3.0, epochs=2)
+
+
+def test_rows_are_held_out_if_there_is_no_validation_split(parser, tmp_path, capsys):
+    add_data_arguments(parser, default_labels="those of the data")
+    add_holdout_argument(parser)
+    (tmp_path / "rows.csv").write_text("text,label\n" + "".join(f"row {i},{i % 2}\n" for i in range(40)))
+    flags = ["--output", str(tmp_path / "run"), "--data", str(tmp_path / "rows.csv")]
+    with pytest.raises(DataError, match=r"no validation split, only: all; hold out some of its rows: --holdout 0\.2"):
+        read_training_splits(parser.parse_args(flags), seed=0)
+    splits = read_training_splits(parser.parse_args([*flags, "--holdout", "0.2"]), seed=7)
+    assert {split: len(examples) for split, examples in splits.items()} == {"train": 32, "validation": 8}
+    assert capsys.readouterr().err == "32 rows to train on, 8 held out (seed 7)\n"
+    with pytest.raises(SystemExit):
+        parser.parse_args([*flags, "--holdout", "1"])

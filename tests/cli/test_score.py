@@ -112,6 +112,22 @@ def test_report_is_written_and_named_in_the_summary(tmp_path, capsys):
     assert all(label in shown for label in EMOTIONS) and re.search(r"emoscope [\d.]+, model [0-9a-f]{12}\.", shown)
 
 
+def test_rows_left_out_of_the_report_are_said(tmp_path, capsys):
+    pq.write_table(pa.table({"text": TEXTS, "when": ["31.12.2024"] * len(TEXTS)}), tmp_path / "in.parquet")
+    flags = ["--text-column", "text", "--report", str(tmp_path / "page.html"), "--time-column", "when", "--overwrite"]
+    arguments = ["score", str(tmp_path / "in.parquet"), str(tmp_path / "out.csv"), *flags]
+    assert main(arguments) == 0
+    left_out = (
+        f"{len(TEXTS)} rows without a time that can be read in 'when' left out of the report, such as '31.12.2024'"
+    )
+    assert left_out in capsys.readouterr().out
+    assert main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["without_time"] == len(TEXTS)
+    assert main([*arguments, "--time-format", "%d.%m.%Y"]) == 0
+    assert "without a time" not in capsys.readouterr().out
+    assert main([*arguments, "--time-format", "%Q"]) == 1
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_no_progress_bar_between_rows_on_a_terminal(source, capsys, monkeypatch, terminal):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
@@ -138,6 +154,7 @@ def test_pipe_that_is_closed_early_is_not_an_error(tmp_path):
         (["in.csv", "out.csv", "--sentence-rows"], "--sentence-rows goes with --long sentences"),
         (["in.csv", "out.csv", "--long", "half"], "invalid choice"),
         (["in.csv", "out.csv", "--time-column", "when"], "--time-column goes with --report"),
+        (["in.csv", "out.csv", "--time-format", "%d.%m.%Y"], "--time-format goes with --time-column"),
         (["in.csv", "out.csv", "--address", "auto"], "--address and --workers go with --engine ray"),
         (["in.csv", "out.csv", "--workers", "2"], "--address and --workers go with --engine ray"),
         (["in.csv", "out.csv", "--engine", "spark"], "invalid choice"),

@@ -41,4 +41,7 @@ def test_block_with_broken_or_long_lines_is_doubtful(content: bytes, doubtful: b
 def test_problems_of_rows() -> None:
     assert row_problem("café", 5) is None
     assert row_problem("café", 4) == "the row is longer than 4 bytes"
-    assert row_problem("caf\udce9", 9) == "the byte 0xe9 is not valid UTF-8; allowed: text in UTF-8"
+    windows = "the byte 0xe9 is not valid UTF-8 (in Windows-1252 it is 'é'); allowed: text in UTF-8"
+    assert row_problem("caf\udce9", 9) == windows
+    other = "the byte 0x81 is not valid in windows-1252; allowed: text in that encoding"
+    assert row_problem("caf\udc81", 9, "windows-1252") == other

@@ -59,12 +59,13 @@ def score(
     report=None,
     delimiter=None,
     allow_rejected=True,
+    encoding="utf-8",
     **options,
 ):
     """Score with small parts, and any number of rejected rows; returns the summary."""
     scoring = Scoring(**({"text_column": "text", "part_rows": 7} | options))
     about = {"model": model, "resume": resume, "overwrite": overwrite, "report": report, "delimiter": delimiter}
-    job = Job(source, output, scoring, allow_rejected=allow_rejected, **about)
+    job = Job(source, output, scoring, allow_rejected=allow_rejected, encoding=encoding, **about)
     return score_table(job, classifier or HashClassifier())
 
 

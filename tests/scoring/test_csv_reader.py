@@ -58,7 +58,7 @@ def test_broken_utf8(tmp_path):
     found, rejected_rows = kept_and_rejected(tmp_path, "in.csv", content)
     assert found == ["b", "é"]
     assert [line for line, _ in rejected_rows] == [2, 4, 7]
-    assert rejected_rows[0][1] == "the byte 0xe9 is not valid UTF-8; allowed: text in UTF-8"
+    assert rejected_rows[0][1] == "the byte 0xe9 is not valid UTF-8 (in Windows-1252 it is 'é'); allowed: text in UTF-8"
     (tmp_path / "raw").mkdir()
     assert kept_and_rejected(tmp_path / "raw", "in.csv", content, "csv")[1] == rejected_rows
 

@@ -6,8 +6,9 @@ from contextlib import suppress
 
 import pyarrow as pa
 import pytest
-from scoring_fakes import kept_and_rejected, read, score, write
+from scoring_fakes import kept_and_rejected, read, score, write, write_parquet
 
+from emoscope.errors import DataError
 from emoscope.rows import blocks
 
 
@@ -85,3 +86,44 @@ def test_summary_counts_breaks(tmp_path):
     assert score(tmp_path / "in.csv.gz", tmp_path / "out.csv").breaks == 1
     (tmp_path / "in.csv").write_bytes(b"text\na,b\nc\n")
     assert score(tmp_path / "in.csv", tmp_path / "out2.csv").breaks == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "windows-1252", "latin-1"])
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.tsv", "in.jsonl"])
+def test_other_encodings_are_read_and_utf8_is_written(tmp_path, monkeypatch, encoding, name):
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 90)
+    monkeypatch.setattr(blocks, "_SLICE_BYTES", 7)
+    rows = [{"id": str(i), "text": f"caf\xe9 {i}, \xabyes\xbb"} for i in range(40)]
+    source = write(tmp_path / name, rows)
+    content = source.read_bytes()
+    text = (gzip.decompress(content) if name.endswith("gz") else content).decode()
+    source.write_bytes(gzip.compress(text.encode(encoding)) if name.endswith("gz") else text.encode(encoding))
+    score(source, tmp_path / "out.jsonl", encoding=encoding)
+    assert [row["text"] for row in read(tmp_path / "out.jsonl")] == [row["text"] for row in rows]
+    if name in ("in.csv", "in.jsonl"):
+        score(source, tmp_path / f"out.{name[3:]}", encoding=encoding, overwrite=True)
+        assert (tmp_path / f"out.{name[3:]}").read_bytes().decode().startswith(text.partition("\n")[0][:-1])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("name", ["in.csv", "in.jsonl"])
+def test_utf16_is_an_error_that_names_it(tmp_path, encoding, name):
+    source = write(tmp_path / name, [{"text": f"row {i}"} for i in range(20)])
+    source.write_bytes(source.read_bytes().decode().encode(encoding))
+    with pytest.raises(DataError, match=f"in.*the text is {encoding.upper()}, not UTF-8; name its encoding"):
+        score(source, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_byte_that_the_encoding_lacks_rejects_its_row_alone(tmp_path):
+    found, rows = kept_and_rejected(tmp_path, "in.csv", b"text\na\x81\n\x93b\x94\n", encoding="windows-1252")
+    assert found == ["\u201cb\u201d"]
+    assert rows == [(2, "the byte 0x81 is not valid in windows-1252; allowed: text in that encoding")]
+
+
+def test_an_encoding_is_one_of_text(tmp_path):
+    write_parquet(tmp_path / "in.parquet", {"text": ["a"]})
+    with pytest.raises(DataError, match="an encoding is for text files only; the input is parquet"):
+        score(tmp_path / "in.parquet", tmp_path / "out.csv", encoding="latin-1")
+    with pytest.raises(DataError, match="there is no encoding 'hex'"):
+        score(write(tmp_path / "in.csv", [{"text": "a"}]), tmp_path / "out.csv", encoding="hex")

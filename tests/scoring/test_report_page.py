@@ -13,8 +13,8 @@ from emoscope.errors import DataError
 from emoscope.scoring import ScoreReport
 
 
-def report(source, output, page, time_column=None, **options):
-    return score(source, output, report=ScoreReport(page, time_column), **options)
+def report(source, output, page, time_column=None, time_format=None, **options):
+    return score(source, output, report=ScoreReport(page, time_column, time_format), **options)
 
 
 class Elements(HTMLParser):
@@ -184,3 +184,20 @@ def test_row_for_each_sentence_counts_sentences(tmp_path):
 def test_old_name_of_the_report_is_deprecated():
     with pytest.warns(DeprecationWarning, match="emoscope.scoring.Report is now ScoreReport"):
         assert emoscope.scoring.Report is ScoreReport
+
+
+def test_rows_without_a_time_are_in_the_summary(tmp_path):
+    days = ["31.12.2024", "", "1.1.2025", None, "2024-05-06", "soon"]
+    source = write_parquet(tmp_path / "in.parquet", {"text": [f"a {i}" for i in range(6)], "when": days})
+    summary = report(source, tmp_path / "out.csv", tmp_path / "page.html", "when")
+    assert (summary.without_time, summary.first_without_time) == (5, "31.12.2024")
+    summary = report(source, tmp_path / "2.csv", tmp_path / "2.html", "when", "%d.%m.%Y")
+    assert (summary.without_time, summary.first_without_time) == (4, "2024-05-06")
+    assert "4 rows" in (tmp_path / "2.html").read_text("utf-8")
+    assert score(source, tmp_path / "3.csv").without_time == 0
+
+
+def test_rows_with_stray_times_are_in_the_summary(tmp_path):
+    days = ["1970-01-01", *(f"2024-05-{day:02}" for day in range(1, 31) for _ in range(50))]
+    source = write_parquet(tmp_path / "in.parquet", {"text": ["a"] * len(days), "when": days})
+    assert report(source, tmp_path / "out.csv", tmp_path / "page.html", "when").time_outliers == 1

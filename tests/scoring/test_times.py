@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope.errors import DataError
-from emoscope.scoring.times import MAX_PERIODS, MAX_SHOWN, LabelsOverTime, check_times, read_times
+from emoscope.scoring.times import (
+    MAX_PERIODS,
+    MAX_SHOWN,
+    LabelsOverTime,
+    check_time_format,
+    check_times,
+    read_times,
+)
 
 MINUTE = "2024-05-06T07:08"
 
@@ -30,6 +37,8 @@ def read(values, arrow_type=None):
         ),
         *("2024-05-06T07:08:00Z", "2024-05-06 07:08 UTC", "2024-05-06T09:08+02:00", "2024-05-06T01:38:00-0530"),
         *("2024-05-06 07:08:09+00", "2024-05-06 09:08:09.123+02", "2024-05-06T04:08-03", "2024-05-06 0708"),
+        *("Mon May 06 07:08:45 +0000 2024", "Mon May 06 09:08:45 +0200 2024", "Mon May  6 07:08:45 2024"),
+        *("Mon, 06 May 2024 07:08:45 +0000", "Mon, 06 May 2024 07:08:45 GMT", "Mon, 6 May 2024 01:38:45 -0530"),
         *("1714979280", "1714979280.5", "1714979280123", "1714979280123456", "1714979280123456789", "1.71497928e9"),
     ],
 )
@@ -51,7 +60,21 @@ def test_days_months_and_years(text, begin):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "yesterday", "2024-13-01", "2024-02-30", "99", "-5", "nan", "inf", "1e400", "06.05.2024", "5/6/24"],
+    [
+        "",
+        " ",
+        "yesterday",
+        "2024-13-01",
+        "2024-02-30",
+        "99",
+        "-5",
+        "nan",
+        "inf",
+        "1e400",
+        "06.05.2024",
+        "5/6/24",
+        "Mon May 36 2024",
+    ],
 )
 def test_text_that_is_not_a_time(text):
     assert read([text, MINUTE]) == ["NaT", MINUTE]
@@ -166,3 +189,25 @@ def test_stray_times_do_not_make_periods_longer():
     assert (course.unit, course.outside, len(course.starts)) == ("day", 2, 60)
     near = over_time(times[:-2], np.zeros(len(times) - 2, int)).course()
     assert (near.unit, near.outside) == ("day", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "time_format"),
+    [
+        ("06.05.2024 07:08", "%d.%m.%Y %H:%M"),
+        ("5/6/24 7:08 AM", "%m/%d/%y %I:%M %p"),
+        ("06.05.2024 09:08 +0200", "%d.%m.%Y %H:%M %z"),
+        ("202405060708", "%Y%m%d%H%M"),
+    ],
+)
+def test_another_format(text, time_format):
+    for values in ([text, "2024-05-06 07:08", None], [text, "?", None]):
+        times = read_times(pa.chunked_array([pa.array(values)]), time_format)
+        assert np.datetime_as_string(times).tolist() == [MINUTE, "NaT", "NaT"]
+    assert check_time_format(time_format) is None
+
+
+@pytest.mark.parametrize("time_format", ["%Q", "%", "%d.%m.%Y %"])
+def test_format_that_cannot_be_read(time_format):
+    with pytest.raises(DataError, match="the time format .* cannot be read .*; allowed: directives of strptime"):
+        check_time_format(time_format)

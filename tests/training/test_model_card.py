@@ -122,7 +122,7 @@ def test_a_model_with_labels_of_its_own_says_nothing_about_emotions(report):
     for config in (CompactConfig(), EncoderConfig()):
         card = ModelCard(model_card(config, corpus, report, 1234))
         assert card.data.tags == ["emoscope"] and card.data.license is None
-        assert not re.search(r"happy|emotion|apache", text_of(card.text).replace("dair-ai/emotion", ""), re.IGNORECASE)
+        assert not re.search(r"happy|emotion(?!classifier)|apache", card.text.lower())
         chosen = "No licence has been chosen" if isinstance(config, CompactConfig) else "the licence of the encoder"
         assert chosen in text_of(card.content)
     emotional = ModelCard(model_card(CompactConfig(), Corpus.of(TRAIN), report, 1234))

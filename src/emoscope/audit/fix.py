@@ -57,7 +57,8 @@ def plan_fix(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = (
         elif new_text != text:
             changes.append(Change(row, text, new_text, _reason(text)))
     for split, examples in splits.items():
-        _require_rows_left(split, len(examples) + sum(row.split == split for row in rejected), changes)
+        others = len(examples.skipped) + sum(row.split == split for row in rejected)
+        _require_rows_left(split, len(examples) + others, changes)
     order = list(splits)
     return sorted(changes, key=lambda change: (order.index(change.row.split), change.row.number))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,7 @@ class SplitSummary:
         labels: number of rows with each label.
         words: mean, median and maximum number of words in a text, separated by white space.
         form: number of rows for which each of CHECKS is true.
+        skipped: number of rows with each label that is not among the labels, which nothing else counts.
     """
 
     rows: int
@@ -56,6 +57,7 @@ class SplitSummary:
     labels: dict[str, int]
     words: dict[str, float]
     form: dict[str, int]
+    skipped: dict[str, int] = field(default_factory=dict)
 
 
 def summarize(examples: Examples) -> SplitSummary:
@@ -67,6 +69,7 @@ def summarize(examples: Examples) -> SplitSummary:
         _label_counts(examples),
         {"mean": float(words.mean()), "median": float(np.median(words)), "max": int(words.max())},
         {name: sum(1 for text in examples.texts if check(text)) for name, check in CHECKS.items()},
+        examples.skipped_labels,
     )
 
 

@@ -46,8 +46,9 @@ class UniqueText:
 
 
 def usable_rows(splits: Mapping[str, Examples], rejected: Sequence[RejectedRow] = ()) -> Iterator[tuple[str, RowRef]]:
-    """Text and place of every row of every split; rejected rows are left out, but count in the row numbers."""
-    left_out = {(row.split, row.number) for row in rejected}
+    """Text and place of every usable row of every split; rejected and skipped rows count in the row numbers."""
+    skipped = (row for examples in splits.values() for row in examples.skipped)
+    left_out = {(row.split, row.number) for row in (*rejected, *skipped)}
     for split, examples in splits.items():
         numbers = (number for number in count(1) if (split, number) not in left_out)
         for number, text, label in zip(numbers, examples.texts, _label_names(examples), strict=False):

@@ -24,7 +24,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.data_options import add_data_arguments, given_labels, load_valid_splits
+from emoscope.cli.data_options import (
+    add_data_arguments,
+    add_multi_label_argument,
+    given_labels,
+    load_valid_splits,
+    read_options,
+)
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
 from emoscope.terminal import counted
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     add_data_arguments(parser, default_labels="those found in the data")
-    parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
+    add_multi_label_argument(parser)
     add_model_arguments(
         parser, default=None, help="find label errors with this model: 'bundled', a model folder, or a Hub id"
     )
@@ -72,6 +78,6 @@ def _fix(args: argparse.Namespace, splits: dict[str, Examples], rejected: list[R
     from emoscope.audit import plan_fix, write_fixed_copy
 
     changes = plan_fix(splits, rejected)
-    write_fixed_copy(args.data, args.fix, changes, text_column=args.text_column, label_column=args.label_column)
+    write_fixed_copy(args.data, args.fix, changes, **read_options(args))
     dropped = sum(change.new_text is None for change in changes)
     print(f"{args.fix}: {counted(dropped, 'row')} dropped, {len(changes) - dropped:,} edited", file=sys.stderr)

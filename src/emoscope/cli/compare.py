@@ -1,8 +1,8 @@
 """Compare models on the same rows: quality, speed, size, memory.
 
 A model is 'bundled', a model folder, a checkpoint or a Hub id. Two models are a tie unless McNemar's exact test, with
-Holm's correction for all pairs, is significant. The published results of the public model card are shown for reference,
-apart from what is measured.
+Holm's correction for all pairs, is significant. On dair-ai/emotion the published results of the public model card are
+shown for reference, apart from what is measured. With --multi-label a row is right if all its labels are.
 
 examples:
   emoscope compare bundled DIR --data DATA
@@ -16,7 +16,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
+from emoscope.cli.data_options import (
+    add_data_arguments,
+    add_multi_label_argument,
+    add_split_argument,
+    choose_split,
+    labels_for,
+    read_splits,
+)
 from emoscope.cli.numbers import number
 from emoscope.cli.output import add_report_arguments, write_report
 from emoscope.errors import DataError
@@ -34,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_data_arguments(parser, default_labels="the models'")
     add_split_argument(parser)
+    add_multi_label_argument(parser)
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw accuracy against speed (extra: plot)")
     add_report_arguments(parser, "comparison").add_argument(
         "--markdown", action="store_true", help="print tables in GitHub's Markdown"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emoscope.errors import DataError
+from emoscope.terminal import counted
 
 if TYPE_CHECKING:
     from emoscope.data import Examples, RejectedRow
@@ -29,6 +32,54 @@ def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) 
     for name in ("text", "label"):
         help = f"column of the {name}s: a name, or a number from 0 (default: {name})"
         parser.add_argument(f"--{name}-column", default=name, metavar="COLUMN", help=help)
+    add_text_file_arguments(parser, "character between the cells of .csv files: ';', '\\t' ... (default: ',')")
+    parser.add_argument(
+        "--label-separator",
+        metavar="S",
+        help="what separates the labels in a cell of multi-label data: '|', '#' ... (default: ',')",
+    )
+    parser.add_argument(
+        "--map",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=_mapped,
+        metavar="FROM=TO",
+        help="read labels under other names: joyful=joy mad=anger 3=fear",
+    )
+    parser.add_argument(
+        "--skip-other-labels",
+        action="store_true",
+        help="leave out rows with a label that is not among the labels (--labels, or the default), and count them",
+    )
+
+
+def add_text_file_arguments(parser: argparse.ArgumentParser, delimiter_help: str) -> None:
+    """Add the flags that say how text files are written."""
+    parser.add_argument(
+        "--delimiter",
+        type=lambda character: "\t" if character == "\\t" else character,
+        metavar="D",
+        help=delimiter_help,
+    )
+    parser.add_argument(
+        "--encoding",
+        default="utf-8",
+        metavar="E",
+        help="encoding of text files: windows-1252, utf-16 ... (default: utf-8)",
+    )
+
+
+def add_multi_label_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag of multi-label data."""
+    parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
+
+
+def _mapped(text: str) -> tuple[str, str]:
+    label, sign, name = text.rpartition("=")
+    if not (label and sign and name):
+        raise argparse.ArgumentTypeError(f"must be FROM=TO, as in joyful=joy, got {text!r}")
+    return label.strip(), name.strip()
 
 
 def add_split_argument(parser: argparse.ArgumentParser) -> None:
@@ -40,37 +91,61 @@ def read_splits(args: argparse.Namespace, labels: Labels | None) -> dict[str, Ex
     """Every split of --data, with these labels, or with the labels found in the data if None."""
     from emoscope.data import load_splits
 
-    return load_splits(args.data, labels=labels, **_reading(args))
+    splits = load_splits(args.data, labels=labels, **read_options(args))
+    _report_skipped(splits)
+    return splits
 
 
 def load_valid_splits(args: argparse.Namespace, labels: Labels | None) -> tuple[dict[str, Examples], list[RejectedRow]]:
     """The usable rows of every split of --data, and the rejected rows."""
     from emoscope import data
 
-    return data.load_valid_splits(args.data, labels=labels, **_reading(args))
+    splits, rejected = data.load_valid_splits(args.data, labels=labels, **read_options(args))
+    _report_skipped(splits)
+    return splits, rejected
 
 
-def _reading(args: argparse.Namespace) -> dict[str, Any]:
+def _report_skipped(splits: Mapping[str, Examples]) -> None:
+    for split, examples in splits.items():
+        if skipped := examples.skipped_labels:
+            rows, counts = len(examples.skipped), ", ".join(f"{label} {count:,}" for label, count in skipped.items())
+            name = f" of {split}" if examples.split else ""
+            print(
+                f"{counted(rows, 'row')}{name} skipped, whose labels are not among the labels: {counts}",
+                file=sys.stderr,
+            )
+
+
+def read_options(args: argparse.Namespace) -> dict[str, Any]:
+    """How the rows of --data are read: the attributes of `ReadOptions`."""
     return {
         "multi_label": getattr(args, "multi_label", False),
         "text_column": args.text_column,
         "label_column": args.label_column,
+        "delimiter": args.delimiter,
+        "encoding": args.encoding,
+        "label_separator": args.label_separator,
+        "label_map": dict(args.map),
+        "skip_other_labels": args.skip_other_labels,
     }
 
 
 def given_labels(args: argparse.Namespace) -> Labels | None:
-    """The labels of --labels; None without it."""
+    """The labels of --labels; without it None, or with --skip-other-labels the six emotions."""
     from emoscope.labels import Labels
 
-    return Labels.read(args.labels) if args.labels else None
+    if args.labels:
+        return Labels.read(args.labels)
+    return Labels() if args.skip_other_labels else None
 
 
 def labels_for(args: argparse.Namespace, classifier: Classifier) -> Labels:
     """The labels of --labels, or else the classifier's; the six emotions are always in their own order."""
     from emoscope.labels import EMOTIONS, Labels
 
-    own = Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
-    return given_labels(args) or own
+    if args.labels:
+        return Labels.read(args.labels)
+    return Labels() if set(classifier.labels) == set(EMOTIONS) else Labels(classifier.labels)
 
 
 def choose_split(splits: dict[str, Examples], args: argparse.Namespace) -> Examples:

@@ -21,9 +21,16 @@ from __future__ import annotations
 
 import argparse
 
-from emoscope.cli.data_options import add_data_arguments, given_labels, read_splits
+from emoscope.cli.data_options import add_data_arguments
 from emoscope.cli.progress_bar import ProgressBar
-from emoscope.cli.recipe_options import add_recipe_keys, add_run_arguments, headline, read_config
+from emoscope.cli.recipe_options import (
+    add_holdout_argument,
+    add_recipe_keys,
+    add_run_arguments,
+    headline,
+    read_config,
+    read_training_splits,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_run_arguments(parser)
     add_data_arguments(parser, default_labels="those of the data")
+    add_holdout_argument(parser)
     parser.add_argument("--multi-label", action="store_true", help=argparse.SUPPRESS)  # for the error message
     add_recipe_keys(parser, DISTILLED)
 
@@ -42,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from emoscope.training.config import DISTILLED
 
     config = read_config(args, DISTILLED)
-    splits = read_splits(args, given_labels(args))
+    splits = read_training_splits(args, config.seed)
     with ProgressBar() as bar:
         report = distill(config, splits, args.output, resume=args.resume, report_to=args.report_to, progress=bar.show)
     print(headline(args.output, report, report["dataset"]["split"]))

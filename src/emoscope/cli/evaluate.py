@@ -1,14 +1,14 @@
 r"""Measure a model on labelled data: quality, calibration, speed.
 
-The data is a folder of splits (train, validation, test), one file (.txt with text;label, .csv, .tsv, .jsonl, .parquet)
-or a Hub id. If it has a train split, the report also estimates how far ambiguous keywords, which occur about equally
-often with two labels, limit the accuracy of any classifier.
+The data is a folder of splits (train, validation, test), one file (.txt with text;label, .csv, .tsv, .jsonl, .json,
+.parquet, .arrow; also .gz) or a Hub id. If it has a train split, the report also estimates how far ambiguous keywords,
+which occur about equally often with two labels, limit the accuracy of any classifier.
 
 --slices breaks the report down by length, negation, first person and ambiguous keyword, and --slice-column by a column
 of the data. It shows which of these parts differ significantly from the rest.
 
-With --multi-label a row has any number of labels ("joy,love", "1,2", a list in JSON or Parquet), and the model predicts
-every label that reaches its threshold. If both columns are numbers, a .csv or .tsv has no header.
+With --multi-label a row has any number of labels ("joy,love", "1,2", a list, 0 or 1 for each label), and the model
+predicts every label that reaches its threshold. If both columns are numbers, a .csv or .tsv has no header.
 
 examples:
   emoscope evaluate --data DIR
@@ -27,7 +27,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
+from emoscope.cli.data_options import (
+    add_data_arguments,
+    add_multi_label_argument,
+    add_split_argument,
+    choose_split,
+    labels_for,
+    read_options,
+    read_splits,
+)
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import add_report_arguments, write_report
 from emoscope.terminal import counted, shortened
@@ -51,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)
-    parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")
+    add_multi_label_argument(parser)
     add_model_arguments(parser)
     parser.add_argument("--slices", action="store_true", help="break the report down into parts of the rows")
     parser.add_argument(
@@ -104,7 +112,11 @@ def _slices(args: argparse.Namespace, examples: Examples, keywords: Keywords | N
     from emoscope.evaluation import slice_texts, slice_values
 
     slices = slice_texts(examples.texts, keywords)
-    columns = {column: slice_values(load_column(args.data, examples.split, column)) for column in args.slice_column}
+    skipped, options = {row.number for row in examples.skipped}, read_options(args)
+    columns = {}
+    for column in args.slice_column:
+        cells = enumerate(load_column(args.data, examples.split, column, **options), start=1)
+        columns[column] = slice_values([cell for number, cell in cells if number not in skipped])
     return slices | {f"column {name}" if name in slices else name: values for name, values in columns.items()}
 
 

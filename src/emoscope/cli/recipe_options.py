@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emoscope.cli.data_options import given_labels, read_splits
+from emoscope.cli.numbers import number
+from emoscope.errors import DataError
+
 if TYPE_CHECKING:
+    from emoscope.data import Examples
     from emoscope.evaluation import EvaluationReport
     from emoscope.training.config import AnyConfig
 
@@ -29,6 +35,36 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         default="none",
         help="also log the run of an encoder to TensorBoard",
     )
+
+
+def add_holdout_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag that makes a validation split."""
+    parser.add_argument(
+        "--holdout",
+        type=number(float, 0.001, 0.9),
+        metavar="SHARE",
+        help="for data without a validation split: hold out this share of the rows, such as 0.2",
+    )
+
+
+def read_training_splits(args: argparse.Namespace, seed: int) -> dict[str, Examples]:
+    """The splits of --data, with the validation split that --holdout makes.
+
+    Raises:
+        DataError: there is no validation split, and no --holdout.
+    """
+    from emoscope.data import hold_out
+
+    splits = read_splits(args, given_labels(args))
+    if args.holdout:
+        splits = hold_out(splits, args.holdout, seed)
+        rows, held_out = len(splits["train"]), len(splits["validation"])
+        print(f"{rows:,} rows to train on, {held_out:,} held out (seed {seed})", file=sys.stderr)
+    if "validation" not in splits:
+        raise DataError(
+            f"the data has no validation split, only: {', '.join(splits)}; hold out some of its rows: --holdout 0.2"
+        )
+    return splits
 
 
 def add_recipe_keys(parser: argparse.ArgumentParser, kinds: Mapping[str, type[AnyConfig]]) -> None:

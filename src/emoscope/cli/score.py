@@ -35,6 +35,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from emoscope.cli.data_options import add_text_file_arguments
 from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.progress_bar import ProgressBar
 from emoscope.terminal import counted, printable
@@ -75,11 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --long sentences: write a row for each sentence; rows are then not copied to the letter",
     )
-    parser.add_argument(
-        "--delimiter",
-        type=lambda character: "\t" if character == "\\t" else character,
-        metavar="D",
-        help="character between the cells of .csv files, read and written: ';', '\\t' ...; default: ','",
+    add_text_file_arguments(
+        parser, "character between the cells of .csv files, read and written: ';', '\\t' ... (default: ',')"
     )
     parser.add_argument(
         "--input-format", metavar="F", help="format of standard input: csv, tsv, jsonl, arrow, csv.gz ..."
@@ -101,11 +99,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows that are scored and kept at once, default 65536; with fewer, a kill of a slow model costs less",
     )
-    parser.add_argument("--report", metavar="FILE.html", help="write a page about the rows")
-    parser.add_argument("--time-column", metavar="C", help="with --report: column of times, for the labels over time")
+    _add_report_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     _add_model_arguments(parser)
     parser.set_defaults(refuse=parser.error)
+
+
+def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the page about the rows."""
+    parser.add_argument("--report", metavar="FILE.html", help="write a page about the rows")
+    parser.add_argument("--time-column", metavar="C", help="with --report: column of times, for the labels over time")
+    parser.add_argument(
+        "--time-format",
+        metavar="F",
+        help="with --time-column: how times are written, such as %%d.%%m.%%Y; default: ISO and other usual forms",
+    )
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -187,6 +195,8 @@ def _check_use(args: argparse.Namespace) -> None:
         args.refuse("--sentence-rows goes with --long sentences")
     if args.time_column and not args.report:
         args.refuse("--time-column goes with --report")
+    if args.time_format and not args.time_column:
+        args.refuse("--time-format goes with --time-column")
     if args.engine != "ray" and (args.address or args.workers is not None):
         args.refuse("--address and --workers go with --engine ray")
 
@@ -202,8 +212,19 @@ def _job(args: argparse.Namespace, model: str) -> Job:
         source = Stream(sys.stdin.buffer, args.input_format)
     if output == PIPE:
         output = Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
-    report = ScoreReport(args.report, args.time_column) if args.report else None
-    return Job(source, output, scoring, model, args.resume, args.overwrite, report, args.delimiter, args.allow_rejected)
+    report = ScoreReport(args.report, args.time_column, args.time_format) if args.report else None
+    return Job(
+        source,
+        output,
+        scoring,
+        model,
+        args.resume,
+        args.overwrite,
+        report,
+        args.delimiter,
+        args.allow_rejected,
+        args.encoding,
+    )
 
 
 def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
@@ -218,9 +239,18 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
     if summary.rejected:
         where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
         yield f"  {counted(summary.rejected, 'row')} rejected{where}; the first is {summary.first_rejected}"
+        if "is not valid UTF-8" in (summary.first_rejected or ""):
+            yield "  a file in another encoding is read with --encoding, such as --encoding windows-1252"
     if summary.breaks:
         yield "  the input is damaged: what could be read of it is scored, and OUT is written; rows may be missing"
     if summary.damaged_parts:
         yield f"  {counted(summary.damaged_parts, 'kept part')} found damaged and scored again"
+    if summary.without_time:
+        first = summary.first_without_time
+        hint = f", such as {first!r}; give their format with --time-format, such as '%d.%m.%Y'" if first else ""
+        count = counted(summary.without_time, "row")
+        yield f"  {count} without a time that can be read in {args.time_column!r} left out of the report{hint}"
+    if summary.time_outliers:
+        yield f"  {counted(summary.time_outliers, 'row')} far before or after all others left out of the report"
     if args.report:
         yield f"  report: {args.report}"

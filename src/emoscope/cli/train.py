@@ -4,6 +4,9 @@ RECIPE.toml describes a pretrained encoder to fine-tune, or the compact student.
 flags win over the recipe. --resume continues an interrupted run, to the same result. To train on several devices:
 torchrun --nproc-per-node N -m emoscope train ...
 
+The data needs the splits train and validation. --holdout 0.2 makes them of one file, or takes validation out of train:
+at random by the recipe's seed, every label at the same share, equal texts on one side.
+
 --folds K cross-validates the recipe: it trains K models, each on the rows outside one of K random folds of the train
 split, and each training row is scored by the model that did not see it. The report over these scores is the figure to
 choose a recipe by. The folder with the K models can be a teacher of emoscope distill.
@@ -11,6 +14,7 @@ choose a recipe by. The folder with the K models can be a teacher of emoscope di
 examples:
   emoscope train recipes/compact.toml --data DIR --output runs/compact
   emoscope train recipes/compact.toml --data DIR --output runs/compact-folds --folds 5
+  emoscope train recipes/compact.toml --data rows.csv --holdout 0.2 --output runs/mine
   emoscope train recipes/distilbert.toml --data dair-ai/emotion --output runs/distilbert
   emoscope train --model microsoft/MiniLM-L12-H384-uncased --data DIR --output runs/minilm --epochs 4
   emoscope train recipes/distilbert.toml --data dair-ai/emotion --output runs/distilbert --resume
@@ -20,9 +24,16 @@ from __future__ import annotations
 
 import argparse
 
-from emoscope.cli.data_options import add_data_arguments, given_labels, read_splits
+from emoscope.cli.data_options import add_data_arguments, add_multi_label_argument
 from emoscope.cli.progress_bar import ProgressBar
-from emoscope.cli.recipe_options import add_recipe_keys, add_run_arguments, headline, read_config
+from emoscope.cli.recipe_options import (
+    add_holdout_argument,
+    add_recipe_keys,
+    add_run_arguments,
+    headline,
+    read_config,
+    read_training_splits,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     add_run_arguments(parser)
     add_data_arguments(parser, default_labels="those of the data")
-    parser.add_argument("--multi-label", action="store_true", help="a row may have any number of labels")
+    add_holdout_argument(parser)
+    add_multi_label_argument(parser)
     parser.add_argument(
         "--folds", type=int, metavar="K", help="cross-validate: train K models, each on the rows outside one fold"
     )
@@ -44,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from emoscope.training.config import TRAINED
 
     config = read_config(args, TRAINED)
-    splits = read_splits(args, given_labels(args))
+    splits = read_training_splits(args, config.seed)
     with ProgressBar() as bar:
         options = {"resume": args.resume, "report_to": args.report_to, "progress": bar.show}
         if args.folds is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from emoscope.errors import broken_data
 from emoscope.rows.gzip_content import BehindEndError
-from emoscope.rows.lines import Block, LineDecoder
+from emoscope.rows.lines import UTF_8, Block, LineDecoder, check_utf8
 
 BLOCK_BYTES = 1 << 20
 """Bytes read at once."""
@@ -20,27 +20,34 @@ _SLICE_BYTES = 64 << 10
 _BREAKS = (OSError, EOFError, zlib.error)
 
 
-def read_blocks(content: Any, broken: list[str]) -> Iterator[Block]:
+def read_blocks(content: Any, broken: list[str], encoding: str = UTF_8) -> Iterator[Block]:
     """The lines of a file; at least one block, even if the file is empty.
 
     Args:
         content: the file.
         broken: receives the reason why the file cannot be read further, if it breaks off.
+        encoding: name of the encoding of its text.
+
+    Raises:
+        DataError: the text is in another encoding.
     """
     block = Block([], doubtful=False)
-    for following in _blocks(content, broken):
+    for following in _blocks(content, broken, encoding):
         if block.lines:
             yield block
         block = following
     yield block._replace(final=True)
 
 
-def _blocks(content: Any, broken: list[str]) -> Iterator[Block]:
+def _blocks(content: Any, broken: list[str], encoding: str) -> Iterator[Block]:
     """Blocks with at least one line; where the file breaks off, its last line is dropped."""
-    decoder = LineDecoder(MAX_ROW_BYTES)
+    decoder, begins = LineDecoder(MAX_ROW_BYTES, encoding), True
     is_whole = True
     try:
         for piece in _pieces(content):
+            if begins and encoding == UTF_8:
+                check_utf8(piece)
+            begins = False
             if (block := decoder.feed(piece)).lines:
                 yield block
     except _BREAKS as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from emoscope.errors import DataError
+from emoscope.rows.lines import UTF_8, check_encoding
 
 FORMATS = {
     ".csv": "csv",
@@ -33,15 +34,27 @@ class Format:
         name: "csv", "tsv", "jsonl", "parquet" or "arrow".
         compression: "gzip", "zstd", or None.
         delimiter: the character between the cells of a row; None for a format without cells.
+        encoding: name of the encoding of text.
     """
 
     name: str
     compression: str | None = None
     delimiter: str | None = None
+    encoding: str = UTF_8
 
     def separated_by(self, delimiter: str | None) -> Format:
         """The same format, but for CSV with another delimiter; None for the usual one."""
         return replace(self, delimiter=delimiter) if delimiter and self.name == "csv" else self
+
+    def encoded_in(self, encoding: str) -> Format:
+        """The same format of text in another encoding.
+
+        Raises:
+            DataError: there is no such encoding, or the format is not one of text.
+        """
+        if check_encoding(encoding) != UTF_8 and self.name in ("parquet", "arrow"):
+            raise DataError(f"an encoding is for text files only; the input is {self.name}")
+        return replace(self, encoding=encoding)
 
     @classmethod
     def of(cls, name: str) -> Format:

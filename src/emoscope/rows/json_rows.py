@@ -38,7 +38,7 @@ def json_rows(block: Block, text_column: str, added: Sequence[str], max_bytes: i
     for number, line in enumerate(block.lines, start=block.number):
         if line.isspace():
             continue
-        problem = row_problem(line.rstrip("\r\n"), max_bytes) if block.doubtful else None
+        problem = row_problem(line.rstrip("\r\n"), max_bytes, block.encoding) if block.doubtful else None
         fields = problem or json_object(line)
         if isinstance(fields, str):
             yield TextRow(number, "{", {}, fields)

@@ -20,13 +20,13 @@ class CsvReader(LineReader):
     def _read_head(self, lines: list[str], schema: pa.Schema | None) -> None:
         projection, name = self._projection, self._source.name
         numbered = projection.text_column.isdecimal()
-        self._csv = CsvRows(self._source.format.delimiter or ",", MAX_ROW_BYTES, has_header=not numbered)
+        delimiter, required = self._source.format.delimiter or ",", [projection.text_column]
+        self._csv = CsvRows(delimiter, MAX_ROW_BYTES, has_header=not numbered, required=required)
         try:
             self._csv.read_header(lines)
         except DataError as error:
             raise DataError(f"{name}: {error}") from None
         self.columns, self.header = self._csv.columns, self._csv.header
-        self._suggest_delimiter()
         projection.check(name, self.columns)
         self._required_at = [self.columns.index(column) for column in projection.required]
         names = projection.raw_names if projection.raw else self.columns
@@ -43,14 +43,3 @@ class CsvReader(LineReader):
                 rows.append(row.values)
         columns = list(zip(*rows, strict=True)) or [()] * len(self.schema)
         return pa.Table.from_arrays([pa.array(column, pa.string()) for column in columns], schema=self.schema)
-
-    def _suggest_delimiter(self) -> None:
-        """Reject a file of one column that another delimiter would split into the required columns."""
-        text_column = self._projection.text_column
-        if len(self.columns) > 1 or text_column in self.columns:
-            return
-        for other, shown in ((";", ";"), ("\t", "\\t"), ("|", "|"), (",", ",")):
-            if text_column in self.header.split(other):
-                raise DataError(
-                    f"{self._source.name}: its columns are separated by '{shown}'; give --delimiter '{shown}'"
-                )

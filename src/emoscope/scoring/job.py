@@ -15,7 +15,9 @@ import emoscope
 from emoscope.errors import DataError, broken_data, of_machine
 from emoscope.locking import locked
 from emoscope.protocols import Classifier
+from emoscope.rows.csv_rows import check_delimiter
 from emoscope.rows.formats import Format
+from emoscope.rows.lines import UTF_8
 from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
 from emoscope.scoring.pipeline import MapParts, score_all
 from emoscope.scoring.projection import Projection
@@ -26,7 +28,7 @@ from emoscope.scoring.resume import WorkFolder
 from emoscope.scoring.sources import Place, Source, Stream, find_sources
 from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
-from emoscope.scoring.times import check_times
+from emoscope.scoring.times import check_time_format, check_times
 from emoscope.scoring.writing import Output, open_writer
 
 _TABLE, _REJECTED, _REPORT = "table", "rejected", "report"  # files that a run writes into its folder
@@ -40,10 +42,18 @@ class ScoreReport:
     Attributes:
         output: an HTML file, or an address.
         time_column: name of a column of times, for the labels over time; None for none.
+        time_format: how times are written in text, as `strptime` takes it; None for the forms of `read_times`.
+
+    Raises:
+        DataError: the time format is not one.
     """
 
     output: str | Path
     time_column: str | None = None
+    time_format: str | None = None
+
+    def __post_init__(self) -> None:
+        check_time_format(self.time_format)
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Job:
         report: a page about the rows, if one is to be written.
         delimiter: between the cells of CSV, read and written; None for a comma.
         allow_rejected: whether OUT is written even if more than half of the rows are rejected.
+        encoding: name of the encoding of text files that are read; what is written is UTF-8.
 
     Raises:
         DataError: the text column is the time column, the delimiter cannot separate cells, or a pipe is resumed.
@@ -74,12 +85,12 @@ class Job:
     report: ScoreReport | None = None
     delimiter: str | None = None
     allow_rejected: bool = False
+    encoding: str = UTF_8
 
     def __post_init__(self) -> None:
         if self.time_column == self.scoring.text_column:
             raise DataError(f"the time column is the text column, {self.time_column!r}; name a column of times")
-        if self.delimiter and (len(self.delimiter) > 1 or self.delimiter in '"\r\n'):
-            raise DataError(f"the delimiter must be one character, not a quote or a line end, got {self.delimiter!r}")
+        check_delimiter(self.delimiter)
         if self.resume and isinstance(self.output, Stream):
             raise DataError("a run into a pipe cannot be resumed; name a file")
 
@@ -126,7 +137,7 @@ def score_table(
             half of the rows are rejected.
         ModelError: the classifier does not return a row of probabilities for each text.
     """
-    run = _Run(job, find_sources(job.source, job.delimiter), classifier, on_progress, map_parts)
+    run = _Run(job, find_sources(job.source, job.delimiter, job.encoding), classifier, on_progress, map_parts)
     try:
         return run.to_pipe(job.output) if isinstance(job.output, Stream) else run.to_file(Target.at(job.output))
     except pa.ArrowException as error:
@@ -220,6 +231,7 @@ class _Run:
             "model": self.job.model,
             "scoring": asdict(self.job.scoring),
             "delimiter": self.job.delimiter,
+            **({"encoding": self.job.encoding} if self.job.encoding != UTF_8 else {}),
             "inputs": {source.name: [source.size, source.modified] for source in self.sources},
         }
 
@@ -260,7 +272,8 @@ class _Run:
         reading = Reading(self.sources, projection, rejected)
         if job.time_column and job.time_column in reading.schema.names:
             check_times(job.time_column, reading.schema.field(job.time_column).type)
-        statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column)
+        time_format = job.report.time_format if job.report else None
+        statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column, time_format)
 
         def on_scored(part: Scored) -> None:
             statistics.add(part)

@@ -19,8 +19,11 @@ class LineReader(Reader):
 
     def _begin(self, schema: pa.Schema | None) -> None:
         self._broken: list[str] = []
-        self._blocks = read_blocks(self._content, self._broken)
-        self._first = next(self._blocks)
+        self._blocks = read_blocks(self._content, self._broken, self._source.format.encoding)
+        try:
+            self._first = next(self._blocks)
+        except DataError as error:
+            raise DataError(f"{self._source.name}: {error}") from None
         if self._broken and not self._first.lines:
             raise DataError(f"{self._source.name}: {self._broken[0]}; give the file its right name, or a whole copy")
         self._read_head(self._first.lines, schema)

@@ -74,7 +74,7 @@ class Reading:
             return None
         for source in self._sources:
             content, _ = source.open()
-            schema = schema_of(source, self._projection, next(read_blocks(content, [])).lines)
+            schema = schema_of(source, self._projection, next(read_blocks(content, [], source.format.encoding)).lines)
             content.close()
             if schema:
                 return schema

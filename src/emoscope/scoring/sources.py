@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +19,7 @@ from pyarrow import fs
 from emoscope.errors import DataError, of_machine
 from emoscope.rows.formats import FORMATS, Format
 from emoscope.rows.gzip_content import GzipContent
+from emoscope.rows.lines import UTF_8
 from emoscope.scoring.zstd_content import ZstdContent
 
 _GLOB = re.compile(r"[*?\[]")
@@ -88,7 +89,9 @@ Place = str | Path
 """A file, a glob, a folder, or an address such as s3://bucket/rows/*.parquet."""
 
 
-def find_sources(source: Place | Stream | Sequence[Place], delimiter: str | None = None) -> list[Source]:
+def find_sources(
+    source: Place | Stream | Sequence[Place], delimiter: str | None = None, encoding: str = UTF_8
+) -> list[Source]:
     """The files to read: those of several places in the order of the places, those of each in the order of their paths.
 
     In a folder, and the folders in it, every file of a known format is read, except where its name or a folder's name
@@ -97,19 +100,20 @@ def find_sources(source: Place | Stream | Sequence[Place], delimiter: str | None
     Args:
         source: where the files are: one place, several, or a pipe.
         delimiter: the character between the cells of CSV; None for a comma.
+        encoding: name of the encoding of text files.
 
     Raises:
         DataError: there are no files, files of several formats, a file twice, or folders whose names hold values of a
             column.
     """
     if isinstance(source, Stream):
-        form = Format.of(source.format).separated_by(delimiter)
+        form = Format.of(source.format).separated_by(delimiter).encoded_in(encoding)
         pipe = Source("standard input", form, None, None, lambda: pa.PythonFile(source.file, "r"))
         if pipe.format.name == "parquet":
             raise DataError("Parquet cannot be read from a pipe, because its index is at its end; give a file")
         return [pipe]
     places = [source] if isinstance(source, str | Path) else source
-    sources = [found for place in places for found in _sources_at(place, delimiter)]
+    sources = [found for place in places for found in _sources_at(place)]
     names: set[str] = set()
     for other in sources:
         if other.format.name != sources[0].format.name:
@@ -120,13 +124,13 @@ def find_sources(source: Place | Stream | Sequence[Place], delimiter: str | None
         if other.name in names:
             raise DataError(f"{other.name} would be read twice; name each file once")
         names.add(other.name)
-    return sources
+    return [replace(found, format=found.format.separated_by(delimiter).encoded_in(encoding)) for found in sources]
 
 
-def _sources_at(place: Place, delimiter: str | None) -> list[Source]:
+def _sources_at(place: Place) -> list[Source]:
     filesystem, path = locate(place)
     try:
-        sources = [_source(filesystem, info, place, delimiter) for info in _files(filesystem, path, place)]
+        sources = [_source(filesystem, info, place) for info in _files(filesystem, path, place)]
     except OSError as error:
         raise of_machine(error, f"{place}: cannot be read ({error})") from None
     if not sources:
@@ -192,9 +196,10 @@ def _is_table(path: str) -> bool:
     return True
 
 
-def _source(filesystem: Any, info: Any, source: str | Path, delimiter: str | None) -> Source:
+def _source(filesystem: Any, info: Any, source: str | Path) -> Source:
     path = info.path
     whole = isinstance(filesystem, fs.LocalFileSystem) or "://" in path
     name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
-    form = Format.of(path).separated_by(delimiter)
-    return Source(name, form, info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path)
+    return Source(
+        name, Format.of(path), info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path
+    )

@@ -6,7 +6,7 @@ Equal rows in equal order give equal statistics, however they are divided into p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -42,6 +42,10 @@ class Summary:
         breaks: number of places where an input breaks off or is damaged, so that rows may be lost; each is a rejected
             row.
         damaged_parts: number of parts that an unfinished run had kept, but that were damaged and scored again.
+        without_time: number of rows with a text but without a time that can be read, which the report leaves out of the
+            labels over time; 0 without a column of times.
+        time_outliers: number of rows whose times are far before or after all others, which are left out there too.
+        first_without_time: the first value among them that is not empty; None if there is none.
     """
 
     rows_in: int
@@ -54,6 +58,9 @@ class Summary:
     rows_per_second: float
     breaks: int = 0
     damaged_parts: int = 0
+    without_time: int = 0
+    time_outliers: int = 0
+    first_without_time: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,9 +97,12 @@ class RowStatistics:
         confident: for each label, examples with the highest probabilities, the highest first.
         doubtful: for each label, examples with the lowest probabilities, the lowest first.
         over_time: labels over time; None without a column of times.
+        unread_time: the first value in that column that is not empty and cannot be read.
     """
 
-    def __init__(self, labels: Sequence[str], text_column: str, time_column: str | None = None) -> None:
+    def __init__(
+        self, labels: Sequence[str], text_column: str, time_column: str | None = None, time_format: str | None = None
+    ) -> None:
         """No rows yet."""
         self.labels = tuple(labels)
         self.rows = self.rows_read = 0
@@ -100,7 +110,8 @@ class RowStatistics:
         self.confident: list[list[Example]] = [[] for _ in labels]
         self.doubtful: list[list[Example]] = [[] for _ in labels]
         self.over_time = LabelsOverTime(len(labels)) if time_column else None
-        self.text_column, self.time_column = text_column, time_column
+        self.text_column, self.time_column, self.time_format = text_column, time_column, time_format
+        self.unread_time: str | None = None
 
     @property
     def label_rows(self) -> dict[str, int]:
@@ -111,7 +122,12 @@ class RowStatistics:
         """The summary of a job with these rejected rows, which took so many seconds."""
         rows_in, without_text = self.rows_read + rejected.count, self.rows - sum(self.label_rows.values())
         counts = rows_in, self.rows, without_text, rejected.count
-        return Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds, rejected.breaks)
+        done = Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds, rejected.breaks)
+        if not self.over_time:
+            return done
+        course, without = self.over_time.course(), self.over_time.without
+        outliers = course.outside if course else 0
+        return replace(done, without_time=without, time_outliers=outliers, first_without_time=self.unread_time)
 
     def add(self, scored: Scored) -> None:
         """Count the rows of a part."""
@@ -127,7 +143,7 @@ class RowStatistics:
         cells = labels * BINS + np.minimum((scores * BINS).astype(np.int64), BINS - 1)
         self.confidence += np.bincount(cells[text_of_row], minlength=self.confidence.size).reshape(-1, BINS)
         if self.over_time:
-            self.over_time.add(read_times(scored.table.column(self.time_column))[rows], labels[text_of_row])
+            self._add_times(self.over_time, scored.table.column(self.time_column), rows, labels[text_of_row])
         first_row = np.empty(len(scores), np.int64)
         first_row[text_of_row[::-1]] = rows[::-1]
         for label in range(len(self.labels)):
@@ -137,6 +153,15 @@ class RowStatistics:
                 order = np.lexsort((first_row[near], sign * scores[near]))
                 found = self._examples(scored, near[order[:EXAMPLES]], first_row)
                 kept[label] = _first_of(kept[label], found, sign)
+
+    def _add_times(
+        self, over_time: LabelsOverTime, column: pa.ChunkedArray, rows: NDArray[np.int64], labels: NDArray[np.int64]
+    ) -> None:
+        times = read_times(column, self.time_format)[rows]
+        over_time.add(times, labels)
+        if self.unread_time is None and np.isnat(times).any():
+            values = column.take(pa.array(rows[np.isnat(times)])).to_pylist()
+            self.unread_time = next((str(value)[:40] for value in values if value not in (None, "")), None)
 
     def _examples(self, scored: Scored, texts: NDArray[np.int64], first_row: NDArray[np.int64]) -> Iterator[Example]:
         rows = first_row[texts]

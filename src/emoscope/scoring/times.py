@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,13 @@ _WRITTEN = re.compile(
     r"(\d{4})[-/](\d\d?)(?:[-/](\d\d?)"
     r"(?:[T ] *(\d\d?)(?::?(\d\d)(?::?\d\d(?:[.,]\d+)?)?)? *(?:Z|UTC|([+-])(\d\d)(?::?(\d\d))?)?)?)?",
     re.I,
+)
+_BY_NAME = re.compile(r"[A-Z][a-z]{2},? ")
+_NAMED = (  # as Twitter, C and e-mail write times
+    "%a %b %d %H:%M:%S %z %Y",
+    "%a %b %d %H:%M:%S %Y",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a, %d %b %Y %H:%M:%S %Z",
 )
 _FIRST_UNIX_TIME = 1e8  # in March 1973; a smaller number is not a time
 
@@ -165,18 +172,40 @@ def check_times(column: str, arrow_type: pa.DataType) -> None:
         raise DataError(f"the time column {column!r} is {arrow_type}; allowed: times, dates, text, numbers")
 
 
-def read_times(column: pa.ChunkedArray) -> NDArray[Any]:
+def check_time_format(time_format: str | None) -> None:
+    """Check that times can be read in a format, if one is given.
+
+    Raises:
+        DataError: they cannot.
+    """
+    try:
+        written = datetime(2024, 12, 31, tzinfo=timezone.utc).strftime(time_format or "")
+        datetime.strptime(written, time_format or "")
+    except ValueError as error:
+        raise DataError(
+            f"the time format {time_format!r} cannot be read ({error}); allowed: directives of strptime, as in "
+            "'%d.%m.%Y' or '%m/%d/%y %H:%M'"
+        ) from None
+
+
+def read_times(column: pa.ChunkedArray, time_format: str | None = None) -> NDArray[Any]:
     """The times of a column as datetime64 in minutes (rows,), NaT for a row without one; in UTC if they name a zone.
 
-    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02", also with `/` for `-`). A number, or text
-    with one, is a year, a date such as 20240506, or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
+    Text is read in ISO form (from "2024-05" to "2024-05-06 07:08:09.5+02", also with `/` for `-`), and as Twitter and
+    e-mail write it ("Wed Aug 27 13:08:45 +0000 2008"). A number, or text with one, is a year, a date such as 20240506,
+    or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
+
+    Args:
+        column: times, dates, text or numbers.
+        time_format: the format of text, as `strptime` takes it, in place of these forms.
     """
     values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
     if any(is_type(values.type) for is_type in _TIMES):
         times = values.cast(pa.timestamp("s"), safe=False)
     else:
         encoded = values.combine_chunks().dictionary_encode()
-        moments = pa.array(map(_moment, encoded.dictionary.to_pylist()), pa.timestamp("s"))
+        values = encoded.dictionary.to_pylist()
+        moments = pa.array([_moment(value, time_format) for value in values], pa.timestamp("s"))
         times = pa.chunked_array([moments.take(encoded.indices)])
     minutes: NDArray[Any] = times.to_numpy().astype("M8[m]")
     return minutes
@@ -193,9 +222,11 @@ def _values(arrow_type: pa.DataType) -> pa.DataType:
     return arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
 
 
-def _moment(value: str | float | None) -> datetime | None:
+def _moment(value: str | float | None, time_format: str | None) -> datetime | None:
     """The time that a value represents; None if it is not a time."""
     try:
+        if time_format and value is not None:
+            return _parsed(str(value).strip(), time_format)
         return _of_text(value.strip()) if isinstance(value, str) else _of_number(value)
     except (ValueError, OverflowError):
         return None
@@ -204,11 +235,26 @@ def _moment(value: str | float | None) -> datetime | None:
 def _of_text(text: str) -> datetime | None:
     written = _WRITTEN.fullmatch(text)
     if not written:
-        return _of_number(float(text))
+        return _of_name(text) if _BY_NAME.match(text) else _of_number(float(text))
     *numbers, sign, hours, minutes = written.groups(default="0")
     year, month, day, hour, minute = map(int, numbers)
     ahead = int(f"{sign}1") * timedelta(hours=int(hours), minutes=int(minutes))
     return datetime(year, month, day or 1, hour, minute) - ahead
+
+
+def _of_name(text: str) -> datetime | None:
+    for time_format in _NAMED:
+        try:
+            return _parsed(text, time_format)
+        except ValueError:
+            continue
+    return None
+
+
+def _parsed(text: str, time_format: str) -> datetime:
+    """The time in UTC if the text names a zone."""
+    moment = datetime.strptime(text, time_format)
+    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment
 
 
 def _of_number(number: float | None) -> datetime | None:

@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.errors import DataError
-from emoscope.labelled_data import find_tables, short
-
-FORMATS = (".txt", ".csv", ".tsv", ".jsonl", ".parquet")
+from emoscope.labelled_rows import SUFFIXES, ReadOptions, format_of, open_stored, read_rows, short
+from emoscope.rows.formats import Format
 
 
 def read_unlabelled(files: Sequence[str], column: str) -> list[str]:
     """The texts of all files, in order.
 
     Args:
-        files: `.txt` in UTF-8 with one text per line; `.csv`, `.tsv`, `.jsonl`, `.parquet` with a column of texts.
+        files: `.txt` in UTF-8 with one text per line; any other format of `labelled_rows`, with a column of texts.
         column: name of that column; in a `.csv` or `.tsv` without a header its number, from 0.
 
     Raises:
@@ -27,23 +26,25 @@ def read_unlabelled(files: Sequence[str], column: str) -> list[str]:
 
 
 def _texts(file: Path, column: str) -> Iterator[str]:
-    if not file.is_file() or file.suffix.lower() not in FORMATS:
-        raise DataError(f"no unlabelled texts at {str(file)!r}; allowed: a file, one of {', '.join(FORMATS)}")
-    number = 0
-    if file.suffix.lower() == ".txt":
-        for number, line in enumerate(_lines(file), start=1):
-            yield _checked(f"{file}, line {number}", line)
+    form = format_of(file)
+    if not file.is_file() or form is None:
+        raise DataError(f"no unlabelled texts at {str(file)!r}; allowed: a file, one of {', '.join(SUFFIXES)}")
+    text = None
+    if form.name == "txt":
+        for number, line in enumerate(_lines(file, form), start=1):
+            yield (text := _checked(f"{file}, line {number}", line))
     else:
-        table = find_tables(file, (column, column))["all"]
-        for number, text, _ in table.rows:
-            yield _checked(f"{table.place} {number}", text)
-    if not number:
+        for row in read_rows(file, ReadOptions(column, column)):
+            yield (text := _checked(row.place, row.text))
+    if text is None:
         raise DataError(f"{file}: no rows; give at least one")
 
 
-def _lines(file: Path) -> list[str]:
+def _lines(file: Path, form: Format) -> list[str]:
     try:
-        return file.read_bytes().decode("utf-8-sig").rstrip("\r\n").split("\n")
+        with open_stored(file, form.compression) as content:
+            text: str = content.read().decode("utf-8-sig")
+        return text.rstrip("\r\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: cannot be read ({error}); allowed: UTF-8, one text per line") from None
 
