@@ -9,7 +9,7 @@ objects, or one object a line), all of these also with `.gz` or `.zst`; `.parque
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -21,7 +21,7 @@ from emoscope.rows.columns import check_columns
 from emoscope.rows.csv_rows import CsvRows, check_delimiter
 from emoscope.rows.formats import COMPRESSIONS, FORMATS, Format
 from emoscope.rows.gzip_content import GzipContent
-from emoscope.rows.json_rows import check_json_lines, json_rows
+from emoscope.rows.json_rows import check_json_lines, json_object
 from emoscope.rows.lines import UTF_8, Block, check_encoding, row_problem
 
 SUFFIXES = {".txt": "txt", ".json": "json"} | FORMATS
@@ -207,28 +207,27 @@ def _read_csv(file: Path, form: Format, options: ReadOptions) -> Iterator[Labell
 
 
 def _read_jsonl(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
-    blocks = text_blocks(file, form, options.encoding)
-    first = next(blocks)
-    if "".join(first.lines[:2]).lstrip().startswith("["):
-        yield from _read_array(file, [first, *blocks], options)
+    head = next(text_blocks(file, form, options.encoding)).lines
+    if "".join(head[:2]).lstrip().startswith("["):
+        yield from _read_array(file, form, options)
         return
     try:
-        check_json_lines(first.lines)
+        check_json_lines(head)
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
-    for block in (first, *blocks):
-        for row in json_rows(block, "", (), MAX_ROW_BYTES):
-            place = f"{file}, line {row.line}"
-            if row.problem:
-                found = short(block.lines[row.line - block.number].rstrip("\r\n"))
-                raise DataError(f"{place}: found {found}, {with_encoding_hint(row.problem)}")
-            check_columns(list(row.values), options.columns, place=place)
-            yield LabelledRow(f"{file}, line", row.line, *map(row.values.get, options.columns))
+    for number, line in _lines(file, form, options):
+        if line.isspace():
+            continue
+        place, row = f"{file}, line {number}", json_object(line)
+        if isinstance(row, str):
+            raise DataError(f"{place}: found {short(line)}, {row}")
+        check_columns(list(row), options.columns, place=place)
+        yield LabelledRow(f"{file}, line", number, *map(row.get, options.columns))
 
 
-def _read_array(file: Path, blocks: Iterable[Block], options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_array(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
     """The rows of one JSON array."""
-    content = "".join(line for block in blocks for line in block.lines)
+    content = "".join(line for block in text_blocks(file, form, options.encoding) for line in block.lines)
     try:
         rows = json.loads(content)
     except (ValueError, RecursionError) as error:

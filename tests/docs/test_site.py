@@ -17,7 +17,7 @@ import pytest
 from emoscope.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
-NOT_FOR_USERS = {"cli", "compact", "rows", "torch_runtime"}
+NOT_FOR_USERS = {"cli", "columnar", "compact", "rows", "torch_runtime"}
 LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "video": "src"}
 
 
