@@ -4,12 +4,14 @@
 # make lint     check style and types
 # make wheel    build the wheel into dist/
 # make bundled  train, export and install the bundled model again (about ten minutes)
+# make corpora  write the tables of corpora that recipes/accurate.toml trains on
 # make docs     build the documentation site into site/
 # make tables   write the tables in README and docs from benchmarks/results
 
 PYTHON ?= python3
 DATA ?= ../shared/data/emotion
 GOEMOTIONS ?= ../shared/data/goemotions
+REAL ?= ../shared/data/real
 VENV := .venv
 BIN := $(VENV)/bin
 HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
@@ -19,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test lint wheel docs bundled tables clean
+.PHONY: demo environment test lint wheel docs bundled corpora tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -56,6 +58,15 @@ bundled: $(VENV)/.encoder
 	$(BIN)/python recipes/neutral_texts.py $(GOEMOTIONS) runs/neutral_texts
 	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature --neutral-data runs/neutral_texts
 	cp -r runs/model/. src/emoscope/bundled/
+
+corpora: $(VENV)/.base
+	$(BIN)/python recipes/corpora/goemotions.py $(GOEMOTIONS)/train.tsv $(GOEMOTIONS)/dev.tsv $(GOEMOTIONS)/labels.txt runs/corpora/goemotions.csv
+	$(BIN)/python recipes/corpora/edos.py $(REAL)/edos1.tsv $(REAL)/edos2.tsv $(REAL)/edos3.tsv $(REAL)/edos4.tsv runs/corpora/edos.csv
+	$(BIN)/python recipes/corpora/xed.py $(REAL)/xed.tsv runs/corpora/xed.csv
+	$(BIN)/python recipes/corpora/brighter.py $(REAL)/brighter_train.tsv $(REAL)/brighter_dev.tsv runs/corpora/brighter.csv
+	$(BIN)/python recipes/corpora/emorynlp.py $(REAL)/emorynlp_train.tsv $(REAL)/emorynlp_dev.tsv runs/corpora/emorynlp.csv
+	$(BIN)/python recipes/real_text.py $(GOEMOTIONS) runs/corpora/made_up_few.csv --comments 0 --finer 0 --made-up 5000 --misspelt 2000
+	$(BIN)/python recipes/situations.py runs/corpora/situations_few.csv --texts 8000
 
 tables: $(VENV)/.base
 	$(BIN)/python benchmarks/tables.py

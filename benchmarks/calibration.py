@@ -1,9 +1,9 @@
 """Calibration of the bundled model: prediction sets, neutral texts, selective prediction, temperature.
 
 Prediction sets are measured on validation rows that their thresholds were not fitted on: on tenths, with the
-thresholds of the other nine tenths, and on halves. The score for neutral texts is fitted on GoEmotions' train split and
-measured on its dev split: comments with the label neutral alone against two kinds of emotional comments, those without
-that label ("any"), and those of them that have one of the six emotions ("six"). No model is trained.
+thresholds of the other nine tenths, and on halves. Scores for neutral texts get their threshold on GoEmotions' train
+split and are measured on its dev split: comments with the label neutral alone against two kinds of emotional comments,
+those without that label ("any"), and those of them that have one of the six emotions ("six"). No model is trained.
 
 Run: python benchmarks/calibration.py --data DIR --goemotions DIR
 """
@@ -17,22 +17,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 import record
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.calibration.coverage import set_quality
-from emoscope.calibration.fit import conformal_thresholds, fit_neutral, fit_temperature
+from emoscope.calibration.fit import conformal_thresholds, fit_temperature
 from emoscope.calibration.selective import aurc, selective_accuracy
 from emoscope.data import Examples, load_splits
 from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss
 from emoscope.labels import Labels
 from emoscope.model_folder import open_folder, resolve
-from emoscope.neutral import centred_logs
 from emoscope.probabilities import log_probabilities, temperature_scaled
-from emoscope.runtime import OnnxModel
-from emoscope.tokenization import Tokenizer
 
 Rows = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -57,7 +52,7 @@ def main() -> None:
         "rows": len(truth),
         "rows_by_label": dict(zip(classifier.labels, np.bincount(truth).tolist(), strict=True)),
         "prediction_sets": _prediction_sets(rows, truth, args),
-        "neutral": _neutral(classifier, _RawModel(args.model), goemotions, rows),
+        "neutral": _neutral(classifier, goemotions, examples.texts),
         "selective_prediction": _selective_prediction(rows, truth),
         "temperature": _temperature(rows, truth, temperature, args),
     }
@@ -141,78 +136,35 @@ def _spread(qualities: list[dict[str, Any]]) -> dict[str, Any]:
     return spread
 
 
-class _RawModel:
-    """The model's logits before temperature and softmax."""
-
-    def __init__(self, model: str) -> None:
-        folder = open_folder(resolve(model))
-        if folder.graph is None or folder.tokenizer is None:
-            raise SystemExit(f"{model} is not an exported model folder")
-        self.normalize = folder.normalizer
-        self.tokenizer = Tokenizer.from_file(folder.tokenizer, max_length=folder.manifest.max_length)
-        self.model = OnnxModel(folder.graph)
-
-    def logits(self, texts: list[str]) -> Rows:
-        """*Shape:* (texts, labels); no text may be longer than one window."""
-        logits = self.model.logits(self.tokenizer.encode([self.normalize(text) for text in texts]))
-        assert len(logits) == len(texts)
-        return logits
-
-
 def _kinds(examples: Examples) -> dict[str, NDArray[np.bool_]]:
     neutral = examples.label_ids[:, examples.labels.index("neutral")]
     six = examples.label_ids[:, [examples.labels.index(name) for name in EMOTIONS]].any(axis=1)
     return {"neutral": neutral & (examples.label_ids.sum(axis=1) == 1), "any": ~neutral, "six": ~neutral & six}
 
 
-def _neutral(
-    classifier: EmotionClassifier, raw: _RawModel, splits: dict[str, Examples], emotion: Rows
-) -> dict[str, Any]:
+def _neutral(classifier: EmotionClassifier, splits: dict[str, Examples], emotion: list[str]) -> dict[str, Any]:
     """AUROC of several scores, and the shares of texts predicted neutral at the threshold of each, chosen on train."""
     kinds = {split: _kinds(examples) for split, examples in splits.items()}
-    rows = {split: classifier.predict_proba(examples.texts) for split, examples in splits.items()}
-    logits = {split: raw.logits(examples.texts) for split, examples in splits.items()}
-    train, rows_of = kinds["train"], rows["train"]
-    neutral = fit_neutral(rows_of[train["neutral"]], rows_of[train["any"]])
+    texts = {split: examples.texts for split, examples in splits.items()} | {"emotion": emotion}
+    columns = {split: classifier.predict_with_neutral(each) for split, each in texts.items()}
     scores: dict[str, Callable[[Rows], NDArray[Any]]] = {
-        "distance from neutral texts (shipped)": neutral.distances,
-        "maximum probability": lambda p: p.max(axis=1),
-        "margin between the first two": lambda p: np.diff(np.sort(p, axis=1)[:, -2:], axis=1)[:, 0],
-        "negative entropy": lambda p: (p * log_probabilities(p)).sum(axis=1),
-        "distance from equal probabilities": lambda p: np.linalg.norm(centred_logs(p), axis=1),
-        **{f"quadratic function fitted on {kind!r}": _quadratic(rows_of, train, kind) for kind in ("any", "six")},
+        "probability of neutral (shipped)": lambda c: 1 - c[:, -1],
+        "maximum probability": lambda c: c[:, :-1].max(axis=1),
+        "margin between the first two": lambda c: np.diff(np.sort(c[:, :-1], axis=1)[:, -2:], axis=1)[:, 0],
+        "negative entropy": lambda c: (c[:, :-1] * log_probabilities(c[:, :-1])).sum(axis=1),
     }
     results = {
-        name: _separation({split: score(p) for split, p in rows.items()}, kinds, score(emotion))
-        for name, score in scores.items()
+        name: _separation({split: score(c) for split, c in columns.items()}, kinds) for name, score in scores.items()
     }
-    energy = {split: np.logaddexp.reduce(z, axis=1) for split, z in logits.items()}
-    results["energy of the raw logits"] = _separation(energy, kinds, None)
     for name, figures in results.items():
         print(name, figures)
     counts = {
         split: {kind: int(chosen.sum()) for kind, chosen in of_split.items()} for split, of_split in kinds.items()
     }
-    return {"rows": counts, "scores": results, "shipped_threshold": neutral.threshold}
+    return {"rows": counts, "scores": results}
 
 
-def _quadratic(rows: Rows, kinds: dict[str, NDArray[np.bool_]], emotional: str) -> Callable[[Rows], NDArray[Any]]:
-    """Logistic regression on log-probabilities, their squares and products; both kinds have the same weight."""
-    features = PolynomialFeatures(2, include_bias=False)
-    chosen = kinds["neutral"] | kinds[emotional]
-    scaler = StandardScaler().fit(features.fit_transform(centred_logs(rows[chosen])[:, :-1]))
-
-    def of(p: Rows) -> NDArray[Any]:
-        scaled: NDArray[Any] = scaler.transform(features.transform(centred_logs(p)[:, :-1]))
-        return scaled
-
-    model = LogisticRegression(max_iter=3000, class_weight="balanced").fit(of(rows[chosen]), kinds[emotional][chosen])
-    return lambda p: model.decision_function(of(p))
-
-
-def _separation(
-    scores: dict[str, NDArray[Any]], kinds: dict[str, dict[str, NDArray[np.bool_]]], emotion: NDArray[Any] | None
-) -> dict[str, Any]:
+def _separation(scores: dict[str, NDArray[Any]], kinds: dict[str, dict[str, NDArray[np.bool_]]]) -> dict[str, Any]:
     """AUROC on dev, and shares predicted neutral at the best threshold on train (Youden, neutral against "any")."""
     dev, chosen = scores["validation"], kinds["validation"]
     near, far = (np.sort(scores["train"][kinds["train"][kind]]) for kind in ("neutral", "any"))
@@ -221,7 +173,7 @@ def _separation(
     return {
         "auroc": {kind: auroc(dev[chosen[kind]], dev[chosen["neutral"]]) for kind in ("any", "six")},
         "predicted_neutral": {kind: float((dev[rows] < threshold).mean()) for kind, rows in chosen.items()},
-        "predicted_neutral_of_emotion": None if emotion is None else float((emotion < threshold).mean()),
+        "predicted_neutral_of_emotion": float((scores["emotion"] < threshold).mean()),
     }
 
 

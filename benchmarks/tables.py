@@ -236,7 +236,7 @@ def _calibration() -> str:
     tenths, halves, labels = sets["tenths"], sets["halves"], list(result["rows_by_label"])
     lowest = min(zip(tenths["label_coverage"]["mean"], labels, strict=True))
     scores = result["neutral"]["scores"]
-    shipped, maximum = (scores[name] for name in ("distance from neutral texts (shipped)", "maximum probability"))
+    shipped, maximum = (scores[name] for name in ("probability of neutral (shipped)", "maximum probability"))
     selective, temperature = result["selective_prediction"], result["temperature"]
     from_08 = selective["thresholds"]["0.8"]
     rows = [

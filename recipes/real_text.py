@@ -156,6 +156,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("goemotions", type=Path, help="GoEmotions: folder with train.tsv and labels.txt")
     parser.add_argument("output", type=Path, help="table to write, with the columns text and label")
+    parser.add_argument("--comments", type=int, default=2, help="times that comments with one of the six are written")
     parser.add_argument("--finer", type=int, default=5000, help="number of comments with a finer emotion")
     parser.add_argument("--made-up", type=int, default=25_000, help="number of made-up texts")
     parser.add_argument("--misspelt", type=int, default=5000, help="number of misspelt copies")
@@ -170,7 +171,7 @@ def main() -> None:
     made_up = MadeUp(
         toml.loads((Path(__file__).parent / "words" / "real_text.toml").read_text(encoding="utf-8")), neutral, draw
     )
-    written = single + single + draw.sample(with_finer_emotion(rows), args.finer)
+    written = single * args.comments + draw.sample(with_finer_emotion(rows), args.finer)
     written += [made_up.row() for _ in range(args.made_up)]
     written += [(misspelt(text, draw), emotion) for text, emotion in draw.sample(single, args.misspelt)]
     args.output.parent.mkdir(parents=True, exist_ok=True)

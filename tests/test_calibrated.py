@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from emoscope.calibrated import UNCALIBRATED, Calibration
-from emoscope.neutral import Neutral
+from emoscope.neutral import Neutral, NeutralDistance, log_odds
 from emoscope.prediction_sets import PredictionSets
 from emoscope.probabilities import probabilities
 
@@ -18,11 +18,33 @@ LOGITS = np.array([[1.0, -2.0, 0.5]], np.float32)
     [
         UNCALIBRATED,
         Calibration(0.5, (0.2, 0.5, 0.9)),
-        Calibration(2.0, None, PredictionSets({90: (0.1, 0.2, 0.3)}), Neutral((0.5, 0.0, -0.5), 1.5)),
+        Calibration(2.0, None, PredictionSets({90: (0.1, 0.2, 0.3)})),
     ],
 )
 def test_json_is_read_as_it_was_written(calibration):
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json())), 3) == calibration
+
+
+def test_the_neutral_output_is_not_a_label():
+    fitted = Calibration(2.0, None, PredictionSets({90: (0.1, 0.2, 0.3)}), Neutral(0.8, -0.5))
+    assert Calibration.from_json(json.loads(json.dumps(fitted.to_json())), 4) == fitted
+    logits = np.array([[1.0, -2.0, 0.5, 3.0]], np.float32)
+    np.testing.assert_array_equal(fitted.label_logits(logits), LOGITS)
+    np.testing.assert_array_equal(fitted.probabilities(logits), probabilities(LOGITS, 2.0))
+    both = fitted.probabilities_and_neutral(logits)
+    assert both.dtype == np.float32 and both.shape == (1, 4)
+    np.testing.assert_array_equal(both[:, :3], fitted.probabilities(logits))
+    assert both[0, 3] == fitted.neutral.probability(log_odds(logits))[0]
+    assert Calibration(2.0).probabilities_and_neutral(LOGITS).shape == (1, 3)
+
+
+def test_a_distance_of_0_1_is_read():
+    values = {"temperature": 1.0, "neutral": {"centre": [0.5, -0.5, 0.0], "threshold": 1.5}}
+    fitted = Calibration.from_json(values, 3)
+    assert fitted == Calibration(neutral=NeutralDistance((0.5, -0.5, 0.0), 1.5)) and not fitted.neutral_output
+    rows = fitted.probabilities(LOGITS)
+    expected = fitted.neutral.probability(rows)
+    np.testing.assert_array_equal(fitted.probabilities_and_neutral(LOGITS), np.column_stack([rows, expected]))
 
 
 def test_missing_keys_have_defaults_and_others_are_ignored():
@@ -43,7 +65,10 @@ def test_thresholds_make_a_model_multi_label(thresholds, multi_label):
         *(("temperature", value) for value in (0, -1.0, "warm", None, True, float("inf"), float("nan"))),
         *(("thresholds", value) for value in ([0.5], "0.5", [None] * 3, [0.5, 0.5, float("nan")])),
         *(("prediction_sets", value) for value in ([1], {}, {"ninety": [0.5] * 3}, {"90": [0.5]}, {"90": ["x"] * 3})),
-        *(("neutral", value) for value in ("far", {"centre": [0.0] * 3}, {"centre": [0.0], "threshold": 1.0})),
+        *(
+            ("neutral", value)
+            for value in ("far", {"scale": 1.0}, {"scale": 1.0, "bias": "x"}, {"scale": None, "bias": 0})
+        ),
     ],
 )
 def test_a_wrong_value_is_an_error_that_begins_with_its_key(key, value):

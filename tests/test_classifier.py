@@ -132,7 +132,7 @@ def test_old_names_of_methods_warn(classifier):
     rows = classifier.predict_proba(texts)
     with pytest.warns(DeprecationWarning, match=r"label_sets is now EmotionClassifier\.prediction_sets"):
         np.testing.assert_array_equal(classifier.label_sets(rows), classifier.prediction_sets(rows))
-    with pytest.warns(DeprecationWarning, match=r"clear is now the negation of EmotionClassifier\.neutral"):
+    with pytest.warns(DeprecationWarning, match=r"clear is now EmotionClassifier\.neutral_proba"):
         assert classifier.clear(texts, rows).tolist() == [True, False]
 
 

@@ -218,9 +218,21 @@ def test_a_recipe_is_read_as_it_was(name: str) -> None:
     config = configure(read_recipe(DATA / "recipes" / name))
     recorded = read_json("recipes/read.json")[name]
     values = {RENAMED_KEYS.get(key, key): value for key, value in recorded.items()}
-    assert {"kind": kind_of(config), **json.loads(json.dumps(dataclasses.asdict(config)))} == values
+    read = {"kind": kind_of(config), **json.loads(json.dumps(dataclasses.asdict(config)))}
+    assert {key: read.pop(key) for key in values} == values
+    assert all(read[key] == NEW_KEYS[key] for key in read)
 
 
+NEW_KEYS = {
+    "extra_data": [],
+    "extra_epochs": 1,
+    "label_shift": 0.0,
+    "label_smoothing": 0.0,
+    "precision": "auto",
+    "repeats": 1,
+    "unlabelled_epochs": 0,
+}
+"""Keys that 0.1 did not have; their defaults train as 0.1 did."""
 RENAMED_KEYS = {
     "vectors": "embeddings",
     "vector_std": "embedding_std",

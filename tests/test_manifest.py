@@ -8,6 +8,7 @@ import pytest
 from emoscope import EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.errors import ModelError
+from emoscope.labels import EMOTIONS, NEUTRAL
 from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.neutral import Neutral
@@ -30,7 +31,7 @@ def test_what_is_written_is_read_again(folder):
         normalizer="plain",
         max_length=64,
         calibration=Calibration(
-            0.5, prediction_sets=PredictionSets({90: (0.1,) * 6, 95: (0.05,) * 6}), neutral=Neutral((0.0,) * 6, 1.5)
+            0.5, prediction_sets=PredictionSets({90: (0.1,) * 6, 95: (0.05,) * 6}), neutral=Neutral(0.8, -0.2)
         ),
         calibration_report={"aurc": 0.1},
         parity={"as_trained": 1},
@@ -38,11 +39,18 @@ def test_what_is_written_is_read_again(folder):
         parameters=4_000_000,
         ambiguous_keywords={"sweet": {"joy": 0.5, "love": 0.4}},
     )
+    rewrite(folder, id2label={str(index): name for index, name in enumerate((*EMOTIONS, NEUTRAL))})
     write_manifest(folder, manifest)
     read = read_manifest(folder)
     assert set(read.files) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
     assert vars(read) == vars(manifest) | {"files": read.files}
     assert json.loads((folder / MANIFEST).read_text())["format"] == 2
+
+
+def test_the_neutral_output_must_be_the_last(folder):
+    write_manifest(folder, Manifest(calibration=Calibration(neutral=Neutral())))
+    with pytest.raises(ModelError, match="must have the name neutral, got 'surprise'"):
+        read_manifest(folder)
 
 
 def test_format_1_is_read_under_its_old_names(folder):

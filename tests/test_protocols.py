@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from emoscope.protocols import (
+    has_neutral,
     is_multi_label,
     keywords_of,
     logits_function,
-    neutral_of,
+    neutral_predictor,
     parameters_of,
     predict_distinct,
     prediction_sets_of,
+    split_neutral,
     thresholds_of,
     token_counter,
     tokens_read_of,
@@ -44,8 +46,8 @@ class Capable(Bare):
     def prediction_sets(self, probabilities, coverage=0.9):
         return probabilities >= 1 - coverage
 
-    def neutral(self, texts, probabilities):
-        return np.array([text == "" for text in texts])
+    def predict_with_neutral(self, texts):
+        return np.array([[len(text), 0, text == ""] for text in texts], np.float32).reshape(-1, 3)
 
     def predict_logits(self, texts):
         return -self.predict_proba(texts)
@@ -72,7 +74,8 @@ def test_accessors_return_what_a_classifier_has(wrap):
     assert keywords_of(classifier) == Capable.ambiguous_keywords
     assert (parameters_of(classifier), tokens_read_of(classifier)) == (12, (30, 2))
     assert prediction_sets_of(classifier, ROWS, 0.5).tolist() == [[True, False]]
-    assert neutral_of(classifier, [""], ROWS).tolist() == [True]
+    assert neutral_predictor(classifier)(["", "abc"]).tolist() == [[0, 0, 1], [3, 0, 0]]
+    assert has_neutral(classifier)
     assert logits_function(classifier)(["abc"])[0, 0] == -3
     assert token_counter(classifier)(["abc"]) == [3]
 
@@ -83,13 +86,21 @@ def test_accessors_return_defaults_for_a_classifier_without_capabilities():
     assert is_multi_label(classifier, default=True) is True
     assert keywords_of(classifier) == {}
     assert tokens_read_of(classifier) == (0, 0)
-    assert prediction_sets_of(classifier, ROWS) is neutral_of(classifier, [""], ROWS) is None
+    assert prediction_sets_of(classifier, ROWS) is None
+    assert neutral_predictor(classifier)(["abc"]).tolist() == [[3, 0]]
     for accessor in (thresholds_of, parameters_of, logits_function, token_counter):
         assert accessor(classifier) is None
 
 
 def test_equal_texts_are_scored_once():
     classifier = Bare()
-    assert predict_distinct(classifier, ["a", "bb", "a"])[:, 0].tolist() == [1, 2, 1]
+    assert predict_distinct(classifier.predict_proba, ["a", "bb", "a"])[:, 0].tolist() == [1, 2, 1]
     assert classifier.scored == [["a", "bb"]]
-    assert predict_distinct(classifier, []).shape == (0, 2)
+    assert predict_distinct(classifier.predict_proba, []).shape == (0, 2)
+
+
+def test_the_column_of_neutral_is_split_off():
+    rows = np.array([[0.75, 0.25, 0.5]], np.float32)
+    labels, neutral = split_neutral(rows, 2)
+    assert (labels.tolist(), neutral.tolist()) == ([[0.75, 0.25]], [0.5])
+    assert split_neutral(ROWS, 2)[1] is None

@@ -8,11 +8,12 @@ from collections import Counter
 from difflib import get_close_matches
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from emoscope import EMOTIONS
 from emoscope.data import load_examples, load_splits
-from emoscope.labels import Labels
+from emoscope.labels import NEUTRAL, Labels
 from real_text import ITEMS
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -78,6 +79,23 @@ def test_misspelt_copies_are_similar_and_keep_their_label(comments, tmp_path):
     for copy, label_id in copies.items():
         original = get_close_matches(copy, originals, n=1, cutoff=0.8)[0]
         assert label_id == originals[original]
+
+
+def test_comments_can_be_left_out(comments, tmp_path):
+    file = tmp_path / "real_text.csv"
+    assert "5 texts" in run(comments, file, "--made-up", "3", "--comments", "0", "--finer", "0").stdout
+
+
+def test_situations_are_filled_and_have_every_label(tmp_path):
+    files = [tmp_path / name for name in ("a.csv", "b.csv")]
+    for file in files:
+        command = [sys.executable, RECIPES / "situations.py", file, "--texts", "2000"]
+        assert "2,000 texts" in subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert files[0].read_bytes() == files[1].read_bytes()
+    rows = load_examples(files[0], labels=Labels((*EMOTIONS, NEUTRAL)))
+    assert np.bincount(rows.label_ids, minlength=7).min() > 50
+    assert not [text for text in rows.texts if "{" in text]
+    assert not {item.text.lower() for item in ITEMS} & {text.lower() for text in rows.texts}
 
 
 def test_same_seed_writes_the_same_file(comments, tmp_path):

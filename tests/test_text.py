@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emoscope.text import NORMALIZERS, mark, normalize
+from emoscope.text import NORMALIZERS, keep_punctuation, mark, normalize
 from emoscope.text_damage import join_contractions
 
 FRAGMENTS = [
@@ -183,10 +183,27 @@ def test_every_single_character_is_stable() -> None:
 
 
 def test_normalizers_by_name() -> None:
-    assert set(NORMALIZERS) == {"raw", "plain", "marked"}
+    assert set(NORMALIZERS) == {"raw", "plain", "marked", "written"}
     assert NORMALIZERS["raw"](" As IT is!\ud800") == " As IT is!\ud800"
     assert NORMALIZERS["plain"] is normalize
     assert NORMALIZERS["marked"] is mark
+    assert NORMALIZERS["written"] is keep_punctuation
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("I'm SO angry!!! 😡 @bob http://x.y #SoHappy", "i'm so angry!!! enraged face so happy"),
+        ("was n't it , really ?", "wasn't it, really?"),
+        ("it 's “fine” — ok…", 'it\'s "fine" - ok...'),
+        ("<br/>Hi :D &amp; bye", "hi grinning face & bye"),
+        ("Straße! Ünïcode", "straße! ünïcode"),
+        ("", ""),
+    ],
+)
+def test_written_text_keeps_its_punctuation(text: str, written: str) -> None:
+    assert keep_punctuation(text) == written
+    assert keep_punctuation(written) == written
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.timeline import MIN_CERTAINTY, combine, timeline
+from emoscope.timeline import MIN_CERTAINTY, combine, shown_answer, timeline
 
 TEXT = "I was scared!\nThen they sang. I love them.  I was scared!"
 
@@ -26,6 +26,14 @@ class Table:
         self.scored.append(list(texts))
         yes = np.array([self._yes.get(text.strip("."), 0.5) for text in texts], np.float32)
         return np.stack([yes, 1 - yes], axis=1).reshape(-1, 2)
+
+
+class NeutralTable(Table):
+    """Also returns the probability of neutral: 0.9 for "Flat", else 0.2."""
+
+    def predict_with_neutral(self, texts):
+        neutral = np.array([0.9 if text == "Flat." else 0.2 for text in texts], np.float32)
+        return np.column_stack([self.predict_proba(texts), neutral])
 
 
 def slow_combine(rows, certainty, evidence):
@@ -134,6 +142,14 @@ def test_a_notebook_shows_the_text_escaped():
     shown = line._repr_html_()
     assert "&lt;b&gt;\ufffd a &amp; b." in shown and "<b>\x07" not in shown
     assert shown.count("<mark") == 2 and shown.count("<rect") == 4
+
+
+def test_a_neutral_sentence_is_shown_as_no_emotion():
+    mixed, flat = timeline(NeutralTable(Flat=0.8, Fine=0.9), ["Flat. Fine.", "Flat."])
+    assert [shown_answer(sentence.prediction)[0] for sentence in mixed.sentences] == ["no emotion", "yes"]
+    assert shown_answer(mixed.prediction)[0] == "yes" and shown_answer(flat.prediction)[0] == "no emotion"
+    assert 'title="no emotion 90.0%">Flat.</mark>' in mixed._repr_html_()
+    assert "<b>no emotion</b> 90.0%" in flat._repr_html_() and "<b>yes</b>" in mixed._repr_html_()
 
 
 def test_the_bundled_model_follows_a_text():

@@ -78,6 +78,25 @@ def encoder(folder: Path, width: int = WIDTH) -> Path:
     return folder
 
 
+def student_with_neutral(folder: Path) -> Path:
+    """Train a compact student that has an output for neutral texts, and export it; returns the model folder."""
+    from emoscope.export import export
+    from emoscope.model_folder import open_folder
+    from emoscope.training import train
+    from emoscope.training.config import CompactConfig
+
+    words = ("today", "again", "came", "they", "when")
+    rows = [f"{first} {second} {third}" for first in words for second in words for third in words]
+    table = folder / "neutral.csv"
+    embeddings = str(encoder(folder / "encoder"))
+    table.write_text("text,label\n" + "".join(f"{text},neutral\n" for text in rows))
+    recipe = CompactConfig(**COMPACT, embeddings=embeddings, extra_data=(str(table),), extra_epochs=0, epochs=12)
+    splits = {"train": examples("train"), "validation": examples("validation")}
+    train(recipe, splits, folder / "checkpoint")
+    export(open_folder(folder / "checkpoint"), folder / "model", splits["validation"])
+    return folder / "model"
+
+
 # -- configurations of the four architectures
 
 LAYERS, HEADS, HIDDEN, INNER, EMBEDDING = 2, 2, 32, 64, 16

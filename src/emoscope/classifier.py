@@ -21,7 +21,7 @@ from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, 
 from emoscope.parallel import map_in_threads, usable_cores
 from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
-from emoscope.prediction import Prediction
+from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction
 from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.protocols import Keywords, Runtime, parameters_of, tokens_read_of
 from emoscope.timeline import Timeline, timeline
@@ -43,7 +43,7 @@ class EmotionClassifier:
 
     Attributes:
         labels: label names in index order.
-        calibration: temperature, thresholds, prediction sets and neutral region of the model.
+        calibration: temperature, thresholds, prediction sets and neutral output of the model.
         parameters: number of parameters; None if an ONNX model folder does not record it.
         ambiguous_keywords: words that the training data uses for two labels, with the share of each label; empty if the
             model folder does not record them.
@@ -80,6 +80,7 @@ class EmotionClassifier:
         self.labels = labels
         self.calibration = calibration
         self.parameters = parameters_of(runtime)
+        self._outputs = len(labels) + calibration.neutral_output
         self.ambiguous_keywords = ambiguous_keywords or {}
         self._source: Source | None = None
         self._preprocessor = preprocessor
@@ -167,18 +168,15 @@ class EmotionClassifier:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text; same arguments and errors as `predict_proba`."""
-        texts = as_texts(texts)
-        rows = self.predict_proba(texts)
-        neutral = self.neutral(texts, rows)
-        flags = [None] * len(texts) if neutral is None else neutral.tolist()
+        rows = self.predict_with_neutral(texts).tolist()
         return [
             Prediction.from_scores(
-                dict(zip(self.labels, row, strict=True)),
+                dict(zip(self.labels, row, strict=False)),
                 self.thresholds,
-                neutral=is_neutral,
+                neutral=row[-1] if self.calibration.neutral else None,
                 prediction_sets=self.calibration.prediction_sets,
             )
-            for row, is_neutral in zip(rows.tolist(), flags, strict=True)
+            for row in rows
         ]
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -198,7 +196,33 @@ class EmotionClassifier:
             TypeError: `texts` is a single str, a mapping, a data frame or a set, or contains something other than str,
                 such as a missing value (None, NaN); the message says what to pass.
         """
-        return self._predict_rows(texts, self._probabilities)
+        return self._predict_rows(texts, self.calibration.probabilities)
+
+    def neutral_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Probability that each text expresses no emotion; same arguments and errors as `predict_proba`.
+
+        Returns:
+            float32 (len(texts),); 1 for a blank text.
+
+        Raises:
+            ModelError: the model was trained without neutral texts.
+        """
+        if self.calibration.neutral is None:
+            raise ModelError(NO_NEUTRAL)
+        return self.predict_with_neutral(texts)[:, -1]
+
+    def predict_with_neutral(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What `predict_proba` and `neutral_proba` return, side by side, for the time of one.
+
+        Returns:
+            float32 (len(texts), len(labels) + 1); for a model without an output for neutral texts, what `predict_proba`
+            returns.
+        """
+        texts = as_texts(texts)
+        rows = self._predict_rows(texts, self.calibration.probabilities_and_neutral)
+        if self.calibration.neutral:
+            rows[[row for row, text in enumerate(texts) if not text.strip()], -1] = 1.0
+        return rows
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits of each text, before temperature and softmax or sigmoid; same arguments and errors as `predict_proba`.
@@ -206,7 +230,7 @@ class EmotionClassifier:
         Returns:
             float32 (len(texts), len(labels)); for a text in windows, the weighted mean of their logits.
         """
-        return self._predict_rows(texts, self._logits)
+        return self._predict_rows(texts, self.calibration.label_logits)
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens included; same arguments and errors as `predict_proba`."""
@@ -230,31 +254,15 @@ class EmotionClassifier:
         sets = self.calibration.prediction_sets
         return None if sets is None else sets.sets(probabilities, coverage)
 
-    def neutral(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each text shows no clear emotion; a blank text shows none.
-
-        Args:
-            texts: the texts.
-            probabilities: (texts, labels), what `predict_proba` returned for them.
-
-        Returns:
-            bool (texts,); None if the model was not fitted on neutral texts.
-        """
-        region = self.calibration.neutral
-        if region is None:
-            return None
-        return region.is_neutral(probabilities) | np.array([not text.strip() for text in texts], np.bool_)
-
     def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
         """`prediction_sets`; deprecated."""
         warn_renamed("EmotionClassifier.label_sets", "EmotionClassifier.prediction_sets")
         return self.prediction_sets(probabilities, coverage)
 
     def clear(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """The negation of `neutral`; deprecated."""
-        warn_renamed("EmotionClassifier.clear", "the negation of EmotionClassifier.neutral")
-        neutral = self.neutral(texts, probabilities)
-        return None if neutral is None else ~neutral
+        """Whether each text is more likely emotional than neutral, bool (texts,), or None; deprecated."""
+        warn_renamed("EmotionClassifier.clear", "EmotionClassifier.neutral_proba")
+        return None if self.calibration.neutral is None else self.neutral_proba(texts) < MIN_NEUTRAL
 
     def explain(self, texts: Sequence[str], *, method: str = "loo", seed: int = 0) -> list[Explanation]:
         """Contribution of each word to the label of its text; see `emoscope.explanation.explain`.
@@ -333,11 +341,21 @@ class EmotionClassifier:
         return apply_function(function, self.predict_logits(texts))
 
     def _predict_rows(
-        self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
+        self, texts: Sequence[str], convert: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        """Results of `score` for all texts, chunk by chunk, float32 (len(texts), len(labels))."""
+        """The converted logits of all texts, chunk by chunk, float32 (len(texts), columns).
+
+        Args:
+            texts: the texts.
+            convert: logits of windows, float32 (windows, outputs), to float32 (windows, columns).
+        """
+
+        def score(batch: TokenBatch) -> NDArray[np.float32]:
+            return batch.text_means(convert(self._window_logits(batch)))
+
         texts = as_texts(texts)
-        result = np.empty((len(texts), len(self.labels)), np.float32)
+        columns = convert(np.empty((0, self._outputs), np.float32)).shape[1]
+        result = np.empty((len(texts), columns), np.float32)
         done = 0
         for rows in self._chunk_rows(texts, score):
             result[done : done + len(rows)] = rows
@@ -356,18 +374,12 @@ class EmotionClassifier:
             return map(score, map(self._preprocessor, chunks))
         return map(score, map_in_threads(self._preprocessor, chunks, threads=1))
 
-    def _logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        return batch.text_means(self._window_logits(batch))
-
-    def _probabilities(self, batch: TokenBatch) -> NDArray[np.float32]:
-        return batch.text_means(self.calibration.probabilities(self._window_logits(batch)))
-
     def _window_logits(self, batch: TokenBatch) -> NDArray[np.float32]:
         logits = self._runtime.logits(batch)
-        if logits.shape[1] != len(self.labels):
+        if logits.shape[1] != self._outputs:
             raise ModelError(
                 f"the model has {logits.shape[1]} outputs, but the id2label of its config.json names "
-                f"{len(self.labels)} labels"
+                f"{self._outputs} labels"
             )
         if not np.isfinite(logits.max(axis=1)).all():
             raise ModelError(

@@ -279,7 +279,7 @@ METHODS: Mapping[str, Callable[[int, int], tuple[Masks, Estimator]]] = MappingPr
 
 def _score(classifier: Classifier, texts: Iterable[str]) -> NDArray[np.float32]:
     """Probabilities of many texts, float32 (texts, labels); equal texts of a batch are scored once."""
-    rows = [predict_distinct(classifier, batch) for batch in _batches(texts)]
+    rows = [predict_distinct(classifier.predict_proba, batch) for batch in _batches(texts)]
     return np.concatenate([np.empty((0, len(classifier.labels)), np.float32), *rows])
 
 

@@ -16,6 +16,8 @@ from unicodedata import category
 from emoscope.errors import LabelError
 
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
+NEUTRAL = "neutral"
+"""Name of the output of a model for texts that express no emotion; it is not one of the labels."""
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ def load_runtime(folder: ModelFolder, device: str, dtype: str | None, threads: i
             f"{folder.path} has an ONNX graph but no weights, and a graph runs on device 'cpu', got {device!r}; "
             "leave the device out, or give the checkpoint"
         )
-    from emoscope import torch_runtime
+    from emoscope.torch_runtime import load_runtime as load_torch_runtime
 
-    return torch_runtime.load_runtime(folder.path, device=device, dtype=dtype)
+    return load_torch_runtime(folder.path, device=device, dtype=dtype)
 
 
 def load_gradients(folder: ModelFolder, device: str) -> AttributeTokens:

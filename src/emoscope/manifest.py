@@ -15,7 +15,7 @@ from emoscope.calibrated import UNCALIBRATED, Calibration
 from emoscope.checksums import sha256
 from emoscope.errors import ChecksumError, ModelError
 from emoscope.files import write_atomically
-from emoscope.labels import Labels
+from emoscope.labels import NEUTRAL, Labels
 
 MANIFEST = "emoscope.json"
 FORMAT = 2
@@ -41,7 +41,7 @@ class Manifest:
         files: SHA-256 in hex of each file, by its path inside the folder.
         normalizer: name of the normalizer that the model was trained with, a key of `text.NORMALIZERS`.
         max_length: longest input in tokens, special tokens included.
-        calibration: temperature, prediction sets and neutral region; the thresholds of a multi-label model are those
+        calibration: temperature, prediction sets and neutral output; the thresholds of a multi-label model are those
             of `config.json`, where training writes them.
         calibration_report: what `emoscope calibrate` fitted, on which rows, and how well.
         parity: how far the graph is from the torch model that it was exported from.
@@ -73,13 +73,21 @@ def read_manifest(path: Path) -> Manifest:
     _verify(path, values.get("files", {}))
     config = read_json(path / "config.json")
     values = values or _values_of_config(path, config)
-    labels = len(Labels.from_config(config))
+    outputs = Labels.from_config(config).names
     keys = ("temperature", "prediction_sets", "neutral")
     fitted: dict[str, Any] = {key: values.pop(key) for key in keys if key in values}
-    if labels == 1 or config.get("problem_type") == "multi_label_classification":
-        fitted = {"temperature": fitted.get("temperature", 1.0), "thresholds": config.get("thresholds", [0.5] * labels)}
+    if len(outputs) == 1 or config.get("problem_type") == "multi_label_classification":
+        fitted = {
+            "temperature": fitted.get("temperature", 1.0),
+            "thresholds": config.get("thresholds", [0.5] * len(outputs)),
+        }
     try:
-        return _checked(Manifest(**values, calibration=Calibration.from_json(fitted, labels)))
+        calibration = Calibration.from_json(fitted, len(outputs))
+        if calibration.neutral_output and outputs[-1] != NEUTRAL:
+            raise ValueError(
+                f"neutral describes the last output, which must have the name {NEUTRAL}, got {outputs[-1]!r}"
+            )
+        return _checked(Manifest(**values, calibration=calibration))
     except (TypeError, ValueError) as error:
         raise ModelError(
             f"{path} has a wrong value in config.json or {MANIFEST}: {error}; install or download the model again"
@@ -151,7 +159,8 @@ def _values_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
         max_length = _max_length(path, config, own)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{path}: a temperature or length in its configuration is not a number ({error})") from error
-    return {"normalizer": str(config.get("normalizer", "raw")), "max_length": max_length, "temperature": temperature}
+    values = {"normalizer": str(config.get("normalizer", "raw")), "max_length": max_length, "temperature": temperature}
+    return values | ({"neutral": config["neutral"]} if own and "neutral" in config else {})
 
 
 def _max_length(path: Path, config: Mapping[str, Any], own: bool) -> int:

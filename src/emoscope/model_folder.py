@@ -59,12 +59,13 @@ class ModelFolder:
 
     @property
     def labels(self) -> Labels:
-        """Label names in index order."""
-        return Labels.from_config(self.config)
+        """Label names in index order, without the neutral output."""
+        outputs = Labels.from_config(self.config)
+        return Labels(outputs.names[:-1]) if self.calibration.neutral_output else outputs
 
     @property
     def calibration(self) -> Calibration:
-        """Temperature, thresholds, prediction sets and neutral region of the model."""
+        """Temperature, thresholds, prediction sets and neutral output of the model."""
         return self.manifest.calibration
 
     @property

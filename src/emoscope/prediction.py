@@ -13,6 +13,15 @@ from emoscope.html_page import escaped, label_colour, label_colours
 if TYPE_CHECKING:
     from emoscope.prediction_sets import PredictionSets
 
+MIN_NEUTRAL = 0.5
+"""Probability of neutral from which a text counts as neutral."""
+NO_NEUTRAL = (
+    "the model has no output for neutral texts; use the bundled model, or train one with rows labelled neutral: "
+    "extra_data in the recipe"
+)
+NO_PREDICTION_SETS = "the model has no prediction sets; emoscope calibrate fits them on held-out labelled rows"
+"""Errors about a model without the capability."""
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -22,13 +31,13 @@ class Prediction:
         label: name of the label with the highest score.
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
-        neutral: whether the text shows no clear emotion; None if the model was not fitted on neutral texts.
+        neutral: probability that the text expresses no emotion; None for a model without an output for neutral texts.
     """
 
     label: str
     score: float
     scores: dict[str, float]
-    neutral: bool | None = None
+    neutral: float | None = None
 
     @classmethod
     def from_scores(
@@ -36,7 +45,7 @@ class Prediction:
         scores: dict[str, float],
         thresholds: Sequence[float] | None = None,
         *,
-        neutral: bool | None = None,
+        neutral: float | None = None,
         prediction_sets: PredictionSets | None = None,
     ) -> Prediction:
         """The prediction that follows from the probability of every label, and from thresholds, both in index order."""
@@ -85,15 +94,20 @@ class Prediction:
             ValueError: the coverage is out of range.
         """
         if self.prediction_sets is None:
-            raise ModelError("the model has no prediction sets; emoscope calibrate fits them on held-out labelled rows")
+            raise ModelError(NO_PREDICTION_SETS)
         pairs = zip(self.scores.items(), self.prediction_sets.at(coverage), strict=True)
         return tuple(name for (name, score), threshold in pairs if score >= threshold)
 
     @property
+    def is_neutral(self) -> bool:
+        """Whether the text more likely expresses no emotion than any; False where `neutral` is None."""
+        return self.neutral is not None and self.neutral >= MIN_NEUTRAL
+
+    @property
     def clear(self) -> bool | None:
-        """The negation of `neutral`; deprecated."""
-        warn_renamed("Prediction.clear", "not Prediction.neutral")
-        return None if self.neutral is None else not self.neutral
+        """The negation of `is_neutral`; deprecated."""
+        warn_renamed("Prediction.clear", "not Prediction.is_neutral")
+        return None if self.neutral is None else not self.is_neutral
 
     def labels_at(self, coverage: float) -> tuple[str, ...]:
         """`prediction_set`; deprecated."""
@@ -107,7 +121,7 @@ class Prediction:
             _html_bar(colour, name, score, name == self.label)
             for colour, (name, score) in zip(colours, self.scores.items(), strict=True)
         )
-        note = '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.neutral else ""
+        note = '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.is_neutral else ""
         return f'<table style="border-collapse:collapse">{rows}{note}</table>'
 
 

@@ -17,6 +17,7 @@ from emoscope.tokenization import TokenBatch
 
 Keywords = Mapping[str, Mapping[str, float]]
 """Word -> label -> share of the training rows that the word decides."""
+PredictProba = Callable[[Sequence[str]], NDArray[np.float32]]
 PredictLogits = Callable[[Sequence[str]], NDArray[np.float32]]
 CountTokens = Callable[[Sequence[str]], list[int]]
 
@@ -36,14 +37,14 @@ class Runtime(Protocol):
     """The part of a model that turns token ids into logits, such as `runtime.OnnxModel`."""
 
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        """Logits of every row of the batch, float32 (rows, labels)."""
+        """Logits of every row of the batch, float32 (rows, outputs): the labels and, in some models, neutral."""
 
 
-def predict_distinct(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Probabilities of texts, float32 (len(texts), len(labels)); equal texts are scored once."""
+def predict_distinct(predict: PredictProba, texts: Sequence[str]) -> NDArray[np.float32]:
+    """What a function returns for texts, float32 (len(texts), columns); equal texts are scored once."""
     places: dict[str, int] = {}
     index = [places.setdefault(text, len(places)) for text in texts]
-    return classifier.predict_proba(list(places))[index]
+    return predict(list(places))[index]
 
 
 class SupportsMultiLabel(Protocol):
@@ -89,15 +90,32 @@ def prediction_sets_of(
 
 
 class SupportsNeutral(Protocol):
-    """A classifier that detects neutral texts."""
+    """A classifier that detects texts without an emotion."""
 
-    def neutral(self, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each text shows no clear emotion, bool (texts,); None if the model was not fitted for it."""
+    def predict_with_neutral(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Probabilities of the labels and, last, of neutral, float32 (len(texts), len(labels) + 1), for no texts too.
+
+        Without the last column if the model has no output for neutral texts.
+        """
 
 
-def neutral_of(classifier: Classifier, texts: Sequence[str], probabilities: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """Whether each text shows no clear emotion, bool (texts,); None for a classifier that does not detect it."""
-    return cast(SupportsNeutral, classifier).neutral(texts, probabilities) if hasattr(classifier, "neutral") else None
+def neutral_predictor(classifier: Classifier) -> PredictProba:
+    """The method `predict_with_neutral` of a classifier; `predict_proba` of one without it."""
+    if hasattr(classifier, "predict_with_neutral"):
+        return cast(SupportsNeutral, classifier).predict_with_neutral
+    return classifier.predict_proba
+
+
+def has_neutral(classifier: Classifier) -> bool:
+    """Whether a classifier returns the probability of neutral."""
+    if not hasattr(classifier, "predict_with_neutral"):
+        return False
+    return bool(cast(SupportsNeutral, classifier).predict_with_neutral([]).shape[1] > len(classifier.labels))
+
+
+def split_neutral(rows: NDArray[Any], labels: int) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The columns of the labels of what a `neutral_predictor` returned, and that of neutral or None."""
+    return rows[:, :labels], rows[:, labels] if rows.shape[1] > labels else None
 
 
 class SupportsLogits(Protocol):

@@ -28,6 +28,7 @@ _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _TAG = re.compile(rf"</?(?:{_HTML})(?:\s[^<>=]*=[^<>]*|\s*/?)>")
 _URL = re.compile(r"(?:https?://|www\.|pic\.twitter\.com/)\S+")
 _MENTION = re.compile(r"@(?<!\w@)\w+")
+_SPACE_BEFORE_MARK = re.compile(r" +(?=[.,!?;:](?:\s|$))")
 _EMOTICON = re.compile(r"[:;=<](?<!\S[:;=<])(?:'?-?([)(\]dop/\\|])\1*|/?3+)(?![^\s.,!?])")
 
 # The eyes "=" are read as ":", noses are removed, and the last character may be repeated.
@@ -60,6 +61,9 @@ _RENAMED = {
     "♀": "",
     "♂": "",
 }
+
+
+_QUOTES = {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "–": "-", "—": "-"}
 
 
 def normalize(text: str) -> str:
@@ -99,8 +103,18 @@ def _undamaged(text: str) -> tuple[str, list[str]]:
 
 
 def _words(text: str) -> list[str]:
+    text = _without_markup(text)
+    if not text.isascii():
+        text = _NOT_ASCII.sub(lambda found: found[0].translate(_CHARACTERS), text)
+    if text.isascii():
+        return text.encode().translate(_ASCII, _REMOVED).decode().split()
+    return _composed(text.translate(_CHARACTERS)).split()
+
+
+def _without_markup(text: str) -> str:
+    """The text in lower case without tags, URLs and mentions, with hashtags as words and emoticons as their names."""
     if "#" in text:
-        text = _HASHTAG.sub(lambda hashtag: _CAMEL_CASE.sub(" ", hashtag[0]), text)
+        text = _HASHTAG.sub(lambda hashtag: " " + _CAMEL_CASE.sub(" ", hashtag[0][1:]), text)
     text = text.lower()
     if "<" in text:
         text = _TAG.sub(" ", text)
@@ -110,11 +124,7 @@ def _words(text: str) -> list[str]:
         text = _MENTION.sub(" ", text)
     if ":" in text or ";" in text or "=" in text or "<" in text:
         text = _EMOTICON.sub(_emoticon_words, text)
-    if not text.isascii():
-        text = _NOT_ASCII.sub(lambda found: found[0].translate(_CHARACTERS), text)
-    if text.isascii():
-        return text.encode().translate(_ASCII, _REMOVED).decode().split()
-    return _composed(text.translate(_CHARACTERS)).split()
+    return text
 
 
 def _is_plain(text: str) -> bool:
@@ -193,5 +203,40 @@ def mark(text: str) -> str:
     return plain if words == text.split() else f"! {plain}"
 
 
-NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType({"raw": str, "plain": normalize, "marked": mark})
+def keep_punctuation(text: str) -> str:
+    """The normalizer `written`: lower case with punctuation, for encoders that were pretrained with it.
+
+    Damage is fixed; hashtags, tags, URLs, mentions, emoticons and emoji are as in `plain`. Apostrophes and quotation
+    marks are those of ASCII. A space before a punctuation mark ("really ?") is removed.
+
+    Args:
+        text: any string; no string is an error.
+    """
+    text = _without_markup(join_contractions(fix_encoding(text)))
+    if not text.isascii():
+        text = unicode_normalize("NFKC", text.translate(_WRITTEN))
+    return " ".join(_SPACE_BEFORE_MARK.sub("", text).split())
+
+
+class _WrittenCharacters(dict[int, str | None]):
+    """Replacement of each character where punctuation is kept, computed when it first occurs."""
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        if char in APOSTROPHES:
+            replacement: str | None = "'"
+        elif _is_invisible(char) or _is_emoji(char):
+            replacement = _CHARACTERS[code]
+        else:
+            replacement = _QUOTES.get(char, char)
+        if code < 0x20000:
+            self[code] = replacement
+        return replacement
+
+
+_WRITTEN = _WrittenCharacters()
+
+NORMALIZERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"raw": str, "plain": normalize, "marked": mark, "written": keep_punctuation}
+)
 """Name -> normalizer; `raw`, for other people's checkpoints, leaves a text as it is."""

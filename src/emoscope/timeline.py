@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,14 @@ from numpy.typing import NDArray
 from emoscope.html_page import escaped, label_colour, label_colours
 from emoscope.prediction import Prediction
 from emoscope.probabilities import log_probabilities
-from emoscope.protocols import Classifier, is_multi_label, predict_distinct, thresholds_of
+from emoscope.protocols import (
+    Classifier,
+    is_multi_label,
+    neutral_predictor,
+    predict_distinct,
+    split_neutral,
+    thresholds_of,
+)
 from emoscope.sentences import Sentence, sentences
 
 CERTAINTY = 2.0
@@ -29,6 +37,9 @@ MAX_BARS = 400
 """Maximum number of bars in the picture of a timeline."""
 MIN_HEIGHT = 0.02
 """Lowest probability that a bar shows."""
+NO_EMOTION = "no emotion"
+"""How a neutral text is shown."""
+_GREY = "#8888"  # of neutral sentences, in light and dark
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,8 @@ class Timeline:
 
         Returns:
             `labels`; `label`, `score` and `scores` of the whole text; and for each of the `sentences` its `text`,
-            `start`, `end`, `label`, `score` and `scores`. `scores` are lists in the order of `labels`.
+            `start`, `end`, `label`, `score` and `scores`. `scores` are lists in the order of `labels`. Text and
+            sentences have `neutral` as well if the model gives it.
         """
         return {
             "labels": list(self.prediction.scores),
@@ -87,14 +99,22 @@ class Timeline:
     def _repr_html_(self) -> str:
         """For notebooks: a stacked bar for each sentence, and the text in the colours of its labels."""
         prediction = self.prediction
+        label, score = shown_answer(prediction)
         labels = list(prediction.scores)
         colours = dict(zip(labels, map(label_colour, label_colours(labels)), strict=True))
-        legend = " ".join(f'<span style="{_line(c)}">{escaped(label)}</span>' for label, c in colours.items())
+        legend = " ".join(f'<span style="{_line(c)}">{escaped(name)}</span>' for name, c in colours.items())
         return (
-            f'<p dir="auto"><b>{escaped(prediction.label)}</b> {prediction.score:.1%} &ensp;<small>{legend}</small></p>'
+            f'<p dir="auto"><b>{escaped(label)}</b> {score:.1%} &ensp;<small>{legend}</small></p>'
             f"{_bars(self.columns(MAX_BARS), list(colours.values()))}"
             f'<p dir="auto">{"".join(_marked(self, colours))}</p>'
         )
+
+
+def shown_answer(prediction: Prediction) -> tuple[str, float]:
+    """What a text or sentence is shown as, its label or NO_EMOTION, and the probability of that."""
+    if prediction.neutral is not None and prediction.is_neutral:
+        return NO_EMOTION, prediction.neutral
+    return prediction.label, prediction.score
 
 
 def timeline(classifier: Classifier, texts: Sequence[str]) -> list[Timeline]:
@@ -117,16 +137,19 @@ def timeline(classifier: Classifier, texts: Sequence[str]) -> list[Timeline]:
 
 
 def score_by_sentences(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    """Probabilities of texts, combined from those of their sentences, float32 (texts, labels)."""
+    """Probabilities of texts and, last, of neutral, combined from those of their sentences, float32 (texts, columns).
+
+    Without the last column for a classifier that does not give it.
+    """
     return _score(classifier, texts).text_rows
 
 
 class _Scored(NamedTuple):
     sentences: list[list[Sentence]]
     sentence_rows: NDArray[np.float32]
-    """Probabilities of all sentences in order, (sentences, labels)."""
+    """Probabilities of all sentences in order; a column for each label and perhaps one for neutral."""
     text_rows: NDArray[np.float32]
-    """Probabilities of the texts, (texts, labels)."""
+    """The same of the texts."""
 
 
 def _score(classifier: Classifier, texts: Sequence[str]) -> _Scored:
@@ -134,8 +157,12 @@ def _score(classifier: Classifier, texts: Sequence[str]) -> _Scored:
     split = [sentences(text) for text in texts]
     counts = np.array([len(found) for found in split], np.int64)
     parts = [part for text, found in zip(texts, split, strict=True) for part in [s.text for s in found] or [text]]
-    rows = predict_distinct(classifier, parts)
-    text_rows = combine(rows, np.maximum(counts, 1), multi_label=is_multi_label(classifier))
+    rows = predict_distinct(neutral_predictor(classifier), parts)
+    counts_of_parts = np.maximum(counts, 1)
+    labels, neutral = split_neutral(rows, len(classifier.labels))
+    text_rows = combine(labels, counts_of_parts, multi_label=is_multi_label(classifier))
+    if neutral is not None:
+        text_rows = np.column_stack([text_rows, combine_neutral(neutral, counts_of_parts)])
     return _Scored(split, rows[np.repeat(counts > 0, np.maximum(counts, 1))], text_rows)
 
 
@@ -184,14 +211,32 @@ def combine(
     return result.astype(np.float32)
 
 
+def combine_neutral(neutral: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Probability that a text expresses no emotion: the smallest of its sentences', as one sentence can express it.
+
+    Args:
+        neutral: of the sentences of all texts, (sentences,).
+        counts: number of sentences of each text, at least 1.
+
+    Returns:
+        float32 (texts,).
+    """
+    smallest: NDArray[np.float32] = np.minimum.reduceat(neutral, np.cumsum(counts) - counts) if len(counts) else neutral
+    return smallest
+
+
 def _predictions(classifier: Classifier, rows: NDArray[np.float32]) -> list[Prediction]:
-    thresholds = thresholds_of(classifier)
-    labels = classifier.labels
-    return [Prediction.from_scores(dict(zip(labels, row, strict=True)), thresholds) for row in rows.tolist()]
+    thresholds, labels = thresholds_of(classifier), classifier.labels
+    scores, neutral = split_neutral(rows, len(labels))
+    return [
+        Prediction.from_scores(dict(zip(labels, row, strict=True)), thresholds, neutral=each)
+        for row, each in zip(scores.tolist(), repeat(None) if neutral is None else neutral.tolist(), strict=False)
+    ]
 
 
 def _to_json(prediction: Prediction) -> dict[str, Any]:
-    return {"label": prediction.label, "score": prediction.score, "scores": list(prediction.scores.values())}
+    scored = {"label": prediction.label, "score": prediction.score, "scores": list(prediction.scores.values())}
+    return scored if prediction.neutral is None else scored | {"neutral": prediction.neutral}
 
 
 def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
@@ -214,9 +259,10 @@ def _marked(timeline: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
     """The text in pieces, each sentence in the colour of its label, the stronger the higher its score."""
     done = 0
     for sentence in timeline.sentences:
-        label, score = sentence.prediction.label, sentence.prediction.score
-        tint = f"color-mix(in srgb, {colours[label]} {31 * score:.0f}%, transparent)"
-        style = f"background:{tint};color:inherit;{_line(colours[label])}"
+        label, score = shown_answer(sentence.prediction)
+        colour, strength = (_GREY, 0) if label == NO_EMOTION else (colours[label], 31 * score)
+        tint = f"color-mix(in srgb, {colour} {strength:.0f}%, transparent)"
+        style = f"background:{tint};color:inherit;{_line(colour)}"
         yield escaped(timeline.text[done : sentence.start])
         yield f'<mark style="{style}" title="{escaped(label)} {score:.1%}">{escaped(sentence.text)}</mark>'
         done = sentence.end

@@ -28,7 +28,7 @@ def report() -> dict[str, Any]:
     quality = split_half_quality(rows, truth, 90, repeats=4)
     spreads = dict(zip(NAMES, quality["label_coverage"], strict=True))
     curves = _curves(rows, rows, truth)
-    curves["distances"] = {"edges": [0.0, 1.0, 2.0], "neutral": [3, 1], "emotional": [1, 4], "threshold": 1.0}
+    curves["neutral"] = {"edges": [0.0, 0.5, 1.0], "neutral": [1, 3], "emotional": [4, 1]}
     return {
         "rows": dict(zip(NAMES, np.bincount(truth).tolist(), strict=True)),
         "temperature": {"before": 1.0, "after": 1.5},
@@ -39,7 +39,7 @@ def report() -> dict[str, Any]:
         "selective_prediction": selective_accuracy(rows.max(axis=1), correct),
         "prediction_sets": {"90": {"repeats": 4, **quality, "label_coverage": spreads}},
         "neutral": {
-            "auroc": {"distance": 0.9, "max_probability": 0.8},
+            "auroc": {"neutral": 0.9, "max_probability": 0.8},
             "predicted_neutral": {"neutral": 0.75, "emotional": 0.2, "data": 0.0},
         },
         "curves": curves,
@@ -62,8 +62,7 @@ def test_reports_of_0_1_can_be_plotted(report: dict[str, Any], tmp_path: Path) -
     pytest.importorskip("matplotlib")
     old = with_old_keys(report)
     old = {key: old[key] for key in old if key not in ("selective_prediction", "prediction_sets", "neutral")}
-    assert len(plot_calibration(old, tmp_path)) == 4
-    assert len(plot_calibration(old | {"clearness": None}, tmp_path)) == 3
+    assert len(plot_calibration(old, tmp_path)) == 3
 
 
 def test_plots_without_matplotlib_are_an_error(

@@ -34,7 +34,17 @@ class Model:
         self.logits, self.calibration = logits, Calibration(temperature, neutral=neutral)
 
     def predict_proba(self, texts: Any) -> Any:
-        return self.calibration.probabilities(np.array([self.logits[text] for text in texts], np.float32))
+        return self.calibration.probabilities(self._logits(texts))
+
+    def neutral_proba(self, texts: Any) -> Any:
+        return self.calibration.probabilities_and_neutral(self._logits(texts))[:, -1]
+
+    def _logits(self, texts: Any) -> Any:
+        """With a neutral output that is high where the others are small."""
+        labels = np.array([self.logits[text] for text in texts], np.float32).reshape(len(texts), 3)
+        if self.calibration.neutral is None:
+            return labels
+        return np.column_stack([labels, 6 - np.linalg.norm(labels, axis=1)]).astype(np.float32)
 
 
 @pytest.fixture(autouse=True)
@@ -110,43 +120,43 @@ def test_the_temperature_is_kept_if_every_row_is_right(known: dict[str, Any], ro
 def test_neutral_texts_are_fitted_on_train_and_measured_on_validation(
     known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
 ) -> None:
-    fitted = calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data)
+    fitted = calibrate(Model(known, neutral=Neutral(0.5, 1.0)), rows, model_name="m", neutral_data=neutral_data)
     measured = fitted.report["neutral"]
     assert (measured["fitted_on"]["split"], measured["fitted_on"]["rows"]) == ("train", 200)
     assert (measured["measured_on"]["split"], measured["measured_on"]["rows"]) == ("validation", 100)
-    assert fitted.calibration.neutral is not None
     validation = neutral_data["validation"]
-    scored = Model(known, fitted.calibration.temperature).predict_proba(validation.texts)
-    neutral, emotional = fitted.calibration.neutral.is_neutral(scored), validation.label_ids == 1
-    distance = roc_auc_score(emotional, fitted.calibration.neutral.distances(scored))
-    highest = roc_auc_score(emotional, Model(known).predict_proba(validation.texts).max(axis=1))
-    assert measured["auroc"] == pytest.approx({"distance": distance, "max_probability": highest}, abs=1e-3)
-    neutral_rows = fitted.calibration.neutral.is_neutral(
-        Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
-    )
+    after = Model(known, neutral=fitted.calibration.neutral)
+    probability, is_neutral = after.neutral_proba(validation.texts), validation.label_ids == 0
+    highest = roc_auc_score(~is_neutral, after.predict_proba(validation.texts).max(axis=1))
+    expected = {"neutral": roc_auc_score(is_neutral, probability), "max_probability": highest}
+    assert measured["auroc"] == pytest.approx(expected, abs=1e-3)
     assert measured["predicted_neutral"] == pytest.approx(
         {
-            "neutral": neutral[~emotional].mean(),
-            "emotional": neutral[emotional].mean(),
-            "data": neutral_rows.mean(),
-        }
+            "neutral": (probability[is_neutral] >= 0.5).mean(),
+            "emotional": (probability[~is_neutral] >= 0.5).mean(),
+            "data": (after.neutral_proba(rows.texts) >= 0.5).mean(),
+        },
+        abs=0.02,
     )
+    shares = measured["predicted_neutral"]
+    assert shares["neutral"] > 0.7 and shares["emotional"] < 0.3
 
 
-def test_neutral_texts_stay_the_same_at_the_new_temperature(known: dict[str, Any], rows: Examples) -> None:
-    before = Neutral((0.2, -0.1, -0.1), 3.0)
+def test_neutral_stays_as_it_is_without_neutral_data(known: dict[str, Any], rows: Examples) -> None:
+    before = Neutral(0.5, 1.0)
     fitted = calibrate(Model(known, neutral=before), rows, model_name="m")
-    assert fitted.report["neutral"] is None and fitted.calibration.neutral is not None
-    expected = before.is_neutral(Model(known).predict_proba(rows.texts))
-    found = fitted.calibration.neutral.is_neutral(
-        Model(known, fitted.calibration.temperature).predict_proba(rows.texts)
-    )
-    np.testing.assert_array_equal(found, expected)
-    assert 0.1 < expected.mean() < 0.9
+    assert fitted.report["neutral"] is None and fitted.calibration.neutral == before
+
+
+def test_neutral_data_needs_a_model_with_the_output(
+    known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]
+) -> None:
+    with pytest.raises(ModelError, match="no output for neutral texts"):
+        calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data)
 
 
 def test_report_is_json_without_nan(known: dict[str, Any], rows: Examples, neutral_data: dict[str, Examples]) -> None:
-    report = calibrate(Model(known), rows, model_name="m", neutral_data=neutral_data).report
+    report = calibrate(Model(known, neutral=Neutral()), rows, model_name="m", neutral_data=neutral_data).report
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     assert report["rows"] == dict(zip(NAMES, np.bincount(rows.label_ids).tolist(), strict=True))
     assert report["prediction_sets"]["90"]["coverage"]["mean"] == pytest.approx(0.9, abs=0.03)
@@ -159,7 +169,7 @@ def test_neutral_data_of_one_label_is_an_error(
     for kind, name in enumerate(NEUTRAL_LABELS.names):
         alone = {"all": train.subset(train.label_ids == kind)}
         with pytest.raises(DataError, match=f"kinds has only {name} texts"):
-            calibrate(Model(known), rows, model_name="m", neutral_data=alone)
+            calibrate(Model(known, neutral=Neutral()), rows, model_name="m", neutral_data=alone)
 
 
 def test_other_labels_are_an_error(known: dict[str, Any], rows: Examples) -> None:

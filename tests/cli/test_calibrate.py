@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 
+import tiny
 from emoscope import EmotionClassifier
-from emoscope.calibration.old_keys import with_current_keys
 from emoscope.cli import main
 from emoscope.errors import ModelError
-from emoscope.manifest import MANIFEST, read_manifest
+from emoscope.manifest import MANIFEST, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.verification import verify
 from tiny import examples
 
-PLAIN = ["the bus leaves at nine", "please find the invoice attached", "it has three wheels", "page four, line two"]
+PLAIN = ["they came today", "when they came", "today again", "they came when they came"]
 
 
 @pytest.fixture
@@ -34,6 +35,14 @@ def data(tmp_path):
     file = tmp_path / "rows.txt"
     file.write_text("".join(f"{text};{label}\n" for text, label in zip(rows.texts, labels, strict=True)))
     return file
+
+
+@pytest.fixture(scope="module")
+def student(tmp_path_factory):
+    """The folder of a small model with an output for neutral texts."""
+    for module in ("torch", "transformers", "accelerate", "onnx", "onnxscript"):
+        pytest.importorskip(module)
+    return tiny.student_with_neutral(tmp_path_factory.mktemp("student"))
 
 
 @pytest.fixture
@@ -85,23 +94,39 @@ def test_the_new_temperature_and_prediction_sets_are_used(folder, data, capsys):
         for (name, score), least in zip(after.scores.items(), manifest(folder)["prediction_sets"]["90"], strict=True)
         if score >= least
     )
-    assert before.neutral is after.neutral is False
+    assert before.is_neutral is after.is_neutral is False
 
 
 @pytest.mark.parametrize("flag", ["--neutral-data", "--clear-from"])
-def test_neutral_texts_keep_their_record_unless_fitted_again(folder, data, neutral_data, capsys, flag):
+def test_the_distance_of_0_1_is_kept_at_every_temperature(folder, data, neutral_data, capsys, flag):
     before = read_manifest(folder)
-    run(capsys, folder, "--data", data)
+    status, out, _ = run(capsys, folder, "--data", data, flag, neutral_data)
     after = manifest(folder)
-    assert after["calibration_report"]["neutral"] == with_current_keys(before.calibration_report)["neutral"]
+    assert status == 0 and "neutral: not fitted; --neutral-data fits it, for a model with an output" in out
     ratio = after["temperature"] / before.calibration.temperature
     assert after["neutral"]["threshold"] * ratio == pytest.approx(before.calibration.neutral.threshold)
-    status, out, _ = run(capsys, folder, "--data", data, flag, neutral_data, "--keep-temperature")
-    again = manifest(folder)
+    assert EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].is_neutral
+
+
+def test_the_output_for_neutral_texts_keeps_its_fit_unless_fitted_again(student, data, neutral_data, tmp_path, capsys):
+    folder = shutil.copytree(student, tmp_path / "model")
+    status, out, _ = run(capsys, folder, "--data", data, "--neutral-data", neutral_data)
+    fitted = manifest(folder)
     assert status == 0 and "12 neutral and 12 emotional texts (the texts fitted on)" in out
-    assert again["temperature"] == after["temperature"]
-    assert again["calibration_report"]["neutral"]["fitted_on"]["neutral"] == 12
-    assert EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].neutral
+    assert fitted["calibration_report"]["neutral"]["fitted_on"]["neutral"] == 12
+    assert fitted["neutral"] != manifest(student)["neutral"] == {"scale": 1.0, "bias": 0.0}
+    run(capsys, folder, "--data", data)
+    again = manifest(folder)
+    assert again["neutral"] == fitted["neutral"]
+    assert again["calibration_report"]["neutral"] == fitted["calibration_report"]["neutral"]
+    classifier = EmotionClassifier.from_pretrained(folder)
+    assert (classifier.neutral_proba(["they came again", "i feel happy today"]) >= 0.5).tolist() == [True, False]
+
+
+def test_a_model_that_cannot_tell_neutral_texts_needs_an_output(folder, data, neutral_data, capsys):
+    read = read_manifest(folder)
+    write_manifest(folder, replace(read, calibration=replace(read.calibration, neutral=None)))
+    assert "no output for neutral texts" in refused(capsys, folder, "--data", data, "--neutral-data", neutral_data)
 
 
 def test_the_card_has_one_section_after_two_runs(folder, data, capsys):
@@ -187,18 +212,19 @@ def test_unsuitable_rows_leave_the_folder_unchanged(folder, tmp_path, capsys, co
         ("text,label\nthe bus,joy\n", "unknown label 'joy'; allowed: neutral, emotional"),
     ],
 )
-def test_unsuitable_neutral_data_leaves_the_folder_unchanged(folder, data, tmp_path, capsys, content, words):
+def test_unsuitable_neutral_data_leaves_the_folder_unchanged(student, data, tmp_path, capsys, content, words):
+    folder = shutil.copytree(student, tmp_path / "model")
     before = manifest(folder)
     (tmp_path / "neutral.csv").write_text(content)
     assert words in refused(capsys, folder, "--data", data, "--neutral-data", tmp_path / "neutral.csv")
     assert manifest(folder) == before
 
 
-def test_json_report_and_plots(data, neutral_data, tmp_path, capsys):
+def test_json_report_and_plots(student, data, neutral_data, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     plots, file = tmp_path / "plots", tmp_path / "report.json"
     flags = ("--neutral-data", neutral_data, "--output", tmp_path / "o", "--json", "--plots", plots, "--report", file)
-    status, out, _ = run(capsys, "bundled", "--data", data, *flags)
+    status, out, _ = run(capsys, student, "--data", data, *flags)
     report = json.loads(out)
     assert status == 0 and json.loads(file.read_text()) == report
     assert {"temperature", "prediction_sets", "selective_prediction", "aurc", "neutral", "curves"} <= set(report)

@@ -20,6 +20,9 @@ import pyarrow.parquet as pq
 from cli.processes import EMOSCOPE, run
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.cli import main
+from emoscope.scoring.model import LoadedModel
+from emoscope.terminal import counted
+from scoring.scoring_fakes import NeutralClassifier, neutral, probabilities
 
 TEXTS = ["i feel so happy today", "i am angry", "", "i am scared"]
 
@@ -62,6 +65,37 @@ def test_json_summary(tmp_path, capsys):
     assert (summary["rows_in"], summary["rows"], summary["rejected"], summary["labels"]["anger"]) == (2, 1, 1, 1)
     assert summary["first_rejected"].endswith("in.csv, line 3: 2 fields; allowed: 1, as in the first line")
     assert summary["seconds"] > 0 and summary["rows_per_second"] > 0
+
+
+@pytest.fixture
+def neutral_model(monkeypatch):
+    model = LoadedModel(NeutralClassifier(), "x")
+    monkeypatch.setattr("emoscope.scoring.model.load_model", lambda *_: model)
+
+
+def test_neutral_is_counted_as_a_label_if_asked_for(neutral_model, source, tmp_path, capsys):
+    flags = ["score", str(source), str(tmp_path / "out.parquet"), "--text-column", "text", "--overwrite"]
+    count = sum(neutral(text) >= 0.5 for text in TEXTS if text)
+    assert 0 < count < 3
+    main(flags)
+    words = f"{counted(count, 'row')} more likely without emotion; --neutral label counts them as neutral"
+    assert words in capsys.readouterr().out
+    main([*flags, "--neutral", "label"])
+    shown = capsys.readouterr().out
+    assert re.search(rf"neutral +{count} +\d", shown) and "more likely" not in shown
+    scored = pq.read_table(tmp_path / "out.parquet")["emotion"].to_pylist()
+    main([*flags, "--neutral", "label", "--json"])
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["neutral"] == summary["labels"]["neutral"] == scored.count("neutral") == count
+
+
+def test_columns_of_decisions_are_added(neutral_model, source, tmp_path):
+    flags = ["--text-column", "text", "--columns", "neutral", "--coverage", "0.9", "--abstain", "0.5"]
+    main(["score", str(source), str(tmp_path / "out.csv"), *flags])
+    header, first, *_ = (tmp_path / "out.csv").read_text().splitlines()
+    assert header == "id,text,neutral,prediction_set,abstains"
+    names = " ".join(label for label, p in zip(EMOTIONS, probabilities(TEXTS[0]), strict=True) if p >= 0.2)
+    assert first.split(",")[3:] == [names or '""', str(probabilities(TEXTS[0]).max() < 0.5).lower()]
 
 
 def test_several_inputs_are_read_one_after_the_other(tmp_path, capsys):
@@ -157,6 +191,9 @@ def test_pipe_that_is_closed_early_is_not_an_error(tmp_path):
         (["in.csv", "out.csv", "--address", "auto"], "--address and --workers go with --engine ray"),
         (["in.csv", "out.csv", "--workers", "2"], "--address and --workers go with --engine ray"),
         (["in.csv", "out.csv", "--engine", "spark"], "invalid choice"),
+        (["in.csv", "out.csv", "--neutral", "row"], "invalid choice"),
+        (["in.csv", "out.csv", "--coverage", "1"], "must be a number from 0.5 to 0.99"),
+        (["in.csv", "out.csv", "--abstain", "80"], "must be a number from 0 to 1"),
         (["in.csv", "out.csv", "--part-rows", "x"], "invalid int"),
         (["in.csv"], "required: OUT"),
     ],
@@ -225,14 +262,14 @@ def test_failure_of_the_machine_has_a_code_of_its_own(source, tmp_path, monkeypa
 def test_run_of_another_model_is_not_continued(source, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
-    def interrupt(self, texts, original=EmotionClassifier.predict_proba):
+    def interrupt(self, texts, original=EmotionClassifier.predict_with_neutral):
         if TEXTS[3] in texts:
             raise KeyboardInterrupt
         return original(self, texts)
 
     flags = ["score", "in.parquet", "out.csv", "--text-column", "text", "--part-rows", "2"]
     with monkeypatch.context() as patch:
-        patch.setattr(EmotionClassifier, "predict_proba", interrupt)
+        patch.setattr(EmotionClassifier, "predict_with_neutral", interrupt)
         assert main(flags) == 130
     last = "interrupted; 1 parts are kept in out.csv.parts: the same command with --resume continues from there"
     assert capsys.readouterr().err.splitlines()[-1] == f"emoscope score: {last}"

@@ -3,10 +3,12 @@
 import json
 import re
 
+import numpy as np
 import pytest
 
 from cli.processes import on_terminal, run
 from emoscope.cli import main
+from emoscope.timeline import timeline
 
 TEXT = "I was terrified of the dark stairs.\nI am so happy now!"
 
@@ -29,6 +31,25 @@ def test_a_table_in_a_pipe_has_no_colours(capsys):
     assert main(["timeline", "--table", "One happy sentence.", ""]) == 0
     shown = capsys.readouterr().out
     assert "over 1 sentence\n" in shown and "over 0 sentences\n" in shown and "\x1b" not in shown
+
+
+def test_a_neutral_sentence_is_no_emotion(monkeypatch, capsys):
+    class Flat:
+        labels = ("joy", "love")
+
+        def predict_with_neutral(self, texts):
+            return np.array([[0.75, 0.25, 0.9 if text == "It came." else 0.1] for text in texts], np.float32)
+
+        def timeline(self, texts):
+            return timeline(self, texts)
+
+    monkeypatch.setattr("emoscope.cli.timeline.load_classifier", lambda args: Flat())
+    main(["timeline", "--table", "It came. I am glad."])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("joy ") and lines[-3:-1] == [
+        "  1 ███████  no emotion  90.0% It came.",
+        "  2 ██████   joy         75.0% I am glad.",
+    ]
 
 
 def test_control_characters_never_reach_the_terminal():

@@ -61,7 +61,7 @@ def _rows(number: int, better: float) -> tuple[NDArray[Any], NDArray[Any], NDArr
 
 
 def test_bootstrap_agrees_with_a_loop_over_resampled_rows() -> None:
-    truth, a, b = _rows(150, 0.04)
+    truth, a, b = _rows(150, 0.1)
     got = paired_bootstrap(truth, a, b, 4, resamples=20_000)
     rng = np.random.default_rng(8)
     draws = [rng.integers(len(truth), size=len(truth)) for _ in range(1500)]

@@ -23,7 +23,6 @@ from emoscope.export import export, exporter
 from emoscope.export.parity import TOLERANCE
 from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
-from emoscope.neutral import Neutral
 from emoscope.prediction_sets import PredictionSets
 from emoscope.torch_runtime import PackedModel
 from emoscope.torch_runtime.pretrained import load_sequence_classifier
@@ -173,7 +172,8 @@ def test_a_calibration_is_kept_with_the_same_arithmetic_only(
     quantize: bool,
 ) -> None:
     fitted = Calibration(
-        0.5, prediction_sets=PredictionSets({90: (0.1,) * 6}), neutral=Neutral(centre=(0.0,) * 6, threshold=0.5)
+        0.5,
+        prediction_sets=PredictionSets({90: (0.1,) * 6}),
     )
     keywords = {"weird": {"fear": 0.6, "surprise": 0.4}}
     folder, output = variant(checkpoints["bert"]), tmp_path / "model"

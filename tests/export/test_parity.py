@@ -39,6 +39,7 @@ def test_a_label_tied_with_torchs_own_counts_as_equal():
     rows = expected + TOLERANCE * np.array([[0, 0, 0], [-0.9, 0.9, 0], [0, 0, 3000]])
     parity = compare(rows, expected, examples(np.zeros(3, int)), None)
     assert parity.equal_labels == 2 / 3
+    assert compare(rows[:2], expected[:2], examples(np.zeros(2, int)), None).f1_macro_difference == 0
 
 
 def test_figures_of_multi_label_data_equal_those_of_scikit_learn_and_ties_count_as_equal():

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from emoscope.errors import DataError
 from emoscope.scoring import Job, ScoreReport, Scoring, Summary, score_table
+from emoscope.terminal import counted
 
 FORMATS = ("csv", "jsonl", "parquet")
 PIECES = (
@@ -104,7 +105,7 @@ def check(
     assert summary.rejected == sum(entry["rows"] for entry in rejected)
     assert summary.rows == rows_of(output)
     assert summary.rows + summary.rejected == rows_in(form, content), (summary, rejected)
-    assert f"{summary.rows_in:,} rows read, {summary.rows:,} written" in report.output.read_text("utf-8")
+    assert f"{counted(summary.rows_in, 'row')} read, {summary.rows:,} written" in report.output.read_text("utf-8")
     output.unlink()
     return summary
 

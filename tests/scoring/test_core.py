@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scoring_fakes import HashClassifier, emotion, probabilities
+from scoring_fakes import HashClassifier, NeutralClassifier, emotion, neutral, probabilities
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import DataError, ModelError
@@ -98,11 +98,84 @@ def test_text_of_any_arrow_type(arrow_type):
         ({"text": ["a"]}, {"long": "half"}, "cannot be read as 'half'"),
         ({"text": ["a"]}, {"sentence_rows": True}, "a row for each sentence needs"),
         ({"text": ["a"]}, {"part_rows": 0}, "at least one row"),
+        ({"text": ["a"]}, {"neutral": "row"}, "neutral cannot be shown as 'row'; allowed: column, label"),
+        ({"text": ["a"]}, {"coverage": 1.0}, "from 0.5 to 0.99"),
+        ({"text": ["a"]}, {"abstain": 80}, "from 0 to 1, got 80"),
     ],
 )
 def test_invalid_columns_and_options_are_errors(columns, options, words):
     with pytest.raises(DataError, match=words):
         Scorer(HashClassifier(), Scoring("text", **options))(pa.table(columns))
+
+
+WORDS = [f"word {i}" for i in range(40)]
+
+
+def test_probability_of_neutral_is_a_column():
+    table = scored([*WORDS, " "], NeutralClassifier())
+    assert table.column_names == ["id", "text", "emotion", "emotion_score", *EMOTIONS, "neutral"]
+    assert table.schema.field("neutral").type == pa.float32()
+    assert table["neutral"].to_pylist() == [*(pytest.approx(neutral(text)) for text in WORDS), None]
+    assert table["emotion"].to_pylist() == [*map(emotion, WORDS), None]
+    assert scored(["a"], NeutralClassifier(), columns=("neutral",)).column_names == ["id", "text", "neutral"]
+    with pytest.raises(DataError, match="'neutral' cannot be added"):
+        scored(["a"], columns=("neutral",))
+
+
+def test_neutral_is_an_emotion_if_asked_for():
+    rows = scored([*WORDS, ""], NeutralClassifier(), neutral="label").to_pylist()
+    assert {neutral(text) >= 0.5 for text in WORDS} == {True, False}
+    for row, text in zip(rows, WORDS, strict=False):
+        expected = ("neutral", neutral(text)) if neutral(text) >= 0.5 else (emotion(text), probabilities(text).max())
+        assert (row["emotion"], np.float32(row["emotion_score"])) == expected
+        assert [np.float32(row[label]) for label in EMOTIONS] == probabilities(text).tolist()
+    assert rows[-1]["emotion"] is rows[-1]["neutral"] is None
+
+
+def test_prediction_sets_and_abstention_are_columns():
+    table = scored([*WORDS, None], NeutralClassifier(), coverage=0.9, abstain=0.3)
+    assert table.column_names[-3:] == ["neutral", "prediction_set", "abstains"]
+    assert table.schema.types[-2:] == [pa.string(), pa.bool_()]
+    *rows, blank = table.to_pylist()
+    for row, text in zip(rows, WORDS, strict=True):
+        assert row["prediction_set"].split() == [
+            label for label, p in zip(EMOTIONS, probabilities(text), strict=True) if p >= 2 * (1 - 0.9)
+        ]
+        assert row["abstains"] == (float(probabilities(text).max()) < 0.3)
+    assert blank["prediction_set"] is blank["abstains"] is None
+    assert {row["abstains"] for row in rows} == {True, False}
+    chosen = scored(["a"], NeutralClassifier(), columns=("abstains", "emotion"), coverage=0.9, abstain=0.3)
+    assert chosen.column_names[2:] == ["abstains", "emotion", "prediction_set"]
+
+
+def test_abstention_is_about_the_emotion_of_the_table():
+    table = scored(WORDS, NeutralClassifier(), neutral="label", abstain=0.6)
+    assert table["abstains"].to_pylist() == [score < 0.6 for score in table["emotion_score"].to_pylist()]
+
+
+def test_a_threshold_is_not_rounded_to_float32():
+    class Same(HashClassifier):
+        def predict_proba(self, texts):
+            return np.full((len(texts), 6), 0.3, np.float32)
+
+    assert scored(["a"], Same(), abstain=0.3)["abstains"].to_pylist() == [float(np.float32(0.3)) < 0.3]
+    assert scored(["a"], Same(), abstain=0.30000002)["abstains"].to_pylist() == [True]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"neutral": "label"}, "no output for neutral"), ({"coverage": 0.9}, "no prediction sets")]
+)
+def test_model_without_what_is_asked_for_is_an_error(options, words):
+    with pytest.raises(ModelError, match=words):
+        scored(["a"], **options)
+
+
+def test_label_with_the_name_of_an_added_column_is_an_error():
+    class Named(NeutralClassifier):
+        labels = ("a", "b", "c", "d", "e", "neutral")
+
+    with pytest.raises(DataError, match="a label named 'neutral'"):
+        scored(["a"], Named())
 
 
 def test_taken_name_is_avoided_with_a_prefix_or_a_choice():

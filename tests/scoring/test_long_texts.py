@@ -1,7 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from scoring_fakes import HashClassifier, emotion, probabilities
+from scoring_fakes import HashClassifier, NeutralClassifier, emotion, neutral, probabilities
 
 from emoscope.scoring import Scorer, Scoring
 from emoscope.scoring.long_texts import FIRST_CHARACTERS, beginning
@@ -69,3 +69,16 @@ def test_row_for_each_sentence():
         {"id": 3, "text": " ", "emotion": None},
         {"id": 4, "text": "One.", "emotion": emotion("One.")},
     ]
+
+
+@pytest.mark.parametrize(
+    ("long", "expected"),
+    [
+        ("windows", neutral("One. Two.")),
+        ("sentences", min(neutral("One."), neutral("Two."))),
+        ("truncate", neutral("One. Two.")),
+    ],
+)
+def test_neutral_of_a_long_text(long, expected):
+    table = Scorer(NeutralClassifier(), Scoring("text", long=long))(pa.table({"text": ["One. Two."]}))
+    assert column(table, "neutral") == [expected]

@@ -6,11 +6,12 @@ from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
-from scoring_fakes import DAYS, HashClassifier, emotion, score, texts, write_parquet
+from scoring_fakes import DAYS, HashClassifier, NeutralClassifier, emotion, score, texts, write_parquet
 
 import emoscope.scoring
 from emoscope.errors import DataError
 from emoscope.scoring import ScoreReport
+from emoscope.terminal import counted
 
 
 def report(source, output, page, time_column=None, time_format=None, **options):
@@ -150,6 +151,18 @@ def test_many_labels_have_colours_for_the_most_frequent(tmp_path):
     report(source, tmp_path / "out.csv", tmp_path / "page.html", "when", classifier=Many())
     page = (tmp_path / "page.html").read_text("utf-8")
     assert "others" in page and all(label in page for label in Many.labels)
+
+
+@pytest.mark.parametrize("how", ["column", "label"])
+def test_neutral_rows_are_counted_as_in_the_table(dated, tmp_path, how):
+    options = {"classifier": NeutralClassifier(), "neutral": how}
+    summary = report(dated, tmp_path / "out.csv", tmp_path / "page.html", "when", **options)
+    page = (tmp_path / "page.html").read_text("utf-8")
+    cells = Elements(page).cells
+    assert (f"neutral ({summary.neutral})" in cells) is (how == "label")
+    assert (".s6 { fill: var(--muted)" in page) is (how == "label")
+    words = f"{counted(summary.neutral, 'row')} more likely without emotion, counted by label."
+    assert any(words in cell for cell in cells) is (how == "column")
 
 
 @pytest.mark.parametrize(

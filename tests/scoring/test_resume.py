@@ -2,12 +2,24 @@
 
 import errno
 import io
+import json
 import os
 import re
 from pathlib import Path
 
 import pytest
-from scoring_fakes import PARTS, ROWS, HashClassifier, Stopped, names, score, stopped, texts, write_parquet
+from scoring_fakes import (
+    PARTS,
+    ROWS,
+    HashClassifier,
+    NeutralClassifier,
+    Stopped,
+    names,
+    score,
+    stopped,
+    texts,
+    write_parquet,
+)
 
 import emoscope
 from emoscope.errors import DataError
@@ -117,9 +129,34 @@ def test_run_of_0_1_is_continued(source, tmp_path, monkeypatch):
     monkeypatch.setattr(emoscope, "__version__", "0.1.0")
     stopped(source, tmp_path / "out.csv")
     monkeypatch.setattr(emoscope, "__version__", "0.2.0")
+    manifest = tmp_path / "out.csv.parts" / "manifest.json"
+    kept = json.loads(manifest.read_text())
+    for name in ("neutral", "coverage", "abstain"):
+        del kept["scoring"][name]
+    kept.pop("checksum", None)
+    manifest.write_text(json.dumps(kept))
     rest = HashClassifier()
+    with pytest.raises(DataError, match="neutral was 'column', now it is 'label'"):
+        score(source, tmp_path / "out.csv", classifier=NeutralClassifier(), resume=True, neutral="label")
     score(source, tmp_path / "out.csv", classifier=rest, resume=True)
     assert len(rest.calls) == PARTS - 2
+
+
+def test_probabilities_of_neutral_are_kept(source, tmp_path):
+    class Stops(NeutralClassifier):
+        def predict_proba(self, asked):
+            if len(self.calls) == 3:  # the first is to ask for no text
+                raise Stopped
+            return super().predict_proba(asked)
+
+    options = {"neutral": "label", "coverage": 0.9, "abstain": 0.5}
+    score(source, tmp_path / "whole.csv", classifier=NeutralClassifier(), **options)
+    with pytest.raises(Stopped):
+        score(source, tmp_path / "out.csv", classifier=Stops(), **options)
+    rest = NeutralClassifier()
+    score(source, tmp_path / "out.csv", classifier=rest, resume=True, **options)
+    assert len([asked for asked in rest.calls if asked]) == PARTS - 2
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", "{}"])

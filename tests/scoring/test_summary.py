@@ -2,10 +2,20 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scoring_fakes import HashClassifier, emotion, probabilities
+from scoring_fakes import (
+    HashClassifier,
+    NeutralClassifier,
+    emotion,
+    neutral,
+    probabilities,
+    score,
+    texts,
+    write_parquet,
+)
 
 from emoscope import EMOTIONS
 from emoscope.scoring import Scorer, Scoring
@@ -74,3 +84,36 @@ def test_model_with_one_label():
     found = RowStatistics(One.labels, "text")
     found.add(Scorer(One(), Scoring("text")).score(pa.table({"text": ["a"]})))
     assert found.confident[0][0].second is None and found.label_rows == {"only": 1}
+
+
+def scored_by_neutral(source, **options):
+    """Values of the column `emotion`, and the summary."""
+    summary = score(source, source.with_name("out.parquet"), classifier=NeutralClassifier(), **options)
+    return pq.read_table(source.with_name("out.parquet"))["emotion"].to_pylist(), summary
+
+
+@pytest.mark.parametrize("how", ["column", "label"])
+def test_totals_agree_with_the_column(tmp_path, how):
+    rows = [*texts(60), None, " ", *texts(60)]
+    source = write_parquet(tmp_path / "in.parquet", {"text": rows})
+    emotions, summary = scored_by_neutral(source, neutral=how)
+    neutral_rows = sum(neutral(text) >= 0.5 for text in texts(60)) * 2
+    assert 0 < neutral_rows < 120 and summary.neutral == neutral_rows and summary.without_text == 2
+    assert summary.labels == {name: emotions.count(name) for name in summary.labels}
+    assert summary.labels.get("neutral", 0) == (neutral_rows if how == "label" else 0)
+    assert list(summary.labels) == [*EMOTIONS, *["neutral"] * (how == "label")]
+
+
+def test_without_the_output_nothing_is_said_about_neutral(tmp_path):
+    source = write_parquet(tmp_path / "in.parquet", {"text": texts(3)})
+    assert score(source, tmp_path / "out.csv").neutral is None
+
+
+def test_example_of_neutral_has_the_nearest_label():
+    scorer = Scorer(NeutralClassifier(), Scoring("text", neutral="label"))
+    found = RowStatistics(scorer.answers, "text", has_neutral=True)
+    text = next(text for text in texts(60) if neutral(text) >= 0.5)
+    found.add(scorer.score(pa.table({"text": [text]})))
+    (example,) = found.confident[-1]
+    assert (example.score, example.second) == (neutral(text), emotion(text))
+    assert example.second_score == probabilities(text).max() and found.neutral == 1

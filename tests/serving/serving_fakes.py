@@ -55,8 +55,9 @@ class CalibratedClassifier(HashClassifier):
     def prediction_sets(self, rows, coverage=0.9):
         return rows >= 0.2
 
-    def neutral(self, texts, rows):
-        return rows.max(axis=1) <= 0.4
+    def predict_with_neutral(self, texts):
+        rows = self.predict_proba(texts)
+        return np.column_stack([rows, 1 - rows.max(axis=1, initial=0)])
 
 
 class HeldClassifier(HashClassifier):

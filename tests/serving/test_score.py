@@ -71,6 +71,26 @@ def test_json_lines_are_returned_with_new_fields(client):
     assert not any("emotion_error" in row for row in parsed)
 
 
+def test_probability_of_neutral_is_a_column_and_an_emotion_if_asked_for(calibrated):
+    texts = [f"word {i}" for i in range(30)]
+    content = "text\n" + "\n".join([*texts, ""]) + "\n"
+    for how in ("column", "label"):
+        rows = rows_of(post(calibrated, content, neutral=how))
+        assert list(rows[0]) == ["text", *ADDED[:-1], "neutral", "emotion_error"]
+        counts = 0
+        for row, text in zip(rows, texts, strict=False):
+            of_neutral = np.float32(1) - probabilities(text).max()
+            assert np.float32(row["neutral"]) == of_neutral
+            expected = emotion(text), probabilities(text).max()
+            if how == "label" and of_neutral >= 0.5:
+                expected = "neutral", of_neutral
+                counts += 1
+            assert (row["emotion"], np.float32(row["emotion_score"])) == expected
+        assert (counts > 0) is (how == "label")
+    lines = post(calibrated, '{"text": "one"}\n{"text": ""}\n', NDJSON, columns="neutral").text.splitlines()
+    assert [type(json.loads(line)["neutral"]) for line in lines] == [float, type(None)]
+
+
 def test_broken_csv_rows_keep_their_place_with_the_reason(client):
     content = b'id,text\n1,one\n2,a,b\n3,\xff\n4\n5,"x"y\n6,two\n7,"open\n8,three\n'
     rows = rows_of(post(client, content, allow_rejected="true"))
@@ -142,6 +162,8 @@ def test_empty_table_and_table_without_rows(client):
         ("text\n1\n", CSV, {"columns": "happy"}, 422, "the column 'happy' cannot be added"),
         ("text\n1\n", CSV, {"columns": "joy,joy"}, 422, "once each"),
         ("text\n1\n", CSV, {"text": "a"}, 422, "unknown parameter 'text'"),
+        ("text\n1\n", CSV, {"neutral": "row"}, 422, "neutral must be column or label, got 'row'"),
+        ("text\n1\n", CSV, {"neutral": "label"}, 422, "the model has no output for neutral texts"),
         ("text\n1\n", CSV, {"text_column": ""}, 422, "text_column=text"),
     ],
 )

@@ -13,8 +13,11 @@ import torch
 import tiny
 from emoscope import EmotionClassifier
 from emoscope.compact import load_checkpoint
-from emoscope.errors import DataError
-from emoscope.training import compact_training, train
+from emoscope.errors import DataError, LabelError
+from emoscope.export import export
+from emoscope.labels import EMOTIONS, NEUTRAL
+from emoscope.model_folder import open_folder
+from emoscope.training import compact_training, distill, train
 from emoscope.training.config import CompactStudentConfig
 from emoscope.training.corpus import Corpus
 
@@ -57,15 +60,15 @@ def test_temperature_is_fitted_on_rows_that_its_model_has_not_seen(config, split
         seen.append(corpus)
         return original(tokenizer, corpus)
 
-    def temperature(model, tokenizer, rows, original=compact_training._temperature):
+    def temperature(model, tokenizer, rows, calibration, original=compact_training._temperature):
         held_out.append(rows)
-        return original(model, tokenizer, rows)
+        return original(model, tokenizer, rows, calibration)
 
     monkeypatch.setattr(compact_training, "_tokenized", tokenized)
     monkeypatch.setattr(compact_training, "_temperature", temperature)
     texts = [f"unlike any other number {number}" for number in range(120)]
     distinct = replace(splits["train"], texts=texts)
-    corpus = Corpus.of(distinct, unlabelled=texts[::-1]).with_copies([(f"{text} again", text) for text in texts])
+    corpus = Corpus.of(distinct).with_unlabelled(texts[::-1]).with_copies([(f"{text} again", text) for text in texts])
     config = replace(config, epochs=1)
     compact_training.train_compact(config, compact_training.InitialStudent.read(config), corpus, tmp_path)
     part, whole = seen
@@ -144,11 +147,11 @@ def test_incomplete_state_costs_only_the_epochs_of_its_stage(config, splits, und
 def test_reader_and_teachers_share_the_soft_targets(config, splits, keyword_reader, monkeypatch):
     """The soft targets of other texts stay as the teachers gave them."""
     monkeypatch.setattr(compact_training, "fit_reader", lambda rows, seed: keyword_reader)
-    corpus = Corpus.of(splits["train"], unlabelled=["something else"])
+    corpus = Corpus.of(splits["train"]).with_unlabelled(["something else"])
     scores = np.full((len(corpus), 6), 1 / 6, np.float32)
     recipe = replace(config, recombined=0.5, epochs=1)
     plain = compact_training._with_recombined(corpus, recipe, None)
-    assert len(plain) == len(corpus) + 60 == len(corpus) + plain.one_epoch_rows
+    assert len(plain) == len(corpus) + 60 == len(corpus) + (plain.epochs == 1).sum()
     assert not plain.soft_targets[: len(corpus)].any()
     student = CompactStudentConfig(recombined=0.5, epochs=1, reader_weight=0.5)
     taught = compact_training._with_recombined(
@@ -159,3 +162,39 @@ def test_reader_and_teachers_share_the_soft_targets(config, splits, keyword_read
     np.testing.assert_array_equal(taught.soft_targets[120], scores[120])
     np.testing.assert_array_equal(taught.soft_targets[121:].argmax(1), plain.soft_targets[121:].argmax(1))
     assert taught.soft_targets.max() < plain.soft_targets.max()
+
+
+def test_neutral_rows_of_extra_data_train_an_output(config, tmp_path):
+    splits = {"train": tiny.examples("train", repeat=2), "validation": tiny.examples("validation")}
+    rows = "".join(f"they came today again,{NEUTRAL}\ni feel {word},joy\n" for word in ("happy", "glad"))
+    (tmp_path / "more.csv").write_text("text,label\n" + rows * 60)
+    recipe = replace(config, extra_data=(str(tmp_path / "more.csv"),), epochs=8, learning_rate=0.03)
+    report = train(recipe, splits, tmp_path / "student")
+    classifier = EmotionClassifier.from_pretrained(tmp_path / "student")
+    assert classifier.labels == EMOTIONS and set(report["per_label"]) == set(EMOTIONS)
+    neutral, emotional = classifier.neutral_proba(["they came today again", "i feel happy"])
+    assert neutral > 0.9 and emotional < 0.1
+    assert classifier.predict_proba(["they came today again"]).sum() == pytest.approx(1, abs=1e-5)
+    export(open_folder(tmp_path / "student"), tmp_path / "model", splits["validation"])
+    exported = EmotionClassifier.from_pretrained(tmp_path / "model")
+    np.testing.assert_allclose(
+        exported.predict_with_neutral(splits["train"].texts),
+        classifier.predict_with_neutral(splits["train"].texts),
+        atol=0.05,
+    )
+    student = CompactStudentConfig(**vars(recipe) | {"teachers": (str(tmp_path / "model"),), "hard_weight": 0.0})
+    distill(student, splits, tmp_path / "distilled")
+    distilled = EmotionClassifier.from_pretrained(tmp_path / "distilled")
+    learnt = distilled.neutral_proba(["they came today again", "i feel happy"])
+    assert learnt[0] > 0.7 and learnt[1] < 0.3
+
+
+def test_a_teacher_without_the_output_cannot_teach_it(config, tmp_path):
+    splits = {"train": tiny.examples("train"), "validation": tiny.examples("validation")}
+    (tmp_path / "more.csv").write_text(f"text,label\nthey came,{NEUTRAL}\n")
+    train(replace(config, epochs=1), splits, tmp_path / "teacher")
+    student = CompactStudentConfig(
+        **vars(config) | {"teachers": (str(tmp_path / "teacher"),), "extra_data": (str(tmp_path / "more.csv"),)}
+    )
+    with pytest.raises(LabelError, match="but the data has .*, surprise, neutral"):
+        distill(student, splits, tmp_path / "student")

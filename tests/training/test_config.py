@@ -37,7 +37,7 @@ def test_shared_keys_have_one_type():
     shared = set(key_types(CompactConfig)) & set(key_types(EncoderConfig))
     assert "seed" in shared
     for name in shared:
-        assert key_types(CompactConfig)[name] is key_types(EncoderConfig)[name]
+        assert key_types(CompactConfig)[name] == key_types(EncoderConfig)[name]
 
 
 @needs_toml

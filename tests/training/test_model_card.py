@@ -74,7 +74,7 @@ def test_card_names_extra_data_and_recombined_texts(report):
 
 def test_card_names_teachers_and_counts_texts_without_labels(report):
     config = CompactStudentConfig(teachers=("bundled", "me/teacher"), recombined=1.0)
-    corpus = Corpus.of(TRAIN, unlabelled=["one", "two"]).with_copies([("on", "one")])
+    corpus = Corpus.of(TRAIN).with_unlabelled(["one", "two"]).with_copies([("on", "one")])
     text = text_of(model_card(config, corpus, report, 1))
     assert "Teachers: `bundled`, `me/teacher`." in text
     assert "- 2 texts without a label - 1 augmented copies of texts" in text

@@ -8,7 +8,8 @@ from emoscope.training.training_loop import TokenizedRows, _rows_of_epoch, fit
 
 CONFIG = CompactConfig(dimension=4, hidden=4, epochs=4, batch_size=5, learning_rate=0.02, warmup=0.1)
 EMBEDDINGS = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
-ROWS = TokenizedRows([[1 + row % 7, 2, 20][: 1 + row % 3] for row in range(20)], torch.arange(20) % 2, None, 2, 20)
+TOKEN_IDS = [[1 + row % 7, 2, 20][: 1 + row % 3] for row in range(20)]
+ROWS = TokenizedRows(TOKEN_IDS, torch.arange(20) % 2, None, 2, torch.zeros(20), torch.zeros(20, 2))
 
 
 def test_embeddings_of_word_pieces_that_do_not_occur_keep_their_values(tmp_path):
@@ -18,11 +19,13 @@ def test_embeddings_of_word_pieces_that_do_not_occur_keep_their_values(tmp_path)
     assert set(torch.nonzero(changed).flatten().tolist()) == occurring
 
 
-def test_one_epoch_rows_are_used_once_and_the_others_in_every_epoch():
-    rows = TokenizedRows([[1]] * 10, torch.zeros(10, dtype=torch.long), None, 2, every_epoch=4)
+def test_each_row_is_used_in_its_number_of_epochs():
+    uses = torch.tensor([0, 0, 1, 1, 1, 2, 2, 0, 5, 1])
+    rows = TokenizedRows([[1]] * 10, torch.zeros(10, dtype=torch.long), None, 2, uses, torch.zeros(10, 2))
     epochs = [_rows_of_epoch(rows, epoch, 3).tolist() for epoch in range(3)]
-    assert all(chosen[:4] == [0, 1, 2, 3] for chosen in epochs)
-    assert sorted(row for chosen in epochs for row in chosen[4:]) == [4, 5, 6, 7, 8, 9]
+    used = [sum(row in chosen for chosen in epochs) for row in range(10)]
+    assert used == [3, 3, 1, 1, 1, 2, 2, 3, 3, 1]
+    assert {len(chosen) for chosen in epochs} <= {6, 7}
 
 
 def test_warm_up_of_a_single_step(tmp_path):

@@ -34,9 +34,9 @@ curve: {aurc:.5f}):
 {selective}
 """
 NEUTRAL = """\
-`neutral` is true where a text shows no clear emotion: its distance from neutral texts is below a threshold, fitted on
-{neutral:,} neutral and {emotional:,} emotional texts (`{name}`{split}). On {measured} the distance separates the
-two with an AUROC of {distance:.3f}, the highest probability with {max_probability:.3f}. Predicted neutral are
+`neutral` is the probability that a text expresses no emotion, fitted on {texts_neutral:,} neutral and
+{emotional:,} emotional texts (`{name}`{split}). On {measured} it separates the two with an AUROC of {neutral:.3f}, the
+highest probability of an emotion with {max_probability:.3f}. Predicted neutral, with a probability of 0.5 or more, are
 {neutral_share:.1%} of the neutral texts, {emotional_share:.1%} of the emotional ones, and {data_share:.2%} of the
 rows of the tables above.
 """
@@ -83,7 +83,8 @@ def _neutral(report: dict[str, Any]) -> str:
     other = f"{measured_on['rows']:,} other texts ({measured_on['split']})"
     shares = {f"{name}_share": share for name, share in report["predicted_neutral"].items()}
     measured = "those texts" if measured_on == fitted_on else other
-    text = NEUTRAL.format(**_named(fitted_on), measured=measured, **report["auroc"], **shares)
+    fitted = {**_named(fitted_on), "texts_neutral": fitted_on["neutral"]}
+    text = NEUTRAL.format(**fitted | report["auroc"], measured=measured, **shares)
     return f"\n{fill(text, WIDTH)}\n"
 
 

@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import DataError
-from emoscope.neutral import Neutral, centred_logs
+from emoscope.neutral import Neutral
 from emoscope.prediction_sets import PredictionSets
 
 PERCENTS = range(50, 100)
 """Coverages, in percent, for which prediction sets are fitted."""
 DIGITS = 6
 """Decimal places kept of a fitted threshold."""
+NEWTON_STEPS = 50
+MIN_CURVATURE = 1e-3
+"""Bounds the steps of Newton's method where a text's probability is almost 0 or 1."""
 
 
 def fit_temperature(logits: NDArray[np.float32], label_ids: NDArray[np.int64]) -> float:
@@ -118,19 +121,24 @@ def rank_of_threshold(rows: int, percent: int) -> int:
     return (rows + 1) * (100 - percent) // 100
 
 
-def fit_neutral(neutral: NDArray[Any], emotional: NDArray[Any]) -> Neutral:
-    """Centre of the neutral texts, and the distance from it that separates emotional texts from them best.
+def fit_neutral(log_odds: NDArray[Any], neutral: NDArray[np.bool_]) -> Neutral:
+    """Scale and bias with which log-odds of "neutral" become probabilities that fit held-out texts best.
 
-    Best is the largest sum of the shares of either kind that are classified correctly (Youden, "Index for Rating
-    Diagnostic Tests", Cancer 3, 1950); it does not depend on how many texts of either kind there are.
+    It is Platt's fit ("Probabilistic Outputs for Support Vector Machines", 1999), by Newton's method: neutral and
+    emotional texts weigh the same, however many there are of each, and the targets are slightly inside 0 and 1, so that
+    the minimum exists where the log-odds separate the two.
 
     Args:
-        neutral: probabilities (rows, labels) of texts without an emotion, at least one row.
-        emotional: probabilities (rows, labels) of texts with an emotion, at least one row.
+        log_odds: (texts,).
+        neutral: bool (texts,), whether each text is neutral; both kinds occur.
     """
-    centre = tuple(centred_logs(neutral).mean(axis=0).tolist())
-    distances = Neutral(centre, 0.0).distances
-    far, near = np.sort(distances(emotional)), np.sort(distances(neutral))
-    candidates = np.concatenate((far, near))
-    correct = 1.0 - np.searchsorted(far, candidates) / len(far) + np.searchsorted(near, candidates) / len(near)
-    return Neutral(centre, float(candidates[correct.argmax()]))
+    counts = np.where(neutral, neutral.sum(), (~neutral).sum())
+    weights, targets = 0.5 / counts, np.where(neutral, counts + 1, 1) / (counts + 2)
+    inputs = np.column_stack([log_odds.astype(np.float64), np.ones(len(neutral))])
+    fitted = np.array([1.0, 0.0])
+    for _ in range(NEWTON_STEPS):
+        predicted = 0.5 * (1.0 + np.tanh(0.5 * inputs @ fitted))
+        gradient = inputs.T @ (weights * (predicted - targets))
+        curvature = inputs.T @ (inputs * (weights * np.maximum(predicted * (1 - predicted), MIN_CURVATURE))[:, None])
+        fitted -= np.linalg.solve(curvature, gradient)
+    return Neutral(float(fitted[0]), float(fitted[1]))

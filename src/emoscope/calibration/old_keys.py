@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PARTS = {"abstention": "selective_prediction", "label_sets": "prediction_sets", "clearness": "neutral"}
-"""Key of 0.1 -> current key, at the top of a report."""
+PARTS = {"abstention": "selective_prediction", "label_sets": "prediction_sets"}
+"""Key of 0.1 -> current key, at the top of a report. `clearness`, about a distance that is gone, has none."""
 INNER = {
     "at_least": "threshold",
     "answered": "coverage",
@@ -19,17 +19,13 @@ INNER = {
 """Key of 0.1 -> current key, at any depth below."""
 KEYED_BY_LABEL = ("rows", "labels", "label_coverage")
 """Old and current keys whose values have label names as keys."""
-SHARES = {"neutral_unclear": "neutral", "emotional_unclear": "emotional", "rows_unclear": "data"}
-"""Key of 0.1 in `clearness` -> current key in `predicted_neutral`."""
 
 
 def with_current_keys(report: Mapping[str, Any]) -> dict[str, Any]:
     """A calibration report, or its record in `emoscope.json`, with the current keys, whichever version wrote it."""
     current: dict[str, Any] = {PARTS.get(key, key): value for key, value in _rename(report, INNER).items()}
-    neutral = current.get("neutral")
-    if neutral and "predicted_neutral" not in neutral:
-        neutral["predicted_neutral"] = {new: neutral.pop(old) for old, new in SHARES.items() if old in neutral}
-    return current
+    current.pop("clearness", None)
+    return {"neutral": None, **current}
 
 
 def with_old_keys(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,13 +34,10 @@ def with_old_keys(report: Mapping[str, Any]) -> dict[str, Any]:
     old: dict[str, Any] = {key: _rename(report[new], inner) for key, new in PARTS.items()}
     for point in old["abstention"]:
         point["answered"] = point.pop("coverage")
-    if old["clearness"]:
-        shares = old["clearness"].pop("predicted_neutral")
-        old["clearness"] |= {key: shares[new] for key, new in SHARES.items()}
     if curves := report.get("curves"):
         curve = curves["risk_coverage"]
-        old["curves"] = {**curves, "risk_coverage": {**curve, "answered": curve["coverage"]}}
-    return {**report, **old}
+        old["curves"] = {**curves, "risk_coverage": {**curve, "answered": curve["coverage"]}, "distances": None}
+    return {**report, **old, "clearness": None}
 
 
 def _rename(value: Any, names: Mapping[str, str]) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from emoscope.calibration.old_keys import with_current_keys
 from emoscope.evaluation import drawing
+from emoscope.prediction import MIN_NEUTRAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -128,19 +129,19 @@ def _sizes(axes: Axes, report: dict[str, Any]) -> None:
 
 
 def _neutral(report: dict[str, Any]) -> Figure:
-    auroc, distances = report["neutral"]["auroc"], report["curves"]["distances"]
-    edges = np.array(distances["edges"])
+    auroc, histogram = report["neutral"]["auroc"], report["curves"]["neutral"]
+    edges = np.array(histogram["edges"])
     figure = drawing.new_figure(6.8, 4.6)
     axes = figure.subplots()
     for kind, colour in (("neutral", drawing.GREY), ("emotional", drawing.BLUE)):
-        shares = np.array(distances[kind]) / sum(distances[kind])
+        shares = np.array(histogram[kind]) / sum(histogram[kind])
         axes.stairs(shares, edges, fill=True, color=colour, alpha=0.45)
-        axes.stairs(shares, edges, color=colour, label=f"{sum(distances[kind]):,} {kind} texts")
-    axes.axvline(distances["threshold"], color="black", linewidth=1, label="threshold: neutral below")
-    axes.set(xlabel="distance from the mean of the neutral texts", ylabel="share of the texts", xlim=(0, edges[-1]))
+        axes.stairs(shares, edges, color=colour, label=f"{sum(histogram[kind]):,} {kind} texts")
+    axes.axvline(MIN_NEUTRAL, color="black", linewidth=1, label="predicted neutral from here")
+    axes.set(xlabel="probability of neutral", ylabel="share of the texts", xlim=(0, 1))
     axes.yaxis.set_major_formatter("{x:.0%}")
     axes.legend(frameon=False, fontsize=9)
-    distance, probability = (f"{auroc[score]:.3f}" for score in ("distance", "max_probability"))
-    caption = f"AUROC of the distance {distance}, of the highest probability {probability}"
+    neutral, highest = (f"{auroc[score]:.3f}" for score in ("neutral", "max_probability"))
+    caption = f"AUROC of this probability {neutral}, of the highest of a label {highest}"
     drawing.add_title(axes, "Neutral and emotional texts", caption)
     return figure

@@ -20,7 +20,8 @@ from emoscope.errors import DataError, ModelError
 from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss, reliability
 from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns
 from emoscope.labels import Labels
-from emoscope.neutral import Neutral
+from emoscope.neutral import Neutral, NeutralDistance, log_odds_of
+from emoscope.prediction import MIN_NEUTRAL
 from emoscope.probabilities import log_probabilities, temperature_scaled
 from emoscope.protocols import is_multi_label
 
@@ -35,7 +36,7 @@ COVERAGES = (80, 90, 95, 97)
 REPEATS = 100
 """Random half splits on which prediction sets are measured."""
 CURVE_POINTS = 200
-DISTANCE_BINS = 40
+HISTOGRAM_BINS = 40
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ class CalibrationResult:
             - `aurc`; `selective_prediction`, from `selective_accuracy`
             - `prediction_sets` {coverage in percent: {repeats, ...}}, from `split_half_quality`; `label_coverage` by
               label name
-            - `neutral`, None or {fitted_on, measured_on, auroc {distance, max_probability}, predicted_neutral}: the
-              two sets of texts, the AUROC with which the distance and the highest probability separate the texts of
+            - `neutral`, None or {fitted_on, measured_on, auroc {neutral, max_probability}, predicted_neutral}: the two
+              sets of texts, the AUROC with which both probabilities separate neutral from emotional texts of
               the second, and the shares {neutral, emotional, data} that are predicted neutral among the neutral texts,
               the emotional texts and the labelled rows
-            - `curves` {reliability, risk_coverage, distances}, which only the plots need
+            - `curves` {reliability, risk_coverage, neutral}, which only the plots need
     """
 
     calibration: Calibration
@@ -73,20 +74,22 @@ def calibrate(
     """Fit temperature, prediction sets and, with `neutral_data`, neutral texts.
 
     Args:
-        classifier: a single-label classifier. If it detects neutral texts already, it keeps doing so, unless
-            `neutral_data` is given.
+        classifier: a single-label classifier. Its probability of neutral stays as it is, unless `neutral_data` is
+            given.
         examples: rows that the classifier was not trained on, some of every label; the order of the labels may differ
             from the classifier's.
         model_name: name of the classifier in the report.
         keep_temperature: do not fit the temperature. Nor is it fitted if the classifier is right on every row, as the
             loss then has no minimum.
-        neutral_data: splits of texts labelled as in NEUTRAL_LABELS. Fitted on "train" (or the first split), measured
-            on another split if there is one.
+        neutral_data: splits of texts labelled as in NEUTRAL_LABELS, for a model with an output for neutral texts; a
+            model of emoscope 0.1 keeps its distance. Fitted on "train" (or the first split), measured on another split
+            if there is one.
 
     Raises:
         DataError: a label has no row, or the neutral data lacks neutral or emotional texts.
         LabelError: the classifier's labels differ from the data's.
-        ModelError: the classifier is multi-label, or returned something other than probabilities.
+        ModelError: the classifier is multi-label, has no output for neutral texts, or returned something other than
+            probabilities.
     """
     require_single_label(classifier)
     columns = np.array(label_columns(classifier.labels, examples.labels.names))
@@ -95,16 +98,17 @@ def calibrate(
     fixed = keep_temperature or bool((before.argmax(axis=1) == truth).all())
     ratio = 1.0 if fixed else fit_temperature(log_probabilities(before), truth)
     after = temperature_scaled(before, ratio) if ratio != 1 else before
-    neutral, neutral_report, distances = classifier.calibration.neutral, None, None
-    if neutral_data:
-        neutral, neutral_report, distances = _fit_neutral(classifier, neutral_data)
-        neutral_report["predicted_neutral"]["data"] = float(neutral.is_neutral(before).mean())
+    neutral, neutral_report, histogram = classifier.calibration.neutral, None, None
+    if isinstance(neutral, NeutralDistance):
+        neutral = neutral.at_temperature(ratio)
+    elif neutral_data:
+        neutral, neutral_report, histogram = _fit_neutral(classifier, neutral_data, examples)
     temperature = classifier.calibration.temperature
     fitted = replace(
         classifier.calibration,
         temperature=temperature * ratio,
         prediction_sets=fit_prediction_sets(after, truth, classifier.labels),
-        neutral=neutral and neutral.at_temperature(ratio),
+        neutral=neutral,
     )
     report = {
         "model": model_name,
@@ -114,7 +118,7 @@ def calibrate(
         **_quality(before, after, truth),
         "prediction_sets": {str(percent): _set_quality(classifier, after, truth, percent) for percent in COVERAGES},
         "neutral": neutral_report,
-        "curves": _curves(before, after, truth) | {"distances": distances},
+        "curves": _curves(before, after, truth) | {"neutral": histogram},
     }
     return CalibrationResult(fitted, report)
 
@@ -161,38 +165,48 @@ def _set_quality(
 
 
 def _fit_neutral(
-    classifier: EmotionClassifier, splits: Mapping[str, Examples]
+    classifier: EmotionClassifier, splits: Mapping[str, Examples], data: Examples
 ) -> tuple[Neutral, dict[str, Any], dict[str, Any]]:
-    """The fit on one split, its report (on another split if there is one), and a histogram of the distances."""
+    """The fit on one split, its report (on another split if there is one), and a histogram of the probabilities."""
+    before = classifier.calibration.neutral
+    if not isinstance(before, Neutral):
+        raise ModelError(
+            "the model has no output for neutral texts, so neutral_data cannot be used; train one with extra_data that "
+            "has rows labelled neutral"
+        )
     names = sorted(splits, key=lambda name: name != "train")
     fitted_on, measured_on = splits[names[0]], splits[names[min(1, len(names) - 1)]]
-    fitted = fit_neutral(*_neutral_and_emotional(classifier, fitted_on))
-    neutral, emotional = _neutral_and_emotional(classifier, measured_on)
-    distances = {"neutral": fitted.distances(neutral), "emotional": fitted.distances(emotional)}
+    kinds = {id(examples): _is_neutral(examples) for examples in (fitted_on, measured_on)}
+    fitted = fit_neutral(log_odds_of(classifier.neutral_proba(fitted_on.texts)), kinds[id(fitted_on)])
+
+    def refitted(texts: list[str]) -> NDArray[np.float32]:
+        return fitted.probability(log_odds_of(classifier.neutral_proba(texts)))
+
+    probability, neutral = refitted(measured_on.texts), kinds[id(measured_on)]
+    highest = classifier.predict_proba(measured_on.texts).max(axis=1)
+    groups = {"neutral": probability[neutral], "emotional": probability[~neutral]}
+    shares = {name: float((values >= MIN_NEUTRAL).mean()) for name, values in groups.items()}
     report = {
         "fitted_on": _described(fitted_on),
         "measured_on": _described(measured_on),
         "auroc": {
-            "distance": auroc(distances["emotional"], distances["neutral"]),
-            "max_probability": auroc(emotional.max(axis=1), neutral.max(axis=1)),
+            "neutral": auroc(groups["neutral"], groups["emotional"]),
+            "max_probability": auroc(highest[~neutral], highest[neutral]),
         },
-        "predicted_neutral": {name: float((far < fitted.threshold).mean()) for name, far in distances.items()},
+        "predicted_neutral": shares | {"data": float((refitted(data.texts) >= MIN_NEUTRAL).mean())},
     }
-    return fitted, report, _histogram(distances) | {"threshold": fitted.threshold}
+    return before.then(fitted), report, _histogram(groups)
 
 
-def _neutral_and_emotional(
-    classifier: EmotionClassifier, examples: Examples
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Probabilities of the neutral texts, and of the emotional texts."""
-    neutral = examples.label_ids == NEUTRAL_LABELS.index("neutral")
+def _is_neutral(examples: Examples) -> NDArray[np.bool_]:
+    """Which of the texts are neutral, bool (rows,)."""
+    neutral: NDArray[np.bool_] = examples.label_ids == NEUTRAL_LABELS.index("neutral")
     if neutral.all() or not neutral.any():
         only = NEUTRAL_LABELS.names[0 if neutral.all() else 1]
         raise DataError(
             f"{examples.name} has only {only} texts; give texts of both labels, {' and '.join(NEUTRAL_LABELS.names)}"
         )
-    rows = _score(classifier, examples)
-    return rows[neutral], rows[~neutral]
+    return neutral
 
 
 def _described(examples: Examples) -> dict[str, Any]:
@@ -200,10 +214,12 @@ def _described(examples: Examples) -> dict[str, Any]:
     return describe_dataset(examples) | dict(zip(NEUTRAL_LABELS.names, counts, strict=True))
 
 
-def _histogram(distances: Mapping[str, NDArray[np.float64]]) -> dict[str, list[float]]:
-    edges = np.histogram_bin_edges(np.concatenate(list(distances.values())), DISTANCE_BINS)
-    counts = {name: np.histogram(values, edges)[0].tolist() for name, values in distances.items()}
-    return {"edges": edges.tolist(), **counts}
+def _histogram(groups: Mapping[str, NDArray[np.float32]]) -> dict[str, list[float]]:
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    return {
+        "edges": edges.tolist(),
+        **{name: np.histogram(values, edges)[0].tolist() for name, values in groups.items()},
+    }
 
 
 def _curves(before: NDArray[Any], after: NDArray[Any], truth: NDArray[np.int64]) -> dict[str, Any]:

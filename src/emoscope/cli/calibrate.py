@@ -5,8 +5,8 @@ every coverage from 50 to 99 %, the labels that contain the true one in that sha
 one. The rows of --data must not have been used to train MODEL. The report shows how good the fit is: prediction sets
 are fitted on one half of the rows and measured on the other, many times.
 
-With --neutral-data the command also fits the detection of texts without a clear emotion. D contains texts labelled
-neutral and emotional; from a folder of splits, train is used to fit and validation to measure.
+With --neutral-data the command also fits the probability of neutral, for a model that has an output for it. D contains
+texts labelled neutral and emotional; from a folder of splits, train is used to fit and validation to measure.
 
 Only emoscope.json and the model card change, in the model folder or, with --output, in a copy of it. Calibrate what you
 ship: the exported folder, not the checkpoint it was made from.
@@ -159,14 +159,14 @@ def _selective_prediction(report: dict[str, Any]) -> Iterator[str]:
 def _neutral(report: dict[str, Any]) -> Iterator[str]:
     neutral = report["neutral"]
     if neutral is None:
-        yield "no clear emotion: not fitted; give texts labelled neutral and emotional with --neutral-data"
+        yield "neutral: not fitted; --neutral-data fits it, for a model with an output for neutral texts"
         return
     measured_on, auroc = neutral["measured_on"], neutral["auroc"]
     same = " (the texts fitted on)" if measured_on == neutral["fitted_on"] else ""
-    yield f"no clear emotion: {measured_on['neutral']:,} neutral and {measured_on['emotional']:,} emotional texts{same}"
-    yield f"{'AUROC':<20}{auroc['distance']:>10.4f}    highest probability: {auroc['max_probability']:.4f}"
+    yield f"neutral: {measured_on['neutral']:,} neutral and {measured_on['emotional']:,} emotional texts{same}"
+    yield f"{'AUROC':<20}{auroc['neutral']:>10.4f}    highest probability of a label: {auroc['max_probability']:.4f}"
     for kind, title in (("neutral", "neutral texts"), ("emotional", "emotional texts"), ("data", "rows of --data")):
-        yield f"{title:<20}{neutral['predicted_neutral'][kind]:>10.2%}    predicted to show none"
+        yield f"{title:<20}{neutral['predicted_neutral'][kind]:>10.2%}    predicted neutral"
 
 
 def _spread(spread: dict[str, float | None]) -> str:

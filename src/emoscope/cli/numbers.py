@@ -10,6 +10,13 @@ from typing import TypeVar
 Number = TypeVar("Number", int, float)
 
 
+def coverage(text: str) -> float:
+    """The `type` of a flag for a coverage from 0.5 to 0.99, rounded up to whole percent as `PredictionSets.at` does."""
+    from emoscope.prediction_sets import ROUNDING
+
+    return math.ceil(100 * number(float, 0.5, 0.99)(text) - ROUNDING) / 100
+
+
 def number(kind: type[Number], minimum: float, maximum: float = math.inf) -> Callable[[str], Number]:
     """The `type` of a flag whose value is a finite number from `minimum` to `maximum`.
 

@@ -5,7 +5,8 @@ one JSON object a line:
   {"text": ..., "label": "joy", "score": 0.99, "scores": {"sadness": 0.0, ...}}
 Lines are scored as they arrive, so standard input may be a pipe that is still being written.
 
-A calibrated model, such as the bundled one, also reports whether a text shows no clear emotion ("neutral").
+A model with an output for neutral texts, such as the bundled one, also reports the probability that a text expresses no
+emotion ("neutral").
 --coverage C adds the labels of a prediction set, which contains the true label in a share C of cases
 ("prediction_set"): usually one label, several if the model is unsure, none if the text is typical of no label.
 --abstain P marks texts whose highest probability is below P ("abstains").
@@ -25,7 +26,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.numbers import number
+from emoscope.cli.numbers import coverage, number
 from emoscope.errors import DataError
 from emoscope.terminal import label_colour, printable, shortened, styled
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     input_.add_argument("--self-test", dest="verify", action="store_true", help=argparse.SUPPRESS)  # its name in 0.1
     add_model_arguments(parser)
     parser.add_argument(
-        "--coverage", type=_coverage, metavar="C", help="show the prediction set at coverage C, from 0.5 to 0.99"
+        "--coverage", type=coverage, metavar="C", help="show the prediction set at coverage C, from 0.5 to 0.99"
     )
     parser.add_argument(
         "--abstain", type=number(float, 0, 1), metavar="P", help="give no answer if no probability is P or more"
@@ -145,17 +145,10 @@ def decode_lines(lines: list[bytes], done: int = 0) -> list[str]:
     return texts
 
 
-def _coverage(text: str) -> float:
-    """A coverage, rounded up to whole percent as `PredictionSets.at` does."""
-    from emoscope.prediction_sets import ROUNDING
-
-    return math.ceil(100 * number(float, 0.5, 0.99)(text) - ROUNDING) / 100
-
-
 def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
     row = {"text": text, **prediction.to_dict()}
     if prediction.neutral is not None:
-        row["clear"] = not prediction.neutral  # of 0.1
+        row["clear"] = not prediction.is_neutral  # of 0.1
     if args.coverage is not None:
         row["prediction_set"] = row["set"] = list(prediction.prediction_set(args.coverage))  # set: of 0.1
     if args.abstain is not None:
@@ -176,7 +169,7 @@ def _notes(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
         yield f"  {args.coverage:.0%}: {names or 'typical of none'}"
     if args.abstain is not None and prediction.score < args.abstain:
         yield f"  no answer: no probability is {args.abstain:g} or more"
-    if prediction.neutral:
+    if prediction.is_neutral:
         yield "  no clear emotion"
 
 

@@ -7,6 +7,10 @@ address such as s3://bucket/rows.parquet, or '-' for standard input. Several are
 one format. OUT, the last argument, is a file of any of these formats, an address, or '-' for standard output. Rows keep
 their columns and their order; if IN and OUT have the same text format, they are copied to the letter.
 
+A model with an output for neutral texts, such as the bundled one, also adds the probability that a text expresses no
+emotion ("neutral"). With --neutral label, "emotion" reads neutral where that is 0.5 or more, and the totals count these
+rows as neutral. --coverage C and --abstain P add what `emoscope predict` prints: "prediction_set" and "abstains".
+
 A row that cannot be read goes to OUT.rejected.jsonl with its file, line and reason. A row with a null or blank text is
 kept, with null scores. OUT appears when it is complete; until then OUT.parts keeps the scores, and after a kill, a full
 disk or a power cut --resume continues from there, to the same bytes. Exit code 75 means that this may help; 1 and 2
@@ -19,6 +23,7 @@ examples:
   emoscope score reviews.csv scored.csv --text-column review
   emoscope score reviews.parquet scored.parquet --text-column body --columns emotion,emotion_score
   emoscope score reviews.csv scored.csv --text-column review --report report.html --time-column written
+  emoscope score reviews.csv scored.csv --text-column review --neutral label --coverage 0.9
   emoscope score 2023.csv 2024.csv scored.csv --text-column review
   emoscope score 's3://bucket/2024/*.jsonl.gz' scored.parquet --text-column text --resume
   emoscope score rows.parquet scored.parquet --text-column text --engine ray --address head:6379 --device cuda
@@ -37,6 +42,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_text_file_arguments
 from emoscope.cli.model_options import add_model_arguments
+from emoscope.cli.numbers import coverage, number
 from emoscope.cli.progress_bar import ProgressBar
 from emoscope.terminal import counted, printable
 
@@ -61,9 +67,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--columns",
         type=lambda names: tuple(names.split(",")) if names else None,
         metavar="A,B",
-        help="columns to add, out of emotion, emotion_score and the labels; default: all",
+        help="columns to add, out of emotion, emotion_score, the labels and neutral; default: all",
     )
     parser.add_argument("--prefix", default="", metavar="P", help="text before the name of each added column")
+    _add_decision_arguments(parser)
     parser.add_argument(
         "--long",
         choices=("windows", "sentences", "truncate"),
@@ -103,6 +110,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     _add_model_arguments(parser)
     parser.set_defaults(refuse=parser.error)
+
+
+def _add_decision_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags for what follows from the probabilities."""
+    parser.add_argument(
+        "--neutral",
+        choices=("column", "label"),
+        default="column",
+        help="how a text without emotion is shown: by the column neutral alone (default), or also as the emotion "
+        "neutral, where its probability is 0.5 or more",
+    )
+    parser.add_argument(
+        "--coverage",
+        type=coverage,
+        metavar="C",
+        help="add the column prediction_set: the labels of the prediction set at coverage C, from 0.5 to 0.99",
+    )
+    parser.add_argument(
+        "--abstain",
+        type=number(float, 0, 1),
+        metavar="P",
+        help="add the column abstains: true where emotion_score is below P",
+    )
 
 
 def _add_report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -204,8 +234,9 @@ def _check_use(args: argparse.Namespace) -> None:
 def _job(args: argparse.Namespace, model: str) -> Job:
     from emoscope.scoring import Job, ScoreReport, Scoring, Stream
 
+    decisions = {"neutral": args.neutral, "coverage": args.coverage, "abstain": args.abstain}
     scoring = Scoring(
-        args.text_column, args.columns, args.prefix, args.long, args.sentence_rows, part_rows=args.part_rows
+        args.text_column, args.columns, args.prefix, args.long, args.sentence_rows, args.part_rows, **decisions
     )
     source, output = args.source, args.output
     if source == [PIPE]:
@@ -234,6 +265,9 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
     width = max(map(len, summary.labels))
     for label, rows in summary.labels.items():
         yield f"  {label:<{width}} {rows:>13,} {rows / scored:7.2%}"
+    if summary.neutral and args.neutral == "column":
+        neutral = counted(summary.neutral, "row")
+        yield f"  {neutral} more likely without emotion; --neutral label counts them as neutral"
     if summary.without_text:
         yield f"  {counted(summary.without_text, 'row')} without text: null scores"
     if summary.rejected:

@@ -66,16 +66,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _table(timeline: Timeline) -> Iterator[str]:
     """Lines: the label of the whole text, a row of blocks for each label, and the sentences."""
+    from emoscope.timeline import shown_answer
+
     width = terminal_width()
     whole, count = timeline.prediction, len(timeline.sentences)
-    yield f"{whole.label} {whole.score:.1%} over {count:,} {'sentence' if count == 1 else 'sentences'}"
+    label, score = shown_answer(whole)
+    yield f"{label} {score:.1%} over {count:,} {'sentence' if count == 1 else 'sentences'}"
     names = max(map(len, whole.scores))
     columns = timeline.columns(max(width - names - 10, 1))
     for (name, score), heights in zip(whole.scores.items(), columns.T, strict=True):
         yield f"  {name:<{names}} {score:6.1%} {styled(''.join(map(_block, heights)), label_colour(name))}".rstrip()
     digits = len(str(count))
-    for number, sentence in enumerate(timeline.sentences, start=1):
-        label, score = sentence.prediction.label, sentence.prediction.score
+    answers = [shown_answer(sentence.prediction) for sentence in timeline.sentences]
+    names = max([names, *(len(label) for label, _ in answers)])
+    for number, (sentence, (label, score)) in enumerate(zip(timeline.sentences, answers, strict=True), start=1):
         bar = f"{'█' * round(score * BAR_WIDTH):<{BAR_WIDTH}} {label:<{names}} {score:6.1%}"
         text = shortened(printable(sentence.text), max(width - digits - len(bar) - 5, 20))
         yield f"  {number:>{digits}} {styled(bar, label_colour(label))} {text}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from emoscope.compact.model import CompactModel, CompactShape
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
+from emoscope.neutral import Neutral
 
 MODEL_TYPE = "emoscope-compact"
 
@@ -22,11 +23,12 @@ class Checkpoint:
 
     Attributes:
         model: the module, in evaluation mode.
-        labels: the labels of its outputs.
+        labels: the names of its outputs, the neutral output included.
         tokenizer: path of its `tokenizer.json`, in any folder.
         normalizer: a name in `text.NORMALIZERS`.
         max_length: maximum number of tokens in an input.
         temperature: divisor of the logits.
+        neutral: how the log-odds of the neutral output become a probability; None if the model has no such output.
     """
 
     model: CompactModel
@@ -35,6 +37,7 @@ class Checkpoint:
     normalizer: str
     max_length: int
     temperature: float
+    neutral: Neutral | None = None
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
@@ -53,6 +56,8 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
         "normalizer": checkpoint.normalizer,
         "temperature": checkpoint.temperature,
     }
+    if checkpoint.neutral:
+        config["neutral"] = asdict(checkpoint.neutral)
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors = {name: tensor.contiguous() for name, tensor in checkpoint.model.state_dict().items()}
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -87,4 +92,5 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         config.get("normalizer", config.get("text_form")),  # the key in emoscope 0.1
         config["max_length"],
         config["temperature"],
+        Neutral(**config["neutral"]) if "neutral" in config else None,
     )

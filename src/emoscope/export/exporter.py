@@ -28,6 +28,7 @@ from emoscope.export.tokenizer_files import TOKENIZER_FILES, check_tokenizer, co
 from emoscope.files import require_free, staged_folder
 from emoscope.manifest import Manifest, write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
+from emoscope.neutral import Neutral
 from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
@@ -178,14 +179,16 @@ class _Scorer:
         self.preprocessor = Preprocessor(folder.normalizer, tokenizer)
 
     def probabilities(self, runtime: Runtime, texts: Sequence[str]) -> NDArray[np.float32]:
-        """*Shape:* float32 (texts, labels)."""
+        """Probabilities of the labels and, last, of neutral if the model has that output, float32 (texts, outputs)."""
         classifier = EmotionClassifier(self.labels, self.preprocessor, runtime, calibration=self.calibration)
-        return classifier.predict_proba(texts)
+        return classifier.predict_with_neutral(texts)
 
 
 def _without_calibration(folder: ModelFolder) -> Manifest:
-    """The manifest without prediction sets and neutral region, which are valid for the same arithmetic only."""
-    calibration = Calibration(folder.calibration.temperature, folder.calibration.thresholds)
+    """The manifest without prediction sets and calibration of neutral, valid for the same arithmetic only."""
+    fitted = folder.calibration
+    neutral = Neutral() if fitted.neutral_output else None
+    calibration = Calibration(fitted.temperature, fitted.thresholds, neutral=neutral)
     return replace(folder.manifest, calibration=calibration, calibration_report={})
 
 
@@ -195,11 +198,12 @@ def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Exampl
     thresholds = scorer.calibration.thresholds
     thresholds = thresholds and tuple(thresholds[column] for column in columns)
     references = {candidate.reference for candidate in candidates.values()}
-    expected = {each: scorer.probabilities(each, examples.texts)[:, columns] for each in references}
+    expected = {each: scorer.probabilities(each, examples.texts) for each in references}
     record = {}
     for name, candidate in candidates.items():
-        rows = scorer.probabilities(OnnxModel(candidate.path), examples.texts)[:, columns]
-        record[name] = compare(rows, expected[candidate.reference], examples, thresholds)
+        rows, others = scorer.probabilities(OnnxModel(candidate.path), examples.texts), expected[candidate.reference]
+        parity = compare(rows[:, columns], others[:, columns], examples, thresholds)
+        record[name] = replace(parity, largest_difference=float(np.abs(rows - others).max()))
         require(f"the {name.replace('_', ' ')} graph", record[name], candidate.gate)
     return record
 
@@ -209,7 +213,7 @@ def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Score
     candidate = next(each for each in candidates.values() if draft in each.path.parents)
     texts = REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
     runtimes = (OnnxModel(candidate.path), candidate.reference)
-    rows, expected = (scorer.probabilities(runtime, texts) for runtime in runtimes)
+    rows, expected = (scorer.probabilities(runtime, texts)[:, : len(scorer.labels)] for runtime in runtimes)
     exact = candidate.gate == EXACT
     tolerance = TOLERANCE if exact else float(np.abs(rows - expected).max()) + MARGIN
     stable = np.flatnonzero(margins(expected, scorer.calibration.thresholds) > 2 * tolerance)

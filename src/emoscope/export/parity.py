@@ -20,11 +20,11 @@ class Parity:
 
     Attributes:
         texts: number of texts.
-        largest_difference: largest absolute difference of a probability.
+        largest_difference: largest absolute difference of a probability, that of neutral included.
         equal_labels: share of texts with the same label. A label whose probability in torch is within 2 * TOLERANCE of
             the highest counts as the same. For multi-label data, share of the decisions (one for each text and label),
             where one whose probability is within TOLERANCE of its threshold counts as equal.
-        f1_macro_difference: macro F1 of the graph minus that of torch.
+        f1_macro_difference: macro F1 of the graph minus that of torch; labels that count as the same are.
     """
 
     texts: int
@@ -69,8 +69,10 @@ def compare(
     labels, expected_labels = decisions(probabilities, thresholds), decisions(expected, thresholds)
     if thresholds is None:
         equal = expected.max(axis=1) - expected[labels] <= 2 * TOLERANCE
+        labels = np.where(equal[:, None], expected_labels, labels)
     else:
         equal = (labels == expected_labels) | (np.abs(expected - np.array(thresholds)) <= TOLERANCE)
+        labels = np.where(equal, expected_labels, labels)
     return Parity(
         texts=len(expected),
         largest_difference=float(np.abs(probabilities - expected).max()),

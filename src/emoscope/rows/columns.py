@@ -8,6 +8,8 @@ from emoscope.errors import DataError
 
 EMOTION, SCORE = "emotion", "emotion_score"
 """Names of the added columns before those of the labels."""
+PREDICTION_SET, ABSTAINS = "prediction_set", "abstains"
+"""Names of the columns that may be added behind those of the labels and of neutral."""
 
 
 def available_columns(labels: Sequence[str], *others: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, compress
 
 import numpy as np
 import pyarrow as pa
@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from emoscope.columnar.values import plain_column, plain_schema, plain_table
 from emoscope.errors import DataError, ModelError
-from emoscope.protocols import Classifier
-from emoscope.rows.columns import EMOTION, SCORE, available_columns, chosen_columns
+from emoscope.labels import NEUTRAL
+from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, NO_PREDICTION_SETS
+from emoscope.protocols import Classifier, has_neutral, prediction_sets_of, split_neutral
+from emoscope.rows.columns import ABSTAINS, EMOTION, PREDICTION_SET, SCORE, available_columns, chosen_columns
 from emoscope.scoring.long_texts import LONG
 from emoscope.scoring.projection import Projection
 from emoscope.sentences import sentences
 
 PART_BYTES = 32 << 20
 """Approximate maximum number of bytes of the rows of a part."""
+NEUTRAL_AS = ("column", "label")
+"""How a table shows that a text expresses no emotion."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +33,18 @@ class Scoring:
 
     Attributes:
         text_column: name of the column of the texts.
-        columns: the columns to add, out of "emotion", "emotion_score" and the labels; None for all.
+        columns: the columns to add, out of "emotion", "emotion_score", the labels and, for a model that gives it,
+            "neutral"; None for all. What `coverage` and `abstain` ask for is added in any case.
         prefix: text before the name of each added column.
         long: how a long text is read. "windows" reads all of it, as the classifier does by itself; "sentences" combines
             the probabilities of its sentences (`emoscope.timeline`); "truncate" reads its first 2,000 characters.
         sentence_rows: with "sentences", whether each sentence becomes a row, with the sentence in the text column.
         part_rows: number of rows that are scored, and kept in case of a crash, at once; fewer suit a slow model.
+        neutral: with "label", `emotion` is "neutral", and `emotion_score` the probability of it, where that is at least
+            0.5; with "column", `emotion` is always a label.
+        coverage: from 0.5 to 0.99: adds a column "prediction_set" with the labels of the prediction set at this
+            coverage, separated by spaces; None for no column.
+        abstain: from 0 to 1: adds a column "abstains", true where `emotion_score` is below; None for no column.
 
     Raises:
         DataError: values that are not allowed.
@@ -46,6 +56,9 @@ class Scoring:
     long: str = "windows"
     sentence_rows: bool = False
     part_rows: int = 65_536
+    neutral: str = "column"
+    coverage: float | None = None
+    abstain: float | None = None
 
     def __post_init__(self) -> None:
         if self.long not in LONG:
@@ -54,6 +67,12 @@ class Scoring:
             raise DataError(f"a row for each sentence needs long='sentences', got {self.long!r}")
         if self.part_rows < 1:
             raise DataError(f"a part must have at least one row, got {self.part_rows}")
+        if self.neutral not in NEUTRAL_AS:
+            raise DataError(f"neutral cannot be shown as {self.neutral!r}; allowed: {', '.join(NEUTRAL_AS)}")
+        if self.coverage is not None and not 0.5 <= self.coverage <= 0.99:
+            raise DataError(f"the coverage must be from 0.5 to 0.99, got {self.coverage!r}")
+        if self.abstain is not None and not 0 <= self.abstain <= 1:
+            raise DataError(f"the probability below which to abstain must be from 0 to 1, got {self.abstain!r}")
 
 
 @dataclass(frozen=True)
@@ -63,14 +82,24 @@ class Scored:
     Attributes:
         table: the table with the added columns.
         probabilities: float32 (texts, labels), one row for each distinct text of the table.
+        neutral: probability that each text expresses no emotion, float32 (texts,); None for a model without it.
+        answers: value of `emotion` for each text, as an index of `Scorer.answers`, int64 (texts,).
+        scores: value of `emotion_score` for each text, float32 (texts,).
         text_of_row: for each row of the table, the index of its text in `probabilities`; null for a row without text.
         rows_in: number of rows before they were split into sentences.
     """
 
     table: pa.Table
     probabilities: NDArray[np.float32]
+    neutral: NDArray[np.float32] | None
+    answers: NDArray[np.int64]
+    scores: NDArray[np.float32]
     text_of_row: pa.Array
     rows_in: int
+
+
+_TYPES = {EMOTION: pa.string(), PREDICTION_SET: pa.string(), ABSTAINS: pa.bool_()}
+"""Types of the added columns that are not float32."""
 
 
 class Scorer:
@@ -78,6 +107,10 @@ class Scorer:
 
     For a null, empty or blank text the added values are null. Equal texts of a table are scored once. A scorer keeps
     nothing of a table, so several threads may call it.
+
+    Attributes:
+        has_neutral: whether the classifier returns the probability of neutral.
+        answers: the values that `emotion` can have: the labels in index order and, with neutral="label", "neutral".
     """
 
     def __init__(self, classifier: Classifier, scoring: Scoring) -> None:
@@ -85,16 +118,26 @@ class Scorer:
 
         Raises:
             DataError: a chosen column does not exist, or is chosen twice.
+            ModelError: the model lacks what `scoring` asks for: an output for neutral texts, or prediction sets.
         """
         self._classifier, self._scoring = classifier, scoring
-        self._labels = pa.array(classifier.labels, pa.string())
-        self._chosen = chosen_columns(scoring.columns, available_columns(classifier.labels))
+        self.has_neutral = has_neutral(classifier)
+        if scoring.neutral == "label" and not self.has_neutral:
+            raise ModelError(NO_NEUTRAL)
+        labels = classifier.labels
+        self.answers = (*labels, NEUTRAL) if scoring.neutral == "label" else labels
+        if scoring.coverage is not None and self._sets(np.empty((0, len(labels)), np.float32)) is None:
+            raise ModelError(NO_PREDICTION_SETS)
+        asked = [PREDICTION_SET] * (scoring.coverage is not None) + [ABSTAINS] * (scoring.abstain is not None)
+        every = available_columns(labels, *[NEUTRAL] * self.has_neutral, *asked)
+        chosen = chosen_columns(scoring.columns, every)
+        self._chosen = (*chosen, *(name for name in asked if name not in chosen))
 
     @property
     def added(self) -> pa.Schema:
-        """Schema of the added columns: `emotion` is a string, the others are float32."""
+        """Schema of the added columns: strings, a boolean for `abstains`, and float32 for probabilities."""
         names = [self._scoring.prefix + name for name in self._chosen]
-        types = [pa.string() if name == EMOTION else pa.float32() for name in self._chosen]
+        types = [_TYPES.get(name, pa.float32()) for name in self._chosen]
         return pa.schema(list(zip(names, types, strict=True)))
 
     def schema(self, schema: pa.Schema) -> pa.Schema:
@@ -129,14 +172,17 @@ class Scorer:
         if self._scoring.sentence_rows:
             table = _one_row_a_sentence(plain_table(table), column)
         encoded = _texts_to_score(table.column(column)).dictionary_encode()
-        probabilities = self._probabilities(encoded.dictionary.to_pylist())
-        added = self._columns(probabilities, encoded.indices)
+        rows = self._probabilities(encoded.dictionary.to_pylist())
+        probabilities, neutral = split_neutral(rows, len(self._classifier.labels))
+        answers, scores = self._answers(probabilities, neutral)
+        values = self._values(probabilities, neutral, answers, scores)
+        added = [values[name].take(encoded.indices) for name in self._chosen]
         scored = pa.Table.from_arrays([*table.columns, *added], schema=schema)
-        return Scored(scored, probabilities, encoded.indices, rows_in)
+        return Scored(scored, probabilities, neutral, answers, scores, encoded.indices, rows_in)
 
     def _probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Probabilities of the texts, float32 (texts, labels)."""
-        shape = len(texts), len(self._labels)
+        """Probabilities of the labels and, last, of neutral if the model gives it, float32 (texts, columns)."""
+        shape = len(texts), len(self._classifier.labels) + self.has_neutral
         if not texts:
             return np.zeros(shape, np.float32)
         scored = LONG[self._scoring.long](self._classifier, texts)
@@ -146,12 +192,38 @@ class Scorer:
             raise ModelError("the model returned probabilities that are NaN or infinite, expected 0 to 1")
         return scored
 
-    def _columns(self, probabilities: NDArray[np.float32], rows: pa.Array) -> list[pa.Array]:
-        """The chosen columns: for each row, the values of its text."""
-        top = pa.array(probabilities.argmax(axis=1))
-        every = {EMOTION: self._labels.take(top), SCORE: pa.array(probabilities.max(axis=1))}
-        every |= dict(zip(self._classifier.labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
-        return [every[name].take(rows) for name in self._chosen]
+    def _answers(
+        self, probabilities: NDArray[np.float32], neutral: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """`answers` and `scores` of `Scored`."""
+        answers, scores = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        if neutral is None or self._scoring.neutral != "label":
+            return answers, scores
+        is_neutral = neutral >= MIN_NEUTRAL
+        return np.where(is_neutral, probabilities.shape[1], answers), np.where(is_neutral, neutral, scores)
+
+    def _values(
+        self,
+        probabilities: NDArray[np.float32],
+        neutral: NDArray[np.float32] | None,
+        answers: NDArray[np.int64],
+        scores: NDArray[np.float32],
+    ) -> dict[str, pa.Array]:
+        """For each column that can be chosen, the values of the texts."""
+        labels, scoring = self._classifier.labels, self._scoring
+        values = {EMOTION: pa.array(self.answers, pa.string()).take(pa.array(answers)), SCORE: pa.array(scores)}
+        values |= dict(zip(labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
+        if neutral is not None:
+            values[NEUTRAL] = pa.array(neutral)
+        if (sets := self._sets(probabilities)) is not None:
+            values[PREDICTION_SET] = pa.array((" ".join(compress(labels, row)) for row in sets.tolist()), pa.string())
+        if scoring.abstain is not None:
+            values[ABSTAINS] = pa.array(scores.astype(np.float64) < scoring.abstain)
+        return values
+
+    def _sets(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        coverage = self._scoring.coverage
+        return None if coverage is None else prediction_sets_of(self._classifier, probabilities, coverage)
 
 
 def score_batches(

@@ -272,8 +272,8 @@ class _Run:
         reading = Reading(self.sources, projection, rejected)
         if job.time_column and job.time_column in reading.schema.names:
             check_times(job.time_column, reading.schema.field(job.time_column).type)
-        time_format = job.report.time_format if job.report else None
-        statistics = RowStatistics(classifier.labels, job.scoring.text_column, job.time_column, time_format)
+        columns = job.scoring.text_column, job.time_column, job.report.time_format if job.report else None
+        statistics = RowStatistics(scorer.answers, *columns, has_neutral=scorer.has_neutral)
 
         def on_scored(part: Scored) -> None:
             statistics.add(part)

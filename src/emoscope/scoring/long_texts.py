@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.protocols import Classifier
+from emoscope.protocols import Classifier, neutral_predictor
 from emoscope.timeline import score_by_sentences
 
 FIRST_CHARACTERS = 2000
@@ -25,14 +25,17 @@ def beginning(text: str) -> str:
 
 
 def _in_windows(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    return classifier.predict_proba(texts)
+    return neutral_predictor(classifier)(texts)
 
 
 def _truncated(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:
-    return classifier.predict_proba([beginning(text) for text in texts])
+    return neutral_predictor(classifier)([beginning(text) for text in texts])
 
 
 LONG: Mapping[str, Callable[[Classifier, Sequence[str]], NDArray[np.float32]]] = MappingProxyType(
     {"windows": _in_windows, "sentences": score_by_sentences, "truncate": _truncated}
 )
-"""Functions from a classifier and texts, none of them blank, to probabilities; "windows" leaves long texts to it."""
+"""Functions from a classifier and texts, none of them blank, to what its `neutral_predictor` returns.
+
+"windows" leaves long texts to the classifier.
+"""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.html_page import LIGHT, escaped, html_page, label_colour, label_colours, note
+from emoscope.labels import NEUTRAL
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
 from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
@@ -48,7 +49,15 @@ def report_page(source: str, made_with: str, summary: Summary, statistics: RowSt
         summary: summary of the job.
         statistics: statistics of the rows.
     """
-    return html_page(f"Emotions in {source}", _body(made_with, summary, statistics), STYLE)
+    style = STYLE + _neutral_style(statistics.labels)
+    return html_page(f"Emotions in {source}", _body(made_with, summary, statistics), style)
+
+
+def _neutral_style(labels: Sequence[str]) -> str:
+    """Neutral is grey among labels that have a colour each."""
+    if NEUTRAL not in labels or len(labels) > MAX_COLOURS:
+        return ""
+    return f".s{labels.index(NEUTRAL)} {{ fill: var(--muted); background: var(--muted); }}\n"
 
 
 def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterator[str]:
@@ -94,7 +103,9 @@ def _key(colour: int) -> str:
 def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     scored = statistics.confidence.sum()
     most = statistics.confidence.sum(axis=1).max()
-    yield note("How often each label has the highest probability, and how high that probability is.")
+    yield note(
+        f"How often each label has the highest probability, and how high that probability is.{_neutral(statistics)}"
+    )
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(statistics.labels, colours, statistics.confidence, strict=True):
@@ -110,6 +121,16 @@ def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
             f'<td class="figure wide">{sure}</td><td class="figure wide">{unsure}</td></tr>'
         )
     yield "</table>"
+
+
+def _neutral(statistics: RowStatistics) -> str:
+    """How rows are counted that more likely express no emotion."""
+    if statistics.neutral is None:
+        return ""
+    if statistics.labels[-1] == NEUTRAL:
+        return " Rows that more likely express no emotion than any are neutral, with the probability of that."
+    rows = counted(statistics.neutral, "row")
+    return f" {rows} more likely without emotion, counted by label." if statistics.neutral else ""
 
 
 def _confidence(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:

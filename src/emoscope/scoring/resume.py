@@ -23,13 +23,22 @@ from numpy.typing import NDArray
 from emoscope.errors import DataError
 from emoscope.files import UNFINISHED, sync, write_atomically
 from emoscope.model_folder import current_checksum
-from emoscope.protocols import Classifier, is_multi_label
+from emoscope.protocols import (
+    Classifier,
+    has_neutral,
+    is_multi_label,
+    neutral_predictor,
+    prediction_sets_of,
+    split_neutral,
+)
 from emoscope.score_store import ScoreStore
 
 _FORMAT = 1
 _MANIFEST = "manifest.json"
 _CONTINUED = ("0.1.0",)
 """Earlier versions whose runs can be continued: their scores and their output are the same."""
+_ADDED_OPTIONS = {"neutral": "column"}
+"""Options that those versions did not have, with what they did."""
 
 
 class WorkFolder:
@@ -56,6 +65,7 @@ class WorkFolder:
         self.output: dict[str, Path] = {}
         self.resumed = False
         self._is_ours = False
+        self._of_0_1 = False  # a run of 0.1 keeps no probability of neutral, and its output has no column of it
 
     @property
     def parts(self) -> int:
@@ -99,6 +109,7 @@ class WorkFolder:
             if file not in self.output.values():
                 file.unlink(missing_ok=True)
         self.resumed = self._is_ours = True
+        self._of_0_1 = manifest.get("emoscope") in _CONTINUED
 
     def new_file(self, name: str) -> Path:
         """Path of a file of unfinished output, which another process that runs at the same time does not use."""
@@ -106,7 +117,7 @@ class WorkFolder:
 
     def cached(self, classifier: Classifier) -> Classifier:
         """The classifier, but it does not score texts again whose probabilities are kept here."""
-        return _CachedClassifier(classifier, self._store)
+        return _CachedClassifier(classifier, self._store, neutral=not self._of_0_1)
 
     def finish(self, result: dict[str, Any], output: dict[str, Path]) -> None:
         """Record durably that the run is done.
@@ -185,13 +196,25 @@ def _checksum(manifest: dict[str, Any]) -> str:
 class _CachedClassifier:
     """A classifier whose probabilities are kept in a store."""
 
-    def __init__(self, classifier: Classifier, store: ScoreStore) -> None:
+    def __init__(self, classifier: Classifier, store: ScoreStore, *, neutral: bool) -> None:
         self._classifier, self._store = classifier, store
+        self._neutral = neutral and has_neutral(classifier)
         self.labels = classifier.labels
         self.multi_label = is_multi_label(classifier)
+        self._columns = len(classifier.labels) + self._neutral
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        return self._store.scores(texts, self._classifier.predict_proba)
+        return split_neutral(self.predict_with_neutral(texts), len(self.labels))[0]
+
+    def predict_with_neutral(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if not texts:
+            return np.empty((0, self._columns), np.float32)
+        return self._store.scores(
+            texts, neutral_predictor(self._classifier) if self._neutral else self._classifier.predict_proba
+        )
+
+    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        return prediction_sets_of(self._classifier, probabilities, coverage)
 
 
 def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
@@ -202,7 +225,7 @@ def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:
     if current_checksum(str(kept.get("model"))) != str(run["model"]):
         return "it was begun with another model"
     if kept.get("emoscope") in _CONTINUED:
-        kept = {**kept, "emoscope": run["emoscope"]}
+        kept = {**_ADDED_OPTIONS, **kept, "emoscope": run["emoscope"]}
     old, new = ({**side, **side.get("scoring", {})} for side in (kept, run))
     if changed := [name for name in new if name != "scoring" and old.get(name) != new[name]]:
         return f"{changed[0]} was {old.get(changed[0])!r}, now it is {new[changed[0]]!r}"

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from emoscope.prediction import MIN_NEUTRAL
 from emoscope.scoring.core import Scored
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.times import LabelsOverTime, read_times
@@ -36,7 +37,7 @@ class Summary:
         without_text: number of rows written with null scores.
         rejected: number of rows rejected.
         first_rejected: the first of them in words; None if there are none.
-        labels: for each label, the number of rows where it has the highest probability.
+        labels: for each value of the column `emotion`, the number of rows that have it.
         seconds: how long the job took; for a run that was resumed, since then.
         rows_per_second: rows_in over seconds.
         breaks: number of places where an input breaks off or is damaged, so that rows may be lost; each is a rejected
@@ -46,6 +47,8 @@ class Summary:
             labels over time; 0 without a column of times.
         time_outliers: number of rows whose times are far before or after all others, which are left out there too.
         first_without_time: the first value among them that is not empty; None if there is none.
+        neutral: number of rows whose text more likely expresses no emotion than any; None for a model without an output
+            for neutral texts. With neutral="label", `labels` has them as "neutral"; else they are among the labels.
     """
 
     rows_in: int
@@ -61,6 +64,7 @@ class Summary:
     without_time: int = 0
     time_outliers: int = 0
     first_without_time: str | None = None
+    neutral: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,9 @@ class Example:
     Attributes:
         row: number of the row in the output, from 1.
         text: beginning of its text.
-        score: probability of its label.
-        second: the label with the second highest probability; None for a model with one label.
+        score: its probability.
+        second: the label with the next lower probability, or for "neutral" with the highest; None for a model with one
+            label.
         second_score: that probability.
         key: hash of its text.
     """
@@ -88,7 +93,8 @@ class RowStatistics:
     """Counts of rows by label, probability and time, and examples.
 
     Attributes:
-        labels: names of the labels.
+        labels: the values that the column `emotion` can have, as `Scorer.answers`.
+        neutral: number of rows that are more likely neutral; None if the model cannot tell.
         text_column: name of the column of the texts.
         time_column: name of the column of times; None if there is none.
         rows: number of rows so far.
@@ -101,10 +107,17 @@ class RowStatistics:
     """
 
     def __init__(
-        self, labels: Sequence[str], text_column: str, time_column: str | None = None, time_format: str | None = None
+        self,
+        labels: Sequence[str],
+        text_column: str,
+        time_column: str | None = None,
+        time_format: str | None = None,
+        *,
+        has_neutral: bool = False,
     ) -> None:
         """No rows yet."""
         self.labels = tuple(labels)
+        self.neutral = 0 if has_neutral else None
         self.rows = self.rows_read = 0
         self.confidence = np.zeros((len(labels), BINS), np.int64)
         self.confident: list[list[Example]] = [[] for _ in labels]
@@ -115,14 +128,16 @@ class RowStatistics:
 
     @property
     def label_rows(self) -> dict[str, int]:
-        """For each label, the number of rows where it has the highest probability."""
+        """For each label, the number of rows that have it in the column `emotion`."""
         return dict(zip(self.labels, self.confidence.sum(axis=1).tolist(), strict=True))
 
     def summary(self, rejected: RejectedRows, seconds: float) -> Summary:
         """The summary of a job with these rejected rows, which took so many seconds."""
         rows_in, without_text = self.rows_read + rejected.count, self.rows - sum(self.label_rows.values())
         counts = rows_in, self.rows, without_text, rejected.count
-        done = Summary(*counts, rejected.first, self.label_rows, seconds, rows_in / seconds, rejected.breaks)
+        done = Summary(
+            *counts, rejected.first, self.label_rows, seconds, rows_in / seconds, rejected.breaks, neutral=self.neutral
+        )
         if not self.over_time:
             return done
         course, without = self.over_time.course(), self.over_time.without
@@ -139,7 +154,9 @@ class RowStatistics:
 
     def _add(self, scored: Scored, rows: NDArray[np.int64], text_of_row: NDArray[np.int32]) -> None:
         """Count rows with a text: `rows` are their indices in the part, `text_of_row` those of their texts."""
-        labels, scores = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
+        labels, scores = scored.answers, scored.scores
+        if scored.neutral is not None:
+            self.neutral = (self.neutral or 0) + int((scored.neutral >= MIN_NEUTRAL)[text_of_row].sum())
         cells = labels * BINS + np.minimum((scores * BINS).astype(np.int64), BINS - 1)
         self.confidence += np.bincount(cells[text_of_row], minlength=self.confidence.size).reshape(-1, BINS)
         if self.over_time:
@@ -168,12 +185,12 @@ class RowStatistics:
         column = scored.table.column(self.text_column).take(pa.array(rows))
         for place, row, text in zip(texts, rows.tolist(), column.to_pylist(), strict=True):
             ranking = np.argsort(-scored.probabilities[place], kind="stable")
-            score = float(scored.probabilities[place, ranking[0]])
-            second = ranking[1] if len(ranking) > 1 else None
+            others = ranking[ranking != scored.answers[place]]
+            second = others[0] if len(others) else None
             yield Example(
                 row=self.rows + row + 1,
                 text=text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN].rstrip() + "…",
-                score=score,
+                score=float(scored.scores[place]),
                 second=None if second is None else self.labels[second],
                 second_score=0.0 if second is None else float(scored.probabilities[place, second]),
                 key=hash(text),

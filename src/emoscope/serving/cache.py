@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 
-Row = tuple[tuple[float, ...], int, tuple[str, ...] | None, bool | None]
+Row = tuple[tuple[float, ...], int, tuple[str, ...] | None, float | None]
 """The prediction for one text: scores in index order, index of the highest score, labels of the prediction set (None
-without prediction sets), and whether the text is neutral (None where the model cannot tell).
+without prediction sets), and the probability of neutral (None where the model cannot tell).
 
 Plain tuples, because the garbage collector stops tracking them: a full cache costs it nothing.
 """

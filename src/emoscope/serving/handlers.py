@@ -8,6 +8,7 @@ import numpy as np
 
 from emoscope import __version__
 from emoscope.labels import Labels
+from emoscope.prediction import MIN_NEUTRAL
 from emoscope.protocols import is_multi_label
 from emoscope.sentences import sentences
 from emoscope.serving.errors import RequestError
@@ -17,7 +18,7 @@ from emoscope.serving.responses import Response, json_response
 from emoscope.serving.schemas import choice, json_body, known_fields, one_text, text_list
 from emoscope.serving.service import Service
 from emoscope.serving.static_files import OPENAPI
-from emoscope.timeline import combine
+from emoscope.timeline import combine, combine_neutral
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
 SENTENCES = '{"text": "i was sad. now i am happy."}'
@@ -44,7 +45,7 @@ async def predict(service: Service, request: Request) -> Response:
             "neutral": neutral if knows_neutral else None,
             # The names of 0.1, for one release.
             "sets": prediction_sets if has_sets else None,
-            "clear": [not is_neutral for is_neutral in neutral] if knows_neutral else None,
+            "clear": [each < MIN_NEUTRAL for each in neutral] if knows_neutral else None,
         }
     )
 
@@ -78,21 +79,26 @@ async def by_sentence(service: Service, request: Request) -> Response:
     rows = await service.rows(request, [sentence.text for sentence in found] or [text])
     scores = np.array([row[0] for row in rows], np.float32)
     multi_label = is_multi_label(service.classifier)
-    combined = combine(scores, np.array([len(scores)]), multi_label=multi_label)[0].tolist()
+    counts = np.array([len(scores)])
+    combined = combine(scores, counts, multi_label=multi_label)[0].tolist()
+    neutral = [row[3] for row in rows]
+    least = None if neutral[0] is None else float(combine_neutral(np.array(neutral, np.float32), counts)[0])
     return json_response(
         {
             "labels": service.labels,
-            **_scored(service, combined),
+            **_scored(service, combined, least),
             "sentences": [
-                sentence._asdict() | _scored(service, row[0]) for sentence, row in zip(found, rows, strict=False)
+                sentence._asdict() | _scored(service, row[0], row[3])
+                for sentence, row in zip(found, rows, strict=False)
             ],
         }
     )
 
 
-def _scored(service: Service, scores: Sequence[float]) -> dict[str, object]:
+def _scored(service: Service, scores: Sequence[float], neutral: float | None) -> dict[str, object]:
     score = max(scores)
-    return {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
+    scored = {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
+    return scored if neutral is None else scored | {"neutral": neutral}
 
 
 async def health(service: Service, request: Request) -> Response:

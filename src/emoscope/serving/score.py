@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO
 
 from emoscope.errors import DataError
+from emoscope.prediction import NO_NEUTRAL
 from emoscope.rows.lines import Block, LineDecoder
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
@@ -51,7 +52,7 @@ async def score(service: Service, request: Request) -> Response:
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
     query = request.query
-    allowed = ("text_column", "columns", "format", "allow_rejected")
+    allowed = ("text_column", "columns", "neutral", "format", "allow_rejected")
     if unknown := [name for name in query if name not in allowed]:
         raise RequestError("invalid_request", f"unknown parameter {unknown[0]!r:.80}; allowed: {', '.join(allowed)}")
     text_column = query.get("text_column")
@@ -62,10 +63,12 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
     table_format = query.get("format") or FORMATS.get(request.media_type)
     if query.get("format", "csv") not in MEDIA_TYPES:
         raise RequestError("invalid_request", f"format must be csv or jsonl, got {query['format']!r:.80}")
-    if query.get("allow_rejected", "true") not in ("true", "false"):
-        raise RequestError(
-            "invalid_request", f"allow_rejected must be true or false, got {query['allow_rejected']!r:.80}"
-        )
+    for name, values in (("allow_rejected", ("true", "false")), ("neutral", ("column", "label"))):
+        if query.get(name, values[0]) not in values:
+            raise RequestError("invalid_request", f"{name} must be {' or '.join(values)}, got {query[name]!r:.80}")
+    neutral_as_label = query.get("neutral") == "label"
+    if neutral_as_label and not service.has_neutral:
+        raise RequestError("invalid_request", NO_NEUTRAL)
     if table_format is None:
         raise RequestError(
             "unsupported_media_type",
@@ -73,11 +76,11 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
             "format=csv or format=jsonl",
         )
     try:
-        added = added_columns(query.get("columns"), service.labels)
+        added = added_columns(query.get("columns"), service.labels, has_neutral=service.has_neutral)
     except DataError as error:
         raise RequestError("invalid_request", str(error)) from None
     table = CsvTable if table_format == "csv" else JsonlTable
-    return table_format, table(text_column, added, service.labels)
+    return table_format, table(text_column, added, service.labels, neutral_as_label=neutral_as_label)
 
 
 async def _scored_parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:

@@ -16,10 +16,12 @@ from emoscope.errors import EmoscopeError, ModelError
 from emoscope.explanation import Explanation, count_perturbations, explain
 from emoscope.protocols import (
     Classifier,
+    has_neutral,
     keywords_of,
     logits_function,
-    neutral_of,
+    neutral_predictor,
     prediction_sets_of,
+    split_neutral,
     token_counter,
     tokens_read_of,
 )
@@ -50,6 +52,7 @@ class Service:
         batcher: scores the texts of all requests.
         concurrency_limit: limit on requests in flight.
         has_logits: whether the classifier gives logits.
+        has_neutral: whether the classifier gives the probability of neutral.
         draining: whether the server is shutting down and rejects new requests.
         streams: number of tables that are being scored.
     """
@@ -67,6 +70,7 @@ class Service:
         if predict_logits := logits_function(classifier):
             scorers[LOGITS] = lambda texts: _rows(predict_logits(texts))
         self.has_logits = LOGITS in scorers
+        self.has_neutral = has_neutral(classifier)
         self.cache = ScoreCache(settings.cache_bytes, len(self.labels))
         self.batcher = Batcher(
             scorers,
@@ -82,9 +86,9 @@ class Service:
 
     def _score(self, texts: Sequence[str]) -> list[Row]:
         """Probabilities, and what the calibration adds to them."""
-        probabilities = self.classifier.predict_proba(texts)
+        rows = neutral_predictor(self.classifier)(texts)
+        probabilities, neutral = split_neutral(rows, len(self.labels))
         sets = prediction_sets_of(self.classifier, probabilities)
-        neutral = neutral_of(self.classifier, texts, probabilities)
         return _rows(
             probabilities,
             None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],

@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from emoscope.errors import DataError
+from emoscope.labels import NEUTRAL
+from emoscope.prediction import MIN_NEUTRAL
 from emoscope.rows.columns import EMOTION, SCORE, available_columns, check_columns, chosen_columns
 from emoscope.rows.csv_records import csv_line
 from emoscope.rows.csv_rows import CsvRows
@@ -44,31 +46,37 @@ class TableRow(NamedTuple):
     problem: str | None = None
 
 
-def added_columns(chosen: str | None, labels: Sequence[str]) -> tuple[str, ...]:
+def added_columns(chosen: str | None, labels: Sequence[str], *, has_neutral: bool = False) -> tuple[str, ...]:
     """Names of the columns to add to a table.
 
     Args:
         chosen: names separated by commas; None for all.
         labels: label names of the model.
+        has_neutral: whether the model gives the probability of neutral.
 
     Raises:
         DataError: a name does not exist, or is chosen twice; or a label has the name of another added column.
     """
-    return chosen_columns(None if chosen is None else chosen.split(","), available_columns(labels, ERROR))
+    every = available_columns(labels, *[NEUTRAL] * has_neutral, ERROR)
+    return chosen_columns(None if chosen is None else chosen.split(","), every)
 
 
 class Table(ABC):
     """Rows of one format in, the same rows with new cells out."""
 
-    def __init__(self, text_column: str, added: Sequence[str], labels: Sequence[str]) -> None:
+    def __init__(
+        self, text_column: str, added: Sequence[str], labels: Sequence[str], *, neutral_as_label: bool = False
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             text_column: name of the column with the texts.
             added: names of the columns to add.
             labels: label names of the model.
+            neutral_as_label: whether the emotion of a neutral text is "neutral".
         """
         self._text_column, self._added, self._labels = text_column, added, labels
+        self._neutral_as_label = neutral_as_label
 
     @abstractmethod
     def rows(self, block: Block) -> Iterator[TableRow]:
@@ -90,18 +98,24 @@ class Table(ABC):
         """The new cells as text, by column; None for null. Numbers have the fewest digits that float32 needs."""
         cells = {ERROR: row.problem}
         if scores:
-            values, best, *_ = scores
+            values, best, _, neutral = scores
             numbers = [str(np.float32(value)) for value in values]
             cells |= dict(zip(self._labels, numbers, strict=True))
             cells |= {EMOTION: self._labels[best], SCORE: numbers[best]}
+            if neutral is not None:
+                cells[NEUTRAL] = str(np.float32(neutral))
+                if self._neutral_as_label and neutral >= MIN_NEUTRAL:
+                    cells |= {EMOTION: NEUTRAL, SCORE: cells[NEUTRAL]}
         return {name: cells.get(name) for name in self._added}
 
 
 class CsvTable(Table):
     """CSV with a header."""
 
-    def __init__(self, text_column: str, added: Sequence[str], labels: Sequence[str]) -> None:
-        super().__init__(text_column, added, labels)
+    def __init__(
+        self, text_column: str, added: Sequence[str], labels: Sequence[str], *, neutral_as_label: bool = False
+    ) -> None:
+        super().__init__(text_column, added, labels, neutral_as_label=neutral_as_label)
         self._csv = CsvRows(",", MAX_ROW_BYTES, check=self._check)
         self._text_index = 0
 

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from emoscope.calibrated import Calibration
 from emoscope.calibration import fit_temperature
 from emoscope.compact import Checkpoint, CompactModel, save_checkpoint
 from emoscope.data import Examples
+from emoscope.neutral import Neutral
 from emoscope.text import NORMALIZERS
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import CompactClassifier, TorchModel
@@ -102,15 +104,17 @@ def train_compact(
         rows = _tokenized(tokenizer, part)
         return fit(initial.embeddings, rows, config, folder / CHECKPOINTS / f"{stage}.pt", show)
 
-    temperature = _temperature(fit_on(rest, "temperature"), tokenizer, held_out)
+    neutral = Neutral() if corpus.neutral_output else None
+    temperature = _temperature(fit_on(rest, "temperature"), tokenizer, held_out, Calibration(neutral=neutral))
     model = fit_on(corpus, "student")
-    checkpoint = Checkpoint(model, corpus.labels, tokenizer_file, NORMALIZER, config.max_length, temperature)
+    checkpoint = Checkpoint(model, corpus.labels, tokenizer_file, NORMALIZER, config.max_length, temperature, neutral)
     save_checkpoint(checkpoint, folder)
 
 
-def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples) -> float:
+def _temperature(model: CompactModel, tokenizer: Tokenizer, held_out: Examples, calibration: Calibration) -> float:
     batch = tokenizer.encode(held_out.texts)
-    return fit_temperature(TorchModel(CompactClassifier(model)).logits(batch), held_out.label_ids[batch.text_index])
+    logits = calibration.label_logits(TorchModel(CompactClassifier(model)).logits(batch))
+    return fit_temperature(logits, held_out.label_ids[batch.text_index])
 
 
 def _with_recombined(corpus: Corpus, config: CompactConfig, teacher_scores: TeacherScores | None) -> Corpus:
@@ -145,5 +149,6 @@ def _tokenized(tokenizer: Tokenizer, corpus: Corpus) -> TokenizedRows:
         torch.from_numpy(corpus.label_ids[batch.text_index]),
         None if soft_targets is None else torch.from_numpy(soft_targets[batch.text_index]),
         len(corpus.labels),
-        int((batch.text_index < len(corpus) - corpus.one_epoch_rows).sum()),
+        torch.from_numpy(corpus.epochs[batch.text_index]),
+        torch.from_numpy(corpus.shifts[batch.text_index]),
     )

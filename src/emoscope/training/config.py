@@ -18,6 +18,7 @@ from emoscope.text import NORMALIZERS
 STRINGS = tuple[str, ...]
 """Type of a recipe key with any number of strings: a list in TOML, several values after its flag."""
 
+PRECISIONS = ("auto", "float32", "bfloat16")
 FORMER_KEYS = {
     "vectors": "embeddings",
     "vector_std": "embedding_std",
@@ -53,7 +54,13 @@ class CompactConfig(Recipe):
         "sentence-transformers/all-MiniLM-L6-v2",
         "pretrained encoder whose tokenizer and word-piece embeddings the student starts from: a Hub id or a folder",
     )
-    extra_data: tuple[str, ...] = key((), "tables of extra labelled texts; each text is used in one epoch")
+    extra_data: tuple[str, ...] = key(
+        (), "tables of extra labelled texts, some of them neutral; each text is used in some epochs: extra_epochs"
+    )
+    label_shift: float = key(
+        0.0, "how far extra data are shifted by their label shares, so that sources do not contradict: 0 to 1", 0.0, 1.0
+    )
+    extra_epochs: int = key(1, "epochs that each text of extra_data is used in; 0 for all", 0)
     recombined: float = key(
         0.0, "texts made of parts of training rows, per row and epoch; for data where one word decides a label", 0.0
     )
@@ -80,21 +87,32 @@ class EncoderConfig(Recipe):
     """Recipe of a fine-tuned encoder. The defaults are those of the public model card of DistilBERT on `emotion`."""
 
     model: str = key("distilbert-base-uncased", "pretrained encoder to fine-tune: a Hub id or a folder")
+    extra_data: tuple[str, ...] = key((), "tables of extra labelled texts, used in every epoch; some may be neutral")
+    label_shift: float = key(
+        0.0, "how far extra data are shifted by their label shares, so that sources do not contradict: 0 to 1", 0.0, 1.0
+    )
+    repeats: int = key(1, "times that each training row is used in an epoch, to outweigh extra data", 1)
+    label_smoothing: float = key(0.0, "share of each target spread evenly over the labels", 0.0, 0.99)
     epochs: int = key(8, "passes over the training rows", 1)
     batch_size: int = key(64, "texts per step and device", 1)
     learning_rate: float = key(2e-5, "highest learning rate; after the warm-up it falls linearly to zero", 0.0, 10.0)
     warmup: float = key(0.0, "share of the steps before the highest learning rate", 0.0, 0.99)
     weight_decay: float = key(0.01, "AdamW's weight decay of the matrices", 0.0)
     max_length: int = key(512, "longest input in tokens; longer training texts are truncated", 3)
-    normalizer: str = key("raw", "form that texts are brought to: raw (unchanged), plain or marked (lower-case words)")
+    normalizer: str = key(
+        "raw", "form that texts are brought to: raw (unchanged), written (lower case, fixed), plain or marked (words)"
+    )
+    precision: str = key("auto", "of the products: float32, bfloat16, or auto, which is bfloat16 on a GPU that has it")
     patience: int = key(0, "stop after this many epochs without a better weighted F1; 0 for never", 0)
     seed: int = key(42, "seed of every random choice", 0, 2**32 - 1)
 
     def __post_init__(self) -> None:
-        """Raise a RecipeError if a number is out of range, or the normalizer does not exist."""
+        """Raise a RecipeError if a number is out of range, or a name does not exist."""
         super().__post_init__()
         if self.normalizer not in NORMALIZERS:
             raise RecipeError(f"unknown normalizer {self.normalizer!r}; allowed: {', '.join(NORMALIZERS)}")
+        if self.precision not in PRECISIONS:
+            raise RecipeError(f"unknown precision {self.precision!r}; allowed: {', '.join(PRECISIONS)}")
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,7 @@ class Distillation(Recipe):
     soft_weight: float = key(0.9, "weight of the loss on the teachers' probabilities, which every text has", 0.0)
     soft_temperature: float = key(2.0, "temperature that softens the teachers' and the student's probabilities", 0.01)
     hard_weight: float = key(0.1, "weight of the loss on labels, which the labelled texts have", 0.0)
+    unlabelled_epochs: int = key(0, "epochs that each text without a label is used in; 0 for all", 0)
     copies: int = key(0, "augmented copies of each text, labelled or not", 0)
     copy_drop: float = key(0.1, "probability that a word is missing from a copy", 0.0, 1.0)
     copy_mask: float = key(0.1, "probability that a word of a copy is replaced by [MASK]", 0.0, 1.0)
@@ -154,7 +173,6 @@ class EncoderStudentConfig(Distillation, EncoderConfig):
     )
     layers: int = key(0, "layers taken from the model, evenly spaced; 0 for half of them", 0)
     cosine_weight: float = key(0.1, "weight of the cosine distance between the last hidden states of the two", 0.0)
-    label_smoothing: float = key(0.0, "share of each label's target spread evenly over the labels", 0.0, 0.99)
 
 
 AnyConfig: TypeAlias = CompactConfig | EncoderConfig

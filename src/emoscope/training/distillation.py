@@ -73,18 +73,20 @@ def distill(
     check_splits(splits)
     train = splits["train"]
     config = _checked(config, train)
-    teachers = find_teachers(config.teachers, train.labels, classifiers or {})
+    extra_data = read_extra_data(config, splits)
+    labels = extra_data[0].labels if extra_data else train.labels
+    teachers = find_teachers(config.teachers, labels, classifiers or {})
     unlabelled = read_unlabelled(config.unlabelled, config.unlabelled_column)
     encoder, fit = _student(config, splits, resume, report_to, progress)
-    extra_data = read_extra_data(config, splits)
     identity = run_identity(config, splits, extra_data) | {
         "teachers": " ".join(teacher.checksum for teacher in teachers),
         "unlabelled texts": texts_digest(unlabelled),
     }
     with run_folder(output, identity, resume) as folder:
-        corpus = Corpus.of(train, unlabelled=unlabelled)
+        corpus = Corpus.of(train).with_unlabelled(unlabelled, config.unlabelled_epochs)
         copies = augmented_copies(config, corpus.texts, encoder, config.seed)
-        corpus = corpus.with_copies(copies).with_extra_data(extra_data)
+        epochs = config.extra_epochs if isinstance(config, CompactStudentConfig) else 0
+        corpus = corpus.with_copies(copies).with_extra_data(extra_data, epochs, config.label_shift)
         scores = folder / CHECKPOINTS / "scores"
         teacher_scores = partial(
             soft_targets, teachers, temperature=config.soft_temperature, folder=scores, progress=progress

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, Trainer
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from emoscope.data import Examples
 from emoscope.errors import LabelError, ModelError, RecipeError
@@ -23,7 +23,7 @@ from emoscope.labels import Labels
 from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderStudentConfig
 from emoscope.training.corpus import Corpus
-from emoscope.training.encoder_training import EncoderRun, find_checkpoint, fit_encoder
+from emoscope.training.encoder_training import TARGETS, EncoderRun, ObjectiveTrainer, find_checkpoint, fit_encoder
 from emoscope.training.objective import Objective
 
 LAYERS = {"bert": "encoder.layer", "roberta": "encoder.layer", "distilbert": "transformer.layer", "albert": None}
@@ -129,8 +129,8 @@ def _reorder(model: PreTrainedModel, labels: Labels, source: Path) -> None:
     model.config.id2label, model.config.label2id = labels.id2label, labels.label2id
 
 
-class StudentTrainer(Trainer):
-    """A Trainer with a loss of three terms for rows with soft targets, and the cross-entropy for other rows."""
+class StudentTrainer(ObjectiveTrainer):
+    """A Trainer with a third term for rows with soft targets; for other rows only labels count."""
 
     def __init__(self, *args: Any, teacher: nn.Module, config: EncoderStudentConfig, **rest: Any) -> None:
         """Prepare a run.
@@ -141,11 +141,9 @@ class StudentTrainer(Trainer):
             config: the recipe, which has the weights of the terms.
             rest: see `Trainer`.
         """
-        super().__init__(*args, **rest)
-        self.args.remove_unused_columns = False
+        super().__init__(*args, objective=Objective.of(config), **rest)
         self._teacher = teacher.to(self.args.device).eval()
         self._cosine_weight = config.cosine_weight
-        self._objective = Objective.of(config)
 
     def compute_loss(
         self,
@@ -155,11 +153,10 @@ class StudentTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """Loss of a batch, and with `return_outputs` the model's outputs."""
-        label_ids, soft_targets = inputs["labels"], inputs.get("soft_targets")
-        tokens = {name: values for name, values in inputs.items() if name not in ("labels", "soft_targets")}
-        distilled = soft_targets is not None
+        tokens = {name: values for name, values in inputs.items() if name not in TARGETS}
+        distilled, targets = inputs.get("soft_targets") is not None, map(inputs.get, TARGETS[1:])
         outputs = model(**tokens, output_hidden_states=distilled and bool(self._cosine_weight))
-        loss = (self._objective if distilled else Objective()).loss(outputs.logits.float(), label_ids, soft_targets)
+        loss = (self._objective if distilled else Objective()).loss(outputs.logits.float(), inputs["labels"], *targets)
         if distilled and self._cosine_weight:
             loss = loss + self._cosine_weight * self._distance(outputs.hidden_states[-1], tokens)
         return (loss, outputs) if return_outputs else loss

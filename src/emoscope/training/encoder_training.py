@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import Dataset
 from transformers import (
     DataCollatorWithPadding,
@@ -37,14 +38,19 @@ from emoscope.data import Examples
 from emoscope.errors import ModelError, require_extra
 from emoscope.evaluation.metrics import averages, confusion_matrix, indicator_counts
 from emoscope.model_folder import TOKENIZERS, WEIGHTS, holds, resolve
+from emoscope.neutral import Neutral
 from emoscope.probabilities import probabilities
 from emoscope.quiet import quiet_transformers
 from emoscope.text import NORMALIZERS
 from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderConfig
 from emoscope.training.corpus import Corpus
+from emoscope.training.objective import Objective
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run_folder import CHECKPOINTS, is_main_process
+
+TARGETS = ("labels", "soft_targets", "shifts")
+"""Columns of a `TokenDataset` that the loss needs and the model does not, in the order of `Objective.loss`."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,7 @@ def fine_tune(run: EncoderRun, corpus: Corpus, validation: Examples) -> None:
     Raises:
         ModelError: the encoder cannot be found or read.
     """
-    tokenizer, model = _with_new_head(run.config, corpus.train)
+    tokenizer, model = _with_new_head(run.config, corpus)
     fit_encoder(run, model, tokenizer, corpus, validation)
 
 
@@ -84,7 +90,7 @@ def fit_encoder(
     tokenizer: PreTrainedTokenizerBase,
     corpus: Corpus,
     validation: Examples,
-    trainer_class: Callable[..., Trainer] = Trainer,
+    trainer_class: Callable[..., Trainer] | None = None,
 ) -> None:
     """Train an encoder and leave the best epoch, by weighted F1 on validation, in the run's folder.
 
@@ -94,23 +100,32 @@ def fit_encoder(
         tokenizer: its tokenizer.
         corpus: the texts to train on.
         validation: the rows that each epoch is evaluated on.
-        trainer_class: the Trainer, or a subclass with another loss.
+        trainer_class: a Trainer with another loss; None for that of the labels.
     """
-    validation_rows = TokenDataset(Corpus.of(validation), tokenizer, run.config)
+    if trainer_class is None:
+        trainer_class = (
+            Trainer if validation.multi_label else partial(ObjectiveTrainer, objective=Objective.of(run.config))
+        )
+    validation_corpus = Corpus.of(validation)
+    if corpus.neutral_output:
+        validation_corpus = validation_corpus.with_neutral_output()
+    validation_rows = TokenDataset(validation_corpus, tokenizer, run.config)
     trainer = trainer_class(
         model=model,
         args=_arguments(run.config, run.folder / CHECKPOINTS),
         data_collator=DataCollatorWithPadding(tokenizer),
-        train_dataset=TokenDataset(corpus, tokenizer, run.config),
+        train_dataset=TokenDataset(corpus.with_repeats(run.config.repeats), tokenizer, run.config),
         eval_dataset=validation_rows,
         processing_class=tokenizer,
-        compute_metrics=partial(_metrics, multi_label=validation.multi_label),
+        compute_metrics=partial(_metrics, labels=len(validation.labels), multi_label=validation.multi_label),
         callbacks=_callbacks(run),
     )
     trainer.remove_callback(PrinterCallback)
     with quiet_transformers():
         trainer.train(resume_from_checkpoint=_newest_complete(run.folder / CHECKPOINTS) if run.resume else None)
         settings: dict[str, Any] = {"normalizer": run.config.normalizer, "max_length": run.config.max_length}
+        if corpus.neutral_output:
+            settings["neutral"] = asdict(Neutral())
         if validation.multi_label:
             settings["thresholds"] = _thresholds(trainer.predict(validation_rows))
         if trainer.is_world_process_zero():
@@ -130,17 +145,17 @@ def find_checkpoint(name_or_path: str) -> Path:
     return source
 
 
-def _with_new_head(config: EncoderConfig, train: Examples) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
+def _with_new_head(config: EncoderConfig, corpus: Corpus) -> tuple[PreTrainedTokenizerBase, PreTrainedModel]:
     """The encoder's tokenizer, and the encoder with a new classification head drawn from the seed."""
     source = find_checkpoint(config.model)
     torch.manual_seed(config.seed)
     model = load_sequence_classifier(
         source,
         new_head=True,
-        num_labels=len(train.labels),
-        id2label=train.labels.id2label,
-        label2id=train.labels.label2id,
-        problem_type="multi_label_classification" if train.multi_label else "single_label_classification",
+        num_labels=len(corpus.labels),
+        id2label=corpus.labels.id2label,
+        label2id=corpus.labels.label2id,
+        problem_type="multi_label_classification" if corpus.train.multi_label else "single_label_classification",
     )
     return load_fast_tokenizer(source), model
 
@@ -164,7 +179,7 @@ def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
         greater_is_better=True,
         use_cpu=not torch.accelerator.is_available(),
         ddp_find_unused_parameters=False,
-        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        bf16=_in_bfloat16(config.precision),
         logging_steps=1,
         report_to="none",
         disable_tqdm=True,
@@ -173,8 +188,16 @@ def _arguments(config: EncoderConfig, folder: Path) -> TrainingArguments:
     )
 
 
-def _metrics(prediction: EvalPrediction, *, multi_label: bool) -> dict[str, float]:
-    truth, logits = np.asarray(prediction.label_ids), np.asarray(prediction.predictions)
+def _in_bfloat16(precision: str) -> bool:
+    """Whether products are in bfloat16; with "auto" on a GPU that supports it."""
+    if precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return precision == "bfloat16"
+
+
+def _metrics(prediction: EvalPrediction, *, labels: int, multi_label: bool) -> dict[str, float]:
+    """Averages over the labels of the validation rows, which the neutral output is not one of."""
+    truth, logits = np.asarray(prediction.label_ids), np.asarray(prediction.predictions)[:, :labels]
     if multi_label:
         return averages(indicator_counts(truth > 0, logits >= 0))
     return averages(confusion_matrix(truth, logits.argmax(axis=1), logits.shape[1]))
@@ -193,6 +216,35 @@ def _callbacks(run: EncoderRun) -> list[TrainerCallback]:
     return callbacks
 
 
+class ObjectiveTrainer(Trainer):
+    """A Trainer whose loss is that of an `Objective`."""
+
+    def __init__(self, *args: Any, objective: Objective, **rest: Any) -> None:
+        """Prepare a run.
+
+        Args:
+            args: see `Trainer`.
+            objective: the terms of the loss.
+            rest: see `Trainer`.
+        """
+        super().__init__(*args, **rest)
+        self.args.remove_unused_columns = False
+        self._objective = objective
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Loss of a batch, and with `return_outputs` the model's outputs."""
+        tokens = {name: values for name, values in inputs.items() if name not in TARGETS}
+        outputs = model(**tokens)
+        loss = self._objective.loss(outputs.logits.float(), inputs["labels"], *map(inputs.get, TARGETS[1:]))
+        return (loss, outputs) if return_outputs else loss
+
+
 class TokenDataset(Dataset[dict[str, Any]]):
     """Token ids of each text of a corpus, with its label (multi-label: indicators as float) and its soft targets."""
 
@@ -201,6 +253,8 @@ class TokenDataset(Dataset[dict[str, Any]]):
         texts = [*map(NORMALIZERS[config.normalizer], corpus.texts)]
         labels = corpus.label_ids.astype(np.float32) if corpus.train.multi_label else corpus.label_ids
         self._columns = {**tokenizer(texts, truncation=True, max_length=config.max_length), "labels": labels.tolist()}
+        if not corpus.train.multi_label:
+            self._columns["shifts"] = corpus.shifts.tolist()
         if corpus.soft_targets is not None:
             self._columns["soft_targets"] = corpus.soft_targets.tolist()
         self._rows = len(texts)

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from emoscope.training.config import CompactConfig, Distillation, EncoderStudentConfig
+from emoscope.training.config import CompactConfig, Distillation, EncoderConfig
 
 NO_LABEL = -100
 """Label id of a text without a label; torch's cross-entropy ignores it."""
@@ -37,29 +37,50 @@ class Objective:
     temperature: float = 1.0
 
     @classmethod
-    def of(cls, config: CompactConfig | EncoderStudentConfig) -> Objective:
+    def of(cls, config: CompactConfig | EncoderConfig) -> Objective:
         """The objective of a recipe; without teachers, labels and soft targets weigh 1 and the temperature is 1."""
         if isinstance(config, Distillation):
             return cls(config.hard_weight, config.label_smoothing, config.soft_weight, config.soft_temperature)
         return cls(label_smoothing=config.label_smoothing, soft_weight=1.0)
 
-    def loss(self, logits: Tensor, label_ids: Tensor, soft_targets: Tensor | None = None) -> Tensor:
+    def loss(
+        self,
+        logits: Tensor,
+        label_ids: Tensor,
+        soft_targets: Tensor | None = None,
+        shifts: Tensor | None = None,
+    ) -> Tensor:
         """Mean loss of the rows.
 
         Args:
             logits: float32 (rows, labels).
             label_ids: int64 (rows,), NO_LABEL for a row without a label.
             soft_targets: float32 (rows, labels), zeros for a row without them; None for hard labels alone.
+            shifts: float32 (rows, labels), added to the logits before labels are compared; see `corpus.label_shift`.
         """
         loss = 0.0 * logits.sum()  # has a gradient even where no term applies
         labelled = (label_ids != NO_LABEL).float().mean()
         if self.hard_weight and labelled:
-            hard = F.cross_entropy(logits, label_ids, label_smoothing=self.label_smoothing)
-            loss = loss + self.hard_weight * labelled * hard
+            shifted = logits if shifts is None else logits + shifts
+            loss = loss + self.hard_weight * labelled * smoothed_cross_entropy(shifted, label_ids, self.label_smoothing)
         if self.soft_weight and soft_targets is not None:
             soft = F.cross_entropy(logits / self.temperature, soft_targets)
             loss = loss + self.soft_weight * self.temperature**2 * soft
         return loss
+
+
+def smoothed_cross_entropy(logits: Tensor, label_ids: Tensor, label_smoothing: float) -> Tensor:
+    """`F.cross_entropy`, but the smoothed share of a target is spread over the labels that are not minus infinity.
+
+    *Shape:* (rows, labels), (rows,) -> (); NO_LABEL is ignored.
+    """
+    loss = F.cross_entropy(logits, label_ids)
+    if not label_smoothing:
+        return loss
+    kept = logits[label_ids != NO_LABEL].log_softmax(dim=1)
+    possible = kept.isfinite()
+    spread = kept.masked_fill(~possible, 0).sum(dim=1) / possible.sum(dim=1)
+    return (1 - label_smoothing) * loss - label_smoothing * spread.mean()
 
 
 def soften(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float32]:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from emoscope.checksums import sha256_of_files
 from emoscope.classifier import EmotionClassifier
 from emoscope.errors import LabelError, ModelError, RecipeError
-from emoscope.labels import Labels
+from emoscope.labels import NEUTRAL, Labels
 from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
-from emoscope.protocols import Classifier
+from emoscope.neutral import joint
+from emoscope.protocols import Classifier, neutral_predictor
 from emoscope.score_store import Score
 from emoscope.training.fold_ensemble import DECISIVE_FILES, FOLDS_FILE, FoldEnsemble
 
@@ -29,7 +30,7 @@ class Teacher:
     Attributes:
         name: its name in the recipe.
         checksum: SHA-256 of the files that decide its scores; for a classifier in memory, of its name.
-        columns: for each label of the data, the teacher's column.
+        columns: for each output of the student, the teacher's column.
         load: reads the classifier.
     """
 
@@ -51,8 +52,7 @@ class Teacher:
         Raises:
             ModelError: it does not return probabilities.
         """
-        score = classifier.out_of_fold if isinstance(classifier, FoldEnsemble) else classifier.predict_proba
-        scored = score(texts)
+        scored = _score(classifier, texts, len(self.columns))
         if scored.shape != (len(texts), len(self.columns)):
             raise ModelError(
                 f"teacher {self.name} returned probabilities of shape {scored.shape}, "
@@ -63,12 +63,21 @@ class Teacher:
         return scored[:, self.columns].astype(np.float32)
 
 
+def _score(classifier: Classifier, texts: Sequence[str], outputs: int) -> NDArray[np.float32]:
+    """One distribution a text, over the labels or, if there are more outputs than labels, over these and neutral."""
+    if isinstance(classifier, FoldEnsemble):
+        return classifier.out_of_fold(texts)
+    if outputs > len(classifier.labels):
+        return joint(neutral_predictor(classifier)(texts))
+    return classifier.predict_proba(texts)
+
+
 def find_teachers(names: Sequence[str], labels: Labels, in_memory: Mapping[str, Classifier]) -> list[Teacher]:
     """The teachers of a recipe, found and checked, but not loaded.
 
     Args:
         names: each "bundled", a model folder, a checkpoint, a folder of folds, a Hub id, or a name in `in_memory`.
-        labels: the labels of the data.
+        labels: the outputs of the student: the labels of the data and, if it is to learn it, neutral.
         in_memory: classifiers by name.
 
     Raises:
@@ -95,7 +104,10 @@ def _find(name: str, labels: Labels, classifier: Classifier | None) -> Teacher:
         raise ModelError(f"teacher {name} gives several labels per text; allowed: models that give one")
     device = "cuda" if on_gpu and folder.has_weights else "cpu"
     load = partial(EmotionClassifier.from_pretrained, folder.path, device=device)
-    return Teacher(name, model_checksum(folder.path), _columns(name, folder.labels.names, labels), load)
+    outputs = folder.labels.names
+    if folder.calibration.neutral_output and NEUTRAL in labels.names:
+        outputs = (*outputs, NEUTRAL)
+    return Teacher(name, model_checksum(folder.path), _columns(name, outputs, labels), load)
 
 
 def _columns(name: str, teacher_labels: Sequence[str], labels: Labels) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples, load_examples
 from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import EvaluationReport, evaluate, fit_keywords
+from emoscope.labels import NEUTRAL, Labels
 from emoscope.training.compact_training import InitialStudent, train_compact
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
 from emoscope.training.corpus import Corpus
@@ -52,7 +54,8 @@ def train(
     check_trainable(config)
     check_splits(splits)
     extra_data = read_extra_data(config, splits)
-    corpus = Corpus.of(splits["train"]).with_extra_data(extra_data)
+    epochs = config.extra_epochs if isinstance(config, CompactConfig) else 0
+    corpus = Corpus.of(splits["train"]).with_extra_data(extra_data, epochs, config.label_shift)
     with run_folder(output, run_identity(config, splits, extra_data), resume) as folder:
         if isinstance(config, CompactConfig):
             check_compact(splits, report_to)
@@ -93,9 +96,25 @@ def check_compact(splits: Mapping[str, Examples], report_to: str) -> None:
 
 
 def read_extra_data(config: AnyConfig, splits: Mapping[str, Examples]) -> list[Examples]:
-    """The extra labelled texts that a recipe names; a DataError if they have other labels than the train split."""
-    files = config.extra_data if isinstance(config, CompactConfig) else ()
-    return [load_examples(file, labels=splits["train"].labels) for file in files]
+    """The extra labelled texts that a recipe names.
+
+    Their labels are those of the train split or, if a row is labelled neutral and that split has no such label, these
+    and neutral.
+
+    Raises:
+        DataError: they cannot be read, or have other labels.
+        RecipeError: the train split is multi-label.
+    """
+    labels = splits["train"].labels
+    if config.extra_data and splits["train"].multi_label:
+        raise RecipeError("extra_data has one label per text, so it cannot extend multi-label data; leave it out")
+    if NEUTRAL in labels.names:
+        return [load_examples(file, labels=labels) for file in config.extra_data]
+    outputs = Labels((*labels.names, NEUTRAL))
+    tables = [load_examples(file, labels=outputs) for file in config.extra_data]
+    if any((rows.label_ids == len(labels)).any() for rows in tables):
+        return tables
+    return [replace(rows, labels=labels) for rows in tables]
 
 
 def run_identity(

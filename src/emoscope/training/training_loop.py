@@ -34,15 +34,16 @@ class TokenizedRows:
         label_ids: int64 (rows,), `objective.NO_LABEL` for a row without a label.
         soft_targets: float32 (rows, labels), zeros for a row without them; or None.
         labels: number of labels, whether or not each occurs.
-        every_epoch: number of rows, from the first on, that are used in every epoch; each row after them is used in
-            one epoch.
+        epochs: int64 (rows,), the number of epochs that each row is used in; 0 for all.
+        shifts: float32 (rows, labels), added to a row's logits before its label is compared with them.
     """
 
     token_ids: list[list[int]]
     label_ids: Tensor
     soft_targets: Tensor | None
     labels: int
-    every_epoch: int
+    epochs: Tensor
+    shifts: Tensor
 
 
 def fit(
@@ -127,9 +128,11 @@ def _optimizer_and_schedule(
 
 
 def _rows_of_epoch(rows: TokenizedRows, epoch: int, epochs: int) -> Tensor:
-    """Row numbers of an epoch."""
-    one_epoch = torch.arange(rows.every_epoch, len(rows.token_ids))[epoch::epochs]
-    return torch.cat([torch.arange(rows.every_epoch), one_epoch])
+    """Row numbers of an epoch; of the rows that are used in some epochs only, neighbours begin in different epochs."""
+    partly = rows.epochs > 0
+    begins = (partly.cumsum(0) - 1) % epochs
+    used = ~partly | ((epoch - begins) % epochs < rows.epochs)
+    return used.nonzero().squeeze(1)
 
 
 def _batches(
@@ -148,12 +151,12 @@ def _backward(
 ) -> float:
     """Add the gradients of the loss on clean and on adversarially perturbed embeddings; returns the clean loss."""
     ids, mask = pad([rows.token_ids[row] for row in batch])
-    label_ids = rows.label_ids[batch]
+    label_ids, shifts = rows.label_ids[batch], rows.shifts[batch]
     soft_targets = None if rows.soft_targets is None else rows.soft_targets[batch]
 
     def loss_of(embedded: Tensor) -> Tensor:
         kept = torch.rand(mask.shape) >= config.word_dropout
-        return objective.loss(student.classify(embedded * kept.unsqueeze(-1), mask), label_ids, soft_targets)
+        return objective.loss(student.classify(embedded * kept.unsqueeze(-1), mask), label_ids, soft_targets, shifts)
 
     embedded = student.embed(ids)
     embedded.retain_grad()

@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 from ray.cluster_utils import Cluster
-from scoring_fakes import HashClassifier
+from scoring_fakes import HashClassifier, NeutralClassifier
 
 from emoscope.cli import main as emoscope
 from emoscope.errors import EmoscopeError
@@ -78,6 +79,13 @@ def resumed(folder, cluster):
     with ClusterClassifier(Workers(partial(Asked, folder / "asked"), cores=1), cluster.address) as classifier:
         score_table(job, classifier, map_parts=classifier.map)
     return {"asked": (folder / "asked").stat().st_size}
+
+
+def with_neutral(folder, cluster):
+    """What a model has beyond its labels reaches the table."""
+    job = Job(folder / "in.csv", folder / "neutral.csv", replace(SCORING, neutral="label", coverage=0.9, abstain=0.5))
+    with ClusterClassifier(Workers(NeutralClassifier, count=1, cores=1), cluster.address) as classifier:
+        return dict(score_table(job, classifier, map_parts=classifier.map).labels)
 
 
 def by_command(folder, cluster):
@@ -162,7 +170,7 @@ class SeesGpus(HashClassifier):
         return [os.environ["CUDA_VISIBLE_DEVICES"]] * len(texts)
 
 
-RUNS = (killed_in_the_middle, resumed, by_command, failures, on_a_gpu)
+RUNS = (killed_in_the_middle, resumed, with_neutral, by_command, failures, on_a_gpu)
 
 if __name__ == "__main__":
     main()

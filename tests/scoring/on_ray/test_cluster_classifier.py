@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from scoring_fakes import HashClassifier, score, texts, write_parquet
+from scoring_fakes import HashClassifier, NeutralClassifier, score, texts, write_parquet
 
 import emoscope.scoring
 from emoscope.errors import MissingExtraError
@@ -87,6 +87,14 @@ def test_run_that_began_without_ray_continues_on_the_cluster(folder, on_ray):
     score(folder / "in.csv", folder / "whole.csv", part_rows=PART_ROWS)
     assert (folder / "resumed.csv").read_bytes() == (folder / "whole.csv").read_bytes()
     assert on_ray["resumed"]["asked"] == ROWS // PART_ROWS - 15
+
+
+@needs_ray
+def test_neutral_and_prediction_sets_are_those_of_the_model(folder, on_ray):
+    options = {"neutral": "label", "coverage": 0.9, "abstain": 0.5, "part_rows": PART_ROWS}
+    local = score(folder / "in.csv", folder / "local_neutral.csv", classifier=NeutralClassifier(), **options)
+    assert (folder / "neutral.csv").read_bytes() == (folder / "local_neutral.csv").read_bytes()
+    assert on_ray["with_neutral"] == local.labels and local.labels["neutral"] > 0
 
 
 @needs_ray

@@ -13,7 +13,7 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import ray
@@ -23,6 +23,7 @@ from ray.exceptions import RayError, RayTaskError
 import emoscope
 from emoscope.errors import EmoscopeError, ModelError, first_line, temporary
 from emoscope.parallel import map_in_threads
+from emoscope.protocols import has_neutral, is_multi_label, neutral_predictor, prediction_sets_of
 from emoscope.scoring.model import Workers
 from emoscope.scoring.on_ray.cluster import connect, worker_places
 
@@ -38,8 +39,14 @@ MAX_LOSSES = 5
 _ENDED = "the workers have ended"
 
 
-Loaded = tuple[tuple[str, ...], str, str]
-"""What a worker reports: the labels and the identity of its model, and its version of emoscope."""
+class Loaded(NamedTuple):
+    """What a worker reports about its model, and its version of emoscope."""
+
+    labels: tuple[str, ...]
+    identity: str
+    multi_label: bool
+    has_neutral: bool
+    version: str
 
 
 class Worker:
@@ -48,12 +55,21 @@ class Worker:
     def load(self, workers: Workers) -> Loaded:
         """Load the model."""
         model = workers.load()
-        self._classifier = model.classifier
-        return tuple(model.classifier.labels), model.identity, emoscope.__version__
+        classifier = self._classifier = model.classifier
+        features = is_multi_label(classifier), has_neutral(classifier)
+        return Loaded(tuple(classifier.labels), model.identity, *features, emoscope.__version__)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probabilities, float32 (texts, labels)."""
         return self._classifier.predict_proba(texts)
+
+    def predict_with_neutral(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """What the classifier's `neutral_predictor` returns."""
+        return neutral_predictor(self._classifier)(texts)
+
+    def prediction_sets(self, probabilities: NDArray[Any], coverage: float) -> NDArray[np.bool_] | None:
+        """Prediction sets of the classifier."""
+        return prediction_sets_of(self._classifier, probabilities, coverage)
 
 
 class ClusterClassifier:
@@ -107,12 +123,17 @@ class ClusterClassifier:
     @property
     def labels(self) -> tuple[str, ...]:
         """Label names in index order."""
-        return self._known[0]
+        return self._known.labels
 
     @property
     def identity(self) -> str:
         """Identity of the model, as in `LoadedModel`."""
-        return self._known[1]
+        return self._known.identity
+
+    @property
+    def multi_label(self) -> bool:
+        """Whether each label has a probability of its own."""
+        return self._known.multi_label
 
     @property
     def _known(self) -> Loaded:
@@ -152,16 +173,35 @@ class ClusterClassifier:
         return map_in_threads(function, items, threads=self.count + 1, abandon=self.abandon)
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Probabilities, float32 (len(texts), len(labels)), all from one worker.
+        """Probabilities, float32 (len(texts), len(labels)), all from one worker; errors of `predict_with_neutral`."""
+        scores: NDArray[np.float32] = self._ask(lambda worker: worker.predict_proba.remote(texts), len(texts))
+        return scores
+
+    def predict_with_neutral(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Probabilities of the labels and, if the model gives it, of neutral, float32 (len(texts), columns).
 
         Raises:
             EmoscopeError: the model fails, or there is no worker.
         """
+        if not texts:
+            return np.empty((0, len(self.labels) + self._known.has_neutral), np.float32)
+        scores: NDArray[np.float32] = self._ask(lambda worker: worker.predict_with_neutral.remote(texts), len(texts))
+        return scores
+
+    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+        """Prediction sets of the model, bool (texts, labels), or None; errors of `predict_with_neutral`."""
+        sets: NDArray[np.bool_] | None = self._ask(
+            lambda worker: worker.prediction_sets.remote(probabilities, coverage), len(probabilities)
+        )
+        return sets
+
+    def _ask(self, ask: Callable[[Any], Any], texts: int) -> Any:
+        """What a worker returns to a question about so many texts; another is asked if it is lost."""
         loss: RayError | None = None
         for _ in range(MAX_LOSSES):
             worker = self._take()
             try:
-                scores: NDArray[np.float32] = ray.get(worker.predict_proba.remote(texts))
+                result = ray.get(ask(worker))
             except RayTaskError as error:
                 self._idle.put(worker)  # it is alive, and others wait for it
                 raise _failure(error) from None
@@ -170,8 +210,8 @@ class ClusterClassifier:
                 self._replace(worker)
             else:
                 self._idle.put(worker)
-                return scores
-        raise _exhausted(f"{len(texts)} texts", loss)
+                return result
+        raise _exhausted(f"{texts} texts", loss)
 
     def _start(self) -> None:
         thread = Thread(target=self._bring_up, daemon=True, name="emoscope-worker")
@@ -209,9 +249,10 @@ class ClusterClassifier:
         """Check that a worker has the same model and version as the others."""
         with self._lock:
             self._loaded = self._loaded or loaded
-        *_, version = loaded
-        if version != emoscope.__version__:
-            raise ModelError(f"a worker has emoscope {version}, this is {emoscope.__version__}; install the same")
+        if loaded.version != emoscope.__version__:
+            raise ModelError(
+                f"a worker has emoscope {loaded.version}, this is {emoscope.__version__}; install the same"
+            )
         if loaded != self._loaded:
             raise ModelError("the machines have different models under this name; give all of them the same files")
 

@@ -6,7 +6,7 @@ import { Bars, count, dot, EMOTIONS, percent, verdict } from "./emotions.js";
 import { EXAMPLES } from "./examples.js";
 import { FileSection } from "./file.js";
 import { looksLikeTable } from "./layout.js";
-import { Timeline } from "./timeline.js";
+import { answer, Timeline } from "./timeline.js";
 import { shaded } from "./words.js";
 
 const MAX_EXPLAINED_CHARACTERS = 2000;
@@ -37,7 +37,8 @@ async function combined(text) {
   try {
     const scored = await call("v1/sentences", { text });
     if (text === currentText()) showSentences(scored);
-    return { labels: scored.labels, scores: [scored.scores], sentenceCount: scored.sentences.length };
+    const neutral = scored.neutral == null ? null : [scored.neutral];
+    return { labels: scored.labels, scores: [scored.scores], neutral, sentenceCount: scored.sentences.length };
   } catch (failure) {
     if (failure.status !== 413) throw failure;
     showFailureIn("timeline")(failure, 0);
@@ -107,8 +108,9 @@ function showSentences({ labels, sentences }) {
 
 /** A sentence of the timeline at once, then with its words shaded. */
 function showSentence(sentence, region) {
-  const head = element("p", { class: "head" }, dot(sentence.label, labels), element("strong", {}, sentence.label));
-  head.append(` ${percent(sentence.score)}`);
+  const { label, score } = answer(sentence);
+  const head = element("p", { class: "head" }, dot(label, labels), element("strong", {}, label));
+  head.append(` ${percent(score)}`);
   region.replaceChildren(head, element("p", { class: "shaded", dir: "auto" }, sentence.text));
   shadeSentence({ sentence, region });
 }

@@ -6,13 +6,25 @@ export const EMOTIONS = ["sadness", "joy", "love", "anger", "fear", "surprise"];
 const MAX_NAMED = 3; // With more labels in doubt, no label is named.
 const NEAR = 0.5; // A label is in doubt if its score is more than this share of the highest score.
 const LIKELY = 0.5;
+const NEUTRAL = 0.5; // From this probability on, a text counts as neutral.
+export const NO_EMOTION = "no emotion"; // What neutral texts are called beside the labels.
 const either = new Intl.ListFormat("en-GB", { type: "disjunction" });
 export const number = new Intl.NumberFormat("en-GB");
 
 export const count = (value, noun) => `${number.format(value)} ${noun}${value === 1 ? "" : "s"}`;
 
-/** Give an element the colour of a label, as --colour: an emotion's from style.css, any other label's by its index. */
+/** Whether a text counts as neutral, by its probability of that; null if not known. */
+export const isNeutral = (probability) => probability >= NEUTRAL;
+
+/**
+ * Give an element the colour of a label, as --colour: an emotion's from style.css, any other label's by its index.
+ * Anything but a label is grey.
+ */
 export function colour(node, label, labels) {
+  if (label === NO_EMOTION) {
+    node.style.setProperty("--colour", "var(--muted)");
+    return node;
+  }
   const hue = (labels.indexOf(label) * 137.5) % 360;
   node.style.setProperty("--colour", EMOTIONS.includes(label) ? `var(--${label})` : `oklch(0.6 0.13 ${hue}deg)`);
   return node;
@@ -34,15 +46,15 @@ export function percent(probability) {
  * @param {string[]} labels
  * @param {number[]} scores
  * @param {?string[]} predictionSet contains the true label nine times in ten, and can be empty; null if not known
- * @param {?boolean} isNeutral whether the text shows no emotion clearly; null if not known
+ * @param {?number} neutral probability that the text expresses no emotion; null if not known
  * @returns {{isSure: boolean, heading: string, names: string[], label: string, score: number, why: string}} `names`:
  *   labels to highlight; `label` and `score`: the highest
  */
-export function verdict(labels, scores, predictionSet, isNeutral) {
+export function verdict(labels, scores, predictionSet, neutral) {
   const ranked = labels.map((name, i) => ({ name, score: scores[i] })).sort((a, b) => b.score - a.score);
   const { name: label, score } = ranked[0];
   const result = (heading, names, why, isSure = false) => ({ isSure, names, heading, label, score, why });
-  if (isNeutral) return result("no clear emotion", [], `The closest is ${label}, at ${percent(score)}.`);
+  if (isNeutral(neutral)) return result(NO_EMOTION, [], `Neutral at ${percent(neutral)}; the closest emotion is ${label}.`);
   const isInDoubt = (other) => other.score > score * NEAR || predictionSet?.includes(other.name);
   const names = ranked.filter(isInDoubt).map(({ name }) => name);
   if (names.length > MAX_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);

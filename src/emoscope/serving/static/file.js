@@ -2,7 +2,7 @@
 
 import { askForKey, Failure } from "./client.js";
 import { announce, byId, element, showAlert } from "./dom.js";
-import { colour, count, dot, number, percent, verdict } from "./emotions.js";
+import { colour, count, dot, NO_EMOTION, number, percent, verdict } from "./emotions.js";
 import { exampleFile } from "./examples.js";
 import { firstTexts, guessLayout, layoutAs, looksLikeTable, sampleOf, withHeader } from "./layout.js";
 import { ScoringRun } from "./scoring.js";
@@ -194,7 +194,7 @@ export class FileSection {
   }
 
   showResult(isDone = false) {
-    const { rows, scored, blank, rejected, counts, labels } = this.run;
+    const { rows, scored, blank, rejected, counts, answers } = this.run;
     byId("result").hidden = false;
     byId("scored").textContent = count(scored, "text");
     byId("duration").textContent = "";
@@ -206,7 +206,7 @@ export class FileSection {
     byId("downloads").hidden = !isDone;
     if (isDone) this.showDownloads();
     this.showRejected(isDone);
-    showChart(byId("chart"), labels, counts, scored, this.filter, (label) => this.toggleFilter(label));
+    showChart(byId("chart"), answers, counts, scored, this.filter, (label) => this.toggleFilter(label));
     this.showRows(this.shownRows);
   }
 
@@ -250,7 +250,7 @@ export class FileSection {
     const { firstRows, firstRowsByLabel, labels, counts, rows, rejected } = this.run;
     const kept = this.filter ? (firstRowsByLabel.get(this.filter) ?? []) : firstRows;
     const total = this.filter ? (counts.get(this.filter) ?? 0) : rows - rejected.length;
-    const noun = this.filter ? `${this.filter} rows` : "rows";
+    const noun = !this.filter ? "rows" : this.filter === NO_EMOTION ? "rows without emotion" : `${this.filter} rows`;
     const shown = Math.min(shownRows, kept.length);
     byId("caption").textContent =
       shown < total ? `The first ${number.format(shown)} of ${number.format(total)} ${noun}` : `All ${number.format(total)} ${noun}`;
@@ -264,10 +264,10 @@ export class FileSection {
   }
 }
 
-function tableRow({ line, text, score, scores, predictionSet, isNeutral }, labels) {
+function tableRow({ line, text, score, scores, predictionSet, neutral }, labels) {
   const emotion = element("td", { class: "emotion" });
   if (scores) {
-    const { isSure, names, heading } = verdict(labels, scores, predictionSet, isNeutral);
+    const { isSure, names, heading } = verdict(labels, scores, predictionSet, neutral);
     emotion.append(
       ...names.map((name) => dot(name, labels)),
       element("span", { class: isSure ? false : "unsure" }, heading),

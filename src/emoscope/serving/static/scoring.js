@@ -1,6 +1,7 @@
 // Scores a file in batches through the server, row after row and in order, and keeps what was read, scored and rejected.
 
 import { call, retry } from "./client.js";
+import { isNeutral, NO_EMOTION } from "./emotions.js";
 import { linesOf, reader } from "./records.js";
 
 const FIRST_BATCH = 32;
@@ -36,7 +37,9 @@ export class ScoringRun {
   }
 
   async start() {
-    this.labels = (await this.predict(["text"])).labels;
+    const { labels, neutral } = await this.predict(["text"]);
+    this.labels = labels;
+    this.hasNeutral = neutral != null;
     this.names = this.addedNames();
     const rows = reader(this.layout, this.names);
     for await (const { lines, bytes, isLast } of linesOf(this.file, this.layout.encoding)) {
@@ -54,12 +57,17 @@ export class ScoringRun {
 
   /** Names of the added columns, with a prefix if the file has one of them already. */
   addedNames() {
-    const names = ["emotion", "emotion_score", ...this.labels];
+    const names = ["emotion", "emotion_score", ...this.labels, ...(this.hasNeutral ? ["neutral"] : [])];
     const existing = new Set(this.layout.columns);
     for (let prefix = ""; ; prefix += PREFIX) {
       const prefixed = names.map((name) => prefix + name);
       if (!prefixed.some((name) => existing.has(name))) return prefixed;
     }
+  }
+
+  /** What a text can count as: a label or no emotion. */
+  get answers() {
+    return this.hasNeutral ? [...this.labels, NO_EMOTION] : this.labels;
   }
 
   async flush(reader) {
@@ -80,11 +88,11 @@ export class ScoringRun {
     try {
       const response = await this.predict(batch.map((row) => row.text));
       batch.forEach((row, i) => {
-        row.label = response.label[i];
-        row.score = response.score[i];
         row.scores = response.scores[i];
         row.predictionSet = response.prediction_sets?.[i] ?? null;
-        row.isNeutral = response.neutral?.[i] ?? null;
+        row.neutral = response.neutral?.[i] ?? null;
+        row.label = isNeutral(row.neutral) ? NO_EMOTION : response.label[i];
+        row.score = isNeutral(row.neutral) ? row.neutral : response.score[i];
       });
       this.adaptBatchSize(batch.length, performance.now() - started);
       return [];
@@ -148,9 +156,11 @@ export class ScoringRun {
     if (rows.length < MAX_KEPT_ROWS) rows.push(row);
   }
 
-  /** A row as it is in the file, followed by its scores. */
-  outputLine({ raw, label, score, scores }) {
-    const values = scores ? [label, ...[score, ...scores].map((value) => Number(value.toPrecision(7)))] : null;
+  /** A row as it is in the file, followed by its scores, as `emoscope score --neutral label` writes it. */
+  outputLine({ raw, label, score, scores, neutral }) {
+    const numbers = scores && [score, ...scores, ...(this.hasNeutral ? [neutral] : [])];
+    const name = label === NO_EMOTION ? "neutral" : label;
+    const values = scores ? [name, ...numbers.map((value) => Number(value.toPrecision(7)))] : null;
     if (this.layout.kind === "jsonl") return withFields(raw, this.names, values);
     const delimiter = this.layout.delimiter ?? ",";
     const cells = values ? [quoted(values[0], delimiter), ...values.slice(1)] : this.names.map(() => "");

@@ -1,9 +1,13 @@
 // The chart of a long text: one row per label, one column per sentence.
 
 import { element, svg } from "./dom.js";
-import { colour, dot, percent } from "./emotions.js";
+import { colour, dot, isNeutral, NO_EMOTION, percent } from "./emotions.js";
 
 const MAX_SENTENCES_WITH_GAPS = 120;
+
+/** What a sentence counts as, a label or no emotion, and the probability of that. */
+export const answer = ({ label, score, neutral }) =>
+  isNeutral(neutral) ? { label: NO_EMOTION, score: neutral } : { label, score };
 
 /** The chart, the selected sentence, and a table of all. `onSelect(sentence, region)` fills the region of the selected one. */
 export class Timeline {
@@ -35,7 +39,7 @@ export class Timeline {
     const { length } = this.sentences;
     const cursor = svg("rect", { class: "cursor", x: 0, y: 0, width: 1, height: 1 });
     this.cursors.push(cursor);
-    const columns = (isTop) => this.path(index, (sentence) => (sentence.label === label) === isTop);
+    const columns = (isTop) => this.path(index, (sentence) => (answer(sentence).label === label) === isTop);
     const drawing = svg(
       "svg",
       { viewBox: `0 0 ${length} 1`, preserveAspectRatio: "none", focusable: "false" },
@@ -79,8 +83,8 @@ export class Timeline {
   }
 
   summary(labels) {
-    const parts = labels
-      .map((label) => [label, this.sentences.filter((sentence) => sentence.label === label).length])
+    const parts = [...labels, NO_EMOTION]
+      .map((label) => [label, this.sentences.filter((sentence) => answer(sentence).label === label).length])
       .filter(([, sentences]) => sentences)
       .sort((a, b) => b[1] - a[1])
       .map(([label, sentences]) => `${label} in ${sentences}`);
@@ -88,15 +92,17 @@ export class Timeline {
   }
 
   table(labels) {
-    const cells = ({ label, score, text }, i) =>
-      element(
+    const cells = (sentence, i) => {
+      const { label, score } = answer(sentence);
+      return element(
         "tr",
         {},
         element("td", { class: "figure" }, String(i + 1)),
-        element("td", {}, text),
-        element("td", { class: "emotion" }, dot(label, labels), label),
+        element("td", {}, sentence.text),
+        element("td", { class: "emotion" }, labels.includes(label) ? dot(label, labels) : null, label),
         element("td", { class: "figure" }, percent(score)),
       );
+    };
     const heads = ["", "Sentence", "Emotion", "Score"].map((name, i) =>
       element("th", { scope: "col", class: i === 0 || i === 3 ? "figure" : false }, name || element("abbr", { title: "Number" }, "No.")),
     );
