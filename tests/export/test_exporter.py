@@ -162,6 +162,22 @@ def test_the_command_from_a_hub_id_to_a_prediction(
     assert "`onnx/model_quantized.onnx` is this model in integers" in card
 
 
+def test_without_data_the_reference_texts_hold_the_gate(
+    checkpoints: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(checkpoints["bert"]), str(tmp_path / "model")]) == 0
+    line, texts = capsys.readouterr().out, exporter.REFERENCE_TEXTS.read_text("utf-8").splitlines()
+    assert "100.00% equal labels, probabilities within" in line and f"on {len(texts)} texts" in line
+    parity = open_folder(tmp_path / "model").manifest.parity
+    assert parity["fp32"]["f1_macro_difference"] is None
+    assert (parity["dataset"]["name"], parity["dataset"]["rows"]) == ("reference texts", len(texts))
+    card = (tmp_path / "model" / "README.md").read_text("utf-8")
+    assert "macro F1" not in card.partition("## The ONNX graph")[2]
+    expected = EmotionClassifier.from_pretrained(checkpoints["bert"]).predict_proba(HARD_TEXTS)
+    actual = EmotionClassifier.from_pretrained(tmp_path / "model").predict_proba(HARD_TEXTS)
+    np.testing.assert_allclose(actual, expected, atol=TOLERANCE)
+
+
 @pytest.mark.parametrize("quantize", [False, True], ids=["fp32", "int8"])
 def test_a_calibration_is_kept_with_the_same_arithmetic_only(
     checkpoints: dict[str, Path],

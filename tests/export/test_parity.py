@@ -56,6 +56,15 @@ def test_figures_of_multi_label_data_equal_those_of_scikit_learn_and_ties_count_
         assert compare(on_the_edge, on_the_edge + 3 * step, examples(truth), thresholds).equal_labels in (0, 1)
 
 
+def test_texts_without_labels_have_no_macro_f1_and_the_other_limits_hold():
+    expected = softmax(rng.normal(size=(20, 3)))
+    parity = compare(expected, expected, None, None)
+    assert (parity.texts, parity.equal_labels, parity.f1_macro_difference) == (20, 1.0, None)
+    require("the graph", parity, INTEGERS)
+    with pytest.raises(ModelError, match=r"agree on 0\.00% of the labels; allowed: .* may agree better: --data"):
+        require("the graph", compare(np.roll(expected, 1, axis=1), expected, None, None), EXACT)
+
+
 @pytest.mark.parametrize("gate", [EXACT, INTEGERS])
 def test_each_figure_over_its_limit_is_an_error(gate: Gate):
     limits = (gate.largest_difference, gate.equal_labels, gate.f1_macro_difference)

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from emoscope.protocols import Classifier
 
 
-def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str) -> None:
+def add_data_arguments(parser: argparse.ArgumentParser, *, default_labels: str, without: str = "") -> None:
     """Add the flags of every command that reads labelled rows.
 
     Args:
         parser: the command's parser.
         default_labels: the labels without --labels, in words.
+        without: what the command uses without --data, in words; empty where it is required.
     """
-    parser.add_argument("--data", required=True, metavar="DATA", help="a folder of splits, a file, or a Hub id")
+    help = "a folder of splits, a file, or a Hub id" + (f" (default: {without})" if without else "")
+    parser.add_argument("--data", required=not without, metavar="DATA", help=help)
     parser.add_argument(
         "--labels",
         metavar="LABELS",

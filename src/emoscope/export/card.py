@@ -49,10 +49,9 @@ def write_card(folder: Path, model: str, labels: tuple[str, ...], record: Mappin
     names = ", ".join(labels)
     card = _read(path) if path.is_file() else NEW_CARD.format(name=model, count=len(labels), labels=names)
     name, parity = list(record.items())[-1]
-    results = (
-        f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}, "
-        f"macro F1 {parity.f1_macro_difference:+.4f}"
-    )
+    results = f"{parity.equal_labels:.2%} equal labels, probabilities within {parity.largest_difference:.1e}"
+    if parity.f1_macro_difference is not None:
+        results += f", macro F1 {parity.f1_macro_difference:+.4f}"
     section = SECTION.format(kind=KINDS[name], texts=parity.texts, results=results)
     path.write_text(card.rstrip("\n") + "\n" + section, encoding="utf-8")
 

@@ -32,6 +32,7 @@ from emoscope.neutral import Neutral
 from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
+from emoscope.score_store import texts_digest
 from emoscope.tokenization import TokenBatch, Tokenizer
 from emoscope.torch_runtime import CompactClassifier, TorchModel, TransformersClassifier
 from emoscope.torch_runtime.pretrained import load_sequence_classifier
@@ -43,7 +44,10 @@ FILES = ("config.json", *TOKENIZER_FILES, CARD)
 CALIBRATION_TEXTS = 512
 """Maximum number of texts that the rounding of weights is fitted to."""
 REFERENCE_TEXTS = Path(__file__).with_name("reference_texts.txt")
-"""Sentences, one per line, that are recorded with torch's probabilities to verify a folder on another machine."""
+"""Sentences, one per line, that are recorded with torch's probabilities to verify a folder on another machine.
+
+A graph is compared with torch on them if there are no labelled texts.
+"""
 MARGIN = 0.01
 """Difference of a probability that an integer graph may have on another machine beyond the largest on this one."""
 
@@ -60,7 +64,7 @@ class _Candidate:
 def export(
     folder: ModelFolder,
     output: Path,
-    examples: Examples,
+    examples: Examples | None = None,
     *,
     calibration: Sequence[str] | None = None,
     quantize: bool = False,
@@ -73,8 +77,9 @@ def export(
     Args:
         folder: the opened checkpoint: a compact student, or a sequence classifier that torch's exporter supports.
         output: the model folder to write; it must not exist yet, or be empty.
-        examples: data on which the graph must agree with torch; its labels are the model's, in any order.
-        calibration: texts that the rounding to integers is fitted to, without labels; None for those of `examples`.
+        examples: data on which the graph must agree with torch; its labels are the model's, in any order. None for
+            built-in sentences without labels, where the difference of macro F1 is None.
+        calibration: texts that the rounding to integers is fitted to, without labels; None for those of the comparison.
         quantize: write an encoder's products and embeddings in integers; a compact student's embeddings always are.
 
     Returns:
@@ -86,6 +91,7 @@ def export(
             other labels, or a graph fails the gate.
     """
     _check(folder, output, examples, quantize)
+    texts = _reference_texts() if examples is None else examples.texts
     with staged_folder(output) as draft:
         (draft / "onnx").mkdir(parents=True)
         for name in FILES:
@@ -97,10 +103,10 @@ def export(
         else:
             complete_tokenizer(folder.path, draft)
             scorer = _Scorer(folder, draft)
-            check_tokenizer(folder, scorer.preprocessor, examples.texts)
-            batch = scorer.preprocessor(_spread(calibration or examples.texts)) if quantize else None
+            check_tokenizer(folder, scorer.preprocessor, texts)
+            batch = scorer.preprocessor(_spread(calibration or texts)) if quantize else None
             candidates = _encoder(folder, draft, batch)
-        record = _parity(candidates, scorer, examples)
+        record = _parity(candidates, scorer, texts, examples)
         in_float32 = list(record) == ["fp32"]
         if not in_float32:
             drop_calibration(draft)
@@ -109,7 +115,7 @@ def export(
         parity = {name: asdict(values) for name, values in record.items()}
         manifest = replace(
             folder.manifest if in_float32 else _without_calibration(folder),
-            parity={"dataset": describe_dataset(examples), "tolerance": TOLERANCE, **parity},
+            parity={"dataset": _dataset(texts, examples), "tolerance": TOLERANCE, **parity},
             verification=_verification(candidates, draft, scorer),
             parameters=next(iter(candidates.values())).reference.parameters,
         )
@@ -117,7 +123,7 @@ def export(
     return record
 
 
-def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool) -> None:
+def _check(folder: ModelFolder, output: Path, examples: Examples | None, quantize: bool) -> None:
     """Raise an error for what is wrong before anything that takes time."""
     require_free(output, ModelError)
     if not folder.has_weights:
@@ -125,6 +131,8 @@ def _check(folder: ModelFolder, output: Path, examples: Examples, quantize: bool
     folder.normalizer  # noqa: B018 - raises an error for an unknown one
     if quantize and _is_compact(folder):
         raise ModelError(f"{folder.path} is a compact student, whose embeddings are int8 anyway; leave --quantize out")
+    if examples is None:
+        return
     names, others = folder.labels.names, examples.labels.names
     both = folder.calibration.multi_label, examples.multi_label
     if set(names) != set(others) or both[0] != both[1]:
@@ -192,16 +200,29 @@ def _without_calibration(folder: ModelFolder) -> Manifest:
     return replace(folder.manifest, calibration=calibration, calibration_report={})
 
 
-def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Examples) -> dict[str, Parity]:
+def _reference_texts() -> list[str]:
+    return REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
+
+
+def _dataset(texts: Sequence[str], examples: Examples | None) -> dict[str, Any]:
+    """The texts of the comparison, as the parity record describes them."""
+    if examples is not None:
+        return describe_dataset(examples)
+    return {"name": "reference texts", "split": None, "rows": len(texts), "fingerprint": texts_digest(texts)}
+
+
+def _parity(
+    candidates: dict[str, _Candidate], scorer: _Scorer, texts: Sequence[str], examples: Examples | None
+) -> dict[str, Parity]:
     """The parity record, if every graph passes its gate."""
-    columns = [scorer.labels.index(name) for name in examples.labels.names]
+    columns = [scorer.labels.index(name) for name in (scorer.labels if examples is None else examples.labels.names)]
     thresholds = scorer.calibration.thresholds
     thresholds = thresholds and tuple(thresholds[column] for column in columns)
     references = {candidate.reference for candidate in candidates.values()}
-    expected = {each: scorer.probabilities(each, examples.texts) for each in references}
+    expected = {each: scorer.probabilities(each, texts) for each in references}
     record = {}
     for name, candidate in candidates.items():
-        rows, others = scorer.probabilities(OnnxModel(candidate.path), examples.texts), expected[candidate.reference]
+        rows, others = scorer.probabilities(OnnxModel(candidate.path), texts), expected[candidate.reference]
         parity = compare(rows[:, columns], others[:, columns], examples, thresholds)
         record[name] = replace(parity, largest_difference=float(np.abs(rows - others).max()))
         require(f"the {name.replace('_', ' ')} graph", record[name], candidate.gate)
@@ -211,7 +232,7 @@ def _parity(candidates: dict[str, _Candidate], scorer: _Scorer, examples: Exampl
 def _verification(candidates: dict[str, _Candidate], draft: Path, scorer: _Scorer) -> dict[str, Any] | None:
     """The reference texts whose label a difference within the tolerance cannot change; None if there are none."""
     candidate = next(each for each in candidates.values() if draft in each.path.parents)
-    texts = REFERENCE_TEXTS.read_text(encoding="utf-8").splitlines()
+    texts = _reference_texts()
     runtimes = (OnnxModel(candidate.path), candidate.reference)
     rows, expected = (scorer.probabilities(runtime, texts)[:, : len(scorer.labels)] for runtime in runtimes)
     exact = candidate.gate == EXACT
