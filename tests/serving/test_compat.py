@@ -42,6 +42,14 @@ def test_hugging_face_gets_top_k_labels(client, top_k):
     assert same(answer, [ranked(probabilities("one"), top_k and int(top_k))])
 
 
+def test_hugging_face_parameters_of_another_task_are_refused(client):
+    answer = client.post("/", {"inputs": "one", "parameters": {"candidate_labels": ["refund", "legal"]}})
+    assert answer.status_code == 400
+    assert "unknown field 'candidate_labels'; allowed: top_k" in answer.json()["error"]
+    tuning = {"padding": True, "batch_size": 8, "max_length": 512, "num_workers": 1, "return_all_scores": True}
+    assert client.post("/", {"inputs": "one", "parameters": tuning}).status_code == 200
+
+
 def test_hugging_face_function_to_apply(calibrated):
     raw = logits("one")
     softmax = probabilities("one")
@@ -86,6 +94,9 @@ def test_tei_gets_a_list_for_one_text_and_lists_for_a_batch(calibrated):
         ([["one", "two"]], 422, "Validation", "pair"),
         ([], 400, "Empty", "empty"),
         ([[]], 400, "Empty", "empty"),
+        ("", 400, "Empty", "empty"),
+        ([""], 400, "Empty", "empty"),
+        ([["one"], [""]], 400, "Empty", "empty"),
         (None, 422, "Validation", "null"),
         ([["one"], "two"], 422, "Validation", "string"),
         ([[3]], 422, "Validation", "number"),
@@ -119,10 +130,24 @@ def test_infinity_gets_all_labels_and_the_number_of_tokens(calibrated):
     assert same(raw["data"], [ranked(logits(text)) for text in TEXTS])
 
 
-def test_infinity_error_names_the_path_of_vllm(client):
-    answer = client.post("/classify", {"input": "one"})
-    assert answer.status_code == 422
-    assert "/v1/classify" in answer.json()["error"]["message"]
+@pytest.mark.parametrize("fields", [{"input": "one"}, {"input": ["one"], "use_activation": True}])
+def test_requests_that_only_vllm_knows_get_its_response_on_the_path_of_both(client, fields):
+    body = client.post("/classify", {"model": "any", **fields}).json()
+    assert body["object"] == "list"
+    assert [item["label"] for item in body["data"]] == [EMOTIONS[int(probabilities("one").argmax())]]
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/models"])
+def test_models_are_listed_as_openai_does(client, path):
+    body = client.get(path).json()
+    assert body["object"] == "list"
+    (model,) = body["data"]
+    assert (model["id"], model["object"]) == ("tiny", "model")
+    assert isinstance(model["created"], int)
+
+
+def test_info_has_the_name_of_the_served_model(client):
+    assert client.get("/info").json()["served_model_name"] == "tiny"
 
 
 def test_vllm_gets_probabilities_in_index_order(calibrated):

@@ -60,6 +60,14 @@ def test_csv_is_returned_with_new_columns(client):
         assert row["emotion_error"] == ""
 
 
+def test_text_column_named_by_a_number_means_a_csv_without_a_header(client):
+    answer = post(client, "1,one\n2,two\n3\n", text_column="1", columns="emotion,emotion_error")
+    lines = answer.text.splitlines()
+    assert lines[:2] == [f"1,one,{emotion('one')},", f"2,two,{emotion('two')},"]
+    assert "line 3" in lines[2]
+    assert post(client, "1,one\n", text_column="7").status_code == 422
+
+
 def test_json_lines_are_returned_with_new_fields(client):
     content = '{"id": 1e2, "text": "one"}\n\n{"text":"two","nested": {"a": [1,  2]} }\n{"text": null}\n{}'
     lines = post(client, content, NDJSON).text.splitlines()

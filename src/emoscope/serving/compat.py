@@ -13,17 +13,21 @@ from uuid import uuid4
 
 import numpy as np
 
-from emoscope.pipeline import FUNCTIONS, apply_function, function_name
+from emoscope.pipeline import FUNCTIONS, KEYWORDS, apply_function, function_name
 from emoscope.protocols import is_multi_label
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response, json_response
-from emoscope.serving.schemas import choice, flag, json_body, json_object, json_type, text_list
+from emoscope.serving.schemas import choice, flag, json_body, json_object, json_type, known_fields, text_list
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
 
 HUGGING_FACE = '{"inputs": "i feel happy"}'
 TEI = '{"inputs": "i feel happy"} or {"inputs": [["i feel happy"], ["i feel sad"]]}'
 CLASSIFY = '{"model": "emoscope", "input": ["i feel happy"]}'
+ACTIVATIONS = ("use_activation", "activation", "softmax")
+"""Names of one field in several versions of vLLM."""
+VLLM_FIELDS = {*ACTIVATIONS, "truncate_prompt_tokens", "truncation_side", "add_special_tokens", "priority", "user"}
+"""Fields of vLLM's requests that infinity does not have."""
 
 Scores = Sequence[Sequence[float]]
 
@@ -33,6 +37,7 @@ async def hugging_face(service: Service, request: Request) -> Response:
     body = await json_body(request, service.settings, HUGGING_FACE)
     parameters = body.get("parameters")
     parameters = {} if parameters is None else json_object(parameters, '{"top_k": 2}', "parameters")
+    known_fields(parameters, *KEYWORDS, "truncate")
     inputs = body.get("inputs")
     truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
     texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
@@ -59,6 +64,8 @@ async def tei(service: Service, request: Request) -> Response:
     inputs = body.get("inputs")
     is_batch = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], list)
     values = [_single(value, in_batch=True) for value in inputs or ()] if is_batch else [_single(inputs)]
+    if "" in values:
+        raise RequestError("empty", "inputs has an empty text; leave it out, or send a text")
     texts = _texts(values, "inputs", service, flag(body, "truncate"))
     scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
     ranked = [_ranked(service, row) for row in scores]
@@ -86,13 +93,17 @@ def _single(value: Any, *, in_batch: bool = False) -> Any:
     return value[0]
 
 
-async def infinity(service: Service, request: Request) -> Response:
-    """`POST /classify`: infinity."""
+async def classify(service: Service, request: Request) -> Response:
+    """`POST /classify`, a path of both infinity and vLLM.
+
+    A string, which infinity does not take, or a field of vLLM alone gets the response of vLLM.
+    """
     body = await json_body(request, service.settings, CLASSIFY)
-    if isinstance(body.get("input"), str):
-        raise RequestError(
-            "invalid_request", "input must be a list of strings, got a string; clients of vLLM use /v1/classify"
-        )
+    is_vllm = isinstance(body.get("input"), str) or not VLLM_FIELDS.isdisjoint(body)
+    return await (_vllm if is_vllm else _infinity)(service, request, body)
+
+
+async def _infinity(service: Service, request: Request, body: dict[str, Any]) -> Response:
     texts = _texts(body.get("input"), "input", service, False)
     scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
     return json_response(
@@ -109,11 +120,14 @@ async def infinity(service: Service, request: Request) -> Response:
 
 async def vllm(service: Service, request: Request) -> Response:
     """`POST /v1/classify`: vLLM, whose clients get this server's address with `/v1` appended."""
-    body = await json_body(request, service.settings, CLASSIFY)
+    return await _vllm(service, request, await json_body(request, service.settings, CLASSIFY))
+
+
+async def _vllm(service: Service, request: Request, body: dict[str, Any]) -> Response:
     value = body.get("input")
     truncate = body.get("truncate_prompt_tokens") is not None
     texts = _texts([value] if isinstance(value, str) else value, "input", service, truncate)
-    activations = [flag(body, name, True) for name in ("use_activation", "activation", "softmax")]
+    activations = [flag(body, name, True) for name in ACTIVATIONS]
     scores = await _scores(service, request, texts, None if all(activations) else "none")
     return json_response(
         {

@@ -130,12 +130,19 @@ async def metrics(service: Service, request: Request) -> Response:
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
 
+async def models(service: Service, request: Request) -> Response:
+    """`GET /v1/models` and `GET /models`: the only model, in the shape of OpenAI's list."""
+    model = {"id": service.model, "object": "model", "created": service.started_at, "owned_by": "emoscope"}
+    return json_response({"object": "list", "data": [model]})
+
+
 async def info(service: Service, request: Request) -> Response:
     """`GET /info`: the model and the limits, with the keys that text-embeddings-inference has for them."""
     names, settings = Labels(service.labels), service.settings
     return json_response(
         {
             "model_id": service.model,
+            "served_model_name": service.model,
             "model_sha": None,
             "model_dtype": "float32",
             "model_type": {"classifier": {"id2label": names.id2label, "label2id": names.label2id}},

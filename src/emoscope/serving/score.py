@@ -58,7 +58,9 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
     text_column = query.get("text_column")
     if not text_column:
         raise RequestError(
-            "invalid_request", "the name of the text column is missing; write /v1/score?text_column=text"
+            "invalid_request",
+            "the name of the text column is missing; write /v1/score?text_column=text (for a CSV without a header its "
+            "number, from 0)",
         )
     table_format = query.get("format") or FORMATS.get(request.media_type)
     if query.get("format", "csv") not in MEDIA_TYPES:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
+from time import time
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,7 @@ class Service:
         has_logits: whether the classifier gives logits.
         has_neutral: whether the classifier gives the probability of neutral.
         draining: whether the server is shutting down and rejects new requests.
+        started_at: time of the start, in seconds since 1970.
         streams: number of tables that are being scored.
     """
 
@@ -64,6 +66,7 @@ class Service:
         self.model = model
         self.draining = False
         self.streams = 0
+        self.started_at = int(time())
         self.metrics = Metrics()
         self.static_files = StaticFiles()
         scorers: dict[str, Scorer] = {PROBABILITIES: self._score, PERTURBATIONS: self._score_perturbations}

@@ -110,13 +110,13 @@ class Table(ABC):
 
 
 class CsvTable(Table):
-    """CSV with a header."""
+    """CSV, without a header if the text column is named by a number, as in `emoscope score`."""
 
     def __init__(
         self, text_column: str, added: Sequence[str], labels: Sequence[str], *, neutral_as_label: bool = False
     ) -> None:
         super().__init__(text_column, added, labels, neutral_as_label=neutral_as_label)
-        self._csv = CsvRows(",", MAX_ROW_BYTES, check=self._check)
+        self._csv = CsvRows(",", MAX_ROW_BYTES, has_header=not text_column.isdecimal(), check=self._check)
         self._text_index = 0
 
     def _check(self, columns: list[str]) -> None:
@@ -134,8 +134,8 @@ class CsvTable(Table):
                 yield TableRow(row.raw, row.values[self._text_index])
 
     def header(self) -> str:
-        """The header with the new columns."""
-        return f"{self._csv.header},{csv_line(self._added)}\n"
+        """The header with the new columns; empty without one."""
+        return f"{self._csv.header},{csv_line(self._added)}\n" if self._csv.header else ""
 
     def line(self, row: TableRow, scores: Row | None) -> str:
         """See `Table`."""
