@@ -121,7 +121,7 @@ class Prediction:
             _html_bar(colour, name, score, name == self.label)
             for colour, (name, score) in zip(colours, self.scores.items(), strict=True)
         )
-        note = '<tr><td colspan="3" style="text-align:left">no clear emotion</td></tr>' if self.is_neutral else ""
+        note = '<tr><td colspan="3" style="text-align:left">no emotion</td></tr>' if self.is_neutral else ""
         return f'<table style="border-collapse:collapse">{rows}{note}</table>'
 
 

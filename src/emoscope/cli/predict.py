@@ -163,14 +163,14 @@ def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 
 
 def _notes(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
-    """Lines below the bars: prediction set, abstention, no clear emotion."""
+    """Lines below the bars: prediction set, abstention, no emotion."""
     if args.coverage is not None:
         names = " or ".join(prediction.prediction_set(args.coverage))
         yield f"  {args.coverage:.0%}: {names or 'typical of none'}"
     if args.abstain is not None and prediction.score < args.abstain:
         yield f"  no answer: no probability is {args.abstain:g} or more"
     if prediction.is_neutral:
-        yield "  no clear emotion"
+        yield f"  no emotion: {prediction.neutral:.0%}"
 
 
 def _row(name: str, score: float, width: int, top: bool) -> str:
