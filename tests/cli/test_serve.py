@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import fields
 
 import pytest
@@ -94,6 +97,26 @@ def test_log_is_json_and_the_process_exits_with_0(tmp_path):
     (request,) = [line for line in lines if line.get("request_id") == "mine"]
     assert (request["path"], request["status"], request["texts"]) == ("/v1/predict", 200, ["i feel so happy"])
     assert [line["message"] for line in (lines[0], lines[-1])] == ["serving", "ended"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_terminal_shows_the_address_in_plain_text(workers):
+    ours, theirs = pty.openpty()
+    command = [*live_server.EMOSCOPE, "--port", "0", "--grace", "0", "--workers", workers]
+    with subprocess.Popen(command, stderr=theirs, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
+        os.close(theirs)
+        shown = b""
+        while b"open http" not in shown:
+            shown += os.read(ours, 4096)
+        address = re.search(rb"open http://127\.0\.0\.1:(\d+) ", shown)
+        assert address and b"{" not in shown
+        live_server.request(int(address[1]), "POST", "/v1/predict", BODY)
+        process.send_signal(signal.SIGTERM)
+        with suppress(OSError):  # no process holds the other end of the terminal any more
+            while block := os.read(ours, 4096):
+                shown += block
+    os.close(ours)
+    assert process.returncode == 0 and shown.count(b"open http") == 1
 
 
 def test_ctrl_c_exits_with_0(tmp_path):

@@ -49,6 +49,8 @@ def test_guarded_paths_need_a_key(serve):
         for path in SCORING:
             answer = client.post(path, {"texts": ["a"]}, headers=headers)
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+            has_key = headers.get("X-API-Key") or headers.get("Authorization", "").startswith("Bearer ")
+            assert ("unknown API key" if has_key else "an API key is needed") in answer.text
         for path in GUARDED:
             assert client.get(path, headers=headers).status_code == 401
         for path in PUBLIC:

@@ -10,7 +10,7 @@
   GET  /  /docs  /openapi.json  /health  /health/ready  /info  /metrics
 
 The server listens on 127.0.0.1 only, unless --host says otherwise. On SIGTERM or Ctrl-C it answers every request that
-it has accepted, and then exits.
+it has accepted, and then exits. The log is JSON lines, or on a terminal plain text.
 
 API keys: --new-key prints a key and a line with its hash. Put the line into a file and name it with --api-keys or the
 environment variable EMOSCOPE_API_KEYS_FILE. EMOSCOPE_API_KEYS can hold keys themselves, separated by commas. The page
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
         return 0
     require_extra("serve")
     keys = read_keys(args.api_keys, os.environ)
-    configure_logging()
+    configure_logging(worker=bool(args.worker))
     if args.worker or args.workers == 1:
         return _serve(args, keys)
     return _serve_in_workers(args, keys)

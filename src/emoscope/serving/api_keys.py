@@ -31,13 +31,17 @@ class ApiKeys:
         """Whether headers hold an accepted key, as `Authorization: Bearer KEY` or `X-API-Key: KEY`."""
         if not self._digests:
             return True
-        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-        key = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
-        digest = hashlib.sha256(key).digest()
+        digest = hashlib.sha256(sent_key(headers)).digest()
         is_accepted = False
         for accepted in self._digests:  # all of them, so that the time says nothing about which one matched
             is_accepted |= compare_digest(digest, accepted)
         return is_accepted
+
+
+def sent_key(headers: Mapping[bytes, bytes]) -> bytes:
+    """The key that headers hold, whether it is accepted or not; empty if they hold none."""
+    scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
 
 
 def read_keys(file: Path | None, environment: Mapping[str, str]) -> ApiKeys:

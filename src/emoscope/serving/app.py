@@ -12,7 +12,7 @@ from time import perf_counter
 
 from emoscope.errors import ModelError
 from emoscope.protocols import Classifier
-from emoscope.serving.api_keys import ApiKeys
+from emoscope.serving.api_keys import ApiKeys, sent_key
 from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
 from emoscope.serving.requests import DisconnectedError, Message, Receive, Request, Scope, Send
@@ -138,7 +138,9 @@ class App:
         if not route.is_public and not self._keys.accepts(request.headers):
             raise RequestError(
                 "unauthorized",
-                "an API key is needed; send it as 'Authorization: Bearer KEY'",
+                "unknown API key; check it, or ask for one whose hash this server has"
+                if sent_key(request.headers)
+                else "an API key is needed; send it as 'Authorization: Bearer KEY'",
                 ((b"www-authenticate", b"Bearer"),),
             )
         if route.scores:

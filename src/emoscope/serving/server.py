@@ -20,7 +20,7 @@ import uvicorn
 
 from emoscope.serving.app import App
 from emoscope.serving.connection import Connection
-from emoscope.serving.logs import FIELDS, LOGGER
+from emoscope.serving.logs import ENDED, FIELDS, LOGGER, SERVING
 
 logger = logging.getLogger(LOGGER)
 
@@ -40,6 +40,12 @@ def listen(host: str, port: int) -> socket:
     except OSError as error:
         reason = (error.strerror or str(error)).partition(" (while attempting")[0]  # which repeats the address
         raise OSError(f"cannot listen on {host}, port {port} ({reason}); choose another --port or --host") from None
+
+
+def url_of(listener: socket) -> str:
+    """The address of a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:
@@ -135,12 +141,11 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
         ModelError: the model cannot score a text.
     """
     app.service.warm_up()
-    host, port = listener.getsockname()[:2]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = url_of(listener)
     server = Server(app, grace=grace, parent=parent)
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 50)
-    logger.info("serving", extra={FIELDS: {"url": url, "model": app.service.model}})
+    logger.info(SERVING, extra={FIELDS: {"url": url, "model": app.service.model}})
     server.run([listener])
-    logger.info("ended", extra={FIELDS: {"url": url}})
+    logger.info(ENDED, extra={FIELDS: {"url": url}})

@@ -17,8 +17,9 @@ from types import FrameType
 from prometheus_client.multiprocess import mark_process_dead
 
 from emoscope.parallel import usable_cores
-from emoscope.serving.logs import FIELDS, LOGGER
+from emoscope.serving.logs import FIELDS, LOGGER, SERVING
 from emoscope.serving.metrics import FOLDER_VARIABLE
+from emoscope.serving.server import url_of
 
 logger = logging.getLogger(LOGGER)
 
@@ -61,7 +62,8 @@ class Supervisor:
             environment.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // self._count)))
             while len(self._workers) < self._count and not self._stop_signals:
                 self._start(environment)
-            logger.info("serving", extra={FIELDS: {"workers": [worker.pid for worker in self._workers]}})
+            workers = [worker.pid for worker in self._workers]
+            logger.info(SERVING, extra={FIELDS: {"url": url_of(self._listener), "workers": workers}})
             while self._workers:
                 time.sleep(0.1)
                 self._replace_dead(environment, folder)
