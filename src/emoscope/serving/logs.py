@@ -42,8 +42,9 @@ class PlainFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line, and the lines of an exception."""
         fields, message = getattr(record, FIELDS, {}), record.getMessage()
-        if message == SERVING and "url" in fields:
-            return f"open {fields['url']} (Ctrl-C ends the server)"
+        address = fields.get("url") or fields.get("address")  # of this process, or of all workers together
+        if message == SERVING and address:
+            return f"open {address} (Ctrl-C ends the server)"
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         line = " ".join([f"{level}{message}", *(f"{name}={value}" for name, value in fields.items())])
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line

@@ -63,7 +63,7 @@ class Supervisor:
             while len(self._workers) < self._count and not self._stop_signals:
                 self._start(environment)
             workers = [worker.pid for worker in self._workers]
-            logger.info(SERVING, extra={FIELDS: {"url": url_of(self._listener), "workers": workers}})
+            logger.info(SERVING, extra={FIELDS: {"address": url_of(self._listener), "workers": workers}})
             while self._workers:
                 time.sleep(0.1)
                 self._replace_dead(environment, folder)
