@@ -50,6 +50,9 @@ def test_flags_alone_distil_the_bundled_model(data, encoder, tmp_path, capsys):
         f"{output}: accuracy {report['accuracy']:.4f}, macro F1 {report['f1_macro']:.4f}, "
         f"loss {report['loss']:.4f} on validation\n"
     )
+    assert main([*command, *more, *SMALL, "--resume"]) == 0
+    again = capsys.readouterr()
+    assert again.out == shown.out and f"{output}: this run is finished" in again.err
     assert "teacher 1/1: " in shown.err
     assert "student: " in shown.err
     recipe = (output / "recipe.toml").read_text()

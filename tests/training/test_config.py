@@ -17,6 +17,7 @@ from emoscope.training.config import (
     configure,
     key_types,
     kind_of,
+    portable,
     read_recipe,
     recipe_text,
 )
@@ -216,6 +217,14 @@ def test_every_former_key_has_one_current_name():
     assert set(FORMER_KEYS.values()) <= names
     assert not set(FORMER_KEYS) & names
     assert len(set(FORMER_KEYS.values())) == len(FORMER_KEYS)
+
+
+def test_portable_recipe_has_names_instead_of_absolute_paths(tmp_path):
+    kept = {"extra_data": ("data/more.csv",), "unlabelled": ("hf://owner/name.csv",)}
+    config = CompactStudentConfig(embeddings=str(tmp_path / "tiny"), teachers=(str(tmp_path / "a"), "owner/b"), **kept)
+    expected = CompactStudentConfig(embeddings="tiny", teachers=("a", "owner/b"), **kept)
+    assert portable(config) == expected == portable(expected)
+    assert portable(EncoderConfig(model="~/models/base")).model == "base"
 
 
 def test_key_given_under_both_names_is_an_error():

@@ -17,7 +17,7 @@ from emoscope.training.config import CompactConfig, CompactStudentConfig, Encode
 from hub.repositories import ARCHITECTURES
 
 FOLDS = 3
-FILES = {"folds.json", "out_of_fold.npy", "report.json", "fold-0", "fold-1", "fold-2"}
+FILES = {"folds.json", "out_of_fold.npy", "report.json", "run.json", "fold-0", "fold-1", "fold-2"}
 
 
 def test_folder_holds_a_checkpoint_per_fold_and_the_report_over_all_rows(cross_validated):
@@ -129,3 +129,6 @@ def test_command_prints_the_cross_validated_headline(cross_validated, tmp_path, 
     printed = capsys.readouterr().out
     assert printed.startswith(f"{output}: accuracy {report['accuracy']:.4f}, macro F1 {report['f1_macro']:.4f}")
     assert printed.endswith("on train, each row scored out of fold\n")
+    assert main([*command, *flags, "--resume"]) == 0
+    again = capsys.readouterr()
+    assert again.out == printed and f"{output}: this run is finished, nothing was trained" in again.err

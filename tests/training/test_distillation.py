@@ -24,7 +24,7 @@ from emoscope.probabilities import probabilities
 from emoscope.tokenization import Tokenizer
 from emoscope.torch_runtime import CompactClassifier, TorchModel
 from emoscope.training import distill, train
-from emoscope.training.config import CompactConfig, CompactStudentConfig, configure, read_recipe
+from emoscope.training.config import CompactConfig, CompactStudentConfig, configure, portable, read_recipe
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,11 @@ def test_student_comes_closer_to_its_teacher_than_labels_and_than_a_student_of_l
 def test_folder_holds_a_complete_checkpoint(distilled):
     output, report, _, recipe = distilled
     names = {file.name for file in output.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "recipe.toml", "report.json", "README.md"}
+    model = {"config.json", "model.safetensors", "tokenizer.json"}
+    assert names == model | {"recipe.toml", "report.json", "run.json", "README.md"}
     assert json.loads((output / "report.json").read_text()) == report
     assert not list(output.parent.glob("*.partial"))
-    assert configure(read_recipe(output / "recipe.toml")) == recipe
+    assert configure(read_recipe(output / "recipe.toml")) == portable(recipe)
 
 
 def test_card_names_the_teachers_and_counts_the_texts(distilled):

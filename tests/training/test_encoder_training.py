@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,11 +78,18 @@ def test_folder_holds_a_complete_checkpoint(undisturbed):
     output, report, _ = undisturbed
     names = {file.name for file in output.iterdir()}
     assert {"config.json", "model.safetensors", "tokenizer.json", "recipe.toml", "report.json", "README.md"} <= names
-    assert not names & {"checkpoints", "run.json", "training_args.bin"}
+    assert not names & {"checkpoints", "training_args.bin"}
     assert json.loads((output / "report.json").read_text()) == report
     assert json.loads((output / "config.json").read_text())["id2label"]["1"] == "joy"
     assert list((output / "tensorboard").glob("events.*"))
     assert not list(output.parent.glob("*.partial"))
+
+
+def test_no_file_names_the_folder_of_the_local_encoder(undisturbed, config):
+    output, _, _ = undisturbed
+    for file in (file for file in output.rglob("*") if file.is_file()):
+        assert config.model.encode() not in file.read_bytes(), file.name
+    assert f"`{Path(config.model).name}`, fine-tuned" in (output / "README.md").read_text()
 
 
 def test_best_epoch_is_kept(undisturbed):

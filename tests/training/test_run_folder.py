@@ -1,7 +1,7 @@
 import pytest
 
 from emoscope.errors import ModelError, RecipeError
-from emoscope.training.run_folder import CHECKPOINTS, publish, run_folder
+from emoscope.training.run_folder import CHECKPOINTS, finished_report, publish, run_folder
 
 IDENTITY = {"recipe": "epochs = 3", "rows of train": "0123"}
 
@@ -25,14 +25,29 @@ def test_output_is_complete_or_missing(tmp_path):
         (folder / "model").write_text("weights")
         assert not output.exists()
         publish(folder, output)
-    assert [file.name for file in output.iterdir()] == ["model"]
+    assert sorted(file.name for file in output.iterdir()) == ["model", "run.json"]
+    assert "epochs = 3" not in (output / "run.json").read_text()
     assert list(tmp_path.iterdir()) == [output]
+
+
+def test_finished_run_is_known_by_its_identity(tmp_path):
+    output = tmp_path / "run"
+    assert finished_report(output, IDENTITY) is None
+    with run_folder(output, IDENTITY, resume=True) as folder:
+        (folder / "report.json").write_text('{"accuracy": 0.5}')
+        publish(folder, output)
+    assert finished_report(output, IDENTITY) == {"accuracy": 0.5}
+    other = IDENTITY | {"recipe": "epochs = 4", "number of folds": "5"}
+    with pytest.raises(RecipeError, match="finished run that differs in its recipe and number of folds; give another"):
+        finished_report(output, other)
+    (output / "run.json").unlink()
+    assert finished_report(output, IDENTITY) is None
 
 
 def test_empty_output_folder_is_used(tmp_path):
     with run_folder(tmp_path, IDENTITY, resume=False) as folder:
         publish(folder, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["run.json"]
 
 
 def test_used_output_is_an_error_and_stays_as_it_was(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,18 +12,20 @@ for module in ("torch", "safetensors", "transformers", "accelerate"):
 
 from huggingface_hub import ModelCard
 
+import tiny
 from emoscope.compact import load_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, ModelError, RecipeError
 from emoscope.labels import Labels
 from emoscope.training import train
-from emoscope.training.config import CompactStudentConfig, configure, read_recipe
+from emoscope.training.config import CompactStudentConfig, configure, portable, read_recipe
 
 
 def test_folder_holds_a_complete_checkpoint(compact_run):
     folder = compact_run.folder
     names = {file.name for file in folder.iterdir()}
-    assert names == {"config.json", "model.safetensors", "tokenizer.json", "recipe.toml", "report.json", "README.md"}
+    model = {"config.json", "model.safetensors", "tokenizer.json"}
+    assert names == model | {"recipe.toml", "report.json", "run.json", "README.md"}
     assert json.loads((folder / "report.json").read_text()) == compact_run.report
     assert compact_run.report["dataset"]["split"] == "validation"
     assert load_checkpoint(folder).labels.names[1] == "joy"
@@ -31,7 +34,27 @@ def test_folder_holds_a_complete_checkpoint(compact_run):
 
 def test_recipe_reads_back(compact_run):
     pytest.importorskip("tomllib")
-    assert configure(read_recipe(compact_run.folder / "recipe.toml")) == compact_run.config
+    assert configure(read_recipe(compact_run.folder / "recipe.toml")) == portable(compact_run.config)
+
+
+def test_no_file_of_a_run_names_a_folder_of_this_machine(compact_run):
+    config = compact_run.config
+    folder = Path(config.embeddings).parent
+    assert folder.is_absolute()
+    for file in compact_run.folder.iterdir():
+        assert str(folder).encode() not in file.read_bytes(), file.name
+    assert f"those of `{Path(config.embeddings).name}`" in (compact_run.folder / "README.md").read_text()
+
+
+def test_finished_run_is_resumed_to_its_report(compact_run):
+    splits = {"train": tiny.examples("train", repeat=2), "validation": tiny.examples("validation")}
+    before = {file: file.stat().st_mtime_ns for file in compact_run.folder.iterdir()}
+    resumed = train(compact_run.config, splits, compact_run.folder, resume=True)
+    assert resumed == compact_run.report
+    assert {file: file.stat().st_mtime_ns for file in compact_run.folder.iterdir()} == before
+    other = {**splits, "train": splits["train"].subset(range(60))}
+    with pytest.raises(RecipeError, match="finished run that differs in its rows of train"):
+        train(compact_run.config, other, compact_run.folder, resume=True)
 
 
 def test_card_has_the_measured_results(compact_run):

@@ -28,6 +28,7 @@ from emoscope.cli.recipe_options import (
     add_recipe_keys,
     add_run_arguments,
     headline,
+    noting_finished,
     read_config,
     read_training_splits,
 )
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = read_config(args, DISTILLED)
     splits = read_training_splits(args, config.seed)
-    with ProgressBar() as bar:
+    with noting_finished(args), ProgressBar() as bar:
         report = distill(config, splits, args.output, resume=args.resume, report_to=args.report_to, progress=bar.show)
     print(headline(args.output, report, report["dataset"]["split"]))
     return 0

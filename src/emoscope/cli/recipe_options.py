@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         help="recipe file; without one, every key has its default",
     )
     parser.add_argument("--output", required=True, type=Path, metavar="DIR", help="checkpoint folder to write")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted run; a finished one is left as it is"
+    )
     parser.add_argument(
         "--report-to",
         choices=("none", "tensorboard"),
@@ -101,6 +104,15 @@ def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) 
     keys = {name for config_class in kinds.values() for name in key_types(config_class)}
     flags = {name: value for name, value in vars(args).items() if name in keys}
     return configure((read_recipe(args.recipe) if args.recipe else {}) | flags, kinds)
+
+
+@contextmanager
+def noting_finished(args: argparse.Namespace) -> Iterator[None]:
+    """Say after a run that it was finished before it was resumed, if it was."""
+    finished = args.resume and (args.output / "report.json").is_file()
+    yield
+    if finished:
+        print(f"{args.output}: this run is finished, nothing was trained; its report:", file=sys.stderr)
 
 
 def headline(output: Path, report: EvaluationReport, rows: str) -> str:

@@ -31,6 +31,7 @@ from emoscope.cli.recipe_options import (
     add_recipe_keys,
     add_run_arguments,
     headline,
+    noting_finished,
     read_config,
     read_training_splits,
 )
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = read_config(args, TRAINED)
     splits = read_training_splits(args, config.seed)
-    with ProgressBar() as bar:
+    with noting_finished(args), ProgressBar() as bar:
         options = {"resume": args.resume, "report_to": args.report_to, "progress": bar.show}
         if args.folds is None:
             report = train(config, splits, args.output, **options)

@@ -228,6 +228,21 @@ def recipe_text(config: AnyConfig) -> str:
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
 
 
+def portable(config: AnyConfig) -> AnyConfig:
+    """The configuration with the names of files and folders instead of absolute paths, which hold on one machine only.
+
+    Relative paths stay as they are: they reproduce the run in a folder with the same files.
+    """
+    return dataclasses.replace(config, **{name: named(value) for name, value in dataclasses.asdict(config).items()})
+
+
+def named(value: Any) -> Any:
+    """The name of a file or folder instead of its absolute path; any other value as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(named, value))
+    return Path(value).name if isinstance(value, str) and Path(value).expanduser().is_absolute() else value
+
+
 def configure(values: Mapping[str, Any], kinds: Iterable[str] = TRAINED) -> AnyConfig:
     """The configuration described by recipe keys.
 

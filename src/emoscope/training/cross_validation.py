@@ -21,7 +21,7 @@ from emoscope.protocols import Classifier
 from emoscope.training.config import AnyConfig
 from emoscope.training.fold_ensemble import OUT_OF_FOLD_FILE, Partition
 from emoscope.training.progress import OnProgress, Progress, no_progress
-from emoscope.training.run_folder import FOLD, is_main_process, publish, run_folder
+from emoscope.training.run_folder import FOLD, REPORT_FILE, finished_report, is_main_process, publish, run_folder
 from emoscope.training.trainer import check_splits, check_trainable, device_for, run_identity, train
 
 
@@ -46,7 +46,7 @@ def cross_validate(
         splits: "train" and "validation", on which each model is evaluated as in `train`.
         output: the folder to write.
         folds: number of folds, at least 2.
-        resume: continue an interrupted run; folds that are done are kept.
+        resume: continue an interrupted run; folds that are done are kept. A finished run is left as it is.
         report_to: see `train`.
         progress: called after each step; the name of a stage begins with the fold.
 
@@ -62,7 +62,10 @@ def cross_validate(
     check_splits(splits)
     train_rows = splits["train"]
     partition = Partition.of(train_rows, folds, config.seed)
-    with run_folder(output, run_identity(config, splits) | {"number of folds": str(folds)}, resume) as folder:
+    identity = run_identity(config, splits) | {"number of folds": str(folds)}
+    if resume and (report := finished_report(output, identity)) is not None:
+        return report if is_main_process() else None
+    with run_folder(output, identity, resume) as folder:
         for fold in range(folds):
 
             def show(step: Progress, prefix: str = f"fold {fold + 1}/{folds}, ") -> None:
@@ -93,7 +96,7 @@ def _finish(
     np.save(folder / OUT_OF_FOLD_FILE, classifier.predict_proba(train_rows.texts))
     report = evaluate(classifier, train_rows, model_name=output.name)
     partition.write(folder)
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     publish(folder, output)
     return report
 

@@ -27,7 +27,7 @@ from emoscope.training.corpus import Corpus
 from emoscope.training.encoder_student import EncoderStudent
 from emoscope.training.encoder_training import EncoderRun
 from emoscope.training.progress import OnProgress, no_progress
-from emoscope.training.run_folder import CHECKPOINTS, run_folder
+from emoscope.training.run_folder import CHECKPOINTS, finished_report, run_folder
 from emoscope.training.soft_targets import soft_targets
 from emoscope.training.teachers import find_teachers
 from emoscope.training.trainer import check_compact, check_splits, finish, read_extra_data, run_identity
@@ -57,7 +57,7 @@ def distill(
             alone: if another one takes its name, a resumed run still uses the stored probabilities of the first.
         resume: continue an interrupted run of the same recipe on the same rows, to the same result. Stored
             probabilities of the teachers are used again, and the student continues from its last complete epoch. If
-            there is no such run, start a new one.
+            there is no such run, start a new one. A finished run is left as it is.
         report_to: "tensorboard" or "none"; for encoders only.
         progress: called after each chunk of texts that a teacher has scored, then after each step.
 
@@ -82,6 +82,8 @@ def distill(
         "teachers": " ".join(teacher.checksum for teacher in teachers),
         "unlabelled texts": texts_digest(unlabelled),
     }
+    if resume and (report := finished_report(output, identity)) is not None:
+        return report
     with run_folder(output, identity, resume) as folder:
         corpus = Corpus.of(train).with_unlabelled(unlabelled, config.unlabelled_epochs)
         copies = augmented_copies(config, corpus.texts, encoder, config.seed)

@@ -13,7 +13,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from emoscope.evaluation import EvaluationReport
 from emoscope.evaluation.published import EMOTION, EMOTION_VALIDATION, PUBLISHED
 from emoscope.labels import EMOTIONS
-from emoscope.training.config import AnyConfig, CompactConfig, Distillation, EncoderConfig, recipe_text
+from emoscope.training.config import AnyConfig, CompactConfig, Distillation, EncoderConfig, named, portable, recipe_text
 from emoscope.training.corpus import Corpus
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
@@ -43,7 +43,9 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
     """
     kind = "compact" if isinstance(config, CompactConfig) else "encoder"
     distilled, thresholds = isinstance(config, Distillation), report["thresholds"] or {}
-    fill = partial(_fill, config=config, corpus=corpus, report=report, dataset=report["dataset"])
+    base = _base_model(config)
+    base = base if _hub_id(base) else Path(base).resolve().name
+    fill = partial(_fill, config=config, base=base, corpus=corpus, report=report, dataset=report["dataset"])
     of_emotions = set(corpus.labels.names) == set(EMOTIONS)
     selection = [f"{kind} selection", *["teachers selection"] * distilled, *["thresholds selection"] * bool(thresholds)]
     listed = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
@@ -62,7 +64,7 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
         comparison=_comparison(report, fill),
         training=_training(config, corpus),
         command="emoscope distill" if distilled else "emoscope train",
-        recipe=recipe_text(config),
+        recipe=recipe_text(portable(config)),
         limitation=_fill("multi-label limitation" if thresholds else "single label limitation"),
         use=_fill("emotion use" if of_emotions else "other use") + "\n",
         licence=_licence(config, corpus),
@@ -97,7 +99,7 @@ def _training(config: AnyConfig, corpus: Corpus) -> str:
     files = ", ".join(f"`{Path(file).name}`" for file in compact.extra_data)
     items = [_fill(part, count=count, files=files) for part, count in counts.items() if count]
     if isinstance(config, Distillation):
-        items += ["", _fill("teachers", teachers=", ".join(f"`{name}`" for name in config.teachers))]
+        items += ["", _fill("teachers", teachers=", ".join(f"`{named(teacher)}`" for teacher in config.teachers))]
         items += [_fill("teachers and reader")] * bool(compact.recombined)
     return "\n".join(items)
 
@@ -122,7 +124,7 @@ def _metadata(config: AnyConfig, corpus: Corpus, report: EvaluationReport) -> Mo
     ]
     return ModelCardData(
         model_name=report["model"],
-        base_model=_hub_id(config.model if isinstance(config, EncoderConfig) else config.embeddings),
+        base_model=_hub_id(_base_model(config)),
         language="en",
         license="apache-2.0" if isinstance(config, CompactConfig) and of_emotions else None,
         library_name="emoscope" if isinstance(config, CompactConfig) else "transformers",
@@ -139,6 +141,11 @@ def _hub_dataset(dataset: dict[str, Any]) -> str | None:
     if dataset["fingerprint"] == EMOTION_VALIDATION:
         return EMOTION
     return dataset["name"] if "/" in dataset["name"] else None
+
+
+def _base_model(config: AnyConfig) -> str:
+    """The Hub id or the folder of the encoder that training starts from."""
+    return config.model if isinstance(config, EncoderConfig) else config.embeddings
 
 
 def _hub_id(model: str) -> str | None:

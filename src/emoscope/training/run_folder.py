@@ -1,22 +1,25 @@
 """The folder of a run: it is written as `OUTPUT.partial` and renamed to OUTPUT when it is complete.
 
-So OUTPUT is complete or missing. What only an interrupted run needs (`checkpoints`, and `run.json`, which identifies
-the run) is removed at the end.
+So OUTPUT is complete or missing. `run.json` identifies the run; once it is finished, by digests. `checkpoints`, which
+only an interrupted run needs, is removed at the end.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from emoscope.errors import EmoscopeError, RecipeError
 from emoscope.files import move_folder, require_free, write_atomically
 
 RUN_FILE = "run.json"
+REPORT_FILE = "report.json"
 CHECKPOINTS = "checkpoints"
 FOLD = "fold-{}"
 
@@ -51,9 +54,39 @@ def run_folder(output: Path, identity: Mapping[str, str], resume: bool) -> Itera
 
 def publish(folder: Path, output: Path) -> None:
     """Rename the folder of a run to its output, without what it needed only to continue."""
+    identity = json.loads((folder / RUN_FILE).read_text(encoding="utf-8"))
+    write_atomically(folder / RUN_FILE, json.dumps(_digests(identity), indent=1) + "\n")
     move_folder(folder, output)
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
-    (output / RUN_FILE).unlink()
+
+
+def finished_report(output: Path, identity: Mapping[str, str]) -> dict[str, Any] | None:
+    """The report of the finished run in a folder; None if there is none, or it is one of emoscope 0.1.
+
+    Args:
+        output: the folder.
+        identity: what identifies the run that was to be resumed, by name.
+
+    Raises:
+        RecipeError: the folder holds another finished run.
+    """
+    run, report = output / RUN_FILE, output / REPORT_FILE
+    if not run.is_file() or not report.is_file():
+        return None
+    changed = _differences(json.loads(run.read_text(encoding="utf-8")), _digests(identity))
+    if changed:
+        raise RecipeError(f"{output} holds a finished run that differs in its {changed}; give another --output")
+    found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+    return found
+
+
+def _digests(identity: Mapping[str, str]) -> dict[str, str]:
+    """SHA-256 of each value, in hex: a finished run is passed on, and its recipe may name folders of this machine."""
+    return {name: hashlib.sha256(value.encode()).hexdigest() for name, value in identity.items()}
+
+
+def _differences(found: Mapping[str, str], identity: Mapping[str, str]) -> str:
+    return " and ".join(name for name in {**identity, **found} if found.get(name) != identity.get(name))
 
 
 def _create_or_check(output: Path, folder: Path, identity: Mapping[str, str], resume: bool) -> None:
@@ -62,10 +95,9 @@ def _create_or_check(output: Path, folder: Path, identity: Mapping[str, str], re
     file = folder / RUN_FILE
     if resume and file.is_file():
         found = json.loads(file.read_text(encoding="utf-8"))
-        changed = [name for name in {**identity, **found} if found.get(name) != identity.get(name)]
-        if changed:
+        if changed := _differences(found, identity):
             raise RecipeError(
-                f"{folder} holds a run that differs in its {' and '.join(changed)}; continue it with what it was "
+                f"{folder} holds a run that differs in its {changed}; continue it with what it was "
                 "started with, or remove it"
             )
         return

@@ -15,12 +15,12 @@ from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import EvaluationReport, evaluate, fit_keywords
 from emoscope.labels import NEUTRAL, Labels
 from emoscope.training.compact_training import InitialStudent, train_compact
-from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, recipe_text
+from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, portable, recipe_text
 from emoscope.training.corpus import Corpus
 from emoscope.training.encoder_training import EncoderRun, fine_tune
 from emoscope.training.model_card import model_card
 from emoscope.training.progress import OnProgress, no_progress
-from emoscope.training.run_folder import is_main_process, publish, run_folder
+from emoscope.training.run_folder import REPORT_FILE, finished_report, is_main_process, publish, run_folder
 
 
 def train(
@@ -39,7 +39,7 @@ def train(
         splits: "train" and "validation".
         output: the folder to write.
         resume: continue an interrupted run of the same recipe on the same rows from its last complete epoch, to the
-            same result; if there is none, start a new run.
+            same result; if there is none, start a new run. A finished run is left as it is.
         report_to: "tensorboard" or "none"; for encoders only.
         progress: called after each step.
 
@@ -56,7 +56,10 @@ def train(
     extra_data = read_extra_data(config, splits)
     epochs = config.extra_epochs if isinstance(config, CompactConfig) else 0
     corpus = Corpus.of(splits["train"]).with_extra_data(extra_data, epochs, config.label_shift)
-    with run_folder(output, run_identity(config, splits, extra_data), resume) as folder:
+    identity = run_identity(config, splits, extra_data)
+    if resume and (report := finished_report(output, identity)) is not None:
+        return report if is_main_process() else None
+    with run_folder(output, identity, resume) as folder:
         if isinstance(config, CompactConfig):
             check_compact(splits, report_to)
             train_compact(config, InitialStudent.read(config), corpus, folder, progress=progress)
@@ -153,8 +156,8 @@ def finish(
         keywords=keywords,
         thresholds=classifier.thresholds,
     )
-    (folder / "recipe.toml").write_text(recipe_text(config), encoding="utf-8")
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    (folder / "recipe.toml").write_text(recipe_text(portable(config)), encoding="utf-8")
+    (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     card = model_card(config, corpus, report, classifier.parameters)
     (folder / "README.md").write_text(card, encoding="utf-8")
     publish(folder, output)
