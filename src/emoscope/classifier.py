@@ -15,7 +15,7 @@ from emoscope.calibrated import UNCALIBRATED, Calibration
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
-from emoscope.inputs import as_texts
+from emoscope.inputs import as_texts, is_blank
 from emoscope.loading import load_gradients, load_runtime, load_tokenizer
 from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
 from emoscope.parallel import map_in_threads, usable_cores
@@ -183,7 +183,8 @@ class EmotionClassifier:
         """Probability of each label for each text.
 
         A text longer than the model's longest input is read completely, in windows: its probabilities are the mean of
-        the windows' probabilities, weighted by their number of tokens. An empty text is scored like any other.
+        the windows' probabilities, weighted by their number of tokens. The probabilities of a blank text say nothing;
+        `neutral_proba` is 1 for it.
 
         Args:
             texts: any number of texts of any length, in a list, a column of pandas, Polars or Arrow, an array, or any
@@ -221,7 +222,7 @@ class EmotionClassifier:
         texts = as_texts(texts)
         rows = self._predict_rows(texts, self.calibration.probabilities_and_neutral)
         if self.calibration.neutral:
-            rows[[row for row, text in enumerate(texts) if not text.strip()], -1] = 1.0
+            rows[[row for row, text in enumerate(texts) if is_blank(text)], -1] = 1.0
         return rows
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:

@@ -32,6 +32,11 @@ def as_texts(texts: Any, *, first: int = 0) -> Sequence[str]:
     return values
 
 
+def is_blank(text: str) -> bool:
+    """Whether a text has no character other than white space: its `neutral` is 1, and tables have null for it."""
+    return not text.strip()
+
+
 def _values(texts: Any) -> list[Any]:
     kind = type(texts).__name__
     if isinstance(texts, str):

@@ -82,3 +82,8 @@ def test_wrong_flags_exit_with_2(argv, capsys):
         main(["explain", *argv])
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_blank_text_has_no_label_on_a_terminal():
+    shown = on_terminal("explain", " ")
+    assert "(no text)" in shown and "joy" not in shown

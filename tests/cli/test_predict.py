@@ -50,6 +50,16 @@ def test_no_color_switches_colour_off():
     assert "█" in shown and "\x1b" not in shown
 
 
+@pytest.mark.parametrize("blank", ["", " \t", "\u3000"])
+def test_table_shows_that_a_blank_text_is_neutral_instead_of_a_label(blank):
+    shown = run("predict", "--table", blank, "i am sad").stdout.decode()
+    nothing, rest = shown.split("\n\n", 1)
+    assert nothing.split("  ")[0] == "(no text)\n" and "neutral  100.00%" in nothing
+    assert "joy" not in nothing and rest.startswith("i am sad\n")
+    (row, _) = map(json.loads, run("predict", blank, "i am sad").stdout.decode().splitlines())
+    assert row["neutral"] == 1.0
+
+
 def test_json_flag_on_a_terminal():
     assert json.loads(on_terminal("predict", "--json", "i feel so happy today"))["label"] == "joy"
 

@@ -11,6 +11,7 @@ from scoring_fakes import HashClassifier, NeutralClassifier, emotion, neutral, p
 
 from emoscope import EMOTIONS, EmotionClassifier
 from emoscope.errors import DataError, ModelError
+from emoscope.inputs import is_blank
 from emoscope.scoring import Scorer, Scoring, score_batches
 
 some_text = st.none() | st.sampled_from(["", "  ", "\u00a0\n", "one", "two", "three"]) | st.text(max_size=5)
@@ -50,6 +51,20 @@ def test_equal_texts_are_scored_once_and_blank_ones_never():
     assert classifier.calls == [["a", "b"]]
     scored([None, ""], classifier)
     assert len(classifier.calls) == 1
+
+
+def test_added_columns_of_a_blank_text_are_null_where_python_has_neutral_1():
+    classifier, blanks = EmotionClassifier.from_pretrained(), ["", " \t", "\u3000\u2003", "\x1c"]
+    assert classifier.neutral_proba(blanks).tolist() == [1.0] * len(blanks)
+    for row in scored([*blanks, None], classifier).to_pylist():
+        assert {value for name, value in row.items() if name not in ("id", "text")} == {None}
+        assert "neutral" in row
+
+
+def test_white_space_is_the_same_for_arrow_and_for_python():
+    characters = [chr(code) for code in range(0x3100)]
+    blank = [row["emotion"] is None for row in scored(characters, HashClassifier()).to_pylist()]
+    assert blank == [is_blank(character) for character in characters]
 
 
 def test_types_of_the_added_columns():

@@ -63,10 +63,19 @@ def test_calibrated_model_has_prediction_sets_and_neutral_texts(calibrated):
 
 def test_predictions_of_the_bundled_model_are_those_of_the_library(serve):
     model = EmotionClassifier.from_pretrained()
-    texts = ["i feel so happy today", "It is raining.", "why would you do that to me", "word " * 1000, ""]
+    texts = [
+        "i feel so happy today",
+        "It is raining.",
+        "why would you do that to me",
+        "word " * 1000,
+        "",
+        " \n",
+        "\u3000",
+    ]
     body = serve(model).post("/v1/predict", {"texts": texts}).json()
     for i, prediction in enumerate(model.predict(texts)):
         assert body["label"][i] == prediction.label
         assert np.allclose(body["scores"][i], list(prediction.scores.values()), atol=1e-6)
         assert body["neutral"][i] == pytest.approx(prediction.neutral, abs=1e-6)
         assert tuple(body["prediction_sets"][i]) == prediction.prediction_set(0.9)
+    assert body["neutral"][-3:] == [1.0] * 3

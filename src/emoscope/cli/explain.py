@@ -29,7 +29,8 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
-from emoscope.cli.predict import note_files
+from emoscope.cli.predict import NO_TEXT, note_files
+from emoscope.inputs import is_blank
 from emoscope.terminal import printable, styled
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its words with the largest weights, and notes."""
+    if is_blank(explanation.text):
+        return f"{NO_TEXT}\n\n"
     strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]
     width = max((len(word) for word, _ in strongest), default=0)
     lines = [

@@ -6,7 +6,7 @@ one JSON object a line:
 Lines are scored as they arrive, so standard input may be a pipe that is still being written.
 
 A model with an output for neutral texts, such as the bundled one, also reports the probability that a text expresses no
-emotion ("neutral").
+emotion ("neutral"), which is 1 for an empty or blank text.
 --coverage C adds the labels of a prediction set, which contains the true label in a share C of cases
 ("prediction_set"): usually one label, several if the model is unsure, none if the text is typical of no label.
 --abstain P marks texts whose highest probability is below P ("abstains").
@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, cast
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.numbers import coverage, number
 from emoscope.errors import DataError
+from emoscope.inputs import is_blank
 from emoscope.terminal import label_colour, printable, shortened, styled
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from emoscope.prediction import Prediction
 
 BAR_WIDTH = 30
+NO_TEXT = "(no text)"
+"""What the table shows for a blank text, which has no emotion."""
 LONGEST_TEXT = 100
 """Characters of a text that are shown above its bars."""
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -157,6 +160,9 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 
 
 def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
+    if is_blank(text):
+        neutral = prediction.neutral
+        return "\n".join([NO_TEXT, *([] if neutral is None else [_row("neutral", neutral, 0, True)])]) + "\n\n"
     width = max(map(len, prediction.scores))
     lines = [_row(name, score, width, name == prediction.label) for name, score in prediction.scores.items()]
     return "\n".join([shortened(printable(text), LONGEST_TEXT), *lines, *_notes(prediction, args)]) + "\n\n"

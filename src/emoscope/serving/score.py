@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO
 
 from emoscope.errors import DataError
+from emoscope.inputs import is_blank
 from emoscope.prediction import NO_NEUTRAL
 from emoscope.rows.lines import Block, LineDecoder
 from emoscope.serving.errors import RequestError
@@ -136,10 +137,10 @@ async def _scored(service: Service, request: Request, table: Table, rows: list[T
         else row
         for row in rows
     ]
-    texts = [row.text for row in rows if row.text and not row.text.isspace()]
+    texts = [row.text for row in rows if row.text and not is_blank(row.text)]
     service.metrics.texts.inc(len(texts))
     scored = iter(await service.rows(request, texts, wait_if_full=True))
-    return "".join(table.line(row, next(scored) if row.text and not row.text.isspace() else None) for row in rows)
+    return "".join(table.line(row, next(scored) if row.text and not is_blank(row.text) else None) for row in rows)
 
 
 async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
