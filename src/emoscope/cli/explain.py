@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.output import write_output
 from emoscope.cli.predict import NO_TEXT, note_files
-from emoscope.inputs import is_blank
 from emoscope.terminal import printable, styled
 
 if TYPE_CHECKING:
@@ -78,6 +77,8 @@ def _json(explanation: Explanation) -> str:
 
 def _shaded(explanation: Explanation) -> str:
     """The text, its label, its words with the largest weights, and notes."""
+    from emoscope.inputs import is_blank
+
     if is_blank(explanation.text):
         return f"{NO_TEXT}\n\n"
     strongest = [(printable(word.word)[:LONGEST], word.weight) for word in explanation.strongest(LISTED)]

@@ -35,7 +35,6 @@ from typing import TYPE_CHECKING, cast
 from emoscope.cli.model_options import add_model_arguments, load_classifier
 from emoscope.cli.numbers import coverage, number
 from emoscope.errors import DataError
-from emoscope.inputs import is_blank
 from emoscope.terminal import label_colour, printable, shortened, styled
 
 if TYPE_CHECKING:
@@ -160,6 +159,8 @@ def _json(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
 
 
 def _table(text: str, prediction: Prediction, args: argparse.Namespace) -> str:
+    from emoscope.inputs import is_blank
+
     if is_blank(text):
         neutral = prediction.neutral
         return "\n".join([NO_TEXT, *([] if neutral is None else [_row("neutral", neutral, 0, True)])]) + "\n\n"
