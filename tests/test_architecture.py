@@ -26,6 +26,7 @@ ARROWS = {
     "columnar": {"root"},
     "evaluation": {"root", "rows"},
     "calibration": {"root", "rows", "evaluation"},
+    "shares": {"root", "rows", "evaluation"},
     "compact": {"root"},
     "torch_runtime": {"root", "compact"},
     **{
@@ -34,7 +35,7 @@ ARROWS = {
 }
 """The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
 FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-BASE = {"root", "rows", "evaluation", "calibration", "cli", "__main__"}
+BASE = {"root", "rows", "evaluation", "calibration", "shares", "cli", "__main__"}
 HEAVY = {
     "torch",
     "transformers",
@@ -357,7 +358,7 @@ def test_import_emoscope_stays_light() -> None:
     assert modules & NOT_AT_IMPORT == set()
 
 
-@pytest.mark.parametrize("name", ["emoscope", "emoscope.evaluation", "emoscope.calibration"])
+@pytest.mark.parametrize("name", ["emoscope", "emoscope.evaluation", "emoscope.calibration", "emoscope.shares"])
 def test_all_names_resolve(name: str) -> None:
     if not (PACKAGE.parent / name.replace(".", "/")).is_dir():
         pytest.skip(f"{name} does not exist yet")

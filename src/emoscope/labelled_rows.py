@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,6 +74,57 @@ class ReadOptions:
         """Whether CSV begins with the names of its columns."""
         return not all(column.isdecimal() for column in self.columns)
 
+    @property
+    def cells(self) -> CellOptions:
+        """Which cells are read, and how the file is written."""
+        hint = "; if the file has no header, give both columns as numbers" if self.has_header else ""
+        return CellOptions(self.columns, self.delimiter, self.encoding, self.has_header, hint)
+
+
+@dataclass(frozen=True)
+class CellOptions:
+    """Which cells of each row are read, and how the file is written.
+
+    Attributes:
+        columns: names of the columns, in the order of the cells; Parquet and Arrow need texts in the first one.
+        delimiter: the character between the cells of `.csv`; None for a comma.
+        encoding: name of the encoding of text files.
+        has_header: whether CSV begins with the names of its columns.
+        hint: what to do if a column of CSV is missing; it ends the error.
+
+    Raises:
+        DataError: the delimiter or the encoding cannot be one.
+    """
+
+    columns: tuple[str, ...]
+    delimiter: str | None = None
+    encoding: str = UTF_8
+    has_header: bool = True
+    hint: str = ""
+
+    def __post_init__(self) -> None:
+        check_delimiter(self.delimiter)
+        check_encoding(self.encoding)
+
+
+class Cells(NamedTuple):
+    """Some cells of a row as they are in its file.
+
+    Attributes:
+        file: the file, and how its rows are counted: "rows.csv, line".
+        number: number of the row: for text, of the line where it begins.
+        values: the values of the columns.
+    """
+
+    file: str
+    number: int
+    values: tuple[Any, ...]
+
+    @property
+    def place(self) -> str:
+        """Where the row is, for errors."""
+        return f"{self.file} {self.number}"
+
 
 class LabelledRow(NamedTuple):
     """A row as it is in its file.
@@ -111,6 +162,16 @@ def format_of(file: Path) -> Format | None:
 
 def read_rows(file: Path, options: ReadOptions) -> Iterator[LabelledRow]:
     """The rows of a file, in order.
+
+    Raises:
+        DataError: the file or a row cannot be read.
+        MissingExtraError: `.parquet`, `.arrow` or `.zst` without the extra "score".
+    """
+    return (LabelledRow(row.file, row.number, *row.values) for row in read_cells(file, options.cells))
+
+
+def read_cells(file: Path, options: CellOptions) -> Iterator[Cells]:
+    """Some cells of each row of a file, in order; `.txt` has a text and a label, whatever the columns.
 
     Raises:
         DataError: the file or a row cannot be read.
@@ -155,7 +216,7 @@ def open_stored(file: Path, compression: str | None) -> Any:
     return GzipContent(file.open("rb")) if compression else file.open("rb")
 
 
-def _lines(file: Path, form: Format, options: ReadOptions) -> Iterator[tuple[int, str]]:
+def _lines(file: Path, form: Format, options: CellOptions) -> Iterator[tuple[int, str]]:
     """Number and content of each line that is not blank."""
     for block in text_blocks(file, form, options.encoding):
         for number, line in enumerate(block.lines, start=block.number):
@@ -175,22 +236,21 @@ def with_encoding_hint(problem: str) -> str:
     return f"{problem}; for another encoding give --encoding" if "is not valid UTF-8" in problem else problem
 
 
-def _read_txt(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_txt(file: Path, form: Format, options: CellOptions) -> Iterator[Cells]:
     for number, line in _lines(file, form, options):
         text, semicolon, label = line.rpartition(";")
         if not semicolon:
             raise DataError(f"{file}, line {number}: no label, found {short(line)}; allowed: text;label")
-        yield LabelledRow(f"{file}, line", number, text, label)
+        yield Cells(f"{file}, line", number, (text, label))
 
 
-def _read_csv(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_csv(file: Path, form: Format, options: CellOptions) -> Iterator[Cells]:
     delimiter, columns = options.delimiter or form.delimiter or ",", options.columns
-    hint = "; if the file has no header, give both columns as numbers" if options.has_header else ""
     csv = CsvRows(
         delimiter,
         MAX_ROW_BYTES,
         has_header=options.has_header,
-        check=lambda names: check_columns(names, columns, hint=hint),
+        check=lambda names: check_columns(names, columns, hint=options.hint),
         required=columns,
     )
     for block in text_blocks(file, form, options.encoding):
@@ -203,10 +263,10 @@ def _read_csv(file: Path, form: Format, options: ReadOptions) -> Iterator[Labell
             if row.problem:
                 quoted = f", a cell with {delimiter!r} in double quotes" if len(row.values) > len(csv.columns) else ""
                 raise DataError(f"{file}, line {row.line}: {with_encoding_hint(row.problem)}{quoted}")
-            yield LabelledRow(f"{file}, line", row.line, *(row.values[column] for column in at))
+            yield Cells(f"{file}, line", row.line, tuple(row.values[column] for column in at))
 
 
-def _read_jsonl(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_jsonl(file: Path, form: Format, options: CellOptions) -> Iterator[Cells]:
     head = next(text_blocks(file, form, options.encoding)).lines
     if "".join(head[:2]).lstrip().startswith("["):
         yield from _read_array(file, form, options)
@@ -222,10 +282,10 @@ def _read_jsonl(file: Path, form: Format, options: ReadOptions) -> Iterator[Labe
         if isinstance(row, str):
             raise DataError(f"{place}: found {short(line)}, {row}")
         check_columns(list(row), options.columns, place=place)
-        yield LabelledRow(f"{file}, line", number, *map(row.get, options.columns))
+        yield Cells(f"{file}, line", number, tuple(map(row.get, options.columns)))
 
 
-def _read_array(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_array(file: Path, form: Format, options: CellOptions) -> Iterator[Cells]:
     """The rows of one JSON array."""
     content = "".join(line for block in text_blocks(file, form, options.encoding) for line in block.lines)
     try:
@@ -237,10 +297,10 @@ def _read_array(file: Path, form: Format, options: ReadOptions) -> Iterator[Labe
         if not isinstance(row, dict):
             raise DataError(f"{place}: a JSON {type(row).__name__}, not an object; allowed: an array of objects")
         check_columns(list(row), options.columns, place=place)
-        yield LabelledRow(f"{file}, row", number, *map(row.get, options.columns))
+        yield Cells(f"{file}, row", number, tuple(map(row.get, options.columns)))
 
 
-def _read_columnar(file: Path, form: Format, options: ReadOptions) -> Iterator[LabelledRow]:
+def _read_columnar(file: Path, form: Format, options: CellOptions) -> Iterator[Cells]:
     require_extra("score")
     from emoscope.columnar import COLUMNAR
 
@@ -251,17 +311,18 @@ def _read_columnar(file: Path, form: Format, options: ReadOptions) -> Iterator[L
         with open_stored(file, form.compression) as content:
             table_file = COLUMNAR[form.name](content, str(file), file.stat().st_size, reject, options.columns[:1])
             check_columns(table_file.schema.names, options.columns, place=str(file))
-            names = label_names_of(table_file.schema.metadata, options.columns[1])
+            names = [label_names_of(table_file.schema.metadata, column) for column in options.columns]
             numbers = count(1)
             for table in table_file.tables():
                 cells = zip(*(table.column(column).to_pylist() for column in options.columns), strict=True)
-                for (text, label), number in zip(cells, numbers, strict=False):
-                    yield LabelledRow(f"{file}, row", number, text, named(label, names, f"{file}, row {number}"))
+                for values, number in zip(cells, numbers, strict=False):
+                    place = f"{file}, row {number}"
+                    yield Cells(f"{file}, row", number, tuple(map(named, values, names, repeat(place))))
     except OSError as error:
         raise DataError(f"{file}: cannot be read ({error.strerror})") from None
 
 
-_READERS: Mapping[str, Callable[[Path, Format, ReadOptions], Iterator[LabelledRow]]] = {
+_READERS: Mapping[str, Callable[[Path, Format, CellOptions], Iterator[Cells]]] = {
     "txt": _read_txt,
     "csv": _read_csv,
     "tsv": _read_csv,

@@ -20,6 +20,7 @@ from emoscope.terminal import terminal_width
 
 COMMANDS = {
     "classify texts": ("predict", "explain", "timeline", "score", "serve"),
+    "measure shares": ("sample", "estimate"),
     "test models and data": ("evaluate", "compare", "bias", "audit"),
     "make models": ("train", "distill", "export", "calibrate", "push"),
 }
