@@ -109,7 +109,7 @@ def read_config(args: argparse.Namespace, kinds: Mapping[str, type[AnyConfig]]) 
 @contextmanager
 def noting_finished(args: argparse.Namespace) -> Iterator[None]:
     """Say after a run that it was finished before it was resumed, if it was."""
-    finished = args.resume and (args.output / "report.json").is_file()
+    finished = args.resume and (args.output / "run.json").is_file()
     yield
     if finished:
         print(f"{args.output}: this run is finished, nothing was trained; its report:", file=sys.stderr)

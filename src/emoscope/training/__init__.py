@@ -11,7 +11,7 @@ from typing import Any
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import require_extra
 
-__all__ = ["FoldEnsemble", "Progress", "cross_validate", "distill", "train"]
+__all__ = ["FoldEnsemble", "Progress", "cross_validate", "distill", "train", "train_seeds"]
 
 _MODULES = {
     "FoldEnsemble": "fold_ensemble",
@@ -19,6 +19,7 @@ _MODULES = {
     "cross_validate": "cross_validation",
     "distill": "distillation",
     "train": "trainer",
+    "train_seeds": "seeds",
 }
 
 

@@ -13,7 +13,7 @@ class Progress:
     Attributes:
         stage: what is being done: "encoder"; or "temperature", then "student". In a distillation, scoring by the
             teachers comes first: "teacher 1/3" and so on. In a cross-validation, every stage begins with its fold:
-            "fold 1/5, ".
+            "fold 1/5, "; in a run of several seeds, with its seed: "seed 1/5, ".
         done: steps done.
         total: all steps of the stage.
         loss: training loss of the last step; None where texts are scored.

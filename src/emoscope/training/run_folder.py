@@ -21,7 +21,8 @@ from emoscope.files import move_folder, require_free, write_atomically
 RUN_FILE = "run.json"
 REPORT_FILE = "report.json"
 CHECKPOINTS = "checkpoints"
-FOLD = "fold-{}"
+FOLD, SEED = "fold-{}", "seed-{}"
+"""Names of the folders of a run's own runs."""
 
 
 def is_main_process() -> bool:
@@ -60,17 +61,18 @@ def publish(folder: Path, output: Path) -> None:
     shutil.rmtree(output / CHECKPOINTS, ignore_errors=True)
 
 
-def finished_report(output: Path, identity: Mapping[str, str]) -> dict[str, Any] | None:
+def finished_report(output: Path, identity: Mapping[str, str], name: str = REPORT_FILE) -> dict[str, Any] | None:
     """The report of the finished run in a folder; None if there is none, or it is one of emoscope 0.1.
 
     Args:
         output: the folder.
         identity: what identifies the run that was to be resumed, by name.
+        name: the file of the report.
 
     Raises:
         RecipeError: the folder holds another finished run.
     """
-    run, report = output / RUN_FILE, output / REPORT_FILE
+    run, report = output / RUN_FILE, output / name
     if not run.is_file() or not report.is_file():
         return None
     changed = _differences(json.loads(run.read_text(encoding="utf-8")), _digests(identity))
@@ -110,4 +112,8 @@ def _create_or_check(output: Path, folder: Path, identity: Mapping[str, str], re
 
 
 def _has_work(folder: Path) -> bool:
-    return any(path.is_file() for part in (CHECKPOINTS, FOLD.format("*")) for path in folder.glob(f"{part}/**/*"))
+    return any(
+        path.is_file()
+        for part in (CHECKPOINTS, FOLD.format("*"), SEED.format("*"))
+        for path in folder.glob(f"{part}/**/*")
+    )
