@@ -74,7 +74,7 @@ def test_folder_holds_a_complete_checkpoint(distilled):
     output, report, _, recipe = distilled
     names = {file.name for file in output.iterdir()}
     model = {"config.json", "model.safetensors", "tokenizer.json"}
-    assert names == model | {"recipe.toml", "report.json", "run.json", "README.md"}
+    assert names - {"loss.png"} == model | {"recipe.toml", "report.json", "history.json", "run.json", "README.md"}
     assert json.loads((output / "report.json").read_text()) == report
     assert not list(output.parent.glob("*.partial"))
     assert configure(read_recipe(output / "recipe.toml")) == portable(recipe)

@@ -25,7 +25,7 @@ def test_folder_holds_a_complete_checkpoint(compact_run):
     folder = compact_run.folder
     names = {file.name for file in folder.iterdir()}
     model = {"config.json", "model.safetensors", "tokenizer.json"}
-    assert names == model | {"recipe.toml", "report.json", "run.json", "README.md"}
+    assert names - {"loss.png"} == model | {"recipe.toml", "report.json", "history.json", "run.json", "README.md"}
     assert json.loads((folder / "report.json").read_text()) == compact_run.report
     assert compact_run.report["dataset"]["split"] == "validation"
     assert load_checkpoint(folder).labels.names[1] == "joy"

@@ -26,21 +26,21 @@ def step(model, optimizer, schedule, order):
 
 def test_restored_run_continues_as_the_saved_one(tmp_path):
     *parts, state = run(tmp_path / "checkpoints" / "state.pt")
-    assert state.restore() == 0
+    assert state.restore() == []
     step(*parts)
-    state.save(3)
+    state.save([0.5, 0.25])
     expected = [step(*parts), step(*parts)], [weight.tolist() for weight in parts[0].parameters()]
     *others, restored = run(tmp_path / "checkpoints" / "state.pt")
-    assert restored.restore() == 3
+    assert restored.restore() == [0.5, 0.25]
     assert ([step(*others), step(*others)], [weight.tolist() for weight in others[0].parameters()]) == expected
 
 
 @pytest.mark.parametrize("length", [0, 500])
 def test_incomplete_file_restores_nothing(tmp_path, length):
     *_, state = run(tmp_path / "state.pt")
-    state.save(3)
+    state.save([0.5, 0.25])
     (tmp_path / "state.pt").write_bytes((tmp_path / "state.pt").read_bytes()[:length])
     model, *_, restored = run(tmp_path / "state.pt")
     before = [weight.tolist() for weight in model.parameters()]
-    assert restored.restore() == 0
+    assert restored.restore() == []
     assert [weight.tolist() for weight in model.parameters()] == before

@@ -24,11 +24,13 @@ from emoscope.training.config import CompactConfig, CompactStudentConfig
 from emoscope.training.corpus import Corpus
 from emoscope.training.embeddings import find_encoder, principal_components
 from emoscope.training.keyword_reader import fit_reader
+from emoscope.training.loss_plot import HISTORY_FILE
 from emoscope.training.objective import geometric_mean, soften
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.recombination import recombine
 from emoscope.training.run_folder import CHECKPOINTS
 from emoscope.training.training_loop import TokenizedRows, fit
+from emoscope.training.training_state import epoch_losses
 
 NORMALIZER = "marked"
 
@@ -107,6 +109,9 @@ def train_compact(
     neutral = Neutral() if corpus.neutral_output else None
     temperature = _temperature(fit_on(rest, "temperature"), tokenizer, held_out, Calibration(neutral=neutral))
     model = fit_on(corpus, "student")
+    losses = epoch_losses(folder / CHECKPOINTS / "student.pt")
+    history = [{"epoch": epoch, "loss": loss} for epoch, loss in enumerate(losses, start=1)]
+    (folder / HISTORY_FILE).write_text(json.dumps(history, indent=1) + "\n", encoding="utf-8")
     checkpoint = Checkpoint(model, corpus.labels, tokenizer_file, NORMALIZER, config.max_length, temperature, neutral)
     save_checkpoint(checkpoint, folder)
 

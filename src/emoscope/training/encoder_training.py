@@ -45,6 +45,7 @@ from emoscope.text import NORMALIZERS
 from emoscope.torch_runtime.pretrained import load_fast_tokenizer, load_sequence_classifier
 from emoscope.training.config import EncoderConfig
 from emoscope.training.corpus import Corpus
+from emoscope.training.loss_plot import HISTORY_FILE
 from emoscope.training.objective import Objective
 from emoscope.training.progress import OnProgress, Progress, no_progress
 from emoscope.training.run_folder import CHECKPOINTS, is_main_process
@@ -303,7 +304,7 @@ def _save(trainer: Trainer, tokenizer: PreTrainedTokenizerBase, folder: Path, se
     (folder / "training_args.bin").unlink(missing_ok=True)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | settings
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    (folder / "history.json").write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
+    (folder / HISTORY_FILE).write_text(json.dumps(trainer.state.log_history, indent=1) + "\n", encoding="utf-8")
 
 
 def _thresholds(scored: PredictionOutput) -> list[float]:

@@ -18,6 +18,7 @@ from emoscope.training.compact_training import InitialStudent, train_compact
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, portable, recipe_text
 from emoscope.training.corpus import Corpus
 from emoscope.training.encoder_training import EncoderRun, fine_tune
+from emoscope.training.loss_plot import plot_losses
 from emoscope.training.model_card import model_card
 from emoscope.training.progress import OnProgress, no_progress
 from emoscope.training.run_folder import REPORT_FILE, finished_report, is_main_process, publish, run_folder
@@ -160,5 +161,6 @@ def finish(
     (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     card = model_card(config, corpus, report, classifier.parameters)
     (folder / "README.md").write_text(card, encoding="utf-8")
+    plot_losses(folder)
     publish(folder, output)
     return report

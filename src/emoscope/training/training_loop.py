@@ -102,16 +102,20 @@ def _run(student: CompactModel, rows: TokenizedRows, config: CompactConfig, stat
     order = torch.Generator().manual_seed(config.seed)
     state = TrainingState(state_file, student, optimizer, schedule, order)
     student.train()
-    for epoch in range(state.restore(), config.epochs):
+    losses = state.restore()
+    for epoch in range(len(losses), config.epochs):
+        total = 0.0
         batches = _batches(rows.token_ids, epochs[epoch], config.batch_size, order)
         for done, batch in enumerate(batches, start=steps_before[epoch] + 1):
             loss = _backward(student, rows, batch, config, objective)
+            total += loss
             nn.utils.clip_grad_norm_(student.parameters(), config.gradient_clip)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
             on_step(done, steps, loss)
-        state.save(epoch + 1)
+        losses.append(total / (steps_before[epoch + 1] - steps_before[epoch]))
+        state.save(losses)
 
 
 def _optimizer_and_schedule(
