@@ -71,6 +71,7 @@ def test_page_shows_labels_examples_and_times(dated, tmp_path):
     summary = report(dated, tmp_path / "out.csv", tmp_path / "page.html", "when")
     found = Elements((tmp_path / "page.html").read_text("utf-8"))
     assert f"Emotions in {dated}" in found.cells
+    assert any("counts of predictions" in cell for cell in found.cells)
     for label, rows in summary.labels.items():
         assert f"{label} ({rows})" in found.cells or rows == 0
         assert f"{rows / 30:.2%}" in found.cells

@@ -106,6 +106,10 @@ def _shares(statistics: RowStatistics, colours: Sequence[int]) -> Iterator[str]:
     yield note(
         f"How often each label has the highest probability, and how high that probability is.{_neutral(statistics)}"
     )
+    yield note(
+        "These are counts of predictions, which are biased where the model confuses labels; "
+        "<code>emoscope estimate</code> corrects them with some labelled rows."
+    )
     yield '<table><tr><th>label</th><td class="bar"></td><th class="figure">share</th><th class="figure">rows</th>'
     yield '<th class="figure wide">90 % or more</th><th class="figure wide">under 50 %</th></tr>'
     for name, colour, bins in zip(statistics.labels, colours, statistics.confidence, strict=True):
