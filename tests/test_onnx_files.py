@@ -179,6 +179,30 @@ def test_graphs_nested_without_end_are_an_error(folder: Path) -> None:
         check_onnx_file(folder / "model.onnx")
 
 
+NAMED_ELSEWHERE = b"\x0a\x08location\x12\x09../secret"
+
+
+@pytest.mark.parametrize("hidden", [b"\x15data", b"\x11datadata"], ids=["32 bits", "64 bits"])
+def test_number_with_the_number_of_a_name_does_not_replace_it(folder: Path, hidden: bytes) -> None:
+    """A field of another type than the schema's is unknown to other readers, which keep the name before it."""
+    entry = NAMED_ELSEWHERE + hidden
+    content = b"\x08\x06\x10\x01\x6a" + varint(len(entry)) + entry + b"\x70\x01"
+    graph = b"\x2a" + varint(len(content)) + content
+    (folder / "datadata").write_bytes(VALUES.tobytes())
+    (folder / "model.onnx").write_bytes(b"\x3a" + varint(len(graph)) + graph)
+    with pytest.raises(ModelError, match="'../secret' is not in"):
+        check_onnx_file(folder / "model.onnx")
+
+
+def test_field_number_beyond_32_bits_is_an_error(folder: Path) -> None:
+    """Other readers drop the bits above: this is an initializer to them."""
+    content = b"\x08\x06\x10\x01\x6a" + varint(len(NAMED_ELSEWHERE)) + NAMED_ELSEWHERE + b"\x70\x01"
+    graph = varint(2**32 | 5 << 3 | 2) + varint(len(content)) + content
+    (folder / "model.onnx").write_bytes(b"\x3a" + varint(len(graph)) + graph)
+    with pytest.raises(ModelError, match="a field with the number 536,?870,?917"):
+        check_onnx_file(folder / "model.onnx")
+
+
 def varint(value: int) -> bytes:
     return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
 

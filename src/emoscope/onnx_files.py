@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from emoscope.errors import ModelError
 
 _MAX_DEPTH = 100
+_MAX_TAG = 2**32 - 1
+"""Largest number and type of a field, as one integer; other readers drop the bits above, and see another field."""
 _TENSOR = "tensor"
 _INNER: Mapping[str, Mapping[int, str]] = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -126,11 +128,16 @@ def _entry(content: Any, where: slice) -> tuple[str, str]:
 
 
 def _fields(content: Any, start: int, end: int) -> Iterator[tuple[int, int | slice]]:
-    """The fields of a message: their numbers, and an integer, or where the bytes are."""
+    """The fields of a message: their numbers, and an integer, or where the bytes are.
+
+    Numbers of fixed size are skipped: no field that is looked at has them, and a reader that expects bytes skips them.
+    """
     at = start
     while at < end:
         tag, at = _varint(content, at, end)
         number, wire_type = tag >> 3, tag & 7
+        if number == 0 or tag > _MAX_TAG:
+            raise ValueError(f"a field with the number {number} at byte {at:,}")
         if wire_type == 0:
             value, at = _varint(content, at, end)
             yield number, value
@@ -141,9 +148,10 @@ def _fields(content: Any, start: int, end: int) -> Iterator[tuple[int, int | sli
             size = 8 if wire_type == 1 else 4
         else:
             raise ValueError(f"a field of type {wire_type} at byte {at:,}")
-        if number == 0 or at + size > end:
+        if at + size > end:
             raise ValueError(f"a field goes beyond its end at byte {at:,}")
-        yield number, slice(at, at + size)
+        if wire_type == 2:
+            yield number, slice(at, at + size)
         at += size
 
 
