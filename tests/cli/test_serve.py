@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -42,7 +42,23 @@ SETTINGS_OF_FLAGS = [
 def test_flags_are_settings(flags, expected):
     parser = argparse.ArgumentParser()
     serve.add_arguments(parser)
-    assert serve._settings(parser.parse_args(flags)) == expected
+    settings = serve._settings(parser.parse_args(flags))
+    assert replace(settings, allowed_hosts=()) == expected
+
+
+@pytest.mark.parametrize(
+    ("flags", "allowed"),
+    [
+        ([], ("localhost", "127.0.0.1", "[::1]", "127.0.0.1")),
+        (["--host", "::1"], ("localhost", "127.0.0.1", "[::1]", "[::1]")),
+        (["--host", "0.0.0.0"], ()),
+        (["--host", "0.0.0.0", "--allowed-host", "a"], ("localhost", "127.0.0.1", "[::1]", "0.0.0.0", "a")),
+    ],
+)
+def test_hosts_are_limited_where_only_this_machine_can_reach_the_server(flags, allowed):
+    parser = argparse.ArgumentParser()
+    serve.add_arguments(parser)
+    assert serve._settings(parser.parse_args(flags)).allowed_hosts == allowed
 
 
 def test_every_setting_has_a_flag_with_its_default(capsys):

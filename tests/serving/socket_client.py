@@ -17,8 +17,8 @@ from emoscope.serving.connection import Connection, Timeouts
 from waiting import DEADLINE, until
 
 TIMEOUTS = Timeouts()
-CHUNKED = b"POST /v1/predict HTTP/1.1\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
-TABLE = b"POST /v1/score?text_column=text HTTP/1.1\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNKED = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
+TABLE = CHUNKED.replace(b"/v1/predict", b"/v1/score?text_column=text") % b"text/csv"
 
 
 class Response:

@@ -160,3 +160,50 @@ def test_timeout_has_the_status_of_each_api(serve):
     }
     answers = client.many(*(("POST", path, {"json": body}) for path, body in bodies.items()))
     assert [answer.status_code for answer in answers] == [504, 503, 503, 503]
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:8000", True),
+        ("[::1]:8000", True),
+        ("[::1]", True),
+        ("attacker.example", False),
+        ("localhost.attacker.example:8000", False),
+        ("[::2]", False),
+        ("", False),
+    ],
+)
+def test_only_allowed_hosts_are_answered(serve, host, allowed):
+    client = serve(allowed_hosts=("localhost", "127.0.0.1", "[::1]"))
+    for path in ("/", "/health", "/nothing"):
+        answer = client.get(path, headers={"host": host})
+        assert (answer.status_code != 403) is allowed
+        if not allowed:
+            assert answer.json()["error"]["code"] == "foreign_host"
+    assert serve(allowed_hosts=("localhost", "*")).get("/health", headers={"host": host}).status_code == 200
+
+
+def test_exception_that_is_none_gets_a_response(serve):
+    """A panic of tokenizers, which is written in Rust, derives from BaseException."""
+
+    class Panic(BaseException):
+        pass
+
+    class Panicking(HashClassifier):
+        def predict_proba(self, texts):
+            if "panic" in texts:
+                raise Panic("stack overflow")
+            return super().predict_proba(texts)
+
+        def token_counts(self, texts):
+            raise Panic("stack overflow")
+
+    client = serve(Panicking())
+    requests = [("POST", "/v1/predict", {"json": {"texts": [text]}}) for text in ("panic", "one", "panic")]
+    assert [answer.status_code for answer in client.many(*requests)] == [500, 200, 500]
+    assert client.post("/v1/explain", {"texts": ["panic"]}).status_code == 500
+    assert client.post("/classify", {"input": ["one"]}).status_code == 500
+    assert not client.app.service.batcher.waiting_tokens

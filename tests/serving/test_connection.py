@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import http.client
 import json
 from time import monotonic
 
@@ -60,10 +61,10 @@ def test_pipelined_requests_are_answered_in_order():
         b"nonsense\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
         b"GET /health HTTP/1.1\r\nno colon\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100),
     ],
 )
@@ -81,10 +82,10 @@ def test_malformed_http_is_400_and_closes(data):
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
-        b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
-        b"GET / HTTP/1.1\r\nX: " + b"x" * 10_000_000,
+        b"GET /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: x\r\n" * 1000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 10_000_000,
     ],
 )
 def test_head_over_the_limit_is_431_before_it_is_complete(data):
@@ -92,14 +93,14 @@ def test_head_over_the_limit_is_431_before_it_is_complete(data):
         pieces = [data[i : i + 65536] for i in range(0, len(data), 65536)]
         found = await talk(server.port, b"", pieces=pieces)
         assert [(response.status, response.code) for response in found] in ([(431, "headers_too_large")], [])
-        assert (await ask(server.port, b"GET /health HTTP/1.1\r\n\r\n")).status == 200
+        assert (await ask(server.port, b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")).status == 200
 
     run(test)
 
 
 def test_short_head_with_too_many_headers_is_431():
     async def test(server):
-        response = await ask(server.port, b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 101 + b"\r\n")
+        response = await ask(server.port, b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X: x\r\n" * 101 + b"\r\n")
         assert (response.status, response.code) == (431, "headers_too_large")
 
     run(test)
@@ -125,6 +126,47 @@ def test_upgrade_request_is_answered_in_http_1_1():
         assert (await ask(server.port, b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n")).status >= 400
 
     run(test)
+
+
+def test_many_pipelined_upgrade_requests_are_answered():
+    upgrade = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+
+    async def test(server):
+        data = predict("one", headers=upgrade) * 600 + predict("last", headers=["Connection: close"])
+        found = await talk(server.port, data)
+        assert [response.status for response in found] == [200] * 601
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /health HTTP/1.1\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nHost: x\r\nHost: x\r\n", 400),
+        (b"GET /health HTTP/1.0\r\nHost: x\r\nHost: x\r\n", 400),
+        (b"GET /health HTTP/1.1\r\nHost: \r\n", 200),
+        (b"GET /health HTTP/1.0\r\n", 200),
+    ],
+)
+def test_request_needs_exactly_one_host(head, status):
+    async def test(server):
+        response = await ask(server.port, head + b"Connection: close\r\n\r\n")
+        assert response.status == status
+        if status == 400:
+            assert response.code == "invalid_http"
+            assert "exactly one is allowed" in json.loads(response.body)["error"]["message"]
+
+    run(test)
+
+
+def test_client_that_sends_everything_before_it_reads_gets_413(run_server):
+    server = run_server(create_app(HashClassifier(), Settings()))
+    client = http.client.HTTPConnection("127.0.0.1", server.port, timeout=DEADLINE)
+    client.request("POST", "/v1/predict", b"x" * 20_000_000, {"Content-Type": "application/json"})
+    response = client.getresponse()
+    assert (response.status, json.loads(response.read())["error"]["code"]) == (413, "body_too_large")
+    client.close()
 
 
 @pytest.mark.parametrize("trailer", [b"X: " + b"x" * 100_000, b"X: x\r\n" * 20_000], ids=["one", "many"])
@@ -167,7 +209,7 @@ def test_broken_body_is_400_and_ends_its_request():
 def test_client_that_keeps_sending_after_its_response_is_cut_off():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"POST /v1/predict HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n")
+        writer.write(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
         assert (await read_response(reader)).status == 415
         sent = 0
         with pytest.raises(ConnectionError):
@@ -204,7 +246,7 @@ def test_connections_over_the_limit_are_503():
         await until(lambda: server.state.connections)
         (response,) = await talk(server.port, b"")
         assert (response.status, response.code) == (503, "too_many_connections")
-        writer.write(b"GET /health HTTP/1.1\r\n\r\n")
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await read_response(reader)).status == 200
         writer.close()
 
@@ -256,7 +298,7 @@ def test_requests_over_the_limit_in_flight_are_429_before_their_body_is_read():
             assert response.status == 429
             assert int(response.headers["retry-after"]) >= 1
             assert "busy" in json.dumps(json.loads(response.body)["error"])
-        writer.write(b"GET /health HTTP/1.1\r\n\r\n")
+        writer.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await read_response(reader)).status == 200
         classifier.go.set()
         assert {(await task).status for task in waiting} == {200}

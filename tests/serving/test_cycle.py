@@ -28,7 +28,7 @@ def test_head_request_gets_the_headers_of_the_get_request():
     async def test(server):
         for path in ("/", "/health"):
             (get,), (head,) = [
-                await talk(server.port, f"{method} {path} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+                await talk(server.port, f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 for method in ("GET", "HEAD")
             ]
             assert head.headers["content-length"] == get.headers["content-length"] != "0"
@@ -41,9 +41,9 @@ def test_http_1_0_absolute_targets_and_escaped_paths():
     async def test(server):
         (old,) = await talk(server.port, b"GET /health HTTP/1.0\r\n\r\n")
         assert old.status == 200
-        absolute = await ask(server.port, b"GET http://other/health?x=1 HTTP/1.1\r\n\r\n")
+        absolute = await ask(server.port, b"GET http://other/health?x=1 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert absolute.status == 200
-        escaped = await ask(server.port, b"GET /%68ealth HTTP/1.1\r\n\r\n")
+        escaped = await ask(server.port, b"GET /%68ealth HTTP/1.1\r\nHost: x\r\n\r\n")
         assert escaped.status == 200
 
     run(test)
@@ -136,7 +136,7 @@ def test_client_that_does_not_read_is_disconnected():
 def test_body_over_the_limit_is_413_while_it_is_still_sent():
     async def test(server):
         for header in (b"Content-Length: 300000", b"Transfer-Encoding: chunked"):
-            head = b"POST /v1/predict HTTP/1.1\r\nContent-Type: application/json\r\n" + header + b"\r\n\r\n"
+            head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + header + b"\r\n\r\n"
             piece = b"x" * 10_000
             pieces = [chunk(piece) if b"chunked" in header else piece] * 30
             (response,) = await talk(server.port, b"", pieces=[head, *pieces])

@@ -70,6 +70,7 @@ class FakeProcess:
     started: ClassVar[list[FakeProcess]] = []
     signal_while_starting: ClassVar[int] = 0
     failing: ClassVar[int] = 0
+    first_failing: ClassVar[int] = 1
 
     def __init__(self, command, **options):
         self.started.append(self)
@@ -79,12 +80,51 @@ class FakeProcess:
             signal.raise_signal(signal.SIGTERM)
 
     def poll(self):
-        if self.number <= self.failing:
+        if self.number in range(self.first_failing, self.failing + 1):
             self.returncode = 1
         return self.returncode
 
     def send_signal(self, number):
         self.returncode = -number
+
+
+class Clock:
+    """Time that passes only in the supervisor's sleep; a signal ends the run."""
+
+    def __init__(self, signal_at):
+        self.now, self._signal_at = 0.0, signal_at
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+        if self.now >= self._signal_at:
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"), [(2, 6, 0), (1, 100, 1)], ids=["one fails for a while", "all fail"]
+)
+def test_only_if_all_workers_fail_the_others_are_ended(monkeypatch, first, last, expected):
+    for name, value in {"started": [], "first_failing": first, "failing": last, "signal_while_starting": 0}.items():
+        monkeypatch.setattr(FakeProcess, name, value)
+    clock = Clock(signal_at=1000.0)
+    monkeypatch.setattr(supervisor, "Popen", FakeProcess)
+    monkeypatch.setattr(supervisor, "time", clock)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        with listen("127.0.0.1", 0) as listener:
+            assert supervisor.Supervisor(["serve"], 2, listener).run() == expected
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if expected == 0:
+        assert len(FakeProcess.started) == last + 1
+        assert clock.now >= 1000
+    else:
+        assert len(FakeProcess.started) <= 5
+        assert clock.now < 10
 
 
 @pytest.mark.parametrize(("failing", "signalled", "started"), [(0, 1, 1), (0, 2, 2), (1, 3, 3)])

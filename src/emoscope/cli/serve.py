@@ -35,6 +35,7 @@ from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.numbers import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from dataclasses import Field
     from socket import socket
 
@@ -86,7 +87,7 @@ def _options(field: Field[Any]) -> dict[str, Any]:
     if isinstance(default, bool):
         return {"action": "store_true", "help": metadata["help"]}
     if default == ():
-        return {"action": "append", "metavar": "ORIGIN", "help": metadata["help"]}
+        return {"action": "append", "metavar": metadata["metavar"], "help": metadata["help"]}
     unit = metadata["unit"]
     parse = number(int if isinstance(default, int) and unit == 1 else float, metadata["minimum"])
     is_size = unit != 1
@@ -163,4 +164,14 @@ def _settings(args: argparse.Namespace) -> Settings:
     given: dict[str, Any] = {field.name: vars(args)[field.name] for field in fields(Settings) if field.name in args}
     if "cors_origins" in given:
         given["cors_origins"] = tuple(given["cors_origins"])
+    given["allowed_hosts"] = _allowed_hosts(args.host, given.get("allowed_hosts", ()))
     return Settings(**given)
+
+
+def _allowed_hosts(host: str, given: Sequence[str]) -> tuple[str, ...]:
+    """The names that requests may be for; () for any."""
+    from emoscope.serving.server import is_loopback
+
+    if not given and not is_loopback(host):
+        return ()
+    return ("localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host, *given)

@@ -53,11 +53,15 @@ def read_keys(file: Path | None, environment: Mapping[str, str]) -> ApiKeys:
         environment: environment variables; EMOSCOPE_API_KEYS may hold keys themselves, separated by commas.
 
     Raises:
-        EmoscopeError: the file cannot be read or has no hash, or a key is too short.
+        EmoscopeError: the file cannot be read or has no hash, or a key is too short or missing.
     """
     file = file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
     digests = _read_digests(file) if file else []
-    for key in filter(None, (key.strip() for key in environment.get(KEYS_VARIABLE, "").split(","))):
+    given = environment.get(KEYS_VARIABLE, "")
+    keys = [key for key in map(str.strip, given.split(",")) if key]
+    if given and not keys:
+        raise EmoscopeError(f"{KEYS_VARIABLE} is set but has no key; set it to keys, separated by commas, or unset it")
+    for key in keys:
         if len(key) < MIN_KEY_LENGTH:
             raise EmoscopeError(
                 f"a key in {KEYS_VARIABLE} has {len(key)} characters; at least {MIN_KEY_LENGTH} are needed; "

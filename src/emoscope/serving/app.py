@@ -29,7 +29,7 @@ CLIENT_CLOSED_REQUEST = 499
 """Status in metrics and log when the client disconnects before its response is complete, as nginx has it."""
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"authorization, content-type, x-api-key, x-request-id"),
+    (b"access-control-allow-headers", b"authorization, content-encoding, content-type, x-api-key, x-request-id"),
     (b"access-control-max-age", b"600"),
 )
 
@@ -71,6 +71,7 @@ class App:
         self._log_texts = service.settings.log_texts
         self._logs_requests = service.settings.access_log or self._log_texts
         self._keys = keys
+        self._hosts = {host.lower().encode() for host in service.settings.allowed_hosts}
         self._origins = {origin.encode() for origin in service.settings.cors_origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -120,18 +121,29 @@ class App:
         """The handler's response, or the error in the format of the route's API."""
         error_format = route.error_format if route else EMOSCOPE
         try:
+            self._check_host(request)
             if route is None:
                 return self._without_route(request, methods)
             self._admit(request, route)
             return await route.handler(self.service, request)
         except RequestError as error:
             return self._error(request, error, error_format)
-        except DisconnectedError:
+        except (DisconnectedError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception as error:
+        except BaseException as error:  # the panic of a tokenizer is no Exception
             internal = RequestError("internal", "the server failed; see its log for the reason")
             internal.__cause__ = error
             return self._error(request, internal, error_format)
+
+    def _check_host(self, request: Request) -> None:
+        """Reject a request for a name that is not allowed: a web page can point its own name at this machine."""
+        host = request.headers.get(b"host")
+        if host is None or not self._hosts or b"*" in self._hosts:
+            return
+        name = host.lower().rpartition(b"]")[0] + b"]" if host.startswith(b"[") else host.lower().partition(b":")[0]
+        if name.rstrip(b".") not in self._hosts:
+            shown = host.decode("latin-1")
+            raise RequestError("foreign_host", f"the Host {shown!r:.200} is not allowed; allow it with --allowed-host")
 
     def _admit(self, request: Request, route: Route) -> None:
         """Reject, before the body is read, a request that is not allowed or for which there is no capacity."""

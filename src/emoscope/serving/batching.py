@@ -18,6 +18,7 @@ from itertools import chain
 from time import perf_counter
 from typing import Any
 
+from emoscope.errors import ModelError
 from emoscope.serving.cache import Row, ScoreCache
 
 Scorer = Callable[[Sequence[str]], Sequence[Row]]
@@ -357,9 +358,9 @@ class Batcher:
         texts = list(dict.fromkeys(job.texts[i] for job, indices in parts for i in indices))
         try:
             return [(parts, dict(zip(texts, self._scorers[scorer](texts), strict=True)))]
-        except Exception as error:
+        except BaseException as error:  # the panic of a tokenizer is no Exception
             if len(parts) == 1:
-                return [(parts, error)]
+                return [(parts, error if isinstance(error, Exception) else ModelError(f"the model failed: {error!r}"))]
             return [result for part in parts for result in self._results(scorer, [part])]
 
     def _deliver(self, parts: list[_Part], tokens: int, results: list[_Result], seconds: float) -> None:

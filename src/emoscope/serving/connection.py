@@ -29,9 +29,10 @@ MAX_HEADERS = 100
 """Maximum number of headers in a request."""
 MAX_HEAD_BYTES = 32 * 1024
 """Maximum size of a request line with its headers, in bytes; trailers after a chunked body have the same limit."""
-MAX_DISCARDED_BYTES = 1024 * 1024
-"""Bytes of a body to read and discard once its request has a response; after that the connection is closed."""
-LINGER_SECONDS = 2.0
+MAX_DISCARDED_BYTES = 64 * 1024 * 1024
+"""Bytes of a body to read and discard once its request has a response; after that the connection is closed. Clients
+such as Python's http.client send the whole body before they read, and would else see a broken pipe."""
+LINGER_SECONDS = 10.0
 """Seconds to keep reading (and discarding) after the final response, so that the client can read it before the
 connection closes."""
 
@@ -139,17 +140,24 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             self._discard(len(data))
             return
+        rest: memoryview | None = memoryview(data)
+        while rest is not None:
+            rest = self._parse(rest)
+
+    def _parse(self, data: memoryview) -> memoryview | None:
+        """Parse bytes; those after a head that asks for an upgrade are returned, to be parsed next."""
         state_before = self._state
         self._no_body_parsed = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._continue_without_upgrade(data[upgrade.args[0] :])
+            return data[upgrade.args[0] :] if self._continue_without_upgrade() else None
         except httptools.HttpParserError as error:
             self._refuse_head(error)
         else:
             if self._no_body_parsed and state_before == self._state != "idle":
                 self._limit_unparsed(len(data))
+        return None
 
     def _limit_unparsed(self, size: int) -> None:
         """Limit what the parser holds: it reports a header or trailer only once that is complete."""
@@ -188,6 +196,7 @@ class Connection(asyncio.Protocol):
         """Parser callback: the head is complete, so the application can start."""
         if self._asks_for_upgrade():
             return
+        self._check_hosts()
         scope = self._scope()
         self._state = "body"
         self._waiting_since = monotonic()
@@ -206,20 +215,35 @@ class Connection(asyncio.Protocol):
             self._pipeline.append(cycle)
             self.pause_reading()
 
+    def _check_hosts(self) -> None:
+        """Reject a head without exactly one Host, which HTTP/1.0 may lack (RFC 9112, 3.2)."""
+        hosts = sum(name == b"host" for name, _ in self._headers)
+        if hosts > 1 or (not hosts and self._parser.get_http_version() != "1.0"):
+            raise ValueError(f"it has {hosts or 'no'} Host headers; exactly one is allowed")
+
     def _asks_for_upgrade(self) -> bool:
         """Whether the parser takes the bytes after this head for another protocol; the server speaks no other."""
         return bool(self._parser.should_upgrade()) and self._parser.get_method() != b"CONNECT"
 
-    def _continue_without_upgrade(self, rest: bytes) -> None:
-        """Parse the request again without Upgrade (RFC 9110, 7.8): java.net.http asks for HTTP/2 in its first one."""
+    def _continue_without_upgrade(self) -> bool:
+        """Parse the head again without Upgrade (RFC 9110, 7.8): java.net.http asks for HTTP/2 in its first one.
+
+        Returns:
+            Whether the bytes after it belong to HTTP.
+        """
         if not self._asks_for_upgrade():
             self._close_after_responses()
-            return
+            return False
         lines = [b"%b: %b\r\n" % header for header in self._headers if header[0] != b"upgrade"]
         version = self._parser.get_http_version().encode()
         head = b"%b %b HTTP/%b\r\n%b\r\n" % (self._parser.get_method(), self._url, version, b"".join(lines))
         self._parser = httptools.HttpRequestParser(self)
-        self.data_received(head + rest)
+        try:
+            self._parser.feed_data(head)
+        except httptools.HttpParserError as error:
+            self._refuse_head(error)
+            return False
+        return True
 
     def _scope(self) -> dict[str, Any]:
         target = self._url
@@ -330,7 +354,7 @@ class Connection(asyncio.Protocol):
             allowed = f"at most {MAX_HEADERS} headers and {MAX_HEAD_BYTES:,} bytes are allowed"
             self._refuse("headers_too_large", f"the head of the request is too large; {allowed}")
         else:
-            self._refuse("invalid_http", f"this is not an HTTP/1.1 request: {error}")
+            self._refuse("invalid_http", f"this is not an HTTP/1.1 request: {ours or error}")
 
     def _refuse(self, code: str, message: str) -> None:
         """Respond in place of the application and close; if other responses are due first, only close after them."""

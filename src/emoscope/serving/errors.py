@@ -16,6 +16,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "invalid_http": 400,
         "unauthorized": 401,
         "foreign_origin": 403,
+        "foreign_host": 403,
         "not_found": 404,
         "method_not_allowed": 405,
         "request_timeout": 408,

@@ -10,11 +10,10 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import parse_qs
 
+from emoscope.serving.content_encoding import Message, Receive, decoded
 from emoscope.serving.errors import RequestError
 
 Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _REQUEST_ID = regex(rb"[\w.:/+=-]{1,128}")
@@ -69,34 +68,40 @@ class Request:
         return self.headers.get(b"content-type", b"").split(b";")[0].strip().lower().decode("latin-1")
 
     async def body(self, limit: int) -> bytes:
-        """The whole body.
+        """The whole body, decoded if it is gzip.
 
         Raises:
-            RequestError: the body is longer than `limit` bytes.
+            RequestError: the body is longer than `limit` bytes, or has another encoding than gzip.
             DisconnectedError: the client closed the connection.
         """
         length = self.headers.get(b"content-length", b"")
         if length.isdigit() and int(length[:20]) > limit:
             raise _too_large(limit)
-        message = await self._receive()
+        receive = self._body_receiver()
+        message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             self.is_complete = True
             body: bytes = message.get("body", b"")
             if len(body) > limit:
                 raise _too_large(limit)
             return body
-        return b"".join([chunk async for chunk in self._chunks(message, limit)])
+        return b"".join([chunk async for chunk in self._chunks(receive, message, limit)])
+
+    def _body_receiver(self) -> Receive:
+        return decoded(self._receive, self.headers.get(b"content-encoding", b""))
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Pieces of the body as they arrive.
+        """Pieces of the body as they arrive, decoded if they are gzip.
 
         Raises:
+            RequestError: the body has another encoding than gzip.
             DisconnectedError: the client closed the connection.
         """
-        async for chunk in self._chunks(await self._receive(), None):
+        receive = self._body_receiver()
+        async for chunk in self._chunks(receive, await receive(), None):
             yield chunk
 
-    async def _chunks(self, message: Message, limit: int | None) -> AsyncIterator[bytes]:
+    async def _chunks(self, receive: Receive, message: Message, limit: int | None) -> AsyncIterator[bytes]:
         size = 0
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
@@ -107,7 +112,7 @@ class Request:
             yield chunk
             if self.is_complete:
                 return
-            message = await self._receive()
+            message = await receive()
         raise DisconnectedError
 
     async def wait_for_disconnect(self) -> None:

@@ -113,7 +113,9 @@ class Service:
             self.batcher.warm_up(WARM_UP)
         except EmoscopeError:
             raise
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
             raise ModelError(f"the model cannot score a text ({type(error).__name__}: {error})") from error
         self._is_warm = True
         self.concurrency_limit.start(WARM_UP[0])

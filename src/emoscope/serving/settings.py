@@ -46,7 +46,19 @@ class Settings:
         64 * MIB, "memory per worker for the scores of recent texts; 0 for no cache", name="cache-mb", unit=MIB
     )
     cors_origins: tuple[str, ...] = _setting(
-        (), "origin whose pages may use the server, '*' for any; repeat for several", name="cors-origin", group="access"
+        (),
+        "origin whose pages may use the server, '*' for any; repeat for several",
+        name="cors-origin",
+        metavar="ORIGIN",
+        group="access",
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "name or address in the Host header of requests that are answered, as well as localhost, 127.0.0.1, [::1] and "
+        "that of --host; '*' for any; repeat for several (default: '*' unless only this machine can reach the server)",
+        name="allowed-host",
+        metavar="HOST",
+        group="access",
     )
     access_log: bool = _setting(False, "log every request", group="logs")
     log_texts: bool = _setting(False, "log every request with its texts", group="logs")

@@ -26,7 +26,10 @@ logger = logging.getLogger(LOGGER)
 EARLY_SECONDS = 5.0
 """A worker that ends by itself within this time has most likely failed before it could serve."""
 MAX_EARLY = 3
-"""Number of such workers in a row after which the supervisor gives up."""
+"""Number of such workers in a row after which others are started only after a delay. If then no worker is left, the
+supervisor gives up."""
+MAX_DELAY = 60.0
+"""Maximum delay, in seconds."""
 
 
 class Supervisor:
@@ -45,6 +48,9 @@ class Supervisor:
         self._listener = listener
         self._workers: dict[Popen[bytes], float] = {}
         """Running workers, and the time when each was started."""
+        self._starts_at: list[float] = []
+        """Times when further workers are to be started."""
+        self._gave_up = False
         self._stop_signals = 0
         self._forwarded = signal.SIGTERM
         self._early = 0
@@ -67,7 +73,7 @@ class Supervisor:
             while self._workers:
                 time.sleep(0.1)
                 self._replace_dead(environment, folder)
-        return 1 if self._early >= MAX_EARLY else 0
+        return 1 if self._gave_up else 0
 
     def _start(self, environment: dict[str, str]) -> None:
         """Start a worker, and forward a signal that arrived while it was starting."""
@@ -86,10 +92,17 @@ class Supervisor:
                 continue
             fields = {"worker": worker.pid, "exit_status": worker.returncode}
             logger.error("a worker ended", extra={FIELDS: fields})
-            self._early = self._early + 1 if time.monotonic() - started < EARLY_SECONDS else 0
-            if self._early >= MAX_EARLY:
-                self._stop(signal.SIGTERM, None)
-            else:
+            now = time.monotonic()
+            self._early = self._early + 1 if now - started < EARLY_SECONDS else 0
+            excess = self._early - MAX_EARLY
+            self._starts_at.append(now + (0.0 if excess < 0 else min(MAX_DELAY, EARLY_SECONDS * 2 ** min(excess, 9))))
+        self._gave_up = self._early >= MAX_EARLY and not self._workers and not self._stop_signals
+        if self._gave_up or self._stop_signals:
+            return
+        due = [start for start in self._starts_at if start <= time.monotonic()]
+        self._starts_at = [start for start in self._starts_at if start not in due]
+        for _ in due:
+            if not self._stop_signals:
                 self._start(environment)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:

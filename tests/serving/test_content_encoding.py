@@ -1,0 +1,76 @@
+"""Bodies with a Content-Encoding."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+
+import pytest
+from serving_fakes import JSON, emotion, message
+
+GZIP = {**JSON, "content-encoding": "gzip"}
+BODY = json.dumps({"texts": ["one"]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("X-GZIP", gzip.compress(BODY)),
+        ("gzip", gzip.compress(BODY[:5]) + gzip.compress(BODY[5:])),
+        ("identity", BODY),
+        ("", BODY),
+    ],
+)
+def test_gzip_is_decoded(client, encoding, body):
+    answer = client.post("/v1/predict", content=body, headers={**JSON, "content-encoding": encoding})
+    assert answer.json()["label"] == [emotion("one")]
+
+
+def test_gzip_of_many_pieces_is_decoded(serve):
+    texts = [f"text {i} " * 5 for i in range(1000)]
+    body = gzip.compress(json.dumps({"texts": texts}).encode())
+
+    async def pieces():
+        for start in range(0, len(body), 7):
+            yield body[start : start + 7]
+
+    answer = serve(target_latency=100).post("/v1/predict", content=pieces(), headers=GZIP)
+    assert answer.json()["label"] == list(map(emotion, texts))
+
+
+def test_table_may_be_gzip(client):
+    headers = {"content-type": "text/csv", "content-encoding": "gzip"}
+    query = {"text_column": "text", "columns": "emotion"}
+    answer = client.post("/v1/score", content=gzip.compress(b"text\none\n"), headers=headers, params=query)
+    assert answer.text == f"text,emotion\none,{emotion('one')}\n"
+    broken = client.post("/v1/score", content=b"text\none\n", headers=headers, params=query)
+    assert broken.status_code == 422
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip"])
+def test_other_encodings_are_415(client, encoding):
+    answer = client.post("/v1/predict", content=BODY, headers={**JSON, "content-encoding": encoding})
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "gzip")
+    assert encoding in message(answer)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"), [(BODY, "the body is not"), (gzip.compress(BODY)[:-9], "cut off"), (b"", "cut off")]
+)
+def test_what_is_not_gzip_is_an_error(client, body, words):
+    answer = client.post("/v1/predict", content=body, headers=GZIP)
+    assert answer.status_code == 422
+    assert words in message(answer)
+
+
+def test_limit_holds_for_the_decoded_body(serve):
+    client = serve(max_body_bytes=1_000_000)
+    body = gzip.compress(b"x" * 100_000_000)
+    tracemalloc.start()
+    answer = client.post("/v1/predict", content=body, headers=GZIP)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status_code == 413
+    assert peak < 20_000_000
