@@ -13,6 +13,7 @@ from serving_fakes import HashClassifier, HeldClassifier, emotion
 from socket_client import (
     CHUNKED,
     ask,
+    make_app,
     no_connections,
     post,
     predict,
@@ -137,6 +138,78 @@ def test_many_pipelined_upgrade_requests_are_answered():
         assert [response.status for response in found] == [200] * 601
 
     run(test)
+
+
+LARGE = post(json.dumps({"texts": ["one"] * 1000}).encode())
+
+
+def test_next_request_waits_until_the_client_reads_its_responses():
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        await until(lambda: server.state.connections)
+        (connection,) = server.state.connections
+        count = 200
+        sending = asyncio.create_task(send(writer, LARGE * count))
+        await until(lambda: connection.writable and not connection._responding and connection._pipeline)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert server.state.total_requests < count
+        assert 0 < app.unsent.held < 1_000_000
+        received = 0
+        while server.state.total_requests < count or app.unsent.held:
+            received += len(await asyncio.wait_for(reader.read(1_000_000), DEADLINE))
+        await sending
+        writer.close()
+        await no_connections(server)
+
+    async def send(writer, data):
+        writer.write(data)
+        await writer.drain()
+
+    app = make_app()
+    run(test, app)
+
+
+def test_unread_responses_of_all_connections_together_are_limited():
+    async def test(server):
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(LARGE * 200)
+        await until(lambda: server.state.connections)
+        await no_connections(server)
+        assert app.unsent.held == 0
+        assert (await ask(server.port, predict("one"))).status == 200
+        writer.close()
+
+    app = make_app()
+    app.unsent.limit = 30_000
+    run(test, app)
+
+
+def test_bodies_under_way_are_limited_in_sum():
+    async def test(server):
+        slow = []
+        body = json.dumps({"texts": ["x" * 50_000] * 20}).encode()
+        for _ in range(3):
+            slow.append(await asyncio.open_connection("127.0.0.1", server.port))
+            slow[-1][1].write(post(body)[:-10])
+        refused = await asyncio.wait_for(first_response([reader for reader, _ in slow]), DEADLINE)
+        assert (refused.status, refused.code) == (429, "overloaded")
+        assert app.bodies.held <= app.bodies.limit
+        assert (await ask(server.port, predict("one"))).status == 200
+        for _, writer in slow:
+            writer.close()
+        await until(lambda: app.bodies.held == 0)
+
+    async def first_response(readers):
+        tasks = [asyncio.create_task(read_response(reader)) for reader in readers]
+        done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in others:
+            task.cancel()
+        return done.pop().result()
+
+    app = make_app()
+    app.bodies.limit = 2_500_000
+    run(test, app)
 
 
 @pytest.mark.parametrize(

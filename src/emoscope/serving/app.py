@@ -15,6 +15,7 @@ from emoscope.protocols import Classifier
 from emoscope.serving.api_keys import ApiKeys, sent_key
 from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
+from emoscope.serving.memory_budget import MemoryBudget
 from emoscope.serving.requests import DisconnectedError, Message, Receive, Request, Scope, Send
 from emoscope.serving.responses import Headers, Response
 from emoscope.serving.routes import Route, methods_of
@@ -27,6 +28,10 @@ UNKNOWN_ROUTE = "unknown"
 """Label in the metrics for requests to paths that do not exist."""
 CLIENT_CLOSED_REQUEST = 499
 """Status in metrics and log when the client disconnects before its response is complete, as nginx has it."""
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+"""Maximum memory of responses that clients do not read; connections beyond it are closed."""
+MAX_BODIES_BYTES = 64 * 1024 * 1024
+"""Maximum memory of the bodies of all requests together, except those that arrive at once; a body beyond it is 429."""
 PREFLIGHT = (
     (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-encoding, content-type, x-api-key, x-request-id"),
@@ -63,11 +68,14 @@ class App:
     Attributes:
         service: the classifier and everything the handlers share.
         in_flight: requests that are being answered; a request counts only once its body is complete.
+        unsent: memory of responses that clients do not read, and of requests that wait for them.
     """
 
     def __init__(self, service: Service, keys: ApiKeys) -> None:
         self.service = service
         self.in_flight: set[object] = set()
+        self.unsent = MemoryBudget(MAX_UNSENT_BYTES)
+        self.bodies = MemoryBudget(max(MAX_BODIES_BYTES, service.settings.max_body_bytes))
         self._log_texts = service.settings.log_texts
         self._logs_requests = service.settings.access_log or self._log_texts
         self._keys = keys
@@ -81,7 +89,7 @@ class App:
         if scope["type"] != "http":
             raise RuntimeError(f"scope type {scope['type']!r} is not supported; this application speaks HTTP only")
         started = perf_counter()
-        request = Request(scope, receive)
+        request = Request(scope, receive, self.bodies)
         methods = methods_of(request.path) or {}
         route = methods.get("GET" if request.method == "HEAD" else request.method)
         name = route.name if route else next((other.name for other in methods.values()), UNKNOWN_ROUTE)
@@ -91,6 +99,8 @@ class App:
             await self._send(request, response, send)
         except DisconnectedError:
             status = CLIENT_CLOSED_REQUEST
+        finally:
+            self.bodies.hold(request, 0)
         seconds = perf_counter() - started
         self.service.count_response(name, status, seconds)
         if self._logs_requests:

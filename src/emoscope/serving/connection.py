@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -22,6 +21,7 @@ from emoscope.serving.cycle import RequestResponseCycle, response_bytes
 from emoscope.serving.errors import EMOSCOPE, RequestError
 from emoscope.serving.logs import LOGGER
 from emoscope.serving.requests import next_id
+from emoscope.serving.timeouts import TIMEOUTS, Timeouts
 
 logger = logging.getLogger(LOGGER)
 
@@ -36,24 +36,10 @@ LINGER_SECONDS = 10.0
 """Seconds to keep reading (and discarding) after the final response, so that the client can read it before the
 connection closes."""
 
-
-@dataclass(frozen=True)
-class Timeouts:
-    """How long a client may take.
-
-    Attributes:
-        head: seconds from the first byte of a request to the end of its headers.
-        body: seconds over which the speed of a body is measured.
-        min_body_rate: bytes per second that a body must arrive at, averaged over `body` seconds.
-        write: seconds without reading any of the response.
-        keep_alive: seconds without a request; browsers and connection pools connect before they need a connection.
-    """
-
-    head: float = 10.0
-    body: float = 10.0
-    min_body_rate: int = 2_000
-    write: float = 30.0
-    keep_alive: float = 75.0
+MAX_UNSENT_BYTES = 16 * 1024
+"""Bytes of responses that may wait for a client to read. With more, its next request waits too."""
+PIPELINED_BYTES = 4 * 1024
+"""Approximate memory of a request that waits for the one before it, without its body."""
 
 
 class Connection(asyncio.Protocol):
@@ -66,7 +52,7 @@ class Connection(asyncio.Protocol):
         config: Any,
         server_state: Any,
         app_state: dict[str, Any],
-        timeouts: Timeouts = Timeouts(),
+        timeouts: Timeouts = TIMEOUTS,
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """Takes what uvicorn passes to a protocol, after `max_connections`: how many may be open at the same time."""
@@ -98,6 +84,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """Accept the client, or refuse it when too many are connected."""
         self.transport: asyncio.Transport = transport
+        transport.set_write_buffer_limits(MAX_UNSENT_BYTES)
         self.server_state.connections.add(self)
         peer = transport.get_extra_info("peername")
         self.client = peer[:2] if isinstance(peer, tuple) else None
@@ -114,18 +101,31 @@ class Connection(asyncio.Protocol):
                 cycle.disconnect()
         self._pipeline.clear()
         self.resume_writing()
+        self.app.unsent.hold(self, 0)
         del self._parser  # a reference cycle with our methods; collecting it would pause the whole server
 
     def pause_writing(self) -> None:
         """The transport's buffer is full: the client reads more slowly than the response is written."""
         self.writable = self.loop.create_future()
         self._waiting_since = monotonic()
+        self._count_memory()
 
     def resume_writing(self) -> None:
-        """The client has read enough."""
+        """The client has read enough: its next request can start."""
         if self.writable and not self.writable.done():
             self.writable.set_result(None)
         self.writable = None
+        if self._pipeline and not self._responding:
+            self._start(self._pipeline.popleft())
+            self.resume_reading()
+        self._count_memory()
+
+    def _count_memory(self) -> None:
+        """Count what the connection holds, and end it if all of them together hold too much."""
+        held = self.transport.get_write_buffer_size() if self.writable else 0
+        held += sum(PIPELINED_BYTES + cycle.buffered for cycle in self._pipeline)
+        if not self.app.unsent.hold(self, held) and held:
+            self.transport.abort()
 
     def shutdown(self) -> None:
         """Close once every accepted request has its response; uvicorn calls this when the server stops."""
@@ -143,6 +143,8 @@ class Connection(asyncio.Protocol):
         rest: memoryview | None = memoryview(data)
         while rest is not None:
             rest = self._parse(rest)
+        if self._pipeline:
+            self._count_memory()
 
     def _parse(self, data: memoryview) -> memoryview | None:
         """Parse bytes; those after a head that asks for an upgrade are returned, to be parsed next."""
@@ -202,7 +204,7 @@ class Connection(asyncio.Protocol):
         self._waiting_since = monotonic()
         self._discarded = self._received_before = self._unparsed_bytes = 0
         keep_alive = self._parser.should_keep_alive()
-        is_first = self._responding is None
+        is_first = not (self._responding or self._pipeline or self.writable)
         if is_first and (shed := self.app.shed_load(scope)):
             self.transport.write(response_bytes(*shed, keep_alive=keep_alive))
             if not keep_alive:
@@ -324,7 +326,7 @@ class Connection(asyncio.Protocol):
             self._waiting_since = monotonic()
         if not cycle.keep_alive:
             self._linger() if self._receiving is cycle else self.transport.close()
-        elif self._pipeline:
+        elif self._pipeline and not self.writable:
             self._start(self._pipeline.popleft())
         self.resume_reading()
 
@@ -386,8 +388,10 @@ class Connection(asyncio.Protocol):
         timeouts = self._timeouts
         if self._lingers:
             if waited > LINGER_SECONDS:
-                self.transport.close()
-        elif self.writable and self._state != "body":  # in a body: many clients send everything before they read
+                self.transport.abort() if waited > timeouts.write else self.transport.close()
+        elif self.writable and not (
+            self._responding and self._state == "body"
+        ):  # in a body: many clients send everything before they read
             if waited > timeouts.write:
                 self.transport.abort()
         elif not self._is_reading:

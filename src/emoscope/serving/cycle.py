@@ -43,6 +43,7 @@ class RequestResponseCycle:
         scope: the ASGI scope.
         keep_alive: whether the connection stays open after the response.
         received: bytes of the body so far.
+        buffered: bytes of the body that wait for the application.
         is_complete: whether the whole body has arrived.
         response_started: whether part of the response is written.
         response_complete: whether all of the response is written.
@@ -59,7 +60,7 @@ class RequestResponseCycle:
         self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
         self._is_head = scope["method"] == "HEAD"
         self._body: list[bytes] = []
-        self._buffered = 0
+        self.buffered = 0
         self._is_taken = False
         self._disconnected = False
         self._chunked = False
@@ -80,8 +81,8 @@ class RequestResponseCycle:
         """Take a piece of the body."""
         self._body.append(body)
         self.received += len(body)
-        self._buffered += len(body)
-        if self._buffered > MAX_BUFFERED_BYTES:
+        self.buffered += len(body)
+        if self.buffered > MAX_BUFFERED_BYTES:
             self._channel.pause_reading()
         self._wake()
 
@@ -109,7 +110,7 @@ class RequestResponseCycle:
             if self._body or (self.is_complete and not self._is_taken):
                 body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
                 self._body.clear()
-                self._buffered = 0
+                self.buffered = 0
                 self._is_taken = self.is_complete
                 channel.resume_reading()
                 return {"type": "http.request", "body": body, "more_body": not self.is_complete}

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs
 
 from emoscope.serving.content_encoding import Message, Receive, decoded
 from emoscope.serving.errors import RequestError
+from emoscope.serving.memory_budget import MemoryBudget
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -43,9 +44,10 @@ class Request:
         is_complete: whether the body was read to its end.
     """
 
-    __slots__ = ("_receive", "headers", "id", "is_complete", "method", "path", "scope", "texts")
+    __slots__ = ("_bodies", "_receive", "headers", "id", "is_complete", "method", "path", "scope", "texts")
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, bodies: MemoryBudget | None = None) -> None:
+        """Reads nothing yet; `bodies` is the memory of all bodies, None for no limit."""
         self.scope = scope
         self.method: str = scope["method"]
         self.path: str = scope["path"]
@@ -55,6 +57,7 @@ class Request:
         self.texts: Sequence[str] | None = None
         self.is_complete = False
         self._receive = receive
+        self._bodies = bodies
 
     @property
     def query(self) -> dict[str, str]:
@@ -106,14 +109,23 @@ class Request:
         while message["type"] == "http.request":
             chunk = message.get("body", b"")
             size += len(chunk)
-            if limit is not None and size > limit:
-                raise _too_large(limit)
+            if limit is not None:
+                self._check_size(size, limit)
             self.is_complete = not message.get("more_body")
             yield chunk
             if self.is_complete:
                 return
             message = await receive()
         raise DisconnectedError
+
+    def _check_size(self, size: int, limit: int) -> None:
+        if size > limit:
+            raise _too_large(limit)
+        if self._bodies and not self._bodies.hold(self, size):
+            headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+            raise RequestError(
+                "overloaded", "the bodies of all requests take too much memory; try again in 1 s", headers
+            )
 
     async def wait_for_disconnect(self) -> None:
         """Return once the client has disconnected or has its response; call it only when the body is complete."""

@@ -54,8 +54,8 @@ class Settings:
     )
     allowed_hosts: tuple[str, ...] = _setting(
         (),
-        "name or address in the Host header of requests that are answered, as well as localhost, 127.0.0.1, [::1] and "
-        "that of --host; '*' for any; repeat for several (default: '*' unless only this machine can reach the server)",
+        "name or address in the Host header of requests that are answered, as well as localhost, 127.0.0.1, ::1 and "
+        "that of --host; '*' for any; repeat for several (default: any, unless only this machine can reach the server)",
         name="allowed-host",
         metavar="HOST",
         group="access",

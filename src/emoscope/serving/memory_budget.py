@@ -1,0 +1,24 @@
+"""A limit on the bytes that clients make the server hold, in sum over all of them. Knows no HTTP."""
+
+from __future__ import annotations
+
+
+class MemoryBudget:
+    """What each owner holds, and the sum.
+
+    Attributes:
+        limit: maximum number of bytes that all owners should hold together.
+        held: number of bytes that they hold.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.held = 0
+        self._owners: dict[object, int] = {}
+
+    def hold(self, owner: object, size: int) -> bool:
+        """Set the number of bytes that an owner holds, 0 to forget it; returns whether the sum is within the limit."""
+        self.held += size - self._owners.pop(owner, 0)
+        if size:
+            self._owners[owner] = size
+        return self.held <= self.limit
