@@ -135,7 +135,7 @@ def test_draining_server_rejects_new_requests(client):
 def test_full_server_rejects_before_it_reads_the_body(serve, classifier):
     client = serve()
     batcher = client.app.service.batcher
-    batcher.waiting_tokens = batcher.max_waiting_tokens + 1
+    batcher._queue.tokens = batcher.max_waiting_tokens + 1
     for path in SCORING:
         answer = client.post(path, content=b"never read", headers=JSON)
         assert answer.status_code == 429

@@ -8,16 +8,9 @@ import time
 
 import pytest
 
-from emoscope.serving.batching import (
-    BURST,
-    AbandonedError,
-    Batcher,
-    DeadlineError,
-    Observer,
-    OverloadedError,
-    estimated_tokens,
-)
+from emoscope.serving.batching import BURST, Batcher, Observer, estimated_tokens
 from emoscope.serving.cache import ScoreCache
+from emoscope.serving.jobs import AbandonedError, DeadlineError, OverloadedError
 from waiting import DEADLINE, until
 
 
@@ -175,6 +168,40 @@ def test_request_that_does_not_fit_into_the_queue_is_refused_at_once(batcher, sc
 def test_request_of_any_size_is_accepted_when_nothing_waits(batcher):
     texts = [f"text {i}" for i in range(100)]
     assert gather(batcher(tokens_per_second=1000).score(texts)) == [[row(text) for text in texts]]
+
+
+def test_bulk_work_waits_in_a_queue_of_its_own(batcher, scorer):
+    one = batcher(tokens_per_second=1000, latency=0.1, max_batch_tokens=25)
+    scorer.go.clear()
+
+    async def run():
+        bulk = asyncio.create_task(one.score([f"bulk text {i:03}" for i in range(200)]))
+        await until(lambda: scorer.in_thread)
+        with pytest.raises(OverloadedError):
+            await one.score([f"more text {i:03}" for i in range(200)])
+        assert not one.is_full
+        small = [asyncio.create_task(one.score([f"small {i}"])) for i in range(8)]
+        await asyncio.sleep(0)
+        scorer.go.set()
+        await asyncio.gather(*small)
+        assert len(await bulk) == 200
+
+    asyncio.run(run())
+    order = [text for batch in scorer.batches for text in batch]
+    assert order.index("small 7") < 40
+    assert one.waiting_tokens == 0
+
+
+def test_bulk_work_is_not_starved_by_small_requests(batcher, scorer):
+    one = batcher(tokens_per_second=1000, latency=10, max_batch_tokens=20)
+
+    async def run():
+        scored = asyncio.gather(one.score(["bulk" + "x" * 40] * 2), *(one.score([f"small {i}"]) for i in range(50)))
+        await scored
+
+    asyncio.run(run())
+    order = [text for batch in scorer.batches for text in batch]
+    assert order.index("bulk" + "x" * 40) < len(order) - 2
 
 
 def test_callers_that_wait_if_full_are_not_refused(batcher):

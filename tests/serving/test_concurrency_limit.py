@@ -64,6 +64,32 @@ def test_time_of_the_batching_thread_counts_too(limit, batcher):
     assert limit.seconds_per_request == pytest.approx(0.0018, rel=0.01)
 
 
+def test_bulk_requests_do_not_lower_the_limit(limit, batcher):
+    batcher.tokens_per_second = 200_000.0
+    limit.start("x" * 60)
+    before = limit.max_in_flight
+    busy = 0.0
+    for tick in range(1, 100):
+        limit.responses += 2
+        batcher.texts += 2000
+        batcher.scored_tokens += 20_000
+        batcher.thread_seconds += 0.1
+        busy += 0.008
+        limit.measure(tick * 0.1, busy)
+    assert before * 0.8 < limit.max_in_flight < before * 1.2
+
+
+def test_limit_recovers_within_a_second_of_idling(limit, batcher):
+    batcher.tokens_per_second = 200_000.0
+    limit.start("x" * 60)
+    before = limit.max_in_flight
+    limit.seconds_per_request = 0.025
+    assert limit.max_in_flight == 4
+    for tick in range(1, 11):
+        limit.measure(tick * 0.1, tick * 0.001)
+    assert limit.max_in_flight > 0.8 * before
+
+
 def test_few_requests_and_idle_time_are_not_measured(limit):
     before = limit.seconds_per_request
     busy = 0.0

@@ -123,7 +123,7 @@ def test_client_may_send_everything_before_it_reads():
 def test_client_that_does_not_read_is_disconnected():
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        rows = b"some text of ordinary length, again and again\n" * 100_000
+        rows = b"some text of ordinary length and more of it\n" * 100_000
         writer.write(TABLE + chunk(b"text\n" + rows) + b"0\r\n\r\n")
         await until(lambda: server.state.connections)
         await no_connections(server)

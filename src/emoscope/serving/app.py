@@ -13,10 +13,11 @@ from time import perf_counter
 from emoscope.errors import ModelError
 from emoscope.protocols import Classifier
 from emoscope.serving.api_keys import ApiKeys, sent_key
+from emoscope.serving.content_encoding import Message, Receive
 from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
 from emoscope.serving.memory_budget import MemoryBudget
-from emoscope.serving.requests import DisconnectedError, Message, Receive, Request, Scope, Send
+from emoscope.serving.requests import DisconnectedError, Request, Scope, Send
 from emoscope.serving.responses import Headers, Response
 from emoscope.serving.routes import Route, methods_of
 from emoscope.serving.service import Service, overloaded

@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import chain
 from time import perf_counter
 from typing import Any
 
 from emoscope.errors import ModelError
 from emoscope.serving.cache import Row, ScoreCache
+from emoscope.serving.jobs import AbandonWhen, DeadlineError, Job, JobQueue, OverloadedError
 
 Scorer = Callable[[Sequence[str]], Sequence[Row]]
 """Turns texts into one row per text."""
-AbandonWhen = Callable[[], Awaitable[None]]
-"""Returns once the caller no longer needs the result."""
 
 INLINE_SECONDS = 0.004
 """Maximum expected duration, in seconds, of a batch that is scored in the event loop."""
@@ -48,78 +46,12 @@ SWEEP_SECONDS = 0.05
 """Seconds between two checks of the waiting callers."""
 
 
-class OverloadedError(Exception):
-    """More is waiting than can be scored in time.
-
-    Attributes:
-        retry_after: seconds after which the queue should be empty.
-    """
-
-    def __init__(self, retry_after: float) -> None:
-        super().__init__(f"the queue is full, try again in {retry_after:.1f} s")
-        self.retry_after = retry_after
-
-
-class DeadlineError(Exception):
-    """A request was not scored in time."""
-
-
-class AbandonedError(Exception):
-    """The caller no longer waits for the result."""
-
-
 def estimated_tokens(text: str) -> int:
     """The approximate number of tokens in a text."""
     return len(text) // CHARACTERS_PER_TOKEN + 3
 
 
-@dataclass(eq=False, slots=True)
-class _Job:
-    """The request of one caller.
-
-    Attributes:
-        texts: all texts of the request.
-        rows: the rows known so far.
-        pending: indices of the texts to score.
-        scorer: name of the scorer.
-        queued_at: time of arrival, as `perf_counter` gives it.
-        deadline: time at which the request fails, on the same clock.
-        future: done when all rows are known, or when the request has failed.
-        abandon_when: see `Batcher.score`.
-        tokens: the request's share of the queue.
-        next: index into `pending` of the first text that is in no batch yet.
-        remaining: number of texts without a row.
-    """
-
-    texts: Sequence[str]
-    rows: list[Row | None]
-    pending: list[int]
-    scorer: str
-    queued_at: float
-    deadline: float
-    future: asyncio.Future[None]
-    abandon_when: AbandonWhen | None
-    tokens: int = 0
-    next: int = 0
-    remaining: int = 0
-
-    def fail(self, error: Exception) -> None:
-        """End the request with an error, unless it has ended already."""
-        if not self.future.done():
-            self.future.set_exception(error)
-
-    def watch(self, loop: asyncio.AbstractEventLoop, abandon_when: AbandonWhen) -> None:
-        """Abandon the request once its caller no longer needs the result."""
-
-        async def abandon() -> None:
-            await abandon_when()
-            self.fail(AbandonedError())
-
-        watcher = loop.create_task(abandon())
-        self.future.add_done_callback(lambda _: watcher.cancel())
-
-
-_Part = tuple[_Job, list[int]]
+_Part = tuple[Job, list[int]]
 """A job, and the indices of its texts that are in the batch."""
 _Result = tuple[list[_Part], dict[str, Row] | Exception]
 """Parts of a batch, and the rows of their texts or the error that the model raised."""
@@ -139,10 +71,11 @@ class Batcher:
     """Scores texts for the callers of one event loop.
 
     Attributes:
-        waiting_tokens: estimated tokens of the texts in the queue.
         tokens_per_second: speed of the model, measured.
         target_latency: seconds.
         thread_seconds: seconds that the thread has spent on batches so far.
+        texts: texts that callers have sent so far.
+        scored_tokens: estimated tokens that were scored so far.
     """
 
     def __init__(
@@ -164,10 +97,10 @@ class Batcher:
                 choose it once the speed of the model is known.
             observer: counts batches and cache lookups.
         """
-        self.waiting_tokens = 0
         self.tokens_per_second = 1.0
         self.target_latency = target_latency or MIN_LATENCY
         self.thread_seconds = 0.0
+        self.texts = self.scored_tokens = 0
         self._speeds: deque[float] = deque(maxlen=RATED_BATCHES)
         self._scorers = scorers
         self._cached = next(iter(scorers))
@@ -175,15 +108,22 @@ class Batcher:
         self._max_batch_tokens = max_batch_tokens
         self._chooses_latency = target_latency is None
         self._observer = observer or Observer()
-        self._queue: deque[_Job] = deque()
+        self._queue, self._bulk = JobQueue(), JobQueue()
+        """Requests of less than a batch, which should not wait for larger ones, and all others."""
+        self._is_turn_of_bulk = False
         self._in_thread: list[_Part] = []
         self._turn_is_due = False
         self._sweep_is_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="emoscope-batch")
 
     @property
+    def waiting_tokens(self) -> int:
+        """Estimated tokens of the texts in both queues."""
+        return self._queue.tokens + self._bulk.tokens
+
+    @property
     def max_waiting_tokens(self) -> int:
-        """Maximum number of tokens in the queue."""
+        """Maximum number of tokens in a queue."""
         return int(self.tokens_per_second * self.target_latency * BURST)
 
     @property
@@ -194,7 +134,7 @@ class Batcher:
     @property
     def is_full(self) -> bool:
         """Whether even the smallest request would be refused."""
-        return self.waiting_tokens > 0 and self.waiting_tokens >= self.max_waiting_tokens
+        return self._queue.tokens > 0 and self._queue.tokens >= self.max_waiting_tokens
 
     @property
     def retry_after(self) -> float:
@@ -240,6 +180,7 @@ class Batcher:
             Exception: the error that the model raised.
         """
         scorer = scorer or self._cached
+        self.texts += len(texts)
         rows: list[Row | None]
         if scorer == self._cached:
             rows = [self._cache.get(text) for text in texts]
@@ -250,7 +191,8 @@ class Batcher:
         if pending:
             loop = asyncio.get_running_loop()
             now = perf_counter()
-            job = _Job(texts, rows, pending, scorer, now, now + timeout, loop.create_future(), abandon_when)
+            future = loop.create_future()
+            job = Job(texts, rows, pending, scorer, now, now + timeout, future, abandon_when, self._queue)
             self._enqueue(loop, job, wait_if_full)
             await job.future
         return rows  # type: ignore[return-value]
@@ -259,17 +201,19 @@ class Batcher:
         """Stop the thread; requests in the queue are never answered."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _enqueue(self, loop: asyncio.AbstractEventLoop, job: _Job, wait_if_full: bool) -> None:
+    def _enqueue(self, loop: asyncio.AbstractEventLoop, job: Job, wait_if_full: bool) -> None:
         tokens = sum(estimated_tokens(job.texts[i]) for i in job.pending)
+        if wait_if_full or tokens > self._budget:
+            job.queue = self._bulk
         if wait_if_full:  # other callers wait for one part of it at a time
             tokens = min(tokens, self._budget)
         job.remaining = len(job.pending)
         job.tokens = tokens + int(REQUEST_SECONDS * self.tokens_per_second)
-        waiting = self.waiting_tokens
-        if waiting and not wait_if_full and waiting + job.tokens > self.max_waiting_tokens:
+        queue = job.queue
+        if queue.tokens and not wait_if_full and queue.tokens + job.tokens > self.max_waiting_tokens:
             raise OverloadedError(self.retry_after)
-        self.waiting_tokens = waiting + job.tokens
-        self._queue.append(job)
+        queue.tokens += job.tokens
+        queue.jobs.append(job)
         self._schedule_turn(loop)
 
     def _schedule_turn(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -289,9 +233,9 @@ class Batcher:
             self._in_thread = parts
             future = self._thread.submit(self._run, parts)
             future.add_done_callback(lambda done: self._hand_back(loop, tokens, done))
-        if self._queue:
+        if self._has_waiting:
             self._schedule_turn(loop)
-        if (self._queue or self._in_thread) and not self._sweep_is_due:
+        if (self._has_waiting or self._in_thread) and not self._sweep_is_due:
             self._sweep_is_due = True
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
 
@@ -305,20 +249,31 @@ class Batcher:
         results, seconds = done.result()
         self.thread_seconds += seconds
         self._deliver(parts, tokens, results, seconds)
-        if self._queue:
+        if self._has_waiting:
             self._schedule_turn(loop)
 
     def _next_batch(self) -> tuple[list[_Part], int]:
         """The parts of the next batch, and their estimated tokens.
 
-        A job that does not fit whole goes to the back of the queue with its remaining texts, so that others get a turn.
+        Small requests go first, but every second time half a batch belongs to bulk work, so that it is not starved.
         """
         budget = self._budget
         parts: list[_Part] = []
         total = 0
+        self._is_turn_of_bulk = not self._is_turn_of_bulk
+        if self._is_turn_of_bulk and self._queue.jobs:
+            total = self._take(self._bulk, parts, total, budget // 2)
+        total = self._take(self._queue, parts, total, budget)
+        return parts, self._take(self._bulk, parts, total, budget)
+
+    def _take(self, queue: JobQueue, parts: list[_Part], total: int, budget: int) -> int:
+        """Add parts of a queue's jobs to a batch, up to a budget of tokens; returns the tokens in the batch.
+
+        A job that does not fit whole goes to the back of the queue with its remaining texts, so that others get a turn.
+        """
         now = perf_counter()
-        while self._queue and (total < budget or not parts):
-            job = self._queue.popleft()
+        while queue.jobs and (total < budget or not parts):
+            job = queue.jobs.popleft()
             if self._has_ended(job, now):
                 continue
             start = job.next
@@ -331,17 +286,21 @@ class Batcher:
             if job.next > start:
                 parts.append((job, job.pending[start : job.next]))
             if job.next < len(job.pending):
-                self._queue.append(job) if job.next > start else self._queue.appendleft(job)
+                queue.jobs.append(job) if job.next > start else queue.jobs.appendleft(job)
                 break
-            self.waiting_tokens -= job.tokens
-        return parts, total
+            queue.tokens -= job.tokens
+        return total
 
-    def _has_ended(self, job: _Job, now: float) -> bool:
+    @property
+    def _has_waiting(self) -> bool:
+        return bool(self._queue.jobs or self._bulk.jobs)
+
+    def _has_ended(self, job: Job, now: float) -> bool:
         """Whether a job is done, abandoned or past its deadline; it no longer counts as waiting then."""
         if now > job.deadline:
             job.fail(DeadlineError())
         if job.future.done():
-            self.waiting_tokens -= job.tokens
+            job.queue.tokens -= job.tokens
             return True
         return False
 
@@ -364,6 +323,7 @@ class Batcher:
             return [result for part in parts for result in self._results(scorer, [part])]
 
     def _deliver(self, parts: list[_Part], tokens: int, results: list[_Result], seconds: float) -> None:
+        self.scored_tokens += tokens
         scored = (rows for _, rows in results if isinstance(rows, dict))
         self._measure_speed(sum(estimated_tokens(text) for rows in scored for text in rows), seconds)
         self._observer.count_batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
@@ -380,7 +340,7 @@ class Batcher:
             self._speeds.append(tokens / max(seconds, 1e-6))
             self.tokens_per_second = max(self._speeds)
 
-    def _give(self, job: _Job, indices: list[int], rows: dict[str, Row]) -> None:
+    def _give(self, job: Job, indices: list[int], rows: dict[str, Row]) -> None:
         keep = job.scorer == self._cached
         for i in indices:
             text = job.texts[i]
@@ -394,7 +354,7 @@ class Batcher:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fail requests past their deadline, and watch whether the callers of the others still need the result."""
         now = perf_counter()
-        for job in chain((job for job, _ in self._in_thread), self._queue):
+        for job in chain((job for job, _ in self._in_thread), self._queue.jobs, self._bulk.jobs):
             if job.future.done():
                 continue
             if now > job.deadline:
@@ -402,6 +362,6 @@ class Batcher:
             elif job.abandon_when and now - job.queued_at > SWEEP_SECONDS:
                 job.watch(loop, job.abandon_when)
                 job.abandon_when = None
-        self._sweep_is_due = bool(self._queue or self._in_thread)
+        self._sweep_is_due = bool(self._has_waiting or self._in_thread)
         if self._sweep_is_due:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)

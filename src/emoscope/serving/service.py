@@ -26,10 +26,11 @@ from emoscope.protocols import (
     token_counter,
     tokens_read_of,
 )
-from emoscope.serving.batching import AbandonedError, Batcher, DeadlineError, OverloadedError, Scorer, estimated_tokens
+from emoscope.serving.batching import Batcher, Scorer, estimated_tokens
 from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.concurrency_limit import ConcurrencyLimit
 from emoscope.serving.errors import RequestError
+from emoscope.serving.jobs import AbandonedError, DeadlineError, OverloadedError
 from emoscope.serving.metrics import Metrics
 from emoscope.serving.requests import DisconnectedError, Request
 from emoscope.serving.settings import Settings
