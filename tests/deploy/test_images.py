@@ -156,3 +156,8 @@ def test_mounted_files_exist(compose):
 def test_secrets_have_no_default(compose):
     password = compose["services"]["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
     assert password.startswith("${GRAFANA_PASSWORD:?")
+
+
+def test_keys_that_the_shell_does_not_set_are_not_set_in_the_container(compose):
+    """Set but empty, they would stop the server."""
+    assert compose["services"]["emoscope"]["environment"] == {"EMOSCOPE_API_KEYS": None}

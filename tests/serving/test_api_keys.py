@@ -42,14 +42,15 @@ def test_environment_names_the_file_and_holds_keys(tmp_path):
     assert not keys.accepts(bearer("a-third-key-of-many"))
 
 
-@pytest.mark.parametrize("value", [",", " ", " , ,", "\n"])
-def test_keys_that_are_set_but_empty_are_an_error(value):
-    with pytest.raises(EmoscopeError, match="EMOSCOPE_API_KEYS is set but has no key"):
-        read_keys(None, {"EMOSCOPE_API_KEYS": value})
+@pytest.mark.parametrize("name", ["EMOSCOPE_API_KEYS", "EMOSCOPE_API_KEYS_FILE"])
+@pytest.mark.parametrize("value", ["", ",", " ", " , ,", "\n"])
+def test_keys_that_are_set_but_empty_are_an_error(name, value):
+    with pytest.raises(EmoscopeError, match=f"{name} is set but empty"):
+        read_keys(None, {name: value})
 
 
 def test_without_keys_every_client_is_accepted():
-    assert read_keys(None, {"EMOSCOPE_API_KEYS": ""}).accepts({})
+    assert read_keys(None, {}).accepts({})
     assert ApiKeys().accepts({})
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import http.client
 import json
+import socket
 from time import monotonic
 
 import pytest
@@ -24,7 +25,7 @@ from socket_client import (
 )
 
 from emoscope.serving import Settings, create_app
-from emoscope.serving.connection import MAX_DISCARDED_BYTES, Connection, Timeouts
+from emoscope.serving.connection import MAX_DISCARDED_BYTES, MAX_UNSENT_BYTES, Connection, Timeouts
 from emoscope.serving.responses import SECURITY_HEADERS
 from waiting import DEADLINE, until
 
@@ -183,6 +184,57 @@ def test_unread_responses_of_all_connections_together_are_limited():
     app = make_app()
     app.unsent.limit = 30_000
     run(test, app)
+
+
+async def stall(server):
+    """A client that reads nothing of the responses to 20 large requests, and its connection in the server."""
+    before = set(server.state.connections)
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+    await until(lambda: server.state.connections - before)
+    (connection,) = server.state.connections - before
+    connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+    writer.write(LARGE * 20)
+    await until(lambda: connection.writable and connection._pipeline)
+    return connection, reader, writer
+
+
+def test_clients_that_have_not_read_for_longest_are_closed_first():
+    async def test(server):
+        stalled = [await stall(server)]
+        while stalled[0][0] in server.state.connections:
+            stalled.append(await stall(server))
+            await asyncio.sleep(0.01)
+        (_, _, first), *others = stalled
+        assert server.state.connections == {connection for connection, *_ in others} != set()
+        for _, reader, writer in others:
+            writer.write(predict("last", headers=["Connection: close"]))
+            received = await asyncio.wait_for(reader.read(), DEADLINE)
+            assert [response.status for response in responses_in(received)] == [200] * 21
+            writer.close()
+        first.close()
+
+    app = make_app()
+    app.unsent.limit = 1_000_000
+    run(test, app)
+
+
+def test_connection_whose_client_does_not_read_the_last_response_is_closed():
+    async def test(server):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", server.port))
+        await until(lambda: server.state.connections)
+        (connection,) = server.state.connections
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+        await asyncio.get_running_loop().sock_sendall(client, predict(*["one"] * 100, headers=["Connection: close"]))
+        await until(connection.transport.is_closing)
+        assert 0 < connection.transport.get_write_buffer_size() <= MAX_UNSENT_BYTES
+        assert not connection.writable
+        await no_connections(server)
+        client.close()
+
+    run(test, timeouts=Timeouts(write=0.2))
 
 
 def test_bodies_under_way_are_limited_in_sum():

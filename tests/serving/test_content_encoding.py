@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import tracemalloc
 
 import pytest
 from serving_fakes import JSON, emotion, message
+
+from emoscope.serving.content_encoding import decoded
 
 GZIP = {**JSON, "content-encoding": "gzip"}
 BODY = json.dumps({"texts": ["one"]}).encode()
@@ -63,6 +66,33 @@ def test_what_is_not_gzip_is_an_error(client, body, words):
     answer = client.post("/v1/predict", content=body, headers=GZIP)
     assert answer.status_code == 422
     assert words in message(answer)
+
+
+def test_others_have_a_turn_between_the_pieces_of_a_body():
+    """A few bytes decode to many pieces."""
+    body = gzip.compress(bytes(10_000_000))
+    turns = pieces = 0
+
+    async def receive():
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def run():
+        nonlocal pieces
+        task = asyncio.create_task(others())
+        decode, more = decoded(receive, b"gzip"), True
+        while more:
+            more = (await decode())["more_body"]
+            pieces += 1
+        task.cancel()
+
+    asyncio.run(run())
+    assert turns >= pieces - 1 > 100
 
 
 def test_limit_holds_for_the_decoded_body(serve):

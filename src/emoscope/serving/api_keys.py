@@ -53,14 +53,15 @@ def read_keys(file: Path | None, environment: Mapping[str, str]) -> ApiKeys:
         environment: environment variables; EMOSCOPE_API_KEYS may hold keys themselves, separated by commas.
 
     Raises:
-        EmoscopeError: the file cannot be read or has no hash, or a key is too short or missing.
+        EmoscopeError: the file cannot be read or has no hash, a key is too short, or a variable is set but empty.
     """
-    file = file or (Path(environment[FILE_VARIABLE]) if environment.get(FILE_VARIABLE) else None)
+    for name in (FILE_VARIABLE, KEYS_VARIABLE):
+        if not environment.get(name, "key").strip(", \t\r\n"):
+            raise EmoscopeError(f"{name} is set but empty; give it a value, or unset it to accept every client")
+    file = file or (Path(environment[FILE_VARIABLE]) if FILE_VARIABLE in environment else None)
     digests = _read_digests(file) if file else []
     given = environment.get(KEYS_VARIABLE, "")
     keys = [key for key in map(str.strip, given.split(",")) if key]
-    if given and not keys:
-        raise EmoscopeError(f"{KEYS_VARIABLE} is set but has no key; set it to keys, separated by commas, or unset it")
     for key in keys:
         if len(key) < MIN_KEY_LENGTH:
             raise EmoscopeError(

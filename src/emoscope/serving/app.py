@@ -30,7 +30,7 @@ UNKNOWN_ROUTE = "unknown"
 CLIENT_CLOSED_REQUEST = 499
 """Status in metrics and log when the client disconnects before its response is complete, as nginx has it."""
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
-"""Maximum memory of responses that clients do not read; connections beyond it are closed."""
+"""Maximum memory of responses that clients do not read; beyond it, connections that have waited longest are closed."""
 MAX_BODIES_BYTES = 64 * 1024 * 1024
 """Maximum memory of the bodies of all requests together, except those that arrive at once; a body beyond it is 429."""
 PREFLIGHT = (
@@ -70,6 +70,7 @@ class App:
         service: the classifier and everything the handlers share.
         in_flight: requests that are being answered; a request counts only once its body is complete.
         unsent: memory of responses that clients do not read, and of requests that wait for them.
+        bodies: memory of the bodies of requests.
     """
 
     def __init__(self, service: Service, keys: ApiKeys) -> None:

@@ -13,12 +13,12 @@ from collections import deque
 from functools import partial
 from time import monotonic
 from typing import Any
-from urllib.parse import unquote
 
 import httptools
 
 from emoscope.serving.cycle import RequestResponseCycle, response_bytes
 from emoscope.serving.errors import EMOSCOPE, RequestError
+from emoscope.serving.heads import asgi_scope, check_hosts
 from emoscope.serving.logs import LOGGER
 from emoscope.serving.requests import next_id
 from emoscope.serving.timeouts import TIMEOUTS, Timeouts
@@ -121,11 +121,15 @@ class Connection(asyncio.Protocol):
         self._count_memory()
 
     def _count_memory(self) -> None:
-        """Count what the connection holds, and end it if all of them together hold too much."""
+        """Count what the connection holds; if all of them hold too much, end those that have not read for longest."""
         held = self.transport.get_write_buffer_size() if self.writable else 0
         held += sum(PIPELINED_BYTES + cycle.buffered for cycle in self._pipeline)
-        if not self.app.unsent.hold(self, held) and held:
-            self.transport.abort()
+        unsent = self.app.unsent
+        is_within = unsent.hold(self, held)
+        while not is_within:
+            stalest = unsent.stalest
+            is_within = unsent.hold(stalest, 0)
+            stalest.transport.abort()
 
     def shutdown(self) -> None:
         """Close once every accepted request has its response; uvicorn calls this when the server stops."""
@@ -198,8 +202,10 @@ class Connection(asyncio.Protocol):
         """Parser callback: the head is complete, so the application can start."""
         if self._asks_for_upgrade():
             return
-        self._check_hosts()
-        scope = self._scope()
+        version = self._parser.get_http_version()
+        check_hosts(self._headers, version)
+        scope = asgi_scope(self._parser.get_method(), self._url, version, self._headers)
+        scope |= {"client": self.client, "server": self.server}
         self._state = "body"
         self._waiting_since = monotonic()
         self._discarded = self._received_before = self._unparsed_bytes = 0
@@ -216,12 +222,6 @@ class Connection(asyncio.Protocol):
         else:
             self._pipeline.append(cycle)
             self.pause_reading()
-
-    def _check_hosts(self) -> None:
-        """Reject a head without exactly one Host, which HTTP/1.0 may lack (RFC 9112, 3.2)."""
-        hosts = sum(name == b"host" for name, _ in self._headers)
-        if hosts > 1 or (not hosts and self._parser.get_http_version() != "1.0"):
-            raise ValueError(f"it has {hosts or 'no'} Host headers; exactly one is allowed")
 
     def _asks_for_upgrade(self) -> bool:
         """Whether the parser takes the bytes after this head for another protocol; the server speaks no other."""
@@ -246,28 +246,6 @@ class Connection(asyncio.Protocol):
             self._refuse_head(error)
             return False
         return True
-
-    def _scope(self) -> dict[str, Any]:
-        target = self._url
-        if not target.startswith(b"/"):
-            url = httptools.parse_url(target)
-            target = (url.path or b"/") + (b"?" + url.query if url.query else b"")
-        raw_path, _, query = target.partition(b"?")
-        path = raw_path.decode("ascii")
-        return {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
-            "http_version": self._parser.get_http_version(),
-            "method": self._parser.get_method().decode("ascii"),
-            "scheme": "http",
-            "path": unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self._headers,
-            "client": self.client,
-            "server": self.server,
-        }
 
     def on_body(self, body: bytes) -> None:
         """Parser callback: a piece of the body."""
@@ -389,9 +367,7 @@ class Connection(asyncio.Protocol):
         if self._lingers:
             if waited > LINGER_SECONDS:
                 self.transport.abort() if waited > timeouts.write else self.transport.close()
-        elif self.writable and not (
-            self._responding and self._state == "body"
-        ):  # in a body: many clients send everything before they read
+        elif self.transport.is_closing() or (self.writable and not self._is_sending_first):
             if waited > timeouts.write:
                 self.transport.abort()
         elif not self._is_reading:
@@ -404,6 +380,11 @@ class Connection(asyncio.Protocol):
                 self._check_body_rate(now)
         elif not self._responding and waited > timeouts.keep_alive:
             self.transport.close()
+
+    @property
+    def _is_sending_first(self) -> bool:
+        """Whether the client sends the body of the request that is being answered: many read only after that."""
+        return self._responding is not None and self._state == "body"
 
     def _check_body_rate(self, now: float) -> None:
         received = self._receiving.received if self._receiving else self._discarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -45,7 +46,9 @@ class _Gunzip:
         self._has_more, self._is_pending = True, False
 
     async def __call__(self) -> Message:
-        if not self._is_pending:
+        if self._is_pending:
+            await asyncio.sleep(0)  # other requests have a turn: a few bytes can decode to many pieces
+        else:
             message = await self._receive()
             if message["type"] != "http.request":
                 return message

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class MemoryBudget:
     """What each owner holds, and the sum.
@@ -14,11 +16,16 @@ class MemoryBudget:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.held = 0
-        self._owners: dict[object, int] = {}
+        self._owners: dict[Any, int] = {}
 
-    def hold(self, owner: object, size: int) -> bool:
+    def hold(self, owner: Any, size: int) -> bool:
         """Set the number of bytes that an owner holds, 0 to forget it; returns whether the sum is within the limit."""
         self.held += size - self._owners.pop(owner, 0)
         if size:
             self._owners[owner] = size
         return self.held <= self.limit
+
+    @property
+    def stalest(self) -> Any:
+        """The owner whose number of bytes has not changed for the longest time; there must be one."""
+        return next(iter(self._owners))
