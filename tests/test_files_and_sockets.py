@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 from ipaddress import ip_address
+from mimetypes import knownfiles
 from pathlib import Path
 
 import pytest
@@ -18,27 +19,9 @@ from watched_process import Uses, Watch
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the files of the system are named as on Linux")
 ROWS = "text\ni feel so happy today\ni am angry\n"
 INSTALLED = [sys.prefix, sys.base_prefix, Path(emoscope.__file__).parent, *sys.path]
-SYSTEM = [
-    "/lib",
-    "/lib64",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/usr/share/zoneinfo",
-    "/usr/share/locale",
-    "/proc",
-    "/sys",
-]
-DESCRIPTIONS = [
-    "ld.so.cache",
-    "locale.alias",
-    "localtime",
-    "nsswitch.conf",
-    "os-release",
-    "passwd",
-    "ssl/openssl.cnf",
-    "mime.types",
-]
+SYSTEM = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/share/zoneinfo", "/usr/share/locale"]
+KERNEL = ["/proc", "/sys"]
+DESCRIPTIONS = ["ld.so.cache", "locale.alias", "localtime", "nsswitch.conf", "os-release", "passwd", "ssl/openssl.cnf"]
 DEVICES = ["/dev/null", "/dev/urandom", "/dev/tty"]
 SEMAPHORE = "/dev/shm/sem."  # of Python's multiprocessing
 
@@ -124,7 +107,7 @@ def check_files(uses: Uses, place: Path, tmp_path: Path) -> None:
 
 
 def unexpected(uses: Uses, place: Path) -> list[str]:
-    described = [*SYSTEM, *KERNEL, *DEVICES, *(f"/etc/{name}" for name in DESCRIPTIONS)]
+    described = [*SYSTEM, *KERNEL, *DEVICES, *(f"/etc/{name}" for name in DESCRIPTIONS), *knownfiles]
     read = [path for path in uses.read if not _is_in(path, [*INSTALLED, *described, place])]
     written = [path for path in uses.written if not _is_in(path, [*DEVICES, place])]
     return [path for path in sorted({*read, *written}) if not path.startswith(SEMAPHORE)]
