@@ -20,6 +20,11 @@ PACKAGE = Path(emoscope.__file__).parent
 ROOT = Path(__file__).parents[1]
 FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = ("audit", "training", "export", "scoring", "serving")
+INTEGRATIONS: dict[str, set[str]] = {"sklearn": set()}
+"""Modules that are named after another library, and need its extra; each with the stages whose extra is part of it.
+
+Other stages are imported inside functions.
+"""
 ARROWS = {
     "root": {"rows", "columnar"},
     "rows": {"root"},
@@ -32,6 +37,7 @@ ARROWS = {
     **{
         stage: {"root", "rows", "columnar", "evaluation", "calibration", "compact", "torch_runtime"} for stage in STAGES
     },
+    **{integration: {"root", "rows", *stages} for integration, stages in INTEGRATIONS.items()},
 }
 """The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
 FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
@@ -116,6 +122,8 @@ def arrow_is_allowed(module: str, imported: Import) -> bool:
         return imported.when != "module" or light is not None
     if target == "cli":
         return importing == "__main__"
+    if importing in INTEGRATIONS and target in STAGES and imported.when != "module":
+        return True
     return target == importing or target in ARROWS.get(importing, ()) or is_door(module, imported)
 
 
@@ -156,6 +164,9 @@ def test_the_base_imports_nothing_heavy(file: Path) -> None:
         ("emoscope.training.trainer", "from emoscope.export import graph"),
         ("emoscope.training.trainer", "from .. import export"),
         ("emoscope.serving.app", "async def f():\n    from emoscope.cli import main"),
+        ("emoscope.sklearn", "from emoscope.training import train"),
+        ("emoscope.classifier", "def f():\n    from emoscope.sklearn import EmotionEstimator"),
+        ("emoscope.training.trainer", "def f():\n    from emoscope.sklearn import EmotionEstimator"),
         ("emoscope.cli.predict", "from emoscope.classifier import EmotionClassifier"),
         ("emoscope.cli.predict", "from emoscope import EmotionClassifier"),
         ("emoscope.cli.predict", "try:\n    import emoscope.data\nexcept ImportError:\n    pass"),
@@ -172,6 +183,7 @@ def test_a_forbidden_import_is_found(module: str, source: str) -> None:
         ("emoscope.data", "from emoscope.labels import Labels\nimport numpy"),
         ("emoscope.loading", "def f():\n    from emoscope.torch_runtime import TorchModel"),
         ("emoscope.__main__", "from emoscope.cli import main"),
+        ("emoscope.sklearn", "def f():\n    from emoscope.training import train"),
         ("emoscope.training.trainer", "from emoscope.evaluation import evaluate\nfrom .config import Recipe"),
         ("emoscope.calibration.report", "from emoscope.evaluation.metrics import log_loss"),
         (

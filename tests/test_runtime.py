@@ -211,3 +211,19 @@ def test_logits_of_another_shape_are_an_error(tmp_path: Path, axes: list[int]) -
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"the model returned logits of shape \(.*\) for 2 rows"):
         OnnxModel(path).logits(batch_of([[1, 2], [3, 4]]))
+
+
+def test_hidden_vectors_give_the_logits_of_a_compact_student() -> None:
+    graph = onnx.load(BUNDLED / "onnx" / "model.onnx").graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    tokenizer = Tokenizer.from_file(BUNDLED / "tokenizer.json", max_length=512)
+    runtime = OnnxModel(BUNDLED / "onnx" / "model.onnx", threads=2)
+    batch = tokenizer.encode(["i feel happy", "", *(f"a text of {number} words " * number for number in range(40))])
+    hidden = runtime.hidden(batch)
+    assert hidden is not None
+    logits = hidden @ constants["output_weight"].T + constants["output_bias"]
+    np.testing.assert_allclose(logits, runtime.logits(batch), atol=1e-4)
+
+
+def test_graph_of_another_kind_has_no_hidden_vectors(encoder: OnnxModel) -> None:
+    assert encoder.hidden(TokenBatch(np.array([1, 2], np.int32), np.array([0, 2]), np.array([0]), 1)) is None

@@ -23,7 +23,7 @@ from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
 from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction
 from emoscope.preprocessing import Preprocessor, PreprocessorPool
-from emoscope.protocols import Keywords, Runtime, parameters_of, tokens_read_of
+from emoscope.protocols import Keywords, Runtime, hidden_of, parameters_of, tokens_read_of
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch
@@ -232,6 +232,24 @@ class EmotionClassifier:
             float32 (len(texts), len(labels)); for a text in windows, the weighted mean of their logits.
         """
         return self._predict_rows(texts, self.calibration.label_logits)
+
+    def hidden_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vector of each text from which a compact student computes its logits; arguments as for `predict_proba`.
+
+        Returns:
+            float32 (len(texts), units): for the bundled model 256; for a text in windows, their weighted mean.
+
+        Raises:
+            ModelError: the model is not the ONNX graph of a compact student.
+        """
+        texts, rows = as_texts(texts), []
+        for chunk in _chunks(texts or [""], FIRST_CHUNK, CHUNK):
+            batch = self._preprocessor(chunk)
+            hidden = hidden_of(self._runtime, batch)
+            if hidden is None:
+                raise ModelError("only the ONNX graph of a compact student has hidden vectors; use the logits instead")
+            rows.append(batch.text_means(hidden))
+        return np.concatenate(rows)[: len(texts)]
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens included; same arguments and errors as `predict_proba`."""

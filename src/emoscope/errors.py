@@ -96,6 +96,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "audit": ("sklearn", "cleanlab", "datasketch"),
     "score": ("pyarrow", "fsspec", "tqdm"),
     "ray": ("pyarrow", "fsspec", "tqdm", "ray"),
+    "sklearn": ("sklearn",),
     "serve": ("uvicorn", "httptools", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),

@@ -40,6 +40,18 @@ class Runtime(Protocol):
         """Logits of every row of the batch, float32 (rows, outputs): the labels and, in some models, neutral."""
 
 
+class SupportsHidden(Protocol):
+    """A runtime that returns hidden vectors too."""
+
+    def hidden(self, batch: TokenBatch) -> NDArray[np.float32] | None:
+        """The vector of every row before the last layer, float32 (rows, units); None if the model has none."""
+
+
+def hidden_of(runtime: Runtime, batch: TokenBatch) -> NDArray[np.float32] | None:
+    """The vector of every row before the last layer, float32 (rows, units); None for a runtime without it."""
+    return cast(SupportsHidden, runtime).hidden(batch) if hasattr(runtime, "hidden") else None
+
+
 def predict_distinct(predict: PredictProba, texts: Sequence[str]) -> NDArray[np.float32]:
     """What a function returns for texts, float32 (len(texts), columns); equal texts are scored once."""
     places: dict[str, int] = {}

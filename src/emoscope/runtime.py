@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ COMPACT = Grouping(1024, 8192, 5.0)
 """The compact student processes its rows token by token, so many rows should share a call."""
 COMPACT_GRAPH = "compact"
 """Name of a compact student's graph, whose logits do not depend on padding."""
+HIDDEN = "features"
+"""Name of the tensor of a compact student's graph from which a linear layer computes the logits."""
 
 _FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
     "input_ids": lambda ids, mask: ids,
@@ -88,6 +91,7 @@ class OnnxModel:
         """
         self.threads = threads or usable_cores()
         self.parameters = parameters
+        self._path = path
         self._session = _load(path)
         self._inputs = [node.name for node in self._session.get_inputs()]
         unknown = [name for name in self._inputs if name not in _FEEDS]
@@ -96,6 +100,7 @@ class OnnxModel:
         compact = self._session.get_modelmeta().graph_name == COMPACT_GRAPH
         self.grouping = grouping or (COMPACT if compact else ENCODER)
         self.tokens_read = (0, 0)
+        self._compact = compact
         self._pool, self._pool_of = _threads(self.threads), os.getpid()
 
     def logits(self, batch: TokenBatch) -> NDArray[np.float32]:
@@ -110,6 +115,23 @@ class OnnxModel:
         Raises:
             ModelError: ONNX Runtime cannot run the graph, for example because the tokenizer belongs to another model.
         """
+        return self._rows(batch, self._run)
+
+    def hidden(self, batch: TokenBatch) -> NDArray[np.float32] | None:
+        """The vector of every row from which a compact student computes its logits, float32 (rows, units).
+
+        None for a graph of another kind; raises the errors of `logits`.
+        """
+        return self._rows(batch, partial(self._output, self._hidden_session, HIDDEN)) if self._compact else None
+
+    @cached_property
+    def _hidden_session(self) -> Any:
+        """A second session of the graph, with the hidden vectors as an output."""
+        check_onnx_file(self._path)
+        return _session(self._path.read_bytes() + _graph_output(HIDDEN), self._path)
+
+    def _rows(self, batch: TokenBatch, run_group: Callable[[Ids, Ids], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """What the graph returns for every row, by groups that run in parallel."""
         share = max(self.grouping.min_tokens, batch.ids.size // self.threads)
         max_tokens = min(share, self.grouping.max_tokens)
         groups = list(batch.groups(max_tokens, call_rows=self.grouping.call_rows))
@@ -118,7 +140,7 @@ class OnnxModel:
         self._count(batch.ids.size, sum(ids.size for _, ids in groups))
         few = len(groups) == 1 or batch.ids.size <= self.grouping.min_tokens  # faster than handing over to threads
         run = map if few else self._own_pool().map
-        values = list(run(self._run, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
+        values = list(run(run_group, (ids for _, ids in groups), (lengths[rows] for rows, _ in groups)))
         return in_row_order([rows for rows, _ in groups], values)
 
     def _own_pool(self) -> ThreadPoolExecutor:
@@ -132,18 +154,21 @@ class OnnxModel:
         self.tokens_read = (read + tokens, padding + with_padding - tokens)
 
     def _run(self, ids: Ids, lengths: Ids) -> NDArray[np.float32]:
+        return self._output(self._session, "logits", ids, lengths)
+
+    def _output(self, session: Any, output: str, ids: Ids, lengths: Ids) -> NDArray[np.float32]:
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
         feed = {name: _FEEDS[name](ids, mask) for name in self._inputs}
         try:
-            logits: NDArray[np.float32] = self._session.run(["logits"], feed)[0]
+            rows: NDArray[np.float32] = session.run([output], feed)[0]
         except Exception as error:
             raise ModelError(
                 f"ONNX Runtime cannot run the model ({first_line(error)}); if an index is out of bounds, the tokenizer "
                 "belongs to another model: put its own tokenizer.json beside it"
             ) from error
-        if logits.ndim != 2 or len(logits) != len(ids):
-            raise ModelError(f"the model returned logits of shape {logits.shape} for {len(ids)} rows")
-        return logits
+        if rows.ndim != 2 or len(rows) != len(ids):
+            raise ModelError(f"the model returned {output} of shape {rows.shape} for {len(ids)} rows")
+        return rows
 
 
 def _threads(count: int) -> ThreadPoolExecutor:
@@ -152,12 +177,25 @@ def _threads(count: int) -> ThreadPoolExecutor:
 
 def _load(path: Path) -> Any:
     check_onnx_file(path)
+    return _session(path, path)
+
+
+def _graph_output(name: str) -> bytes:
+    """What adds an output to a graph, written behind its file: parts of a protobuf message are merged."""
+    content = name.encode()
+    for field in (1, 12, 7):  # name of ValueInfoProto, output of GraphProto, graph of ModelProto
+        content = bytes([field << 3 | 2, len(content)]) + content
+    return content
+
+
+def _session(model: Path | bytes, path: Path) -> Any:
+    """A session of a model, whose file has this path."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_mem_pattern = False  # it would keep a memory plan for every shape of input
     options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime: {first_line(error)}") from error

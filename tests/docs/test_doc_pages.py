@@ -22,6 +22,7 @@ for module in (
     "onnxscript",
     "pyarrow",
     "cleanlab",
+    "sklearn",
     "matplotlib",
 ):
     pytest.importorskip(module)
