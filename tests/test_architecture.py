@@ -20,7 +20,12 @@ PACKAGE = Path(emoscope.__file__).parent
 ROOT = Path(__file__).parents[1]
 FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = ("audit", "training", "export", "scoring", "serving")
-INTEGRATIONS: dict[str, set[str]] = {"sklearn": set()}
+INTEGRATIONS: dict[str, set[str]] = {
+    "sklearn": set(),
+    "pandas": {"scoring"},
+    "polars": {"scoring"},
+    "duckdb": {"scoring"},
+}
 """Modules that are named after another library, and need its extra; each with the stages whose extra is part of it.
 
 Other stages are imported inside functions.

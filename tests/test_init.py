@@ -8,7 +8,7 @@ import emoscope
 
 
 def test_dir_lists_what_the_package_offers():
-    assert dir(emoscope) == ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__"]
+    assert dir(emoscope) == ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__", "frame"]
     assert dir(emoscope) == sorted(emoscope.__all__)
 
 

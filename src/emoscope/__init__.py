@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime reads it at its import, here and in the processes we start
 
 __version__ = "0.2.0"
-__all__ = ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__"]
+__all__ = ["EMOTIONS", "EmotionClassifier", "Prediction", "__version__", "frame"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +22,10 @@ def __getattr__(name: str) -> Any:
         from emoscope.classifier import EmotionClassifier
 
         return EmotionClassifier
+    if name == "frame":
+        from emoscope.frames import frame
+
+        return frame
     raise AttributeError(f"module 'emoscope' has no attribute {name!r}")
 
 
