@@ -103,6 +103,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "serve": ("uvicorn", "httptools", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),
+    "excel": ("openpyxl",),
     "compact": ("torch", "safetensors"),
     "export": ("torch", "transformers", "safetensors", "onnx", "onnxscript"),
     "train": ("torch", "transformers", "accelerate", "safetensors", "datasets", "tqdm", "captum"),

@@ -1,12 +1,13 @@
 """`emoscope estimate` reads labels back and prints shares with intervals, or shares that rest on an assumption."""
 
+import csv
 import json
 import re
 from pathlib import Path
 
 import pytest
 
-from cli.scored_table import fill_labels, write_scored
+from cli.scored_table import MONTHS, fill_labels, write_scored
 from emoscope import EMOTIONS
 from emoscope.cli import main
 
@@ -72,10 +73,14 @@ def test_rows_without_a_label_are_counted(tables, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ([], "one of the arguments --labels --prior is required"),
+        ([], "one of the arguments --labels --reference --prior is required"),
         ([*PRIOR, "--by", "product"], "--by needs --labels"),
         (["--prior", "joy"], "must be CLASS=SHARE"),
         (["--labels", "x.csv", "--level", "95"], "from 0.5 to 0.999"),
+        ([*PRIOR, "--report", "x.html"], "--report needs --labels"),
+        (["--labels", "x.csv", "--event", "2024-05-01"], "--event goes with --time-column"),
+        (["--labels", "x.csv", "--time-column", "day", "--event", "May"], "must be a day as in 2024-05-31, got 'May'"),
+        (["--reference", "x.csv", "--label-column", "a", "b"], "--reference takes one --label-column"),
     ],
 )
 def test_wrong_usage(flags, message, capsys):
@@ -93,3 +98,60 @@ def test_too_few_labels_and_an_unknown_one(tables, tmp_path, capsys):
         (tmp_path / "few.csv").write_text(text, "utf-8")
         assert main(["estimate", scored, "--labels", str(tmp_path / "few.csv")]) == 1
         assert message in capsys.readouterr().err
+
+
+def test_trends_differences_and_the_page(tables, tmp_path, capsys):
+    scored, labels, _ = tables
+    flags = ["--by", "product", "--time-column", "written", "--event", "2024-06-01"]
+    report = tmp_path / "page" / "shares.html"
+    assert main(["estimate", scored, "--labels", labels, *flags, "--report", str(report)]) == 0
+    shown = capsys.readouterr()
+    assert "left out: 8 rows without a time in 'written', of the periods" in shown.err
+    heads = re.findall(r"^(.+): \d+ rows, \d+ labels$", shown.out, re.M)
+    assert heads == ["a", "b", *MONTHS, "before 2024-06-01", "from 2024-06-01"]
+    assert re.findall(r"^by (.*): \d+ of (\d+) differences significant at 5% \(Holm\)$", shown.out, re.M) == [
+        *(("product", "6"), ("written, by month", "12"), ("written, before and after", "6"))
+    ]
+    page = report.read_text("utf-8")
+    assert "<script" not in page and "http" not in page
+    assert page.count('class="band" points') >= 6 and page.count('class="arm" x1') >= 6 + 12
+    assert "before 2024-06-01" in page and "count of predictions, uncorrected" in page
+
+
+def test_two_labellers(tables, tmp_path, capsys):
+    scored, labels, _ = tables
+    with Path(labels).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lines = ["row,first,second,stratum,sampling_probability"]
+    for index, row in enumerate(rows):
+        other = "joy" if index % 10 == 0 else row["label"]
+        lines.append(",".join([row["row"], row["label"], other, row["stratum"], row["sampling_probability"]]))
+    two = tmp_path / "two.csv"
+    two.write_text("\n".join(lines), "utf-8")
+    command = ["estimate", scored, "--labels", str(two), "--label-column", "first", "second"]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^2 labellers, 200 rows labelled twice or more, 9\d\.\d% agreed$", shown, re.M)
+    assert re.search(r"^Krippendorff alpha +0\.[89]\d  \(95 % interval 0\.\d\d to 0\.\d\d\)$", shown, re.M)
+    assert main([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["labellers"]
+    assert found["labellers"] == 2 and len(found["kappa"]) == 1
+
+
+def test_a_reference_is_checked(tables, tmp_path, capsys):
+    scored = Path(tables[0])
+    lines = scored.read_text("utf-8").splitlines()
+    reference = tmp_path / "reference.csv"
+    labelled = [f"{line},{label}" for line, label in zip(lines[1:], tables[2], strict=True)]
+    reference.write_text("\n".join([f"{lines[0]},label", *labelled]), "utf-8")
+    assert main(["estimate", str(scored), "--reference", str(reference)]) == 0
+    assert "check of the assumption: not contradicted (p " in capsys.readouterr().out
+    doubtful = tmp_path / "doubtful.csv"
+    assert write_scored(doubtful, strength=0.5) != tables[2]
+    assert main(["estimate", str(doubtful), "--reference", str(reference), "--json"]) == 0
+    check = json.loads(capsys.readouterr().out)["check"]
+    assert check["holds"] is False and check["p"] < 0.01 and check["distance"] > 0.1
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text(reference.read_text("utf-8").replace(",joy\n", ",jooy\n"), "utf-8")
+    assert main(["estimate", str(scored), "--reference", str(wrong)]) == 1
+    assert "label is 'jooy'; allowed: sadness, joy" in capsys.readouterr().err

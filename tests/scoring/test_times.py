@@ -13,7 +13,6 @@ from emoscope.scoring.times import (
     MAX_PERIODS,
     MAX_SHOWN,
     LabelsOverTime,
-    check_time_format,
     check_times,
     read_times,
 )
@@ -204,10 +203,3 @@ def test_another_format(text, time_format):
     for values in ([text, "2024-05-06 07:08", None], [text, "?", None]):
         times = read_times(pa.chunked_array([pa.array(values)]), time_format)
         assert np.datetime_as_string(times).tolist() == [MINUTE, "NaT", "NaT"]
-    assert check_time_format(time_format) is None
-
-
-@pytest.mark.parametrize("time_format", ["%Q", "%", "%d.%m.%Y %"])
-def test_format_that_cannot_be_read(time_format):
-    with pytest.raises(DataError, match="the time format .* cannot be read .*; allowed: directives of strptime"):
-        check_time_format(time_format)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emoscope.errors import DataError
-from emoscope.shares import LabelledRows, draw_rows, estimate, plan_sample
+from emoscope.shares import Grouping, LabelledRows, draw_rows, estimate, plan_sample
 
 CLASSES = ("sadness", "joy", "love", "anger", "fear", "surprise")
 GROUPS = np.array(["a", "b"])
@@ -37,7 +37,8 @@ def test_intervals_cover_and_the_bias_is_gone(stratified):
         truth, scores = scored_rows(rng, int(rng.choice([300, 1000, 5000])))
         groups = GROUPS[rng.integers(0, 2, len(truth))]
         sample = drawn(rng, truth, scores, int(rng.integers(120, 301)), stratified=stratified)
-        for found in estimate(scores, sample, CLASSES, groups=groups):
+        result = estimate(scores, sample, CLASSES, groupings=[Grouping("half", groups)])
+        for found in (result.overall, *result.groups):
             mask = np.ones(len(truth), bool) if found.group is None else groups == found.group
             true = np.bincount(truth[mask], minlength=6) / mask.sum()
             for share, wanted in zip(found.classes, true, strict=True):
@@ -59,7 +60,10 @@ def test_a_group_with_few_labels_has_a_count_only():
     rng = np.random.default_rng(2)
     truth, scores = scored_rows(rng, 1000)
     groups = np.where(np.arange(1000) < 50, "few", "many")
-    everything, few, many = estimate(scores, drawn(rng, truth, scores, 200, stratified=False), CLASSES, groups=groups)
+    sample = drawn(rng, truth, scores, 200, stratified=False)
+    result = estimate(scores, sample, CLASSES, groupings=[Grouping("size", groups)])
+    everything, (few, many) = result.overall, result.groups
+    assert result.differences == ()
     assert (everything.group, few.group, many.group) == (None, "few", "many")
     assert few.rows == 50 and few.labels < 20
     assert all(share.share is None and share.to_json()["interval"] is None for share in few.classes)
@@ -71,7 +75,7 @@ def test_the_source_of_the_rows_is_less_certain_than_the_rows():
     rng = np.random.default_rng(4)
     truth, scores = scored_rows(rng, 400)
     sample = drawn(rng, truth, scores, 300, stratified=False)
-    (rows,), (source,) = (estimate(scores, sample, CLASSES, finite=finite) for finite in (True, False))
+    rows, source = (estimate(scores, sample, CLASSES, finite=finite).overall for finite in (True, False))
     for here, there in zip(rows.classes, source.classes, strict=True):
         assert here.interval.high - here.interval.low < there.interval.high - there.interval.low
 
@@ -80,7 +84,8 @@ def test_strata_with_few_labels_are_merged():
     rng = np.random.default_rng(5)
     truth, scores = scored_rows(rng, 1000)
     strata = np.array([7] + [1] * 40 + [2] * 59)
-    (found,) = estimate(scores, LabelledRows(np.arange(100), truth[:100], np.full(100, 0.1), strata), CLASSES)
+    labels = LabelledRows(np.arange(100), truth[:100], np.full(100, 0.1), strata)
+    found = estimate(scores, labels, CLASSES).overall
     assert all(0 <= share.interval.low < share.interval.high <= 1 for share in found.classes)
 
 
@@ -115,3 +120,51 @@ def test_labels_that_do_not_fit(change, message):
 def test_predictions_that_do_not_fit(scores, level, message):
     with pytest.raises(DataError, match=message):
         estimate(scores, LabelledRows(range(30), [0] * 30), CLASSES, level=level)
+
+
+def test_labels_in_shape_only():
+    with pytest.raises(DataError, match="the grouping 'x' has the shape"):
+        estimate(
+            np.full((100, 6), 1 / 6), LabelledRows(range(30), [0] * 30), CLASSES, groupings=[Grouping("x", [1, 2])]
+        )
+
+
+def test_differences_between_groups_and_periods():
+    rng = np.random.default_rng(6)
+    truth, scores = scored_rows(rng, 3000)
+    halves = np.where(truth == 0, "sad", np.where(rng.random(3000) < 0.5, "a", "b"))
+    months = np.array(["2024-05", "2024-06", "2024-07", None], object)[rng.integers(0, 4, 3000)]
+    groupings = [Grouping("half", halves), Grouping("month", months, ordered=True)]
+    result = estimate(scores, drawn(rng, truth, scores, 300, stratified=False), CLASSES, groupings=groupings)
+    assert [(shares.by, shares.group) for shares in result.groups] == [
+        *(("half", name) for name in ("a", "b", "sad")),
+        *(("month", name) for name in ("2024-05", "2024-06", "2024-07")),
+    ]
+    pairs = {(test.by, test.first, test.second) for test in result.differences}
+    assert pairs == {
+        *(("half", first, second) for first, second in (("b", "a"), ("sad", "a"), ("sad", "b"))),
+        *(("month", first, second) for first, second in (("2024-06", "2024-05"), ("2024-07", "2024-06"))),
+    }
+    found = {(test.label, test.first, test.second) for test in result.differences if test.p_adjusted < 0.01}
+    assert ("sadness", "sad", "a") in found
+    assert not [test for test in result.differences if test.by == "month" and test.p_adjusted < 0.01]
+
+
+def test_disagreement_of_labellers_makes_intervals_wider():
+    rng = np.random.default_rng(7)
+    truth, scores = scored_rows(rng, 3000)
+    rows = rng.choice(3000, 300, replace=False)
+    biased = np.where((truth[rows] == 1) & (rng.random(300) < 0.4), 2, truth[rows])
+    for other, agrees in ((truth[rows], True), (biased, False)):
+        result = estimate(scores, LabelledRows(rows, np.stack([truth[rows], other], 1)), CLASSES)
+        alone = estimate(scores, LabelledRows(rows, truth[rows]), CLASSES)
+        widths = [
+            [share.interval.high - share.interval.low for share in one.overall.classes] for one in (result, alone)
+        ]
+        assert alone.agreement is None and result.agreement.labellers == 2
+        if agrees:
+            assert result.agreement.alpha.value == 1
+            np.testing.assert_allclose(*widths)
+        else:
+            assert 0.5 < result.agreement.alpha.value < 1
+            assert widths[0][1] > 1.3 * widths[1][1]

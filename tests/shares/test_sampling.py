@@ -44,7 +44,7 @@ def test_the_labels_for_a_width_are_the_fewest(rows):
 
 @pytest.mark.parametrize("size", [3, 4001])
 def test_a_size_that_does_not_fit(rows, size):
-    with pytest.raises(DataError, match=rf"{size} labels; allowed: \d+ to 4000, with 18 strata"):
+    with pytest.raises(DataError, match=f"{size} labels; allowed: 5 to 4000"):
         plan_sample(*rows, size)
 
 
@@ -52,3 +52,15 @@ def test_no_rows():
     for call in (lambda: plan_sample([], [], 10), lambda: labels_needed([], [], 0.1)):
         with pytest.raises(DataError, match="no scored rows"):
             call()
+
+
+def test_few_labels_get_coarser_strata(rows):
+    groups = np.arange(4000) % 12
+    for size, strata in ((2000, range(150, 217)), (300, [36]), (60, [12])):
+        plan = plan_sample(*rows, size, groups)
+        assert len(plan.rows) in strata and plan.size == size
+        np.testing.assert_array_equal(np.bincount(plan.strata), plan.rows)
+        drawn = groups[draw_rows(plan, 1)]
+        assert np.ptp(np.bincount(drawn)) <= 1
+    with pytest.raises(DataError, match="59 labels; allowed: 60 to 4000; name fewer groups, or longer periods"):
+        plan_sample(*rows, 59, groups)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import emoscope
 from emoscope.errors import DataError, broken_data, of_machine
 from emoscope.locking import locked
+from emoscope.moments import check_time_format
 from emoscope.protocols import Classifier
 from emoscope.rows.csv_rows import check_delimiter
 from emoscope.rows.formats import Format
@@ -28,7 +29,7 @@ from emoscope.scoring.resume import WorkFolder
 from emoscope.scoring.sources import Place, Source, Stream, find_sources
 from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
-from emoscope.scoring.times import check_time_format, check_times
+from emoscope.scoring.times import check_times
 from emoscope.scoring.writing import Output, open_writer
 
 _TABLE, _REJECTED, _REPORT = "table", "rejected", "report"  # files that a run writes into its folder

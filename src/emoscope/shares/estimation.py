@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from emoscope.errors import DataError
-from emoscope.evaluation.intervals import Interval
+from emoscope.shares.blocks import Texts
+from emoscope.shares.differences import Compared, differences
 from emoscope.shares.intervals import share_interval
-from emoscope.shares.power_tuning import Array, Design, tuned_mean
+from emoscope.shares.labellers import agreement
+from emoscope.shares.power_tuning import Array, Design, Labelled, TunedMean, tuned_mean
+from emoscope.shares.results import ClassShare, Estimate, Shares
+from emoscope.shares.totals import Moments, Totals
 from emoscope.terminal import counted
 
 MIN_LABELS = 20
@@ -20,78 +25,8 @@ MIN_LABELS = 20
 MIN_PER_STRATUM = 20
 """Fewest labels of a stratum that has a variance of its own: a few labels
 of confident rows often show no error, and would then count as certain."""
-
-
-@dataclass(frozen=True)
-class ClassShare:
-    """The share of one class.
-
-    Attributes:
-        label: name of the class.
-        naive: share of the rows that are predicted to be of this class.
-        share: estimated share, from 0 to 1; None with fewer than MIN_LABELS labels.
-        interval: confidence interval of the share; None likewise.
-        labels_alone: interval of the same share from a simple random sample of as many labels, without predictions;
-            None likewise.
-        tuning: how far the predictions are used, from 0 (labels alone) to 1; None likewise.
-    """
-
-    label: str
-    naive: float
-    share: float | None = None
-    interval: Interval | None = None
-    labels_alone: Interval | None = None
-    tuning: float | None = None
-
-    @property
-    def shift(self) -> float | None:
-        """The estimated share minus the naive one."""
-        return None if self.share is None else self.share - self.naive
-
-    @property
-    def narrower(self) -> float | None:
-        """How much narrower the interval is than with the labels alone, as a share of the width of that one."""
-        if self.interval is None or self.labels_alone is None:
-            return None
-        alone = self.labels_alone.high - self.labels_alone.low
-        return 1 - (self.interval.high - self.interval.low) / alone if alone > 0 else 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """The share as a JSON object."""
-        intervals = {
-            key: None if value is None else list(value)
-            for key, value in (("interval", self.interval), ("labels_alone", self.labels_alone))
-        }
-        return asdict(self) | intervals | {"shift": self.shift, "narrower": self.narrower}
-
-
-@dataclass(frozen=True)
-class Shares:
-    """The shares of all classes in some rows.
-
-    Attributes:
-        group: value of the group; None for all rows.
-        rows: number of scored rows.
-        labels: number of labelled rows among them.
-        level: confidence level of the intervals.
-        classes: the share of each class.
-    """
-
-    group: str | None
-    rows: int
-    labels: int
-    level: float
-    classes: tuple[ClassShare, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The shares as a JSON object."""
-        return {
-            "group": self.group,
-            "rows": self.rows,
-            "labels": self.labels,
-            "level": self.level,
-            "classes": [share.to_json() for share in self.classes],
-        }
+MAX_COMPARED = 12
+"""Maximum number of groups without an order that are compared with each other; more have too many pairs."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +35,8 @@ class LabelledRows:
 
     Attributes:
         rows: index of each among the scored rows, int (labelled,), none twice.
-        truth: index of its class, int (labelled,).
+        truth: index of its class, int (labelled,); of several labellers (labelled, labellers), -1 where one of them
+            gave no label.
         probability: probability with which it was drawn, float (labelled,), above 0; None for equal ones.
         strata: its stratum, any values (labelled,), if the rows were drawn by stratum; None for one stratum.
     """
@@ -111,17 +47,73 @@ class LabelledRows:
     strata: ArrayLike | None = None
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """Groups of the scored rows, such as products or months.
+
+    Attributes:
+        name: name of the grouping, such as that of the column.
+        values: the group of each scored row, (rows,).
+        ordered: whether the groups follow one another in the order of their names, as months do; then each is compared
+            with the one before, otherwise each with each.
+    """
+
+    name: str
+    values: ArrayLike
+    ordered: bool = False
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Labelled rows with what is known of them.
+
+    Attributes:
+        truth: as in `LabelledRows`.
+        predicted: probability of each class for each row, float64 (labelled, classes).
+        probability: probability with which each was drawn, float64 (labelled,); None for equal ones.
+        strata: the stratum of each, (labelled,); None for one stratum.
+        groups: the group of each row, (labelled,), one for each grouping; None for a row in no group.
+    """
+
+    truth: ArrayLike
+    predicted: Array
+    probability: ArrayLike | None
+    strata: ArrayLike | None
+    groups: Sequence[NDArray[Any]] = ()
+
+
+@dataclass(frozen=True)
+class Options:
+    """How shares are estimated.
+
+    Attributes:
+        level: confidence level of the intervals, from 0.5 to 0.999.
+        finite: whether the shares are those of these rows; otherwise those of the source that the rows are a random
+            sample of, with wider intervals.
+
+    Raises:
+        DataError: the level is outside these bounds.
+    """
+
+    level: float = 0.95
+    finite: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.level <= 0.999:
+            raise DataError(f"the level must be from 0.5 to 0.999, got {self.level!r}")
+
+
 def estimate(
     predicted: ArrayLike,
     labelled: LabelledRows,
     classes: Sequence[str],
     *,
     answers: ArrayLike | None = None,
-    groups: ArrayLike | None = None,
+    groupings: Sequence[Grouping] = (),
     level: float = 0.95,
     finite: bool = True,
-) -> tuple[Shares, ...]:
-    """The share of each class in all rows and then, with `groups`, in the rows of each group.
+) -> Estimate:
+    """The share of each class in all rows, and in the rows of each group.
 
     Args:
         predicted: probability of each class for each scored row, float (rows, classes).
@@ -129,97 +121,162 @@ def estimate(
         classes: names of the classes.
         answers: index of the class that each row is counted as, int (rows,), for the naive share; None for the most
             probable one.
-        groups: the group of each scored row, (rows,); None for no groups.
+        groupings: groups of the rows.
         level: confidence level of the intervals, from 0.5 to 0.999.
         finite: whether the shares are those of these rows; otherwise those of the source that the rows are a random
             sample of, with wider intervals.
 
-    Returns:
-        The shares of all rows, then of each group in the order of their names.
+    Raises:
+        DataError: the arrays do not fit together, or there are too few labels.
+    """
+    options = Options(level, finite)
+    scores = np.asarray(predicted, np.float64)
+    rows = _checked(scores, labelled, classes)
+    totals = Totals(len(classes), [grouping.name for grouping in groupings])
+    groups = [_texts(grouping, len(scores)) for grouping in groupings]
+    totals.add(scores.argmax(1) if answers is None else np.asarray(answers, np.int64), scores, groups)
+    names = [np.array(column.values, object)[column.codes[rows]] for column in groups]
+    sample = Sample(labelled.truth, scores[rows], labelled.probability, labelled.strata, names)
+    return estimate_from_totals(totals, sample, classes, options, [grouping.ordered for grouping in groupings])
+
+
+def estimate_from_totals(
+    totals: Totals, sample: Sample, classes: Sequence[str], options: Options, ordered: Sequence[bool] = ()
+) -> Estimate:
+    """The shares, from the sums over the scored rows instead of the rows; as `estimate` otherwise.
+
+    Args:
+        totals: sums over the scored rows and their groups.
+        sample: the labelled rows.
+        classes: names of the classes.
+        options: level and kind of the intervals.
+        ordered: for each grouping, whether its groups follow one another in the order of their names.
 
     Raises:
         DataError: the arrays do not fit together, or there are too few labels.
     """
-    scores = np.asarray(predicted, np.float64)
-    rows, ids, chances = _checked(scores, labelled, classes)
-    if not 0.5 <= level <= 0.999:
-        raise DataError(f"the level must be from 0.5 to 0.999, got {level!r}")
-    predicted_ids = scores.argmax(1) if answers is None else np.asarray(answers, np.int64)
-    strata = np.zeros(len(rows)) if labelled.strata is None else np.asarray(labelled.strata)
-    labels = _Labels(np.eye(len(classes))[ids], scores[rows], Design(1 / chances, _merged(strata), finite), level)
-    parts: list[tuple[str | None, NDArray[np.bool_]]] = [(None, np.ones(len(scores), np.bool_))]
-    if groups is not None:
-        parts += [(str(name), np.asarray(groups) == name) for name in np.unique(np.asarray(groups))]
-    found: list[Shares] = []
-    tuning: Array | None = None
-    for name, mask in parts:
-        domain = mask[rows]
-        naive = np.bincount(predicted_ids[mask], minlength=len(classes)) / mask.sum()
-        shares = [ClassShare(label, float(share)) for label, share in zip(classes, naive, strict=True)]
-        if domain.sum() >= MIN_LABELS:
-            shares, tuning = labels.estimated(shares, scores[mask], domain, tuning)
-        found.append(Shares(name, int(mask.sum()), int(domain.sum()), level, tuple(shares)))
-    return tuple(found)
+    choices = _choices(sample.truth, len(classes))
+    design, labelled = _design(sample, choices, totals.overall.rows, options.finite), _labelled(sample, choices)
+    estimator = _Estimator(labelled, design, tuple(classes), options.level)
+    overall, whole = estimator.shares(totals.overall, np.ones(len(choices), np.bool_))
+    parts, tests = [], []
+    for index, (names, in_order) in enumerate(zip(sample.groups, ordered, strict=True)):
+        compared = []
+        for name, moments in totals.groups(index).items():
+            shares, mean = estimator.shares(moments, names == name, whole, (totals.names[index], name))
+            parts.append(shares)
+            compared += [] if mean is None else [Compared(name, mean, shares.labels)]
+        pairs = list(pairwise(compared) if in_order else combinations(compared, 2))
+        if in_order or len(compared) <= MAX_COMPARED:
+            tests += differences(totals.names[index], pairs, design, classes, options.level)
+    agreed = agreement(choices, len(classes), design.weights) if choices.shape[1] > 1 else None
+    return Estimate(overall, tuple(parts), tuple(tests), agreed)
 
 
 @dataclass(frozen=True)
-class _Labels:
-    """What is known of the labelled rows: their classes and predictions, (labelled, classes), and their design."""
+class _Estimator:
+    """The labelled rows, how they were drawn, and the classes."""
 
-    truth: Array
-    predicted: Array
+    labelled: Labelled
     design: Design
+    classes: tuple[str, ...]
     level: float
 
-    def estimated(
-        self, naive: list[ClassShare], all_predicted: Array, domain: NDArray[np.bool_], tuning: Array | None
-    ) -> tuple[list[ClassShare], Array]:
-        """The shares of a domain, and the tuning parameters; groups take those of all rows, based on more labels."""
-        tuned = tuned_mean(self.truth, self.predicted, all_predicted, self.design, domain, tuning)
-        count = int(domain.sum())
-        unseen = 1 - count / len(all_predicted) if self.design.finite else 1.0
+    def shares(
+        self,
+        moments: Moments,
+        domain: NDArray[np.bool_],
+        whole: TunedMean | None = None,
+        place: tuple[str | None, str | None] = (None, None),
+    ) -> tuple[Shares, TunedMean | None]:
+        """The shares in a domain; groups take the tuning parameters of all rows, which are based on more labels."""
+        naive, count = moments.answers / moments.rows, int(domain.sum())
+        if count < MIN_LABELS:
+            shares = [ClassShare(label, float(share)) for label, share in zip(self.classes, naive, strict=True)]
+            return Shares(*place, moments.rows, count, self.level, tuple(shares)), None
+        mean = tuned_mean(self.labelled, moments, self.design, domain, None if whole is None else whole.tuning)
+        variance, degrees = self.design.variance(mean)
+        alone = self.design.labels_alone(mean, moments.rows)
         shares = []
-        for index, share in enumerate(naive):
-            mean = float(np.clip(tuned.mean[index], 0, 1))
-            variance, degrees = float(tuned.variance[index]), float(tuned.degrees[index])
-            interval = share_interval(mean, variance, count, degrees, self.level)
-            simple = share_interval(mean, unseen * mean * (1 - mean) / (count - 1), count, count - 1, self.level)
-            shares.append(ClassShare(share.label, share.naive, mean, interval, simple, float(tuned.tuning[index])))
-        return shares, tuned.tuning
+        for index, label in enumerate(self.classes):
+            share = float(np.clip(mean.mean[index], 0, 1))
+            interval = share_interval(share, float(variance[index]), count, float(degrees[index]), self.level)
+            simple = share_interval(share, float(alone.value[index]), count, float(alone.degrees[index]), self.level)
+            tuning = float(mean.tuning[index])
+            shares.append(ClassShare(label, float(naive[index]), share, interval, simple, tuning))
+        return Shares(*place, moments.rows, count, self.level, tuple(shares)), mean
+
+
+def _texts(grouping: Grouping, rows: int) -> Texts:
+    """The groups of the rows as texts; in a grouping with an order, a row without a value is in no group."""
+    values = np.asarray(grouping.values)
+    if values.shape != (rows,):
+        raise DataError(f"the grouping {grouping.name!r} has the shape {values.shape}; allowed: ({rows},)")
+    column = Texts.of(["" if value is None else str(value) for value in values.tolist()])
+    return column.without("") if grouping.ordered else column
+
+
+def _choices(truth: ArrayLike, classes: int) -> NDArray[np.int64]:
+    """The class that each labeller chose for each row, (labelled, labellers), -1 for none."""
+    choices = np.asarray(truth, np.int64)
+    choices = choices.reshape(len(choices), -1)
+    if len(choices) < MIN_LABELS:
+        raise DataError(f"{counted(len(choices), 'label')}; allowed: {MIN_LABELS} or more; label more rows")
+    if choices.max() >= classes or choices.min() < -1 or not (choices >= 0).any(1).all():
+        raise DataError(f"a label has an index outside 0 to {classes - 1}")
+    return choices
+
+
+def _labelled(sample: Sample, choices: NDArray[np.int64]) -> Labelled:
+    """The labels of all labellers, and how each deviates from them."""
+    classes = sample.predicted.shape[1]
+    given = choices >= 0
+    each = np.eye(classes)[choices] * given[:, :, None]
+    truth = each.sum(1) / given.sum(1)[:, None]
+    if choices.shape[1] == 1:
+        return Labelled(truth, sample.predicted, np.zeros((0, *truth.shape)), np.zeros((0, len(truth)), np.bool_))
+    shared = given & (given.sum(1) > 1)[:, None]
+    deviations = (each - truth[:, None]) * shared[:, :, None]
+    return Labelled(truth, sample.predicted, deviations.swapaxes(0, 1), shared.T)
+
+
+def _design(sample: Sample, choices: NDArray[np.int64], rows: int, finite: bool) -> Design:
+    """How the labelled rows were drawn."""
+    count = len(choices)
+    equal = np.full(count, min(count / max(rows, 1), 1))
+    chances = equal if sample.probability is None else np.asarray(sample.probability, np.float64)
+    strata = np.zeros(count) if sample.strata is None else np.asarray(sample.strata)
+    if not count == len(sample.predicted) == len(chances) == len(strata):
+        lengths = f"{len(sample.predicted)} labelled rows, {count} labels, {len(chances)} probabilities, "
+        raise DataError(f"{lengths}{len(strata)} strata; give one of each for each row")
+    if not ((chances > 0) & (chances <= 1)).all():
+        raise DataError("a probability of being drawn is not above 0 and at most 1")
+    return Design(1 / chances, _merged(strata), finite)
 
 
 def _merged(strata: NDArray[Any]) -> NDArray[np.int64]:
-    """Indices of the strata; those with few labels are merged with the smallest other one."""
+    """Indices of the strata; those with few labels are merged with the smaller one of those before and after them.
+
+    Strata that follow one another are alike: `plan_sample` numbers them by group, predicted class and score.
+    """
     ids = np.unique(strata, return_inverse=True)[1].reshape(-1).astype(np.int64)
     while len(counts := np.bincount(ids)) > 1 and counts.min() < MIN_PER_STRATUM:
-        smallest, second = np.argsort(counts, kind="stable")[:2]
-        ids = np.unique(np.where(ids == smallest, second, ids), return_inverse=True)[1].reshape(-1).astype(np.int64)
+        smallest = int(counts.argmin())
+        others = [other for other in (smallest - 1, smallest + 1) if 0 <= other < len(counts)]
+        ids[ids == smallest] = min(others, key=lambda other: int(counts[other]))
+        ids = np.unique(ids, return_inverse=True)[1].reshape(-1).astype(np.int64)
     return ids
 
 
-def _checked(
-    scores: Array, labelled: LabelledRows, classes: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Array]:
-    """The labelled rows, their classes and probabilities as arrays that fit the scores."""
+def _checked(scores: Array, labelled: LabelledRows, classes: Sequence[str]) -> NDArray[np.int64]:
+    """The indices of the labelled rows, which fit the scores."""
     if scores.ndim != 2 or scores.shape[1] != len(classes):
         raise DataError(f"predictions have the shape {scores.shape}; allowed: (rows, {len(classes)})")
     if not np.isfinite(scores).all():
         raise DataError("a prediction is not a finite number; leave out rows that have no scores")
-    rows, truth = np.asarray(labelled.rows, np.int64), np.asarray(labelled.truth, np.int64)
-    equal = np.full(len(rows), len(rows) / max(len(scores), 1))
-    chances = equal if labelled.probability is None else np.asarray(labelled.probability, np.float64)
-    strata = rows if labelled.strata is None else np.asarray(labelled.strata)
-    if not len(rows) == len(truth) == len(chances) == len(strata):
-        lengths = f"{len(rows)} labelled rows, {len(truth)} labels, {len(chances)} probabilities, {len(strata)} strata"
-        raise DataError(f"{lengths}; give one of each for each row")
-    if len(rows) < MIN_LABELS:
-        raise DataError(f"{counted(len(rows), 'label')}; allowed: {MIN_LABELS} or more; label more rows")
-    if rows.min() < 0 or rows.max() >= len(scores) or len(np.unique(rows)) != len(rows):
+    rows = np.asarray(labelled.rows, np.int64)
+    if len(rows) and (rows.min() < 0 or rows.max() >= len(scores) or len(np.unique(rows)) != len(rows)):
         raise DataError(
             f"a labelled row is given twice or does not exist; allowed: each of 0 to {len(scores) - 1} once"
         )
-    if truth.min() < 0 or truth.max() >= len(classes):
-        raise DataError(f"a label has an index outside 0 to {len(classes) - 1}")
-    if not ((chances > 0) & (chances <= 1)).all():
-        raise DataError("a probability of being drawn is not above 0 and at most 1")
-    return rows, truth, chances
+    return rows

@@ -1,279 +1,240 @@
-"""Scored tables and tables of labels, as `emoscope score` and `emoscope sample` write them, read as arrays."""
+"""Scored tables, as `emoscope score` writes them, read as arrays block by block."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emoscope import EMOTIONS
 from emoscope.errors import DataError
-from emoscope.labelled_rows import CellOptions, Cells, read_cells, short, whole_number
+from emoscope.labelled_rows import short
 from emoscope.labels import NEUTRAL
+from emoscope.moments import UNITS, check_time_format, moment
 from emoscope.rows.columns import EMOTION, SCORE
-from emoscope.shares.sampling import SamplingPlan
-
-ROW, STRATUM, PROBABILITY, LABEL = "row", "stratum", "sampling_probability", "label"
-"""Columns of a table of rows to label, after the text."""
+from emoscope.shares.blocks import TextFormat, Texts, Wanted, read_blocks
 
 
 @dataclass(frozen=True)
-class TextFormat:
-    """How text files are written.
+class TimeColumn:
+    """A column of times, and the periods that they are divided into.
 
     Attributes:
-        delimiter: the character between the cells of `.csv`; None for a comma.
-        encoding: name of the encoding.
+        name: name of the column.
+        period: length of the periods: "day", "week", "month", "quarter" or "year".
+        time_format: format of the times, as `strptime` takes it; None for the forms that `emoscope.moments` reads.
+
+    Raises:
+        DataError: the format cannot be one.
     """
 
-    delimiter: str | None = None
-    encoding: str = "utf-8"
+    name: str
+    period: str = "month"
+    time_format: str | None = None
 
-    def cells(self, file: Path, columns: Sequence[str]) -> Iterator[Cells]:
-        """Some cells of each row of a file."""
-        if file.suffix == ".txt":
-            raise DataError(f"{file}: a .txt has no columns; give a table, such as a .csv")
-        return read_cells(file, CellOptions(tuple(columns), self.delimiter, self.encoding))
+    def __post_init__(self) -> None:
+        if self.time_format is not None:
+            check_time_format(self.time_format)
 
-    def has(self, file: Path, column: str) -> bool:
-        """Whether a file that can be read has a column."""
-        try:
-            next(self.cells(file, [column]), None)
-        except DataError:
-            return False
-        return True
+    def periods(self, times: Texts) -> Texts:
+        """When the period of each row begins; empty for a row without a time."""
+        return _mapped(times, [_start(time, self.period, self.time_format) for time in times.values])
+
+    def sides(self, times: Texts, event: str) -> Texts:
+        """Whether each row is before an event or from it on; empty for a row without a time."""
+        days = [_start(time, "day", self.time_format) for time in times.values]
+        return _mapped(times, [day and f"{'before' if day < event else 'from'} {event}" for day in days])
+
+
+@lru_cache(maxsize=1 << 16)
+def _start(time: str, period: str, time_format: str | None) -> str:
+    """When the period of a time begins; empty for what is not a time."""
+    when = moment(time, time_format) if time else None
+    if when is None:
+        return ""
+    unit = next(unit for unit in UNITS if unit.name == period)
+    return unit.starts(unit.of(np.array([when], "M8[m]")))[0]
+
+
+def _mapped(column: Texts, values: Sequence[str]) -> Texts:
+    """A column with other texts, some of which may be equal."""
+    found = Texts.of(values)
+    return Texts(found.values, found.codes[column.codes])
 
 
 @dataclass(frozen=True)
 class ScoredRows:
-    """The rows of a scored table that have a score.
+    """Some rows of a scored table that have a score.
 
     Attributes:
         numbers: number of each row in the table, from 1, int64 (rows,).
-        classes: names of the predicted classes.
-        answers: index of the predicted class of each row, int64 (rows,).
+        answers: the predicted class of each.
         scores: its probability, float64 (rows,).
-        groups: value of the column of groups; None without one.
+        groups: the group of each row, one column for each grouping; a row without a time is in the group "".
+        texts: further columns.
+        probabilities: columns of probabilities, float64 (rows, columns).
         without_score: number of rows that were left out.
     """
 
     numbers: NDArray[np.int64]
-    classes: tuple[str, ...]
-    answers: NDArray[np.int64]
+    answers: Texts
     scores: NDArray[np.float64]
-    groups: NDArray[Any] | None
+    groups: tuple[Texts, ...]
+    texts: tuple[Texts, ...]
+    probabilities: NDArray[np.float64]
     without_score: int
 
 
 @dataclass(frozen=True)
-class LabelledSample:
-    """The labels in a table of rows to label.
+class ScoredTable:
+    """A table with emotions, from `emoscope score`.
 
     Attributes:
-        numbers: number of each labelled row in the scored table, from 1, int64 (labelled,).
-        labels: its label.
-        probability: probability with which it was drawn and labelled, float64 (labelled,); None if the table has none.
-        strata: its stratum, (labelled,); None likewise.
-        without_label: number of rows whose label is empty.
+        file: the file.
+        form: how text files are written.
+        prefix: what the names of the added columns begin with.
+        group: column of groups; None without one.
+        time: column of times; None without one.
+        event: the day that separates before and after, as YYYY-MM-DD; None without one.
     """
 
-    numbers: NDArray[np.int64]
-    labels: tuple[str, ...]
-    probability: NDArray[np.float64] | None
-    strata: NDArray[Any] | None
-    without_label: int
+    file: Path
+    form: TextFormat = field(default_factory=TextFormat)
+    prefix: str = ""
+    group: str | None = None
+    time: TimeColumn | None = None
+    event: str | None = None
+
+    @property
+    def groupings(self) -> tuple[str, ...]:
+        """Names of the groupings."""
+        time = self.time
+        names = [
+            self.group,
+            time and f"{time.name}, by {time.period}",
+            time and self.event and f"{time.name}, before and after",
+        ]
+        return tuple(name for name in names if name)
+
+    @property
+    def ordered(self) -> tuple[bool, ...]:
+        """Whether the groups of each grouping follow one another in the order of their names."""
+        return tuple([False] * bool(self.group) + [True] * (len(self.groupings) - bool(self.group)))
+
+    def rows(self, probabilities: Sequence[str] = (), texts: Sequence[str] = ()) -> Iterator[ScoredRows]:
+        """The rows with a score, block by block.
+
+        Args:
+            probabilities: names of classes whose probabilities are read.
+            texts: names of columns that are read as they are.
+
+        Raises:
+            DataError: the file cannot be read, lacks a column or a score, or has no row with one.
+        """
+        keys = [*([self.group] if self.group else []), *([self.time.name] if self.time else [])]
+        wanted = Wanted(
+            (self.prefix + EMOTION, *keys, *texts),
+            (self.prefix + SCORE, *(self.prefix + name for name in probabilities)),
+        )
+        some = False
+        for block in read_blocks(self.file, self.form, wanted):
+            emotion, *others = block.texts
+            kept = emotion.without("").codes >= 0
+            some |= bool(kept.any())
+            numbers = block.probabilities[kept]
+            at = np.flatnonzero(kept) + block.first
+            if np.isnan(numbers).any():
+                row, column = np.argwhere(np.isnan(numbers))[0]
+                name = wanted.probabilities[column]
+                raise DataError(f"{self.file}, row {at[row]}: {name} is empty; allowed: a number from 0 to 1")
+            columns = [column.at(kept) for column in others]
+            yield ScoredRows(
+                at,
+                emotion.at(kept),
+                numbers[:, 0],
+                self._groups(columns[: len(keys)]),
+                tuple(columns[len(keys) :]),
+                numbers[:, 1:],
+                int((~kept).sum()),
+            )
+        if not some:
+            raise DataError(f"{self.file}: no row has an emotion; score it with emoscope score first")
+
+    def _groups(self, columns: Sequence[Texts]) -> tuple[Texts, ...]:
+        groups = [columns[0]] if self.group else []
+        if self.time:
+            groups.append(self.time.periods(columns[-1]))
+            groups += [self.time.sides(columns[-1], self.event)] if self.event else []
+        return tuple(groups)
+
+    def present(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The classes that have a column of probabilities."""
+        return tuple(name for name in names if self.form.has(self.file, self.prefix + name))
+
+    def class_names(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """The classes of an estimate: those that are predicted or a label.
+
+        Raises:
+            DataError: a label is not a class that the model knows, or neutral; or as for `rows`.
+        """
+        predicted: set[str] = set()
+        for rows in ScoredTable(self.file, self.form, self.prefix).rows():
+            predicted |= {rows.answers.values[code] for code in np.unique(rows.answers.codes)}
+        known = {*predicted, NEUTRAL}
+        if known <= {*EMOTIONS, NEUTRAL}:
+            known |= set(EMOTIONS)
+        found = set(labels)
+        for label in sorted(found - known):
+            if not self.present([label]):
+                allowed = ", ".join(_in_order(known))
+                raise DataError(f"unknown label {short(label)}; allowed: {allowed}; correct the labels")
+        return _in_order({*predicted, *found})
 
 
-def read_scored(file: Path, form: TextFormat, *, prefix: str = "", by: str | None = None) -> ScoredRows:
-    """The predicted class and score of each row, and its group.
-
-    Raises:
-        DataError: the file cannot be read, lacks a column, has a score that is not a number, or no row with a score.
-    """
-    columns = [prefix + EMOTION, prefix + SCORE, *([by] if by else [])]
-    numbers, names, scores, groups, empty = [], [], [], [], 0
-    for number, row in enumerate(form.cells(file, columns), start=1):
-        if row.values[0] in (None, ""):
-            empty += 1
-            continue
-        numbers.append(number)
-        names.append(str(row.values[0]))
-        scores.append(_probability(row, row.values[1], columns[1]))
-        groups.append(_text(row.values[-1]))
-    if not numbers:
-        raise DataError(f"{file}: no row has an emotion; score it with emoscope score first")
-    classes = _ordered(names)
-    ids = {name: index for index, name in enumerate(classes)}
-    return ScoredRows(
-        np.array(numbers, np.int64),
-        classes,
-        np.array([ids[name] for name in names], np.int64),
-        np.array(scores, np.float64),
-        np.array(groups) if by else None,
-        empty,
-    )
-
-
-def class_names(
-    file: Path, form: TextFormat, scored: ScoredRows, labels: Iterable[str], prefix: str = ""
-) -> tuple[str, ...]:
-    """The classes of an estimate: those that are predicted or a label.
-
-    Raises:
-        DataError: a label is not a class that the model knows, or neutral.
-    """
-    known = {*scored.classes, NEUTRAL}
-    if known <= {*EMOTIONS, NEUTRAL}:
-        known |= set(EMOTIONS)
-    found = set(labels)
-    for label in sorted(found - known):
-        if not form.has(file, prefix + label):
-            raise DataError(f"unknown label {short(label)}; allowed: {', '.join(_ordered(known))}; correct the labels")
-    return _ordered({*scored.classes, *found})
-
-
-def read_probabilities(
-    file: Path, form: TextFormat, scored: ScoredRows, classes: Sequence[str], prefix: str = ""
-) -> NDArray[np.float64]:
-    """The probability of each class for each row with a score, float64 (rows, classes).
+def class_probabilities(
+    rows: ScoredRows, present: Sequence[str], classes: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Index of the predicted class of each row, int64 (rows,), and its probabilities, float64 (rows, classes).
 
     The probabilities of the labels are conditional on a text with emotion. Where neutral is a class, they are
     multiplied by the probability that the text is not neutral. A table without these columns gives 1 for the predicted
     class, else 0.
+
+    Args:
+        rows: some rows, with the probabilities of the present classes.
+        present: the classes that have a column of probabilities.
+        classes: all classes.
     """
-    present = [name for name in classes if form.has(file, prefix + name)]
+    index = {name: position for position, name in enumerate(classes)}
+    answers = np.array([index.get(name, -1) for name in rows.answers.values], np.int64)[rows.answers.codes]
     if not set(present) - {NEUTRAL}:
-        positions = np.array([classes.index(name) for name in scored.classes])
-        return np.asarray(np.eye(len(classes))[positions[scored.answers]])
-    columns = [prefix + name for name in present]
-    kept = set(scored.numbers.tolist())
-    values = np.array(
-        [
-            [_probability(row, cell, column) for cell, column in zip(row.values, columns, strict=True)]
-            for number, row in enumerate(form.cells(file, columns), start=1)
-            if number in kept
-        ]
-    )
-    found = np.zeros((len(values), len(classes)))
-    found[:, [classes.index(name) for name in present]] = values
+        return answers, np.asarray(np.eye(len(classes))[answers])
+    found = np.zeros((len(answers), len(classes)))
+    found[:, [index[name] for name in present]] = rows.probabilities
     if NEUTRAL in present:
-        at = classes.index(NEUTRAL)
+        at = index[NEUTRAL]
         others = np.arange(len(classes)) != at
         found[:, others] *= 1 - found[:, [at]]
-    return found
+    return answers, found
 
 
-def read_sample(file: Path, form: TextFormat, label_column: str = LABEL) -> LabelledSample:
-    """The labels in a table of rows to label, with their row numbers and, if it has them, probabilities and strata.
-
-    Rows without a label lower the probability of the other rows of their stratum.
-
-    Raises:
-        DataError: the file cannot be read, lacks a column, or a cell is not what its column holds.
-    """
-    drawn = form.has(file, PROBABILITY)
-    has_strata = drawn and form.has(file, STRATUM)
-    columns = [label_column, ROW, *([PROBABILITY] * drawn), *([STRATUM] * has_strata)]
-    numbers, labels, chances, strata, asked = [], [], [], [], []
-    for row in form.cells(file, columns):
-        stratum = _text(row.values[-1]) if has_strata else ""
-        asked.append(stratum)
-        label = _text(row.values[0]).strip()
-        if not label:
-            continue
-        number = whole_number(row.values[1])
-        if number is None or number < 1:
-            raise DataError(
-                f"{row.place}: {ROW} is {short(row.values[1])}; allowed: the number of a scored row, from 1"
-            )
-        numbers.append(number)
-        labels.append(label)
-        strata.append(stratum)
-        chances.append(_probability(row, row.values[2], PROBABILITY) if drawn else 1.0)
-    answered = {name: strata.count(name) / asked.count(name) for name in set(strata)}
-    rates = np.array([answered[name] for name in strata])
-    return LabelledSample(
-        np.array(numbers, np.int64),
-        tuple(labels),
-        np.array(chances) * rates if drawn else None,
-        np.array(strata) if has_strata else None,
-        len(asked) - len(labels),
-    )
-
-
-def positions(scored: ScoredRows, sample: LabelledSample) -> NDArray[np.int64]:
-    """Index among the rows with a score of each labelled row, int64 (labelled,).
-
-    Raises:
-        DataError: a row is labelled twice, has no score, or is not in the table.
-    """
-    found: dict[int, int] = {int(number): index for index, number in enumerate(scored.numbers)}
-    seen: set[int] = set()
-    for number in sample.numbers.tolist():
-        if number not in found or number in seen:
-            reason = "is labelled twice" if number in seen else "is not a scored row"
-            raise DataError(f"row {number} {reason}; give the table that the sample was drawn from, and each row once")
-        seen.add(number)
-    return np.array([found[number] for number in sample.numbers.tolist()], np.int64)
-
-
-def sample_csv(
-    file: Path, form: TextFormat, text_column: str, scored: ScoredRows, plan: SamplingPlan, drawn: NDArray[np.int64]
-) -> str:
-    """The rows to label as CSV: row number, text, an empty label, stratum and probability; without the predictions.
-
-    Raises:
-        DataError: the file cannot be read or has no such column.
-    """
-    wanted = {int(scored.numbers[index]): int(index) for index in drawn}
-    texts = {
-        number: _text(row.values[0])
-        for number, row in enumerate(form.cells(file, [text_column]), start=1)
-        if number in wanted
-    }
-    output = io.StringIO(newline="")
-    writer = csv.writer(output, lineterminator="\n")
-    writer.writerow([ROW, "text", LABEL, STRATUM, PROBABILITY])
-    for index in drawn.tolist():
-        number, stratum = int(scored.numbers[index]), int(plan.strata[index])
-        writer.writerow([number, texts[number], "", stratum, repr(float(plan.probability[stratum]))])
-    return output.getvalue()
-
-
-def prior_of(shares: Mapping[str, float], scored: ScoredRows) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def prior_of(shares: Mapping[str, float], predicted: Iterable[str]) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """The classes of a prior in order, and their shares.
 
     Raises:
         DataError: a predicted class has no share.
     """
-    if missing := [name for name in scored.classes if name not in shares]:
+    if missing := [name for name in predicted if name not in shares]:
         raise DataError(f"the prior has no share of {missing[0]!r}; give a share for each class of the model")
-    classes = _ordered(shares)
+    classes = _in_order(shares)
     return classes, np.array([shares[name] for name in classes])
 
 
-def _ordered(names: Iterable[str]) -> tuple[str, ...]:
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Each name once: the emotions in index order, then other names, neutral last."""
     order = {name: index for index, name in enumerate(EMOTIONS)}
     return tuple(sorted(set(names), key=lambda name: (name == NEUTRAL, order.get(name, len(order)), name)))
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _probability(row: Cells, value: Any, column: str) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number <= 1:
-        raise DataError(f"{row.place}: {column} is {short(value)}; allowed: a number from 0 to 1")
-    return number
