@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import zipfile
 from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from emoscope.data import load_examples, load_splits
 from emoscope.errors import DataError, MissingExtraError
-from emoscope.labelled_rows import SUFFIXES
+from emoscope.labelled_rows import SUFFIXES, ZIP
 from emoscope.labels import EMOTIONS, Labels
 from labelled_files import (
     ALLOWED,
@@ -333,8 +334,8 @@ def test_single_file_is_the_split_all(tmp_path: Path) -> None:
 
 
 def test_unknown_format_is_an_error(tmp_path: Path) -> None:
-    expected = f"a.xlsx: unknown format '.xlsx'; allowed: {', '.join(SUFFIXES)}"
-    assert message_of(tmp_path, "a.xlsx", b"PK") == expected
+    expected = f"a.docx: unknown format '.docx'; allowed: {', '.join((*SUFFIXES, ZIP))}"
+    assert message_of(tmp_path, "a.docx", b"PK") == expected
 
 
 @pytest.mark.parametrize("source", ["./nothing/here", "../a", "a/b/c", "train.txt", "owner/rows.csv", "", "a b"])
@@ -344,7 +345,7 @@ def test_missing_path_is_an_error(source: str, tmp_path: Path, monkeypatch: pyte
         assert "no splits; looked" in message(source)
     else:
         assert message(source) == (
-            f"there are no data at {source!r}; looked for a file ({', '.join(SUFFIXES)}), "
+            f"there are no data at {source!r}; looked for a file ({', '.join((*SUFFIXES, ZIP))}), "
             "a folder of splits and a Hub id (owner/name)"
         )
 
@@ -408,3 +409,24 @@ def test_folders_of_splits_and_compressed_splits(tmp_path: Path) -> None:
         "train": ROWS,
         "validation": ROWS,
     }
+
+
+def test_zip_file_is_a_file_but_not_a_split(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "train.zip", "w") as archive:
+        archive.writestr("rows.csv", "text,label\na,joy\n")
+    assert load_examples(tmp_path / "train.zip").texts == ["a"]
+    with pytest.raises(DataError, match="no splits"):
+        load_splits(tmp_path)
+    (tmp_path / "test.csv").write_text("text,label\na,joy\n")
+    assert list(load_splits(tmp_path)) == ["test"]
+
+
+def test_error_in_a_workbook_names_the_row_of_the_sheet(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    pytest.importorskip("python_calamine")
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate([("A title",), (), ("text", "label"), ("a", "joy"), (), ("b", "envy")]):
+            sheet.write_row(number, 0, row)
+    with pytest.raises(DataError, match=r"rows.xlsx, row 6: .*envy"):
+        load_examples(tmp_path / "rows.xlsx")

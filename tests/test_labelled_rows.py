@@ -192,12 +192,15 @@ def test_the_library_datasets_writes_such_files(tmp_path: Path) -> None:
 
 
 def test_formats_are_known_by_name() -> None:
-    known = {name: format_of(Path(name)) for name in ("a.TXT", "train.json.gz", "b.parquet.gz", "b.xlsx", "a.gz")}
+    known = {
+        name: format_of(Path(name)) for name in ("a.TXT", "train.json.gz", "b.parquet.gz", "b.xlsx", "b.doc", "a.gz")
+    }
     assert {name: form and (form.name, form.compression) for name, form in known.items()} == {
         "a.TXT": ("txt", None),
         "train.json.gz": ("json", "gzip"),
         "b.parquet.gz": None,
-        "b.xlsx": None,
+        "b.xlsx": ("xlsx", None),
+        "b.doc": None,
         "a.gz": None,
     }
 

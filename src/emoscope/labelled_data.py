@@ -15,8 +15,8 @@ from typing import Any
 
 from emoscope.errors import DataError, MissingExtraError, first_line, require_extra
 from emoscope.labelled_rows import (
-    COLUMNAR,
     SUFFIXES,
+    ZIP,
     LabelledRow,
     ReadOptions,
     file_label_names,
@@ -27,6 +27,7 @@ from emoscope.labelled_rows import (
 )
 from emoscope.quiet import quiet_loggers
 from emoscope.rows.columns import check_columns
+from emoscope.rows.formats import COLUMNAR
 from emoscope.rows.lines import UTF_8
 
 SPLIT_OF_STEM = {
@@ -95,7 +96,7 @@ def find_tables(source: str | Path, options: ReadOptions) -> dict[str, LabelledT
     if _HUB_ID.fullmatch(str(source)) and format_of(path) is None:
         return _hub_tables(str(source), options)
     raise DataError(
-        f"there are no data at {short(str(source), 200)}; looked for a file ({', '.join(SUFFIXES)}), "
+        f"there are no data at {short(str(source), 200)}; looked for a file ({', '.join((*SUFFIXES, ZIP))}), "
         f"a folder of splits and a Hub id (owner/name)"
     )
 
@@ -128,7 +129,12 @@ def _tables_in(folder: Path) -> dict[tuple[Path, str], tuple[Path, ...]]:
                 tables[folder, name] = tuple(chain.from_iterable(inner.values()))
             else:
                 tables |= inner
-        elif format_of(path) and name not in _NOT_TABLES and not name.startswith((".", "_")):
+        elif (
+            path.suffix.lower() != ZIP
+            and format_of(path)
+            and name not in _NOT_TABLES
+            and not name.startswith((".", "_"))
+        ):
             shard = _SHARD.fullmatch(_stem(path))
             key = path.parent, (shard["stem"] if shard else _stem(path)).lower()
             if not shard and key in tables:
@@ -170,7 +176,7 @@ def choose_split(source: str | Path, split: str | None, tables: dict[str, Labell
 def _table(files: tuple[Path, ...], options: ReadOptions, name: str, split: str | None) -> LabelledTable:
     form = format_of(files[0])
     if form is None:
-        raise DataError(f"{files[0]}: unknown format {files[0].suffix!r}; allowed: {', '.join(SUFFIXES)}")
+        raise DataError(f"{files[0]}: unknown format {files[0].suffix!r}; allowed: {', '.join((*SUFFIXES, ZIP))}")
     if options.delimiter and not form.delimiter:
         raise DataError(f"{files[0]}: a delimiter is for .csv and .tsv only; leave it out")
     if options.encoding != UTF_8 and form.name in COLUMNAR:

@@ -3,14 +3,15 @@ r"""The rows of one file of labelled texts, unchecked, in every format that `emo
 Formats: `.txt` (one `text;label` a line, the label after the last semicolon), `.csv` and `.tsv` (with a header, or
 without one and the columns given as numbers), `.jsonl` and `.ndjson` (one object a line), `.json` (an array of
 objects, or one object a line), all of these also with `.gz` or `.zst`; `.parquet`, `.arrow` and `.feather` (extra
-"score"). Only `\n` and `\r\n` end a line; blank lines are skipped.
+"score"); `.xlsx` and `.ods` (extra "excel"); `.zip` with one of these files, but not `.parquet`. Only `\n` and `\r\n`
+end a line; blank lines are skipped.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count, repeat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,11 +24,12 @@ from emoscope.rows.formats import COMPRESSIONS, FORMATS, Format
 from emoscope.rows.gzip_content import GzipContent
 from emoscope.rows.json_rows import check_json_lines, json_object
 from emoscope.rows.lines import UTF_8, Block, check_encoding, row_problem
+from emoscope.rows.zip_content import ZipContent
 
 SUFFIXES = {".txt": "txt", ".json": "json"} | FORMATS
 """Suffixes of the names of files of labelled rows, to their formats."""
 
-COLUMNAR = ("parquet", "arrow")
+ZIP = ".zip"
 
 
 @dataclass(frozen=True)
@@ -148,8 +150,18 @@ class LabelledRow(NamedTuple):
 
 
 def format_of(file: Path) -> Format | None:
-    """The format of a file, from its name; None if labelled rows are not read from such a file."""
+    """The format of a file, from its name, or of a zip file from the name of the table in it.
+
+    None if labelled rows are not read from such a file.
+
+    Raises:
+        DataError: a zip file cannot be read, or has no table or several.
+    """
     name, last = file.name.lower(), file.suffix.lower()
+    if last == ZIP and file.is_file():
+        with open_stored(file, "zip") as content:
+            form = format_of(Path(content.member))
+        return form and replace(form, compression="zip")
     compression = COMPRESSIONS.get(last)
     suffix = Path(name.removesuffix(last)).suffix if compression else last
     if suffix in (".txt", ".json"):
@@ -165,7 +177,7 @@ def read_rows(file: Path, options: ReadOptions) -> Iterator[LabelledRow]:
 
     Raises:
         DataError: the file or a row cannot be read.
-        MissingExtraError: `.parquet`, `.arrow` or `.zst` without the extra "score".
+        MissingExtraError: `.parquet`, `.arrow` or `.zst` without the extra "score", a spreadsheet without "excel".
     """
     return (LabelledRow(row.file, row.number, *row.values) for row in read_cells(file, options.cells))
 
@@ -175,7 +187,7 @@ def read_cells(file: Path, options: CellOptions) -> Iterator[Cells]:
 
     Raises:
         DataError: the file or a row cannot be read.
-        MissingExtraError: `.parquet`, `.arrow` or `.zst` without the extra "score".
+        MissingExtraError: `.parquet`, `.arrow` or `.zst` without the extra "score", a spreadsheet without "excel".
     """
     form = format_of(file)
     if form is None:
@@ -208,12 +220,19 @@ def text_blocks(file: Path, form: Format, encoding: str) -> Iterator[Block]:
 
 def open_stored(file: Path, compression: str | None) -> Any:
     """A file opened for reading, decompressed."""
+    if compression == "zip":
+        return ZipContent(file.open("rb"), str(file), _is_table_in_zip)
     if compression == "zstd":
         require_extra("score")
         import pyarrow as pa
 
         return pa.CompressedInputStream(pa.OSFile(str(file)), compression)
     return GzipContent(file.open("rb")) if compression else file.open("rb")
+
+
+def _is_table_in_zip(member: str) -> bool:
+    form = format_of(Path(member))
+    return form is not None and form.compression is None and form.name != "parquet"
 
 
 def _lines(file: Path, form: Format, options: CellOptions) -> Iterator[tuple[int, str]]:
@@ -312,10 +331,11 @@ def _read_columnar(file: Path, form: Format, options: CellOptions) -> Iterator[C
             table_file = COLUMNAR[form.name](content, str(file), file.stat().st_size, reject, options.columns[:1])
             check_columns(table_file.schema.names, options.columns, place=str(file))
             names = [label_names_of(table_file.schema.metadata, column) for column in options.columns]
-            numbers = count(1)
+            indices = count()
             for table in table_file.tables():
                 cells = zip(*(table.column(column).to_pylist() for column in options.columns), strict=True)
-                for values, number in zip(cells, numbers, strict=False):
+                for values, index in zip(cells, indices, strict=False):
+                    number = table_file.row_number(index)
                     place = f"{file}, row {number}"
                     yield Cells(f"{file}, row", number, tuple(map(named, values, names, repeat(place))))
     except OSError as error:
@@ -330,13 +350,15 @@ _READERS: Mapping[str, Callable[[Path, Format, CellOptions], Iterator[Cells]]] =
     "json": _read_jsonl,
     "parquet": _read_columnar,
     "arrow": _read_columnar,
+    "xlsx": _read_columnar,
+    "ods": _read_columnar,
 }
 
 
 def file_label_names(file: Path, column: str) -> tuple[str, ...]:
     """The names of the labels, in the order of their ids, that the library `datasets` left in a file's schema."""
     form = format_of(file)
-    if form is None or form.name not in COLUMNAR:
+    if form is None or form.name not in ("parquet", "arrow"):
         return ()
     require_extra("score")
     from emoscope.columnar import COLUMNAR as READERS

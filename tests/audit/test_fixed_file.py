@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import messy_tables
 from audit.made_rows import LABELS
 from emoscope.audit import plan_fix, write_fixed_copy
 from emoscope.data import load_splits
+from emoscope.errors import DataError
 
 ROWS = [("one", "calm"), ("two", "cross"), ("two", "cross"), ("caf\u00e9 &amp; b", "calm")]
 FIXED = [("one", "calm"), ("two", "cross"), ("caf\u00e9 & b", "calm")]
@@ -77,3 +80,24 @@ def test_skipped_rows_stay_and_count(tmp_path: Path) -> None:
     changes = plan_fix(load_splits(tmp_path / "rows.txt", labels=LABELS, skip_other_labels=True))
     write_fixed_copy(tmp_path / "rows.txt", tmp_path / "out", changes)
     assert (tmp_path / "out" / "rows.txt").read_text() == "x;other\none;calm\ntwo;cross\n"
+
+
+def test_workbook(tmp_path: Path) -> None:
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    pytest.importorskip("python_calamine")
+    with xlsxwriter.Workbook(str(tmp_path / "rows.xlsx")) as book:
+        sheet = book.add_worksheet()
+        for number, row in enumerate([("A title",), (), ("text", "label", "more"), *((*row, 1) for row in ROWS)]):
+            sheet.write_row(number, 0, row)
+    assert fixed(tmp_path / "rows.xlsx", tmp_path / "out") == FIXED
+
+
+@pytest.mark.parametrize("name", ["rows.zip", "rows.ods"])
+def test_files_that_are_only_read(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("python_calamine")
+    with zipfile.ZipFile(tmp_path / "rows.zip", "w") as archive:
+        archive.writestr("rows.csv", "text,label\n" + "".join(f"{text},{label}\n" for text, label in ROWS))
+    messy_tables.ods(tmp_path / "rows.ods", [("text", "label"), *ROWS])
+    with pytest.raises(DataError, match="a fixed copy of an? (zip file|.ods) cannot be written; "):
+        fixed(tmp_path / name, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

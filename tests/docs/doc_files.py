@@ -121,6 +121,13 @@ def _texts(file: Path, _: Callable[[], Path]) -> None:
         file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def _workbook(file: Path, _: Callable[[], Path]) -> None:
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(str(file)) as book:
+        book.add_worksheet().write_column(0, 0, ["text", *REVIEWS])
+
+
 def _csv(file: Path, rows: Sequence[tuple[object, ...]]) -> None:
     with file.open("w", newline="", encoding="utf-8") as opened:
         csv.writer(opened).writerows(rows)
@@ -177,6 +184,7 @@ FILES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "rows.csv.gz": _texts,
     "rows.parquet": _texts,
     "rows.jsonl": _texts,
+    "feedback.xlsx": _workbook,
     "sentence-transformers/all-MiniLM-L6-v2": _pretrained,
     "microsoft/MiniLM-L12-H384-uncased": _model("google-bert/bert-base-uncased"),
     "distilbert-base-uncased": _model("distilbert/distilbert-base-uncased"),

@@ -23,6 +23,8 @@ for module in (
     "pyarrow",
     "cleanlab",
     "sklearn",
+    "xlsxwriter",
+    "python_calamine",
     "matplotlib",
 ):
     pytest.importorskip(module)

@@ -9,9 +9,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from emoscope.labelled_rows import COLUMNAR, LabelledRow, ReadOptions, format_of, open_stored, text_blocks
+from emoscope.errors import DataError
+from emoscope.labelled_rows import LabelledRow, ReadOptions, format_of, open_stored, text_blocks
 from emoscope.rows.csv_records import csv_line, csv_records
-from emoscope.rows.formats import Format
+from emoscope.rows.formats import COLUMNAR, Format
 from emoscope.rows.json_rows import json_text
 
 Edits = Mapping[int, "str | None"]
@@ -29,8 +30,15 @@ def fixed_file(file: Path, rows: Sequence[LabelledRow], options: ReadOptions, ed
         rows: all its rows.
         options: how they were read.
         edits: what to change.
+
+    Raises:
+        DataError: such a file can be read but not written.
     """
     form = format_of(file) or Format("txt")
+    if form.compression == "zip":
+        raise DataError(f"{file}: a fixed copy of a zip file cannot be written; unpack it, and give the file in it")
+    if form.name == "ods":
+        raise DataError(f"{file}: a fixed copy of an .ods cannot be written; save it as .xlsx or .csv")
     content = _fixed_columnar(file, form, options, edits) if form.name in COLUMNAR else None
     if content is None:
         lines = [line for block in text_blocks(file, form, options.encoding) for line in block.lines]
@@ -107,12 +115,13 @@ def _fixed_columnar(file: Path, form: Format, options: ReadOptions, edits: Edits
     import pyarrow.parquet as pq
 
     from emoscope.columnar import COLUMNAR as READERS
+    from emoscope.columnar import XlsxWriter
 
     def ignore(reason: str, **place: Any) -> None:
         """The rows have been read before: none is rejected."""
 
     with open_stored(file, form.compression) as content:
-        reader = READERS[form.name](content, str(file), file.stat().st_size, ignore)
+        reader = READERS[form.name](content, str(file), file.stat().st_size, ignore, options.columns[:1])
         table = pa.concat_tables(reader.tables()).cast(reader.schema)
     at = table.schema.get_field_index(options.columns[0])
     field = table.schema.field(at)
@@ -122,6 +131,10 @@ def _fixed_columnar(file: Path, form: Format, options: ReadOptions, edits: Edits
     sink = pa.BufferOutputStream()
     if form.name == "parquet":
         pq.write_table(kept, sink)
+    elif form.name == "xlsx":
+        writer = XlsxWriter(sink, kept.schema, lambda column: column.cast(pa.string()))
+        writer.write_table(kept)
+        writer.close()
     else:
         with pa.ipc.new_file(sink, kept.schema) as writer:
             writer.write_table(kept)

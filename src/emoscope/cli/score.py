@@ -1,11 +1,12 @@
-"""Add emotions to a table: CSV, JSON lines, Parquet or Arrow.
+"""Add emotions to a table: CSV, JSON lines, Parquet, Arrow, .xlsx.
 
 Every row of IN is in OUT, with its emotion, the score and a column for each label.
 
-IN is a file (.csv, .tsv, .jsonl, .parquet, .arrow; all but Parquet also with .gz or .zst), a folder, a glob, an
-address such as s3://bucket/rows.parquet, or '-' for standard input. Several are read one after the other; all must have
-one format. OUT, the last argument, is a file of any of these formats, an address, or '-' for standard output. Rows keep
-their columns and their order; if IN and OUT have the same text format, they are copied to the letter.
+IN is a file (.csv, .tsv, .jsonl, .arrow, all also with .gz or .zst; .parquet; .xlsx, .ods; a .zip with one of them), a
+folder, a glob, an address such as s3://bucket/rows.parquet, or '-' for standard input. Several are read one after the
+other; all must have one format. OUT, the last argument, is a file of any of these formats but .ods and .zip, an
+address, or '-' for standard output. Rows keep their columns and their order; if IN and OUT have the same text format,
+they are copied to the letter.
 
 A model with an output for neutral texts, such as the bundled one, also adds the probability that a text expresses no
 emotion ("neutral"). With --neutral label, "emotion" reads neutral where that is 0.5 or more, and the totals count these
@@ -24,6 +25,7 @@ examples:
   emoscope score reviews.parquet scored.parquet --text-column body --columns emotion,emotion_score
   emoscope score reviews.csv scored.csv --text-column review --report report.html --time-column written
   emoscope score reviews.csv scored.csv --text-column review --neutral label --coverage 0.9
+  emoscope score feedback.xlsx scored.xlsx --text-column text
   emoscope score 2023.csv 2024.csv scored.csv --text-column review
   emoscope score 's3://bucket/2024/*.jsonl.gz' scored.parquet --text-column text --resume
   emoscope score rows.parquet scored.parquet --text-column text --engine ray --address head:6379 --device cuda

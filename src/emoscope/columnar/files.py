@@ -58,7 +58,8 @@ class ColumnarFile(ABC):
             size: its size in bytes; 0 for a pipe.
             reject: called with the reason, the number of the row from 1 (`row`), and for several the number of rows
                 (`rows`), for rows that cannot be used.
-            texts: names of columns of texts; binary values in them are read as text in UTF-8.
+            texts: names of columns of texts; binary values in them are read as text in UTF-8, and in a spreadsheet they
+                decide which row is the header.
 
         Raises:
             DataError: it is not such a file, or has a column that cannot be read.
@@ -76,6 +77,10 @@ class ColumnarFile(ABC):
     @abstractmethod
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
+
+    def row_number(self, index: int) -> int:
+        """Number of a row as errors name it, by its index in the tables from 0."""
+        return index + 1
 
     def _sound_rows(self, batch: pa.RecordBatch, done: int) -> pa.Table:
         """The rows whose values fit their types, with `done` rows before them; the others are rejected."""

@@ -5,12 +5,14 @@ A blank line is not a row, but in a table of one column it is a row with an empt
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from emoscope.errors import DataError
 from emoscope.rows.csv_records import Record, csv_records, quote_stays_open
 from emoscope.rows.lines import UTF_8, Block, TextRow, row_problem
 
+_EXCEL_SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
 _DELIMITERS = (";", "\t", "|", ",")
 
 
@@ -71,6 +73,9 @@ class CsvRows:
         if record is None and not final:
             return False
         raw = "".join(lines[: record.end]).rstrip("\r\n") if record else ""
+        if separator := _EXCEL_SEPARATOR.fullmatch(raw):
+            shown = "\\t" if separator[1] == "\t" else separator[1]
+            raise DataError(f"the first line is {raw!r}, which is for Excel; remove it, and give --delimiter '{shown}'")
         if not record or record.problem or len(record.fields) < 2:
             self._check_delimiter(raw)
         if problem := (record and record.problem) or row_problem(raw, self._max_bytes):

@@ -16,6 +16,8 @@ FORMATS = {
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
+    ".xlsx": "xlsx",
+    ".ods": "ods",
 }
 """Suffixes of the names of files, to their formats."""
 
@@ -25,14 +27,29 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffixes of the names of compressed files, to their compression."""
 
+COLUMNAR = ("parquet", "arrow", "xlsx", "ods")
+"""Formats with typed columns, which are not text."""
+
+_PACKED = ("parquet", "xlsx", "ods")
+"""Formats that are compressed inside."""
+
+
+def is_table_in_zip(member: str) -> bool:
+    """Whether a file of this name in a zip file is a table that can be read there."""
+    try:
+        form = Format.of(member)
+    except DataError:
+        return False
+    return form.compression is None and form.name != "parquet"
+
 
 @dataclass(frozen=True)
 class Format:
     """The format of a file.
 
     Attributes:
-        name: "csv", "tsv", "jsonl", "parquet" or "arrow".
-        compression: "gzip", "zstd", or None.
+        name: "csv", "tsv", "jsonl", "parquet", "arrow", "xlsx" or "ods".
+        compression: "gzip", "zstd", "zip" (see `in_zip`), or None.
         delimiter: the character between the cells of a row; None for a format without cells.
         encoding: name of the encoding of text.
     """
@@ -52,9 +69,25 @@ class Format:
         Raises:
             DataError: there is no such encoding, or the format is not one of text.
         """
-        if check_encoding(encoding) != UTF_8 and self.name in ("parquet", "arrow"):
+        if check_encoding(encoding) != UTF_8 and self.name in COLUMNAR:
             raise DataError(f"an encoding is for text files only; the input is {self.name}")
         return replace(self, encoding=encoding)
+
+    @property
+    def written(self) -> Format:
+        """The same format, for a file that is written.
+
+        Raises:
+            DataError: it is only read.
+        """
+        if self.name == "ods":
+            raise DataError(".ods is read but not written; give a name that ends in .xlsx, or another format")
+        return self
+
+    @classmethod
+    def in_zip(cls, member: str) -> Format:
+        """The format of a zip file, from the name of the table in it; raises as `of` does."""
+        return replace(cls.of(member), compression="zip")
 
     @classmethod
     def of(cls, name: str) -> Format:
@@ -69,9 +102,9 @@ class Format:
         suffix = "." + stem.rpartition(".")[2] if compression else dot + last
         if suffix not in FORMATS:
             raise DataError(
-                f"{name}: no known format; allowed: names that end in {', '.join(FORMATS)}, all but .parquet also "
-                f"followed by {' or '.join(COMPRESSIONS)}"
+                f"{name}: no known format; allowed: names that end in {', '.join(FORMATS)}, all but "
+                f"{', '.join(f'.{name}' for name in _PACKED)} also followed by {' or '.join(COMPRESSIONS)}"
             )
-        if suffix == ".parquet" and compression:
-            raise DataError(f"{name}: Parquet files are compressed inside; name it without {dot}{last}")
+        if FORMATS[suffix] in _PACKED and compression:
+            raise DataError(f"{name}: {suffix} files are compressed inside; name it without {dot}{last}")
         return cls(FORMATS[suffix], compression, DELIMITERS.get(FORMATS[suffix]))

@@ -31,17 +31,23 @@ def csv_cells(column: pa.ChunkedArray, delimiter: str) -> pa.Array:
     Text with the delimiter, a quote or a line break is quoted. Empty text is `""`, since an empty cell is null.
     Numbers, dates and times are as Arrow writes them, nested values are JSON.
     """
-    values = _decoded(column)
-    if _is_time(values.type) or any(is_type(values.type) for is_type in _NUMBERS):
-        values = values.cast(pa.string())
-        if delimiter in _NEVER_IN_NUMBERS:
-            return values
-    if not pa.types.is_string(values.type):
-        plain = map(_plain, _in_python(values))
-        cells = (cell if isinstance(cell, str | None) else json.dumps(cell, ensure_ascii=False) for cell in plain)
-        values = pa.array(cells, pa.string())
+    values = text_cells(column)
+    if _is_plain(column.type) and delimiter in _NEVER_IN_NUMBERS:
+        return values
     quoted = pc.binary_join_element_wise('"', pc.replace_substring(values, '"', '""'), '"', "")
     return pc.if_else(pc.match_substring_regex(values, f'[{re.escape(delimiter)}"\r\n]|^$'), quoted, values)
+
+
+def text_cells(column: pa.ChunkedArray) -> pa.Array:
+    """The same cells without quotes: text as it is, null for null."""
+    values = _decoded(column)
+    if _is_plain(values.type):
+        return values.cast(pa.string())
+    if pa.types.is_string(values.type):
+        return values
+    plain = map(_plain, _in_python(values))
+    cells = (cell if isinstance(cell, str | None) else json.dumps(cell, ensure_ascii=False) for cell in plain)
+    return pa.array(cells, pa.string())
 
 
 def json_cells(column: pa.ChunkedArray) -> pa.Array:
@@ -62,6 +68,12 @@ def _decoded(column: pa.ChunkedArray) -> pa.Array:
     text = pa.types.is_large_string(inner) or pa.types.is_string_view(inner)
     plain = column.cast(pa.string() if text else inner) if text or inner != column.type else column
     return plain.combine_chunks()
+
+
+def _is_plain(arrow_type: pa.DataType) -> bool:
+    """Whether Arrow writes values of a type as text: numbers, truth values, dates and times."""
+    inner = arrow_type.value_type if pa.types.is_dictionary(arrow_type) else arrow_type
+    return _is_time(inner) or any(is_type(inner) for is_type in _NUMBERS)
 
 
 def _is_time(arrow_type: pa.DataType) -> bool:

@@ -1,4 +1,4 @@
-"""The reader of Parquet and Arrow files: every column as it is there."""
+"""The reader of Parquet and Arrow files and spreadsheets: every column as it is there."""
 
 from __future__ import annotations
 

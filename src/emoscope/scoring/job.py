@@ -158,7 +158,7 @@ class _Run:
     def to_pipe(self, output: Stream) -> Summary:
         """Score into a pipe."""
         report = self._report_target(self.sources)
-        pipe = Output(output.file, Format.of(output.format).separated_by(self.job.delimiter), on_disk=False)
+        pipe = Output(output.file, Format.of(output.format).written.separated_by(self.job.delimiter), on_disk=False)
         summary, page = self._score(self.classifier, pipe, RejectedRows(lambda: output.rejected))
         self._check_rejected(summary)
         if report:

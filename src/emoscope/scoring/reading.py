@@ -13,6 +13,7 @@ from emoscope.columnar import BROKEN
 from emoscope.errors import DataError, broken_data
 from emoscope.rows.blocks import read_blocks
 from emoscope.rows.columns import column_list
+from emoscope.rows.formats import COLUMNAR
 from emoscope.scoring.columnar_reader import ColumnarReader
 from emoscope.scoring.csv_reader import CsvReader
 from emoscope.scoring.jsonl_reader import JsonlReader, schema_of
@@ -22,7 +23,7 @@ from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
 READERS: Mapping[str, type[Reader]] = MappingProxyType(
-    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader, "parquet": ColumnarReader, "arrow": ColumnarReader}
+    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader} | dict.fromkeys(COLUMNAR, ColumnarReader)
 )
 """Names of formats, to their readers."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,9 +18,10 @@ from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
 from emoscope.errors import DataError, of_machine
-from emoscope.rows.formats import FORMATS, Format
+from emoscope.rows.formats import FORMATS, Format, is_table_in_zip
 from emoscope.rows.gzip_content import GzipContent
 from emoscope.rows.lines import UTF_8
+from emoscope.rows.zip_content import ZipContent
 from emoscope.scoring.zstd_content import ZstdContent
 
 _GLOB = re.compile(r"[*?\[]")
@@ -80,6 +82,8 @@ class Source:
             raise DataError(f"{self.name}: cannot be read ({error})") from None
         if self.format.compression == "gzip":
             return GzipContent(stored), stored.tell
+        if self.format.compression == "zip":
+            return ZipContent(stored, self.name, is_table_in_zip), stored.tell
         if self.format.compression == "zstd":
             return ZstdContent(stored, None if self.size is None else self.open_file), stored.tell
         return stored, stored.tell
@@ -187,7 +191,7 @@ def _reject_partition(path: str, source: str | Path) -> None:
 
 
 def _is_table(path: str) -> bool:
-    if any(part.startswith((".", "_")) for part in Path(path).parts):
+    if any(part.startswith((".", "_", "~$")) for part in Path(path).parts):
         return False
     try:
         Format.of(path)
@@ -200,6 +204,12 @@ def _source(filesystem: Any, info: Any, source: str | Path) -> Source:
     path = info.path
     whole = isinstance(filesystem, fs.LocalFileSystem) or "://" in path
     name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
-    return Source(
-        name, Format.of(path), info.size, info.mtime_ns, lambda: filesystem.open_input_file(path), filesystem, path
-    )
+    open_file = partial(filesystem.open_input_file, path)
+    form = _zip_format(open_file, name) if path.lower().endswith(".zip") else Format.of(path)
+    return Source(name, form, info.size, info.mtime_ns, open_file, filesystem, path)
+
+
+def _zip_format(open_file: Callable[[], Any], name: str) -> Format:
+    """The format of a zip file, from the name of the table in it."""
+    with ZipContent(open_file(), name, is_table_in_zip) as content:
+        return Format.in_zip(content.member)

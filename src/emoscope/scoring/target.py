@@ -46,7 +46,7 @@ class Target:
     @property
     def format(self) -> Format:
         """The format, from its name."""
-        return Format.of(self.path)
+        return Format.of(self.path).written
 
     @property
     def exists(self) -> bool:

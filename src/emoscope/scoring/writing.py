@@ -1,4 +1,4 @@
-"""Scored tables to CSV, JSON lines, Parquet or Arrow, as bytes that depend on the tables alone."""
+"""Scored tables to CSV, JSON lines, Parquet, Arrow or .xlsx, as bytes that depend on the tables alone."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from emoscope.columnar import XlsxWriter
 from emoscope.errors import DataError, first_line
 from emoscope.rows.csv_records import csv_line
 from emoscope.rows.formats import Format
 from emoscope.rows.json_rows import json_field
-from emoscope.scoring.cell_text import csv_cells, json_cells
+from emoscope.scoring.cell_text import csv_cells, json_cells, text_cells
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def open_writer(output: Output, schema: pa.Schema, raw_at: int | None = None, he
     name = output.format.name
     if name == "parquet":
         return _ParquetWriter(sink, schema)
+    if name == "xlsx":
+        return XlsxWriter(sink, schema, text_cells)
     if name == "arrow":
         return _ArrowWriter(sink, schema, on_disk=output.on_disk)
     if name == "jsonl":
@@ -174,7 +177,7 @@ class _ArrowWriter:
         self._sink.close()
 
 
-Writer = _LineWriter | _ParquetWriter | _ArrowWriter
+Writer = _LineWriter | _ParquetWriter | _ArrowWriter | XlsxWriter
 """Writes tables with one schema; `close` writes the end of the file, which itself stays open."""
 
 
