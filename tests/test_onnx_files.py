@@ -207,6 +207,14 @@ def varint(value: int) -> bytes:
     return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
 
 
+def test_graph_that_is_loaded_from_memory_may_read_no_other_file(folder: Path) -> None:
+    """It would be searched for in the working folder."""
+    path = saved(folder, as_initializer(tensor({"location": "data"})))
+    check_onnx_file(path)
+    with pytest.raises(ModelError, match="allowed here: all tensors in the file itself"):
+        check_onnx_file(path, alone=True)
+
+
 def test_bundled_model_is_allowed() -> None:
     for name in GRAPHS:
         if (BUNDLED / name).exists():

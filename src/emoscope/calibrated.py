@@ -17,6 +17,9 @@ from emoscope.neutral import Neutral, NeutralDistance, log_odds
 from emoscope.prediction_sets import PredictionSets
 from emoscope.probabilities import probabilities
 
+MAX_TEMPERATURE = 1e6
+"""Largest divisor of logits, and the inverse of the smallest: beyond, logits overflow or vanish in float32."""
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -73,8 +76,9 @@ class Calibration:
             ValueError: a value is of the wrong kind; the message begins with its key and says what is allowed.
         """
         temperature, thresholds = values.get("temperature", 1.0), values.get("thresholds")
-        if not _is_number(temperature) or temperature <= 0:
-            raise ValueError(f"temperature must be a positive number, got {temperature!r}")
+        if not _is_number(temperature) or not 1 / MAX_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+            allowed = f"{1 / MAX_TEMPERATURE:g} to {MAX_TEMPERATURE:g}"
+            raise ValueError(f"temperature must be a positive number, from {allowed}, got {temperature!r:.80}")
         neutral = _neutral(values.get("neutral"), outputs)
         labels = outputs - isinstance(neutral, Neutral)
         return cls(

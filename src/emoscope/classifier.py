@@ -370,7 +370,13 @@ class EmotionClassifier:
         """
 
         def score(batch: TokenBatch) -> NDArray[np.float32]:
-            return batch.text_means(convert(self._window_logits(batch)))
+            rows = convert(self._window_logits(batch))
+            if np.isnan(rows).any():
+                raise ModelError(
+                    "the model's logits give no probabilities with the temperature or the neutral values in its "
+                    "emoscope.json; calibrate it again"
+                )
+            return batch.text_means(rows)
 
         texts = as_texts(texts)
         columns = convert(np.empty((0, self._outputs), np.float32)).shape[1]

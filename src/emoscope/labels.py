@@ -18,6 +18,8 @@ from emoscope.errors import LabelError
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 NEUTRAL = "neutral"
 """Name of the output of a model for texts that express no emotion; it is not one of the labels."""
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control characters, lone surrogates, and the separators of lines and paragraphs."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Labels:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise LabelError(f"label names must differ, got {list(self.names)}")
-        if any(category(character) == "Cc" for name in self.names for character in name):
+        if any(category(character) in _NOT_IN_NAMES for name in self.names for character in name):
             raise LabelError(f"label names must have no control characters, got {list(self.names)}")
 
     @classmethod
@@ -45,7 +47,7 @@ class Labels:
         try:
             by_id = {int(key): str(name) for key, name in id2label.items()}
         except ValueError:
-            raise LabelError(f"id2label must map ids to names, got the ids {sorted(id2label)}") from None
+            raise LabelError(f"id2label must map ids to names, got the ids {str(sorted(id2label))[:80]}") from None
         if sorted(by_id) != list(range(len(by_id))):
             raise LabelError(f"the ids of id2label must be 0 to {len(by_id) - 1}, got {sorted(by_id)}")
         return cls(tuple(by_id[i] for i in range(len(by_id))))

@@ -29,6 +29,8 @@ OLD_KEYS = {
 """Keys of format 1 (emoscope 0.1) that have another name in format 2."""
 MAX_LENGTH = 512
 """Longest input in tokens, unless a configuration has another."""
+LARGEST_LENGTH = 10_000_000
+"""Tokens of an input that no model exceeds; a larger number is a mistake, and would overflow."""
 POSITIONS_AFTER_PADDING = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Model types whose first position is the one after the padding token's id: RoBERTa uses 512 of its 514."""
 
@@ -88,7 +90,7 @@ def read_manifest(path: Path) -> Manifest:
                 f"neutral describes the last output, which must have the name {NEUTRAL}, got {outputs[-1]!r}"
             )
         return _checked(Manifest(**values, calibration=calibration))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(
             f"{path} has a wrong value in config.json or {MANIFEST}: {error}; install or download the model again"
         ) from error
@@ -110,7 +112,9 @@ def _verify(path: Path, files: Any) -> None:
         raise ModelError(f"{path / MANIFEST} has files {files!r:.80}; install or download the model again")
     for name, expected in files.items():
         file = path / name
-        if not file.is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ModelError(f"{path / MANIFEST} lists {name!r}; allowed: files in its own folder")
+        if not _is_file(file):
             raise ChecksumError(f"{file} is missing, though {MANIFEST} lists it; install or download the model again")
         found = sha256(file)
         if found != expected:
@@ -118,6 +122,13 @@ def _verify(path: Path, files: Any) -> None:
                 f"{file} is damaged: its SHA-256 is {found}, {MANIFEST} has {expected}; "
                 "install or download the model again"
             )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # the name is too long
+        return False
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -128,7 +139,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from error
     if not isinstance(values, dict):
         raise ModelError(f"{path} must hold a JSON object, got {type(values).__name__}")
@@ -157,7 +168,7 @@ def _values_of_config(path: Path, config: Mapping[str, Any]) -> dict[str, Any]:
     try:
         temperature = float(config.get("temperature") or 1) if own else 1.0
         max_length = _max_length(path, config, own)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{path}: a temperature or length in its configuration is not a number ({error})") from error
     values = {"normalizer": str(config.get("normalizer", "raw")), "max_length": max_length, "temperature": temperature}
     return values | ({"neutral": config["neutral"]} if own and "neutral" in config else {})
@@ -178,7 +189,7 @@ def _checked(manifest: Manifest) -> Manifest:
     """The manifest, if its values are of the right kinds; else ValueError."""
     allowed = {
         "normalizer": (isinstance(manifest.normalizer, str), "a name"),
-        "max_length": (isinstance(manifest.max_length, int) and manifest.max_length > 0, "a positive integer"),
+        "max_length": (_is_length(manifest.max_length), f"an integer from 1 to {LARGEST_LENGTH:,}"),
         "calibration_report": (isinstance(manifest.calibration_report, Mapping), "a JSON object"),
         "parity": (isinstance(manifest.parity, Mapping), "a JSON object"),
         "verification": (isinstance(manifest.verification, Mapping | None), "a JSON object"),
@@ -188,6 +199,10 @@ def _checked(manifest: Manifest) -> Manifest:
         if not is_allowed:
             raise ValueError(f"{name} must be {kind}, got {getattr(manifest, name)!r:.80}")
     return manifest
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LARGEST_LENGTH
 
 
 def _are_shares(keywords: Any) -> bool:

@@ -100,7 +100,8 @@ class ModelFolder:
     def names_token_types(self) -> bool:
         """Whether `tokenizer_config.json` names token types as an input, so that `transformers` passes them."""
         file = self.path / "tokenizer_config.json"
-        return file.is_file() and "token_type_ids" in (read_json(file).get("model_input_names") or ())
+        names = read_json(file).get("model_input_names") if file.is_file() else None
+        return isinstance(names, list) and "token_type_ids" in names
 
 
 def open_folder(path: Path) -> ModelFolder:

@@ -45,8 +45,12 @@ class ExternalData(NamedTuple):
     bits: int | None
 
 
-def check_onnx_file(path: Path) -> None:
+def check_onnx_file(path: Path, *, alone: bool = False) -> None:
     """Check that an ONNX file reads no file outside its folder, and no more of a file than there is.
+
+    Args:
+        path: the file.
+        alone: whether it may read no other file at all, because it is loaded from memory, without a folder.
 
     Raises:
         ModelError: it does, or is not an ONNX file.
@@ -57,6 +61,8 @@ def check_onnx_file(path: Path) -> None:
         problem = next(filter(None, (_problem(path, tensor) for tensor in tensors)), None)
     except (OSError, ValueError) as error:
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime: it is not an ONNX file ({error})") from error
+    if alone and tensors:
+        raise ModelError(f"{path} keeps tensors in other files; allowed here: all tensors in the file itself")
     if problem:
         raise ModelError(f"{path} keeps a tensor in another file: {problem}; allowed: whole files in its own folder")
 

@@ -49,6 +49,9 @@ COMPACT_GRAPH = "compact"
 HIDDEN = "features"
 """Name of the tensor of a compact student's graph from which a linear layer computes the logits."""
 
+_NUMBERS = "fiub"
+"""Kinds of numpy's types that are numbers."""
+
 _FEEDS: dict[str, Callable[[Ids, Ids], Ids]] = {
     "input_ids": lambda ids, mask: ids,
     "attention_mask": lambda ids, mask: mask,
@@ -127,7 +130,7 @@ class OnnxModel:
     @cached_property
     def _hidden_session(self) -> Any:
         """A second session of the graph, with the hidden vectors as an output."""
-        check_onnx_file(self._path)
+        check_onnx_file(self._path, alone=True)
         return _session(self._path.read_bytes() + _graph_output(HIDDEN), self._path)
 
     def _rows(self, batch: TokenBatch, run_group: Callable[[Ids, Ids], NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -160,15 +163,17 @@ class OnnxModel:
         mask = (np.arange(ids.shape[1]) < lengths[:, None]).astype(np.int64)
         feed = {name: _FEEDS[name](ids, mask) for name in self._inputs}
         try:
-            rows: NDArray[np.float32] = session.run([output], feed)[0]
+            rows: Any = session.run([output], feed)[0]
         except Exception as error:
             raise ModelError(
                 f"ONNX Runtime cannot run the model ({first_line(error)}); if an index is out of bounds, the tokenizer "
                 "belongs to another model: put its own tokenizer.json beside it"
             ) from error
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in _NUMBERS:
+            raise ModelError(f"the model returned {output} that are not a tensor of numbers")
         if rows.ndim != 2 or len(rows) != len(ids):
             raise ModelError(f"the model returned {output} of shape {rows.shape} for {len(ids)} rows")
-        return rows
+        return rows.astype(np.float32, copy=False)
 
 
 def _threads(count: int) -> ThreadPoolExecutor:

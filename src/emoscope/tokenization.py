@@ -6,7 +6,9 @@ The ids always equal those of the library `tokenizers`. Knows no model and no la
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, first_line
 from emoscope.word_units import WordUnits, word_units
 
 CACHED_WORDS = 100_000
@@ -24,6 +26,7 @@ MAX_CACHED_WORD = 64
 """Characters of the longest word that is cached."""
 _SLAB = 512  # texts; the lists of their words fit into the processor's cache
 _BYTES = np.dtype(np.int32).itemsize
+_FAILS = "the tokenizer fails"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -145,11 +148,13 @@ class Tokenizer:
             max_length: maximum number of tokens of a row, special tokens included.
 
         Raises:
-            ModelError: `max_length` leaves no space for tokens other than the special tokens.
+            ModelError: `max_length` leaves no space for tokens other than the special tokens, or the tokenizer fails.
         """
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        before, after = _special_tokens(tokenizer)
+        with tokenizer_errors(_FAILS):
+            tokenizer.no_truncation()
+            tokenizer.no_padding()
+            before, after = _special_tokens(tokenizer)
+            self._units = word_units(tokenizer)
         self._tokenizer = tokenizer
         self._before, self._after = _packed(before), _packed(after)
         self._specials = len(before) + len(after)
@@ -160,7 +165,6 @@ class Tokenizer:
                 f"max_length is {max_length}, but every text has {self._specials} special tokens; "
                 f"give at least {self._specials + 1}"
             )
-        self._units = word_units(tokenizer)
         self._cache: dict[str, bytes] = {}
 
     @classmethod
@@ -170,12 +174,8 @@ class Tokenizer:
         Raises:
             ModelError: the file cannot be read, or is not a tokenizer.
         """
-        try:
+        with tokenizer_errors(f"{path} is not a tokenizer"):
             tokenizer = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises a bare Exception for everything
-            raise ModelError(
-                f"{path} is not a tokenizer ({error}); give the tokenizer.json of a Hugging Face model"
-            ) from error
         return cls(tokenizer, max_length=max_length)
 
     def encode(self, texts: Sequence[str]) -> TokenBatch:
@@ -184,6 +184,9 @@ class Tokenizer:
         A text longer than the longest input is divided into consecutive windows of nearly equal length. A text without
         tokens is one row of only the special tokens (of one padding token, if the tokenizer has no special tokens). A
         lone surrogate is read as U+FFFD.
+
+        Raises:
+            ModelError: the tokenizer fails, for example because it has no token for unknown words.
         """
         contents: list[bytes] = []
         for start in range(0, len(texts), _SLAB):
@@ -203,7 +206,8 @@ class Tokenizer:
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Start and end of each token in a text, in characters; without special tokens."""
-        encoding = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
+        with tokenizer_errors(_FAILS):
+            encoding = self._tokenizer.encode(_SURROGATES.sub("\ufffd", text), add_special_tokens=False)
         spans: list[tuple[int, int]] = encoding.offsets
         return spans
 
@@ -239,7 +243,8 @@ class Tokenizer:
 
     def _encode_whole(self, texts: Iterable[str]) -> list[bytes]:
         valid = [_SURROGATES.sub("\ufffd", text) for text in texts]
-        encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
+        with tokenizer_errors(_FAILS):
+            encodings = self._tokenizer.encode_batch_fast(valid, add_special_tokens=False)
         return [_packed(encoding.ids) for encoding in encodings]
 
     def _word_ids(self, units: WordUnits, words: set[str]) -> tuple[dict[str, bytes], set[str]]:
@@ -282,8 +287,24 @@ class Tokenizer:
         return TokenBatch(np.frombuffer(packed, np.int32), offsets, text_index, texts)
 
 
+@contextmanager
+def tokenizer_errors(problem: str) -> Iterator[None]:
+    """Errors of the library as ModelError: it raises bare exceptions, and panics, which are not even exceptions."""
+    try:
+        yield
+    except ModelError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ModelError(f"{problem} ({first_line(error)}); give the tokenizer.json of a Hugging Face model") from error
+
+
 def _packed(ids: Sequence[int]) -> bytes:
-    return np.array(ids, np.int32).tobytes()
+    try:
+        return array("i", ids).tobytes()
+    except OverflowError:
+        raise ModelError(f"the tokenizer has the token id {max(ids):,}; allowed: less than 2^31") from None
 
 
 def _windows(ids: bytes, count: int) -> list[bytes]:

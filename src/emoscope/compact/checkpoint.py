@@ -6,15 +6,18 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from emoscope.compact.model import CompactModel, CompactShape
 from emoscope.errors import ModelError
 from emoscope.labels import Labels
+from emoscope.manifest import read_json
 from emoscope.neutral import Neutral
 
 MODEL_TYPE = "emoscope-compact"
+_REQUIRED = ("vocab_size", "embedding_size", "hidden_size", "max_length", "temperature")
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,22 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         ModelError: a file is missing or damaged, or the checkpoint is one of another model.
     """
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         tensors = load_file(folder / "model.safetensors")
     except (OSError, ValueError, SafetensorError) as error:
         raise ModelError(f"the checkpoint in {folder} cannot be read: {error}") from error
     if config.get("model_type") != MODEL_TYPE:
         raise ModelError(f"{folder} has the model type {config.get('model_type')!r}; allowed: {MODEL_TYPE}")
     labels = Labels.from_config(config)
+    if missing := [key for key in _REQUIRED if key not in config]:
+        raise ModelError(f"{folder / 'config.json'} has no {', '.join(missing)}; give a checkpoint of emoscope train")
     shape = CompactShape(config["vocab_size"], config["embedding_size"], config["hidden_size"], len(labels))
-    model = CompactModel(shape)
     try:
+        with torch.device("meta"):  # without memory, until it is known that the weights have this shape
+            CompactModel(shape).load_state_dict(tensors, assign=True)
+        model = CompactModel(shape)
         model.load_state_dict(tensors)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         details = " ".join(str(error).split())
         raise ModelError(f"{folder}: model.safetensors does not fit config.json: {details}") from error
     return Checkpoint(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ import torch
 from emoscope.compact import load_checkpoint
 from emoscope.compact.checkpoint import MODEL_TYPE
 from emoscope.errors import ModelError
+from emoscope.manifest import read_json
 from emoscope.torch_runtime.architectures import pack
 from emoscope.torch_runtime.checks import existing_device
 from emoscope.torch_runtime.modules import CompactClassifier, SequenceClassifier, TransformersClassifier
@@ -49,7 +49,7 @@ def load_module(folder: Path) -> SequenceClassifier:
     Raises:
         ModelError: the checkpoint cannot be read, its architecture is unknown, or it has no classification head.
     """
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(folder / "config.json")
     if config.get("model_type") == MODEL_TYPE:
         return CompactClassifier(load_checkpoint(folder).model)
     return TransformersClassifier(load_sequence_classifier(folder))

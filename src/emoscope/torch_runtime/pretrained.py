@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.errors import ModelError, first_line
+from emoscope.manifest import read_json
 from emoscope.quiet import quiet_transformers
+
+MAX_LAYERS = 1_000
+"""Layers of an encoder; the deepest published ones have some hundred."""
+_DEPTHS = (
+    *("num_hidden_layers", "n_layers", "n_layer", "num_layers", "encoder_layers"),
+    *("num_hidden_groups", "inner_group_num"),
+)
 
 
 def load_sequence_classifier(folder: Path, *, new_head: bool = False, **settings: Any) -> Any:
@@ -26,6 +34,7 @@ def load_sequence_classifier(folder: Path, *, new_head: bool = False, **settings
     import torch
     from transformers import AutoModelForSequenceClassification
 
+    _check_depth(folder)
     try:
         with quiet_transformers():
             model, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -44,6 +53,14 @@ def load_sequence_classifier(folder: Path, *, new_head: bool = False, **settings
             "fine-tune it first: emoscope train --model"
         )
     return model.eval()
+
+
+def _check_depth(folder: Path) -> None:
+    """Check the number of layers, which the library makes one by one before it compares them with the weights."""
+    config = read_json(folder / "config.json")
+    for name in _DEPTHS:
+        if isinstance(layers := config.get(name), int) and layers > MAX_LAYERS:
+            raise ModelError(f"{folder / 'config.json'} has {name} {layers:,}; allowed: up to {MAX_LAYERS:,}")
 
 
 def load_fast_tokenizer(folder: Path) -> Any:
