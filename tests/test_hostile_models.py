@@ -103,7 +103,7 @@ def test_wrong_length_of_a_configuration_is_an_error(folder: Path, config: dict[
 def test_calibration_that_gives_no_probabilities_is_an_error(folder: Path) -> None:
     classifier = EmotionClassifier.from_pretrained(folder)
     classifier.calibration = Calibration(temperature=1e-320)
-    with pytest.raises(ModelError, match="no probabilities with the temperature"):
+    with pytest.raises(ModelError, match="temperature or neutral in emoscope.json give no probabilities"):
         classifier.predict(TEXTS)
 
 

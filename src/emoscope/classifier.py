@@ -372,10 +372,7 @@ class EmotionClassifier:
         def score(batch: TokenBatch) -> NDArray[np.float32]:
             rows = convert(self._window_logits(batch))
             if np.isnan(rows).any():
-                raise ModelError(
-                    "the model's logits give no probabilities with the temperature or the neutral values in its "
-                    "emoscope.json; calibrate it again"
-                )
+                raise ModelError("temperature or neutral in emoscope.json give no probabilities; calibrate the model")
             return batch.text_means(rows)
 
         texts = as_texts(texts)
