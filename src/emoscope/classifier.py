@@ -21,7 +21,7 @@ from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, 
 from emoscope.parallel import map_in_threads, usable_cores
 from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
-from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction
+from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction, Predictions
 from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.protocols import Keywords, Runtime, hidden_of, parameters_of, tokens_read_of
 from emoscope.timeline import Timeline, timeline
@@ -168,16 +168,15 @@ class EmotionClassifier:
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text; same arguments and errors as `predict_proba`."""
-        rows = self.predict_with_neutral(texts).tolist()
-        return [
+        return Predictions(
             Prediction.from_scores(
                 dict(zip(self.labels, row, strict=False)),
                 self.thresholds,
                 neutral=row[-1] if self.calibration.neutral else None,
                 prediction_sets=self.calibration.prediction_sets,
             )
-            for row in rows
-        ]
+            for row in self.predict_with_neutral(texts).tolist()
+        )
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability of each label for each text.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.deprecation import warn_renamed
-from emoscope.html_page import escaped
+from emoscope.html_page import Fragments, escaped
 from emoscope.protocols import Classifier, Keywords, predict_distinct
 from emoscope.text import normalize
 
@@ -191,7 +191,7 @@ def explain(
                 ambiguous_word(words, np.abs(weights).sum(axis=1) / 2, ambiguous_keywords or {}),
             )
         )
-    return explanations
+    return Fragments(explanations)
 
 
 def count_perturbations(text: str, method: str) -> int:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 from itertools import cycle
+from typing import Protocol, TypeVar
 
 from emoscope.labels import EMOTIONS
 
@@ -57,6 +58,18 @@ FRAGMENTS_STYLE = """
 section p { font-size: 1.1rem; line-height: 1.7; white-space: pre-wrap; overflow-wrap: anywhere; }
 """.lstrip()
 
+MAX_FRAGMENTS = 20
+"""Maximum number of items of a list that a notebook shows."""
+
+
+class Fragment(Protocol):
+    """What a notebook shows as HTML."""
+
+    def _repr_html_(self) -> str: ...
+
+
+Item = TypeVar("Item", bound=Fragment)
+
 _NOT_FOR_HTML = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -99,6 +112,15 @@ def html_page(title: str, body: Iterable[str], style: str = "") -> str:
         "</main>\n</body>\n</html>\n",
     ]
     return "\n".join(lines)
+
+
+class Fragments(list[Item]):
+    """A list that notebooks show: the fragment of each item, below one another."""
+
+    def _repr_html_(self) -> str:
+        """The first MAX_FRAGMENTS items, each as it shows itself, and how many others there are."""
+        others = [note(f"and {len(self) - MAX_FRAGMENTS:,} more")] if len(self) > MAX_FRAGMENTS else []
+        return "".join([*(item._repr_html_() for item in self[:MAX_FRAGMENTS]), *others])
 
 
 def fragments_page(title: str, fragments: Iterable[str]) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MIN_NEUTRAL = 0.5
 """Probability of neutral from which a text counts as neutral."""
+MAX_SHOWN = 50
+"""Maximum number of predictions of a list that a notebook shows."""
 NO_NEUTRAL = (
     "the model has no output for neutral texts; use the bundled model, or train one with rows labelled neutral: "
     "extra_data in the recipe"
@@ -132,3 +134,27 @@ def _html_bar(colour: int, name: str, score: float, top: bool) -> str:
     return (
         f'<tr style="font-weight:{weight}">' + "".join(f'<td style="text-align:left">{c}</td>' for c in cells) + "</tr>"
     )
+
+
+class Predictions(list[Prediction]):
+    """A list of predictions, which notebooks show as a table with a bar for each."""
+
+    def _repr_html_(self) -> str:
+        """The first MAX_SHOWN predictions: the label, its score, and a bar of the shares of all labels."""
+        rows = "".join(_html_row(number, prediction) for number, prediction in enumerate(self[:MAX_SHOWN]))
+        others = f'<p class="note">and {len(self) - MAX_SHOWN:,} more</p>' if len(self) > MAX_SHOWN else ""
+        return f'<table style="border-collapse:collapse">{rows}</table>{others}'
+
+
+def _html_row(number: int, prediction: Prediction) -> str:
+    scores = prediction.scores
+    total = sum(scores.values()) or 1.0
+    parts = "".join(
+        f'<div title="{escaped(name)} {score:.4f}" style="background:{label_colour(colour)};'
+        f'height:0.8em;width:{20 * score / total:.2f}em"></div>'
+        for colour, (name, score) in zip(label_colours(list(scores)), scores.items(), strict=True)
+    )
+    answer = "no emotion" if prediction.is_neutral else ", ".join(prediction.labels) or prediction.label
+    score = prediction.neutral if prediction.is_neutral else prediction.score
+    cells = (str(number), escaped(answer), f"{score:.4f}", f'<div style="display:flex">{parts}</div>')
+    return "<tr>" + "".join(f'<td style="text-align:left">{cell}</td>' for cell in cells) + "</tr>"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from emoscope.html_page import escaped, label_colour, label_colours
+from emoscope.html_page import Fragments, escaped, label_colour, label_colours
 from emoscope.prediction import Prediction
 from emoscope.probabilities import log_probabilities
 from emoscope.protocols import (
@@ -128,12 +128,12 @@ def timeline(classifier: Classifier, texts: Sequence[str]) -> list[Timeline]:
     """
     scored = _score(classifier, texts)
     of_sentences = iter(_predictions(classifier, scored.sentence_rows))
-    return [
+    return Fragments(
         Timeline(text, prediction, tuple(ScoredSentence(*sentence, next(of_sentences)) for sentence in split))
         for text, prediction, split in zip(
             texts, _predictions(classifier, scored.text_rows), scored.sentences, strict=True
         )
-    ]
+    )
 
 
 def score_by_sentences(classifier: Classifier, texts: Sequence[str]) -> NDArray[np.float32]:

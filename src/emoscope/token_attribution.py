@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.explanation import Explanation, Words, ambiguous_word
+from emoscope.html_page import Fragments
 from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Classifier, Keywords
 from emoscope.text import normalize
@@ -67,7 +68,7 @@ def explain_by_tokens(
                 convergence_delta=delta,
             )
         )
-    return explanations
+    return Fragments(explanations)
 
 
 def _attribute_text(

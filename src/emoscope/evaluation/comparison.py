@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from emoscope.errors import DataError, EmoscopeError, ModelError, first_line
 from emoscope.evaluation.footprint import Footprint
 from emoscope.evaluation.intervals import LEVEL, RESAMPLES
+from emoscope.evaluation.notebook import comparison_html
 from emoscope.evaluation.published import is_emotion, published
 from emoscope.evaluation.report import (
     check_multi_label,
@@ -32,22 +33,28 @@ if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
     from emoscope.data import Examples
 
-Comparison = dict[str, Any]
-"""What `compare` returns. `json.dumps` accepts it, it contains no NaN, and shares are in [0, 1]:
 
-- `dataset` {name, split, rows, fingerprint}
-- `models`, a list of {model, accuracy, f1_macro, f1_weighted, loss (nats), ece, intervals {metric: {low,
-  high}}, samples_per_second {median, low, high, rounds}, parameters, size_bytes, peak_rss_bytes}; the
-  last three are null if unknown
-- `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, sample_size {rows, detectable}, accuracy and
-  f1_macro {difference (a minus b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
-  0.05, else which model is better; `sample_size` as in `SampleSize`; low, high, p and p_holm of a difference are
-  null if the two models differ on too few rows
-- `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
-- `published`, the model card's own table, not measured here; null for other data than `dair-ai/emotion`
+class Comparison(dict[str, Any]):
+    """What `compare` returns, a dictionary with these keys; it contains no NaN, and shares are in [0, 1].
 
-For multi-label rows, a row is right if all its labels are.
-"""
+    - `dataset` {name, split, rows, fingerprint}
+    - `models`, a list of {model, accuracy, f1_macro, f1_weighted, loss (nats), ece, intervals {metric: {low,
+      high}}, samples_per_second {median, low, high, rounds}, parameters, size_bytes, peak_rss_bytes}; the
+      last three are null if unknown
+    - `pairs`, a list of {a, b, mcnemar {only_a, only_b, p, p_holm}, sample_size {rows, detectable}, accuracy and
+      f1_macro {difference (a minus b), low, high, p, p_holm}, verdict}: "tie" unless McNemar's `p_holm` is below
+      0.05, else which model is better; `sample_size` as in `SampleSize`; low, high, p and p_holm of a difference are
+      null if the two models differ on too few rows
+    - `settings` {level, alpha, power, correction, resamples, seed, rounds, speed_texts}
+    - `published`, the model card's own table, not measured here; null for other data than `dair-ai/emotion`
+
+    For multi-label rows, a row is right if all its labels are.
+    """
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return comparison_html(self)
+
 
 SPEED_TEXTS = 512
 ROUNDS = 3
@@ -108,13 +115,14 @@ def compare(
     settings = {"level": LEVEL, "resamples": RESAMPLES, "alpha": ALPHA, "power": POWER, "correction": "Holm"}
     predicted = {name: _predicted(scored[name], classifiers[name], examples) for name in classifiers}
     dataset = describe_dataset(examples)
-    return {
+    comparison = {
         "dataset": dataset,
         "models": models,
         "pairs": _pairs(predicted, examples, seed),
         "settings": settings | {"seed": seed, "rounds": rounds, "speed_texts": len(timed)},
         "published": published() if is_emotion(dataset) else None,
     }
+    return Comparison(comparison)
 
 
 def load_classifiers(names: Sequence[str]) -> dict[str, EmotionClassifier]:

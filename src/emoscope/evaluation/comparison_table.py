@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emoscope.terminal import shortened
-
-if TYPE_CHECKING:
-    from emoscope.evaluation.comparison import Comparison
 
 WIDTH = 120
 MIN_NAME = 12
@@ -37,7 +34,7 @@ class ComparisonTable:
         others = sum(2 + width for header, width in widths.items() if header != names)
         widths[names] = min(widths[names], max(WIDTH - others, MIN_NAME))
         lines = [self.title]
-        for row in (list(self.columns), *self._rows()):
+        for row in (list(self.columns), *self.rows()):
             cells = zip(row, widths.items(), strict=True)
             lines.append("  ".join(_aligned(cell, header, width) for cell, (header, width) in cells).rstrip())
         return "\n".join([*lines, *wrap(self.note, max(sum(widths.values()), 80))])
@@ -45,24 +42,26 @@ class ComparisonTable:
     def markdown(self) -> str:
         """GitHub's Markdown."""
         rules = ["---" if header in LEFT_ALIGNED else "---:" for header in self.columns]
-        lines = [_markdown_row(row) for row in (list(self.columns), rules, *self._rows())]
+        lines = [_markdown_row(row) for row in (list(self.columns), rules, *self.rows())]
         return "\n".join([f"**{self.title}**", "", *lines, "", self.note])
 
-    def _rows(self) -> Iterator[tuple[str, ...]]:
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """The cells of each row."""
         return zip(*self.columns.values(), strict=True)
 
 
-def comparison_text(comparison: Comparison) -> str:
+def comparison_text(comparison: Mapping[str, Any]) -> str:
     """The comparison for a terminal: aligned, at most 120 columns, long model names cut at the front."""
-    return "\n\n".join(table.text() for table in _tables(comparison))
+    return "\n\n".join(table.text() for table in comparison_tables(comparison))
 
 
-def comparison_markdown(comparison: Comparison) -> str:
+def comparison_markdown(comparison: Mapping[str, Any]) -> str:
     """The comparison as GitHub's Markdown."""
-    return "\n\n".join(table.markdown() for table in _tables(comparison))
+    return "\n\n".join(table.markdown() for table in comparison_tables(comparison))
 
 
-def _tables(comparison: Comparison) -> Iterator[ComparisonTable]:
+def comparison_tables(comparison: Mapping[str, Any]) -> Iterator[ComparisonTable]:
+    """The tables of a comparison (see `compare`): quality, pairs, cost and, for some data, published figures."""
     letters = {row["model"]: _letter(i) for i, row in enumerate(comparison["models"])}
     yield _quality(comparison, letters)
     if comparison["pairs"]:
@@ -83,7 +82,7 @@ def _letter(index: int) -> str:
     return (_letter(index // 26 - 1) if index >= 26 else "") + chr(ord("A") + index % 26)
 
 
-def _quality(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
+def _quality(comparison: Mapping[str, Any], letters: Mapping[str, str]) -> ComparisonTable:
     dataset = comparison["dataset"]
     split = f", {dataset['split']} split" if dataset["split"] else ""
     return _table(
@@ -108,7 +107,7 @@ def _with_interval(row: Mapping[str, Any], metric: str) -> str:
     return f"{row[metric]:.4f} ({interval['low']:.4f}–{interval['high']:.4f})"
 
 
-def _pairs(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
+def _pairs(comparison: Mapping[str, Any], letters: Mapping[str, str]) -> ComparisonTable:
     pairs = comparison["pairs"]
     level, alpha, power = (comparison["settings"][key] for key in ("level", "alpha", "power"))
     return _table(
@@ -132,7 +131,7 @@ def _pairs(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTabl
     )
 
 
-def _detectable(comparison: Comparison) -> str:
+def _detectable(comparison: Mapping[str, Any]) -> str:
     """For the ties, the smallest difference that as many rows would show, as a range over these pairs."""
     ties = [pair["sample_size"]["detectable"] for pair in comparison["pairs"] if pair["verdict"] == "tie"]
     known = sorted(value for value in ties if value is not None)
@@ -160,7 +159,7 @@ def _verdict(pair: Mapping[str, Any], letters: Mapping[str, str]) -> str:
     return f"{better} better" if better else "tie"
 
 
-def _cost(comparison: Comparison, letters: Mapping[str, str]) -> ComparisonTable:
+def _cost(comparison: Mapping[str, Any], letters: Mapping[str, str]) -> ComparisonTable:
     settings = comparison["settings"]
     return _table(
         "Measured speed and size",

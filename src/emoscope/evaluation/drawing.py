@@ -21,9 +21,7 @@ PINK, RED, SKY = "#CC79A7", "#D55E00", "#56B4E9"
 DPI = 160
 
 
-def save(
-    drawings: Mapping[str, Callable[[dict[str, Any]], Figure]], report: dict[str, Any], folder: str | Path
-) -> list[Path]:
+def save(drawings: Mapping[str, Callable[[Any], Figure]], report: dict[str, Any], folder: str | Path) -> list[Path]:
     """Draw a report as PNG files of these names in a folder, which is created; existing files are overwritten.
 
     Raises:

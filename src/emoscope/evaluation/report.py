@@ -21,6 +21,7 @@ from emoscope.evaluation.metrics import (
     reliability,
     row_losses,
 )
+from emoscope.evaluation.notebook import report_html
 from emoscope.evaluation.slices import Slices, measure_slices
 from emoscope.evaluation.timing import Measurement, measure
 from emoscope.protocols import Classifier, is_multi_label
@@ -29,27 +30,33 @@ if TYPE_CHECKING:
     from emoscope.data import Examples
     from emoscope.evaluation.keywords import Keywords
 
-EvaluationReport = dict[str, Any]
-"""The report of `evaluate`, with these keys; shares are in [0, 1]:
 
-- `model`; `dataset` {name, split, rows, fingerprint}, and `skipped` {label: rows} if rows of other labels were skipped
-- `accuracy`; `precision_macro`, `_micro`, `_weighted`, and the same for `recall` and `f1`
-- `loss`, in nats; `ece`, the expected calibration error over 15 bins
-- `per_label` {label: {precision, recall, f1, support}}
-- `thresholds`, {label: threshold} for multi-label rows, else null
-- `confusion` {labels, matrix}, with a row of the matrix for each true label; null for multi-label rows
-- `intervals` {metric: {low, high}}, 95 % bootstrap intervals over the rows; Wilson's for an accuracy of 0 or 1
-- `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that contain a row
-- `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the number of
-  ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords as a classifier, and {rows, accuracy} of the
-  rows that an ambiguous keyword decides, that contain one, and that contain none
-- `slices`, null or the list of `measure_slices`
-- `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
-- `trainer`, some of these figures under the names of the Hugging Face Trainer; its `test_f1` is the weighted F1
+class EvaluationReport(dict[str, Any]):
+    """The report of `evaluate`, a dictionary with these keys; shares are in [0, 1].
 
-For multi-label rows, `accuracy` is the share of rows with every label right, `loss` the mean binary cross-entropy over
-all entries (a row with a label), and `ece` and `reliability` are over entries.
-"""
+    - `model`; `dataset` {name, split, rows, fingerprint}, and `skipped` {label: rows} if rows of other labels were
+      skipped
+    - `accuracy`; `precision_macro`, `_micro`, `_weighted`, and the same for `recall` and `f1`
+    - `loss`, in nats; `ece`, the expected calibration error over 15 bins
+    - `per_label` {label: {precision, recall, f1, support}}
+    - `thresholds`, {label: threshold} for multi-label rows, else null
+    - `confusion` {labels, matrix}, with a row of the matrix for each true label; null for multi-label rows
+    - `intervals` {metric: {low, high}}, 95 % bootstrap intervals over the rows; Wilson's for an accuracy of 0 or 1
+    - `reliability` [{lower, upper, rows, confidence, accuracy}], the bins of `ece` that contain a row
+    - `ambiguity`, null or {keywords, ceiling, rule_accuracy, decided, with_keyword, without_keyword}: the number of
+      ambiguous keywords, `Keywords.ceiling`, the accuracy of the keywords as a classifier, and {rows, accuracy} of the
+      rows that an ambiguous keyword decides, that contain one, and that contain none
+    - `slices`, null or the list of `measure_slices`
+    - `runtime_seconds`; `samples_per_second`; `memory`, in bytes: see `Measurement`
+    - `trainer`, some of these figures under the names of the Hugging Face Trainer; its `test_f1` is the weighted F1
+
+    For multi-label rows, `accuracy` is the share of rows with every label right, `loss` the mean binary cross-entropy
+    over all entries (a row with a label), and `ece` and `reliability` are over entries.
+    """
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return report_html(self)
 
 
 def evaluate(
@@ -93,7 +100,7 @@ def evaluate(
     quality = measure_quality(probabilities, examples, used)
     correct = _correct(probabilities, examples.label_ids, used)
     losses = row_losses(probabilities, examples.label_ids)
-    return {
+    report = {
         "model": model_name,
         "dataset": describe_dataset(examples),
         **quality,
@@ -104,6 +111,7 @@ def evaluate(
         "memory": measurement.memory,
         "trainer": _trainer(quality, measurement),
     }
+    return EvaluationReport(report)
 
 
 def check_multi_label(classifier: Classifier, multi_label: bool) -> None:

@@ -64,7 +64,7 @@ def cross_validate(
     partition = Partition.of(train_rows, folds, config.seed)
     identity = run_identity(config, splits) | {"number of folds": str(folds)}
     if resume and (report := finished_report(output, identity)) is not None:
-        return report if is_main_process() else None
+        return EvaluationReport(report) if is_main_process() else None
     with run_folder(output, identity, resume) as folder:
         for fold in range(folds):
 

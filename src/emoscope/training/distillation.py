@@ -83,7 +83,7 @@ def distill(
         "unlabelled texts": texts_digest(unlabelled),
     }
     if resume and (report := finished_report(output, identity)) is not None:
-        return report
+        return EvaluationReport(report)
     with run_folder(output, identity, resume) as folder:
         corpus = Corpus.of(train).with_unlabelled(unlabelled, config.unlabelled_epochs)
         copies = augmented_copies(config, corpus.texts, encoder, config.seed)

@@ -59,7 +59,7 @@ def train(
     corpus = Corpus.of(splits["train"]).with_extra_data(extra_data, epochs, config.label_shift)
     identity = run_identity(config, splits, extra_data)
     if resume and (report := finished_report(output, identity)) is not None:
-        return report if is_main_process() else None
+        return EvaluationReport(report) if is_main_process() else None
     with run_folder(output, identity, resume) as folder:
         if isinstance(config, CompactConfig):
             check_compact(splits, report_to)
