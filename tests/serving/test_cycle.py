@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import pytest
 from serving_fakes import HeldClassifier
 from socket_client import (
     CHUNKED,
@@ -101,7 +102,7 @@ def test_reading_pauses_while_the_application_does_not_take_the_body():
 
 def test_client_may_send_everything_before_it_reads():
     """However long that takes: the write timeout does not apply while the body arrives."""
-    write_timeout = 0.3
+    write_timeout = 2.0
 
     async def test(server):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
@@ -111,13 +112,40 @@ def test_client_may_send_everything_before_it_reads():
             writer.write(rows)
             await writer.drain()
             await asyncio.sleep(0.01)
-        await asyncio.sleep(2 * write_timeout)
+        await asyncio.sleep(1.5 * write_timeout)
         writer.write(b"0\r\n\r\n")
         received = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), DEADLINE)
         assert received.startswith(b"HTTP/1.1 200 ")
         writer.transport.abort()
 
     run(test, timeouts=Timeouts(write=write_timeout, body=30))
+
+
+def test_client_that_sends_more_than_there_is_space_for_is_disconnected_unless_it_reads():
+    """The body never ends."""
+    rows = chunk(b"some text of ordinary length\n" * 10_000)
+
+    async def send(writer):
+        writer.write(TABLE + chunk(b"text\n"))
+        while True:
+            writer.write(rows)
+            await writer.drain()
+
+    async def test(server):
+        _, stalled = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        sending, other = asyncio.create_task(send(stalled)), asyncio.create_task(send(writer))
+        while not sending.done():
+            assert await asyncio.wait_for(reader.read(1 << 20), DEADLINE)
+        with pytest.raises(ConnectionError):
+            await sending
+        assert len(server.state.connections) == 1
+        assert not other.done()
+        other.cancel()
+        stalled.transport.abort()
+        writer.transport.abort()
+
+    run(test, make_app(max_spool_bytes=100_000), timeouts=Timeouts(write=0.5))
 
 
 def test_client_that_does_not_read_is_disconnected():

@@ -283,6 +283,19 @@ def test_whole_table_is_scored_while_the_client_reads_nothing():
     assert {json.loads(line)["emotion"] for line in lines} == {emotion("one")}
 
 
+def test_without_space_for_a_temporary_file_only_small_tables_are_accepted(client, monkeypatch):
+    monkeypatch.setattr(score_module, "has_space", lambda: False)
+
+    async def pieces():
+        yield b"text\none\n"
+
+    refused = post(client, pieces())
+    assert (refused.status_code, refused.json()["error"]["code"]) == (507, "insufficient_storage")
+    assert post(client, b"text\n" + b"one\n" * 100_000).status_code == 507
+    assert post(client, b"text\none\n").status_code == 200
+    assert client.app.service.streams == 0
+
+
 def test_stream_that_fails_halfway_is_broken_off():
     app = create_app(HashClassifier(), Settings())
     app.service.warm_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ from serving_fakes import CalibratedClassifier, HashClassifier, HeldClassifier, 
 from emoscope import EMOTIONS
 from emoscope.errors import ModelError
 from emoscope.serving import Settings, create_app, run
-from emoscope.serving.server import is_loopback, listen
+from emoscope.serving.server import is_loopback, listen, stop_signals
 from waiting import DEADLINE, wait_until
 
 
@@ -131,6 +132,17 @@ def test_address_in_use_is_an_error_with_advice():
     taken = listen("127.0.0.1", 0)
     with taken, pytest.raises(OSError, match=r"cannot listen on 127\.0\.0\.1, port \d+ .*choose another --port"):
         listen("127.0.0.1", taken.getsockname()[1])
+
+
+def test_closing_the_terminal_ends_the_server_unless_it_is_ignored():
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        assert set(stop_signals()) == {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        assert set(stop_signals()) == {signal.SIGTERM, signal.SIGINT}
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_loopback_addresses():

@@ -56,12 +56,27 @@ def test_workers_share_metrics_and_a_dead_one_is_replaced(tmp_path):
     assert (death["worker"], death["exit_status"]) == (workers[0], -signal.SIGKILL)
 
 
-def test_workers_end_with_their_parent(tmp_path):
-    with live_server.emoscope(tmp_path / "log", "--workers", "2", "--grace", "0") as server:
+@pytest.fixture
+def hangup_is_not_ignored():
+    """The server inherits what is done with SIGHUP: nothing, if the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_is_not_ignored")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+def test_workers_end_with_their_parent_and_leave_no_files(tmp_path, number):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    flags = ("--workers", "2", "--grace", "0")
+    with live_server.emoscope(tmp_path / "log", *flags, environment={"TMPDIR": str(folder)}) as server:
         workers = workers_of(server)
-        server.process.kill()
-        server.process.wait(DEADLINE)
+        assert list(folder.glob("emoscope-metrics-*"))
+        server.process.send_signal(number)
+        assert server.process.wait(DEADLINE) == (0 if number == signal.SIGHUP else -number)
         wait_until(lambda: not any(map(is_alive, workers)))
+        assert list(folder.glob("emoscope-metrics-*")) == []
 
 
 class FakeProcess:

@@ -383,8 +383,11 @@ class Connection(asyncio.Protocol):
 
     @property
     def _is_sending_first(self) -> bool:
-        """Whether the client sends the body of the request that is being answered: many read only after that."""
-        return self._responding is not None and self._state == "body"
+        """Whether the client sends the body of the request that is being answered: many read only after that.
+
+        Not if the rest of the body waits until the client reads.
+        """
+        return self._responding is not None and self._state == "body" and self._is_reading
 
     def _check_body_rate(self, now: float) -> None:
         received = self._receiving.received if self._receiving else self._discarded

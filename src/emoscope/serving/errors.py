@@ -32,6 +32,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "draining": 503,
         "too_many_connections": 503,
         "deadline_exceeded": 504,
+        "insufficient_storage": 507,
     }
 )
 """HTTP status of each error code."""

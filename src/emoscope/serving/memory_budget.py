@@ -1,4 +1,4 @@
-"""A limit on the bytes that clients make the server hold, in sum over all of them. Knows no HTTP."""
+"""A limit on the bytes that clients make the server hold, in memory or on disk, in sum over all of them."""
 
 from __future__ import annotations
 

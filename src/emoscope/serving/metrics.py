@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -24,6 +27,11 @@ CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable with the folder where the workers of a server keep their counts, so that each can report all."""
 
+FILES = ("counter", "histogram", "gauge_livesum")
+"""Kinds of files in that folder, one of each per process."""
+FILE_BYTES = 256 * 1024
+"""Size of such a file: more than all counts take, so that it never grows."""
+
 SECONDS_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 TEXTS_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 SHARE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -36,7 +44,9 @@ class Metrics(Observer):
         """All metrics, at zero."""
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        if not os.environ.get(FOLDER_VARIABLE):
+        if folder := os.environ.get(FOLDER_VARIABLE):
+            reserve_files(Path(folder))
+        else:
             ProcessCollector(registry=self.registry)
             PlatformCollector(registry=self.registry)
         requests = self._counter("requests", "Requests by route and status.", "route", "status")
@@ -106,3 +116,22 @@ class Metrics(Observer):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
+
+
+def reserve_files(folder: Path) -> None:
+    """Write this process's files with zeros, which mean that nothing was counted.
+
+    prometheus_client maps them into memory. Without space on the disk for a page that is first used later, the process
+    would be killed (SIGBUS).
+
+    Raises:
+        OSError: there is no space on the disk.
+    """
+    for kind in FILES:
+        with suppress(FileExistsError), (folder / f"{kind}_{os.getpid()}.db").open("xb") as file:
+            file.write(bytes(FILE_BYTES))
+
+
+def remove_folder() -> None:
+    """Remove the folder of the workers' counts."""
+    shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
-from typing import IO
 
 from emoscope.errors import DataError
 from emoscope.inputs import is_blank
@@ -16,16 +14,15 @@ from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response
 from emoscope.serving.service import Service
+from emoscope.serving.spool import Spool, has_space
 from emoscope.serving.table_stream import MAX_ROW_BYTES, CsvTable, JsonlTable, Table, TableRow, added_columns
 
 ROWS = 256
 """Number of rows that are scored together."""
-MEMORY_BYTES = 1024 * 1024
-"""Bytes of the response to hold in memory until the client reads them; the rest goes to a temporary file."""
 MAX_STREAMS = 16
 """Maximum number of tables that are scored at the same time; each has one batch of its rows in the queue."""
-CHUNK_BYTES = 256 * 1024
-"""Maximum size of a piece of the response that is read back from that file."""
+SMALL_BYTES = 128 * 1024
+"""Size of a body that is accepted without space for a temporary file: most of its response fits into memory."""
 FORMATS = {
     "text/csv": "csv",
     "application/csv": "csv",
@@ -46,9 +43,22 @@ async def score(service: Service, request: Request) -> Response:
         raise RequestError(
             "overloaded", f"{MAX_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
         )
+    if not (_is_small(request) or has_space()):
+        raise RequestError(
+            "insufficient_storage",
+            f"the server has no space for a temporary file; send at most {SMALL_BYTES:,} bytes with a Content-Length, "
+            "or try again later",
+            ((b"retry-after", b"60"),),
+        )
     body = _spooled(service, _scored_parts(service, request, table))
     await anext(body)
     return Response(body, media_type=MEDIA_TYPES[table_format])
+
+
+def _is_small(request: Request) -> bool:
+    """Whether the body says that it is small, as it is and not compressed."""
+    length = request.headers.get(b"content-length", b"")
+    return length.isdigit() and int(length[:20]) <= SMALL_BYTES and b"content-encoding" not in request.headers
 
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
@@ -146,10 +156,11 @@ async def _scored(service: Service, request: Request, table: Table, rows: list[T
 async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """First an empty chunk once the response may begin, then the parts.
 
-    Rows are read and scored even while the client reads nothing: many clients send everything before they read.
+    Rows are read and scored even while the client reads nothing: many clients send everything before they read. But
+    they wait for it once there is no room for more of the response.
     """
     service.streams += 1
-    spool = _Spool()
+    spool = Spool(service.spools)
     writer = asyncio.create_task(spool.fill(parts))
     try:
         chunk = await spool.read()
@@ -164,38 +175,5 @@ async def _spooled(service: Service, parts: AsyncIterator[bytes]) -> AsyncGenera
         raise RequestError("invalid_request", str(error)) from None
     finally:
         writer.cancel()
-        spool.file.close()
+        spool.close()
         service.streams -= 1
-
-
-class _Spool:
-    """A queue of bytes between one writer and one reader, mostly in a temporary file."""
-
-    def __init__(self) -> None:
-        self.file: IO[bytes] = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115
-        self._read = self._written = 0
-        self._has_ended = False
-        self._changed = asyncio.Event()
-
-    async def fill(self, parts: AsyncIterator[bytes]) -> None:
-        try:
-            async for part in parts:
-                if self._read == self._written:
-                    self._read = self._written = 0
-                    self.file.truncate(0)
-                self.file.seek(self._written)
-                self._written += self.file.write(part)
-                self._changed.set()
-        finally:
-            self._has_ended = True
-            self._changed.set()
-
-    async def read(self) -> bytes:
-        """The next bytes, once there are some; empty at the end."""
-        while self._read == self._written and not self._has_ended:
-            self._changed.clear()
-            await self._changed.wait()
-        self.file.seek(self._read)
-        chunk = self.file.read(min(self._written - self._read, CHUNK_BYTES))
-        self._read += len(chunk)
-        return chunk

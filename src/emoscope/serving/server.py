@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ import uvicorn
 from emoscope.serving.app import App
 from emoscope.serving.connection import Connection
 from emoscope.serving.logs import ENDED, FIELDS, LOGGER, SERVING
+from emoscope.serving.metrics import remove_folder
 
 logger = logging.getLogger(LOGGER)
 
@@ -54,6 +56,14 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def stop_signals() -> list[signal.Signals]:
+    """The signals that end a server: SIGHUP too, when its terminal closes, unless it is ignored as by nohup."""
+    signals = [signal.SIGTERM, signal.SIGINT]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
 
 
 class Server(uvicorn.Server):
@@ -97,8 +107,7 @@ class Server(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handled = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        before = {number: signal.signal(number, self.handle_exit) for number in stop_signals()}
         try:
             yield
         finally:
@@ -135,7 +144,7 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
         app: the application.
         listener: the socket; it is closed at the end.
         grace: see `Server`.
-        parent: see `Server`.
+        parent: see `Server`; if it has been killed, the folder of the workers' counts is removed at the end.
 
     Raises:
         ModelError: the model cannot score a text.
@@ -149,3 +158,5 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
     logger.info(SERVING, extra={FIELDS: {"url": url, "model": app.service.model}})
     server.run([listener])
     logger.info(ENDED, extra={FIELDS: {"url": url}})
+    if parent not in (None, os.getppid()):
+        remove_folder()

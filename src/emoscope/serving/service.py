@@ -31,6 +31,7 @@ from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.concurrency_limit import ConcurrencyLimit
 from emoscope.serving.errors import RequestError
 from emoscope.serving.jobs import AbandonedError, DeadlineError, OverloadedError
+from emoscope.serving.memory_budget import MemoryBudget
 from emoscope.serving.metrics import Metrics
 from emoscope.serving.requests import DisconnectedError, Request
 from emoscope.serving.settings import Settings
@@ -58,6 +59,7 @@ class Service:
         draining: whether the server is shutting down and rejects new requests.
         started_at: time of the start, in seconds since 1970.
         streams: number of tables that are being scored.
+        spools: disk space of their results that clients have not read.
     """
 
     def __init__(self, classifier: Classifier, settings: Settings, model: str) -> None:
@@ -67,6 +69,7 @@ class Service:
         self.model = model
         self.draining = False
         self.streams = 0
+        self.spools = MemoryBudget(settings.max_spool_bytes)
         self.started_at = int(time())
         self.metrics = Metrics()
         self.static_files = StaticFiles()

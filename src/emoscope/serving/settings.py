@@ -29,6 +29,12 @@ class Settings:
         name="max-body-mb",
         unit=MIB,
     )
+    max_spool_bytes: int = _setting(
+        1024 * MIB,
+        "temporary disk space per worker for results of /v1/score that clients have not read yet; with more, rows wait",
+        name="max-spool-mb",
+        unit=MIB,
+    )
     max_explained: int = _setting(32, "maximum number of texts to explain in a request", 1)
     max_explained_tokens: int = _setting(
         400_000, "maximum number of tokens that the model reads to explain the texts of a request", 1

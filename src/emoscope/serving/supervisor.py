@@ -19,7 +19,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from emoscope.parallel import usable_cores
 from emoscope.serving.logs import FIELDS, LOGGER, SERVING
 from emoscope.serving.metrics import FOLDER_VARIABLE
-from emoscope.serving.server import url_of
+from emoscope.serving.server import stop_signals, url_of
 
 logger = logging.getLogger(LOGGER)
 
@@ -61,7 +61,7 @@ class Supervisor:
         Returns:
             0, or 1 if workers end as soon as they are started.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             signal.signal(number, self._stop)
         with tempfile.TemporaryDirectory(prefix="emoscope-metrics-") as folder:
             environment = os.environ | {FOLDER_VARIABLE: folder}
