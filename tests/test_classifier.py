@@ -206,3 +206,13 @@ def _form(value):
         return [_form(item) for item in value]
     assert sorted(value) == ["label", "score"]
     return {key: type(item) for key, item in value.items()}
+
+
+@pytest.mark.parametrize("text", [" ".join(f"word{i} so happy" for i in range(3000)), CARD, "", " \n" * 1000])
+def test_steps_end_with_the_same_scores(classifier, text):
+    *steps, row = classifier.predict_in_steps(text, 600)
+    assert set(steps) == {None}
+    assert len(steps) >= classifier.token_counts([text])[0] / 600
+    np.testing.assert_allclose(row, classifier.predict_with_neutral([text]), atol=1e-6)
+    *steps, logits = classifier.predict_in_steps(text, 600, logits=True)
+    np.testing.assert_allclose(logits, classifier.predict_logits([text]), atol=1e-5)

@@ -15,6 +15,7 @@ from emoscope.protocols import (
     predict_distinct,
     prediction_sets_of,
     split_neutral,
+    steps_function,
     thresholds_of,
     token_counter,
     tokens_read_of,
@@ -52,6 +53,9 @@ class Capable(Bare):
     def predict_logits(self, texts):
         return -self.predict_proba(texts)
 
+    def predict_in_steps(self, text, max_tokens, *, logits=False):
+        yield from [None, self.predict_logits([text]) if logits else self.predict_with_neutral([text])]
+
     def token_counts(self, texts):
         return list(map(len, texts))
 
@@ -78,6 +82,8 @@ def test_accessors_return_what_a_classifier_has(wrap):
     assert has_neutral(classifier)
     assert logits_function(classifier)(["abc"])[0, 0] == -3
     assert token_counter(classifier)(["abc"]) == [3]
+    *_, row = steps_function(classifier)("abc", 10, logits=True)
+    assert row[0, 0] == -3
 
 
 def test_accessors_return_defaults_for_a_classifier_without_capabilities():
@@ -88,7 +94,7 @@ def test_accessors_return_defaults_for_a_classifier_without_capabilities():
     assert tokens_read_of(classifier) == (0, 0)
     assert prediction_sets_of(classifier, ROWS) is None
     assert neutral_predictor(classifier)(["abc"]).tolist() == [[3, 0]]
-    for accessor in (thresholds_of, parameters_of, logits_function, token_counter):
+    for accessor in (thresholds_of, parameters_of, logits_function, token_counter, steps_function):
         assert accessor(classifier) is None
 
 

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emoscope.text import NORMALIZERS, keep_punctuation, mark, normalize
+from emoscope.text import NORMALIZERS, expanded_size, keep_punctuation, mark, normalize
 from emoscope.text_damage import join_contractions
 
 FRAGMENTS = [
@@ -175,6 +177,27 @@ def test_long_damaged_text(unit: str) -> None:
 def test_long_hostile_text(unit: str) -> None:
     text = unit * 50_000
     assert normalize(normalize(text)) == normalize(text)
+
+
+@pytest.mark.parametrize("normalizer", [normalize, mark, keep_punctuation])
+def test_combining_marks_take_time_in_proportion_to_their_number(normalizer: Callable[[str], str]) -> None:
+    """NFKC sorts a run of marks in quadratic time: this one would take 7 seconds."""
+    text = "a" + "\u0301\u0323" * 50_000
+    start = process_time()
+    plain = normalizer(text)
+    assert process_time() - start < 2
+    assert normalizer(plain) == plain
+    assert len(plain) > 100_000
+
+
+def test_expanded_size_counts_what_a_model_reads() -> None:
+    assert expanded_size("i feel happy") == (12, 12)
+    assert expanded_size("\ufdfa" * 100) == (1800, 3300)
+    assert expanded_size("é" * 10) == (10, 20)
+    assert expanded_size("我" * 10) == (10, 30)
+    words = normalize("😀" * 100)
+    assert len(words) <= expanded_size("😀" * 100).characters <= 1.2 * len(words)
+    assert expanded_size("\ud800").characters == 1
 
 
 def test_every_single_character_is_stable() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -287,6 +287,18 @@ def test_groups_contain_every_row_once(lengths: list[int], max_tokens: int, call
             assert values.tolist() == ids + [0] * (length - len(ids))
         seen += members.tolist()
     assert sorted(seen) == list(range(len(lengths)))
+
+
+@given(lengths=st.lists(st.integers(1, 30), max_size=60), max_tokens=st.integers(1, 200))
+def test_parts_are_the_rows_in_order(lengths: list[int], max_tokens: int) -> None:
+    batch = batch_of(lengths)
+    parts = list(batch.parts(max_tokens))
+    assert [row for part in parts for row in rows(part)] == rows(batch)
+    for part in parts:
+        assert part.ids.size <= max_tokens or part.texts == 1
+        assert part.text_index.tolist() == list(range(part.texts))
+    for part, following in pairwise(parts):
+        assert part.ids.size + following.lengths[0] > max_tokens
 
 
 def shapes(lengths: Sequence[int], max_tokens: int, call_rows: float = 0.0) -> list[tuple[int, ...]]:

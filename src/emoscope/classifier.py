@@ -22,8 +22,8 @@ from emoscope.parallel import map_in_threads, usable_cores
 from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
 from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction, Predictions
-from emoscope.preprocessing import Preprocessor, PreprocessorPool
-from emoscope.protocols import Keywords, Runtime, hidden_of, parameters_of, tokens_read_of
+from emoscope.preprocessing import Preprocessor, PreprocessorPool, growing_chunks
+from emoscope.protocols import Keywords, Runtime, Steps, hidden_of, parameters_of, tokens_read_of
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
 from emoscope.tokenization import TokenBatch
@@ -219,10 +219,18 @@ class EmotionClassifier:
             returns.
         """
         texts = as_texts(texts)
-        rows = self._predict_rows(texts, self.calibration.probabilities_and_neutral)
-        if self.calibration.neutral:
-            rows[[row for row, text in enumerate(texts) if is_blank(text)], -1] = 1.0
-        return rows
+        return self._mark_blank(texts, self._predict_rows(texts, self.calibration.probabilities_and_neutral))
+
+    def predict_in_steps(self, text: str, max_tokens: int, *, logits: bool = False) -> Steps:
+        """`predict_with_neutral` of a long text, or `predict_logits`, in steps; see `protocols.SupportsSteps`."""
+        batch = self._preprocessor([text])
+        convert = self.calibration.label_logits if logits else self.calibration.probabilities_and_neutral
+        windows = []
+        for part in batch.parts(max_tokens):
+            windows.append(convert(self._window_logits(part)))
+            yield None
+        rows = batch.text_means(np.concatenate(windows))
+        yield rows if logits else self._mark_blank([text], rows)
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits of each text, before temperature and softmax or sigmoid; same arguments and errors as `predict_proba`.
@@ -242,7 +250,7 @@ class EmotionClassifier:
             ModelError: the model is not the ONNX graph of a compact student.
         """
         texts, rows = as_texts(texts), []
-        for chunk in _chunks(texts or [""], FIRST_CHUNK, CHUNK):
+        for chunk in growing_chunks(texts or [""], FIRST_CHUNK, CHUNK):
             batch = self._preprocessor(chunk)
             hidden = hidden_of(self._runtime, batch)
             if hidden is None:
@@ -355,6 +363,10 @@ class EmotionClassifier:
             batch_size=batch_size,
         )
 
+    def _mark_blank(self, texts: Sequence[str], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows[[bool(self.calibration.neutral) and is_blank(text) for text in texts], -1] = 1.0
+        return rows
+
     def _function_scores(self, function: str, texts: Sequence[str]) -> NDArray[np.float32]:
         return apply_function(function, self.predict_logits(texts))
 
@@ -376,8 +388,7 @@ class EmotionClassifier:
 
         texts = as_texts(texts)
         columns = convert(np.empty((0, self._outputs), np.float32)).shape[1]
-        result = np.empty((len(texts), columns), np.float32)
-        done = 0
+        result, done = np.empty((len(texts), columns), np.float32), 0
         for rows in self._chunk_rows(texts, score):
             result[done : done + len(rows)] = rows
             done += len(rows)
@@ -387,10 +398,10 @@ class EmotionClassifier:
         self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
     ) -> Iterator[NDArray[np.float32]]:
         if self._processes and len(texts) > CHUNK:
-            chunks = _chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
+            chunks = growing_chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
             batches = map_in_threads(self._processes, chunks, threads=self._processes.count)
             return map_in_threads(score, batches, threads=2)
-        chunks = _chunks(texts, FIRST_CHUNK, CHUNK)
+        chunks = growing_chunks(texts, FIRST_CHUNK, CHUNK)
         if len(texts) <= FIRST_CHUNK:
             return map(score, map(self._preprocessor, chunks))
         return map(score, map_in_threads(self._preprocessor, chunks, threads=1))
@@ -407,12 +418,3 @@ class EmotionClassifier:
                 "the model returned NaN or infinity instead of logits; its weights are damaged, or its numbers overflow"
             )
         return logits
-
-
-def _chunks(texts: Sequence[str], size: int, max_size: int) -> Iterator[Sequence[str]]:
-    """Chunks of `size` texts at first, each twice as large as the one before, up to `max_size`."""
-    start = 0
-    while start < len(texts):
-        yield texts[start : start + size]
-        start += size
-        size = min(2 * size, max_size)

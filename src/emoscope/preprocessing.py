@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -46,6 +46,15 @@ class Preprocessor:
     def __call__(self, texts: Sequence[str]) -> TokenBatch:
         """Token ids of raw texts."""
         return self.tokenizer.encode([self.normalizer(text) for text in texts])
+
+
+def growing_chunks(texts: Sequence[str], size: int, max_size: int) -> Iterator[Sequence[str]]:
+    """Chunks of `size` texts at first, each twice as large as the one before, up to `max_size`."""
+    start = 0
+    while start < len(texts):
+        yield texts[start : start + size]
+        start += size
+        size = min(2 * size, max_size)
 
 
 class PreprocessorPool:

@@ -7,7 +7,7 @@ classifier or a runtime which attributes it has. Knows no tokenizer, no ONNX and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -20,6 +20,8 @@ Keywords = Mapping[str, Mapping[str, float]]
 PredictProba = Callable[[Sequence[str]], NDArray[np.float32]]
 PredictLogits = Callable[[Sequence[str]], NDArray[np.float32]]
 CountTokens = Callable[[Sequence[str]], list[int]]
+Steps = Iterator[NDArray[np.float32] | None]
+"""None after each step, and then the result."""
 
 
 class Classifier(Protocol):
@@ -140,6 +142,27 @@ class SupportsLogits(Protocol):
 def logits_function(classifier: Classifier) -> PredictLogits | None:
     """The method `predict_logits` of a classifier; None for one without it."""
     return cast(SupportsLogits, classifier).predict_logits if hasattr(classifier, "predict_logits") else None
+
+
+class SupportsSteps(Protocol):
+    """A classifier that can score a long text in several steps, between which it can score other texts."""
+
+    def predict_in_steps(self, text: str, max_tokens: int, *, logits: bool = False) -> Steps:
+        """What `predict_with_neutral` returns for one long text, or `predict_logits`, in several steps.
+
+        Args:
+            text: the text.
+            max_tokens: maximum number of tokens that the model reads in a step; a window may have more.
+            logits: whether to return logits.
+
+        Yields:
+            None after each step, and then the row, float32 (1, columns).
+        """
+
+
+def steps_function(classifier: Classifier) -> Callable[..., Steps] | None:
+    """The method `predict_in_steps` of a classifier; None for one without it."""
+    return cast(SupportsSteps, classifier).predict_in_steps if hasattr(classifier, "predict_in_steps") else None
 
 
 class SupportsTokenCounts(Protocol):

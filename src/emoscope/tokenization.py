@@ -75,6 +75,19 @@ class TokenBatch:
             for rows in np.array_split(similar, pieces):
                 yield rows, self._dense(rows, lengths[rows])
 
+    def parts(self, max_tokens: int) -> Iterator[TokenBatch]:
+        """Consecutive rows as batches of their own, in which each row is a text.
+
+        Args:
+            max_tokens: maximum number of tokens of a part; a single row may exceed it.
+        """
+        start, offsets = 0, self.offsets
+        while start + 1 < len(offsets):
+            stop = max(start + 1, int(np.searchsorted(offsets, offsets[start] + max_tokens, "right")) - 1)
+            ids, rows = self.ids[offsets[start] : offsets[stop]], stop - start
+            yield TokenBatch(ids, offsets[start : stop + 1] - offsets[start], np.arange(rows), rows)
+            start = stop
+
     def text_means(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
         """From one row of results for each row of tokens to one for each text.
 

@@ -60,13 +60,23 @@ def scorer():
 def batcher(scorer):
     made = []
 
-    def make(*, tokens_per_second=1e6, latency=0.05, max_batch_tokens=4096, cache=1 << 20, observer=None, **others):
+    def make(
+        *,
+        tokens_per_second=1e6,
+        latency=0.05,
+        max_batch_tokens=4096,
+        cache=1 << 20,
+        observer=None,
+        steps=None,
+        **others,
+    ):
         batcher = Batcher(
             {"lengths": scorer, **others},
             cache=ScoreCache(cache, 1),
             max_batch_tokens=max_batch_tokens,
             target_latency=latency,
             observer=observer,
+            step_scorers={"lengths": steps} if steps else None,
         )
         batcher.tokens_per_second = tokens_per_second
         made.append(batcher)
@@ -138,6 +148,68 @@ def test_text_over_the_budget_gets_a_batch_of_its_own(batcher, scorer):
     long = "long " * 1000
     assert gather(batcher(max_batch_tokens=50).score(["a", long, "b"])) == [[row("a"), row(long), row("b")]]
     assert [long] in scorer.batches
+
+
+@pytest.mark.parametrize(("text", "times"), [("\ufdfa" * 100, 25), ("😀" * 100, 10), ("我" * 100, 2.5)])
+def test_estimate_counts_characters_as_what_the_model_reads(text, times):
+    assert estimated_tokens(text) > times * estimated_tokens("a" * 100)
+
+
+class Steps:
+    """Scores a long text in steps, and records them."""
+
+    def __init__(self, scorer, count, *, error=None, held=()):
+        self.scorer, self.count, self.error = scorer, count, error
+        self.go = {i: threading.Event() for i in held}
+
+    def __call__(self, text, max_tokens):
+        for i in range(self.count):
+            self.scorer.batches.append(f"step {i} of at most {max_tokens}")
+            if i in self.go:
+                assert self.go[i].wait(DEADLINE)
+            yield None
+        if self.error:
+            raise self.error
+        yield row(text)
+
+
+@pytest.mark.parametrize("others_in_the_request", [0, 2])
+def test_other_texts_are_scored_between_the_steps_of_a_long_one(batcher, scorer, others_in_the_request):
+    steps = Steps(scorer, 10, held=(0, 5))
+    one = batcher(tokens_per_second=1000, latency=0.4, steps=steps)
+    assert one._budget == 100
+    long = "long " * 1000
+    more = [f"more {i}" for i in range(others_in_the_request)]
+
+    async def small(i):
+        await until(lambda: f"step {i} of at most 50" in scorer.batches)
+        scored = asyncio.create_task(one.score([f"small {i}"]))
+        await asyncio.sleep(0)
+        steps.go[i].set()
+        await scored
+        return scorer.batches.index([f"small {i}"]) - scorer.batches.index(f"step {i} of at most 50")
+
+    answer, *turns = gather(one.score([*more, long, *more]), small(0), small(5))
+    assert answer == list(map(row, [*more, long, *more]))
+    assert max(turns) <= 2
+    assert one.waiting_tokens == 0
+
+
+def test_steps_that_fail_fail_their_caller_alone(batcher, scorer):
+    one = batcher(tokens_per_second=1000, latency=0.4, steps=Steps(scorer, 3, error=ValueError("broken")))
+    failed, fine = gather(one.score(["long " * 1000]), one.score(["fine"]))
+    assert isinstance(failed, ValueError)
+    assert fine == [row("fine")]
+    assert one.waiting_tokens == 0
+    assert gather(one.score(["after"])) == [[row("after")]]
+
+
+def test_steps_end_when_no_one_waits_for_them(batcher, scorer):
+    one = batcher(tokens_per_second=1000, latency=0.4, steps=Steps(scorer, 1_000_000))
+    (outcome,) = gather(one.score(["long " * 1000], timeout=0.2))
+    assert isinstance(outcome, DeadlineError)
+    gather(one.score(["after"]))
+    assert one.waiting_tokens == 0
 
 
 def test_slow_batch_runs_in_the_thread_while_the_loop_continues(batcher, scorer):

@@ -50,6 +50,21 @@ def test_body_over_a_limit_is_413_with_both_numbers(serve):
     assert (sentences.status_code, sentences.json()["error"]["code"]) == (413, "too_many_texts")
 
 
+@pytest.mark.parametrize(("text", "size"), [("\ufdfa" * 6, 108), ("😀" * 10, 150)])
+def test_characters_count_as_what_the_model_reads(serve, classifier, text, size):
+    """A few hundred kilobytes would else keep the model busy for seconds."""
+    client = serve(max_characters=100)
+    answer = client.post("/v1/predict", {"texts": [text]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "text_too_long")
+    assert f"has {size} characters with emoji and ligatures written out, at most 100" in message(answer)
+    table = client.post(
+        "/v1/score?text_column=text", content=f"text\none\n{text}\n", headers={"content-type": "text/csv"}
+    )
+    assert f"has {size} characters" in table.text
+    assert client.post("/predict", {"inputs": text, "truncate": True}).status_code == 200
+    assert [text[: len(text) * 100 // size]] in classifier.calls
+
+
 def test_texts_too_long_to_explain_are_413(serve):
     answer = serve(max_explained_tokens=100).post("/v1/explain", {"texts": ["one two three four five six seven"]})
     assert answer.status_code == 200

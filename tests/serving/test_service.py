@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
-from serving_fakes import HashClassifier
+from serving_fakes import CalibratedClassifier, HashClassifier
 
 from emoscope import EMOTIONS
 
@@ -43,3 +44,40 @@ def test_any_object_with_labels_and_probabilities_can_be_served(serve):
     client = serve(Bare())
     assert client.post("/v1/predict", {"texts": ["a"]}).json()["prediction_sets"] is None
     assert client.post("/classify", {"input": ["a b c"]}).json()["usage"]["total_tokens"] > 0
+
+
+def test_long_text_is_scored_in_steps_with_the_same_result(serve):
+    class Stepping(CalibratedClassifier):
+        limits = ()
+
+        def predict_in_steps(self, text, max_tokens, *, logits=False):
+            self.limits += (max_tokens,)
+            yield from [None] * 5
+            yield self.predict_logits([text]) if logits else self.predict_with_neutral([text])
+
+    long = "i feel happy " * 6000
+    stepping, whole = Stepping(), CalibratedClassifier()
+    for path, body in [
+        ("/v1/predict", {"texts": ["one", long, "two"]}),
+        ("/predict", {"inputs": long, "raw_scores": True}),
+        ("/v1/sentences", {"text": long}),
+    ]:
+        expected = serve(whole).post(path, body)
+        assert expected.status_code == 200
+        assert serve(stepping).post(path, body).json() == expected.json()
+    assert len(stepping.limits) == 3
+    assert 0 < max(stepping.limits) <= 4096
+
+
+def test_tokens_of_many_texts_are_counted_while_others_have_a_turn(serve):
+    threads = []
+
+    class Counting(CalibratedClassifier):
+        def token_counts(self, texts):
+            threads.append(threading.current_thread() is threading.main_thread())
+            return super().token_counts(texts)
+
+    client = serve(Counting())
+    assert client.post("/classify", {"input": ["one two"]}).json()["usage"]["total_tokens"] == 4
+    assert client.post("/classify", {"input": ["one two " * 1000] * 3}).json()["usage"]["total_tokens"] == 6006
+    assert threads == [True, False]

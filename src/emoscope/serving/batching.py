@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from emoscope.errors import ModelError
 from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.jobs import AbandonWhen, DeadlineError, Job, JobQueue, OverloadedError
+from emoscope.text import expanded_size
 
 Scorer = Callable[[Sequence[str]], Sequence[Row]]
 """Turns texts into one row per text."""
+StepScorer = Callable[[str, int], Iterator[Row | None]]
+"""Scores a long text in steps of at most this many tokens: yields None after each, and then the row."""
 
 INLINE_SECONDS = 0.004
 """Maximum expected duration, in seconds, of a batch that is scored in the event loop."""
@@ -47,12 +50,29 @@ SWEEP_SECONDS = 0.05
 
 
 def estimated_tokens(text: str) -> int:
-    """The approximate number of tokens in a text."""
-    return len(text) // CHARACTERS_PER_TOKEN + 3
+    """The approximate number of tokens in a text.
+
+    A letter outside ASCII has more bytes, and more of them are tokens of their own.
+    """
+    return expanded_size(text).bytes // CHARACTERS_PER_TOKEN + 3
 
 
-_Part = tuple[Job, list[int]]
-"""A job, and the indices of its texts that are in the batch."""
+class _Part(NamedTuple):
+    """Texts of a job in a batch.
+
+    Attributes:
+        job: the job.
+        indices: indices of the texts in the job.
+        tokens: estimated tokens of each text.
+        is_step: whether the batch is only a step of this text, which is longer than a batch.
+    """
+
+    job: Job
+    indices: list[int]
+    tokens: list[int]
+    is_step: bool = False
+
+
 _Result = tuple[list[_Part], dict[str, Row] | Exception]
 """Parts of a batch, and the rows of their texts or the error that the model raised."""
 
@@ -84,6 +104,7 @@ class Batcher:
         *,
         cache: ScoreCache,
         max_batch_tokens: int,
+        step_scorers: Mapping[str, StepScorer] | None = None,
         target_latency: float | None = None,
         observer: Observer | None = None,
     ) -> None:
@@ -92,7 +113,8 @@ class Batcher:
         Args:
             scorers: scorers by name; rows of the first one are cached.
             cache: rows of recently scored texts.
-            max_batch_tokens: maximum number of estimated tokens in a batch; a longer text gets a batch of its own.
+            max_batch_tokens: maximum number of estimated tokens in a batch; a longer text gets batches of its own.
+            step_scorers: scorers of such texts by name; without one, the text is a single batch, and others wait.
             target_latency: seconds; the queue holds no more than can be scored within BURST times as many. None to
                 choose it once the speed of the model is known.
             observer: counts batches and cache lookups.
@@ -103,6 +125,7 @@ class Batcher:
         self.texts = self.scored_tokens = 0
         self._speeds: deque[float] = deque(maxlen=RATED_BATCHES)
         self._scorers = scorers
+        self._step_scorers = step_scorers or {}
         self._cached = next(iter(scorers))
         self._cache = cache
         self._max_batch_tokens = max_batch_tokens
@@ -202,7 +225,8 @@ class Batcher:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _enqueue(self, loop: asyncio.AbstractEventLoop, job: Job, wait_if_full: bool) -> None:
-        tokens = sum(estimated_tokens(job.texts[i]) for i in job.pending)
+        job.sizes = [estimated_tokens(job.texts[i]) for i in job.pending]
+        tokens = sum(job.sizes)
         if wait_if_full or tokens > self._budget:
             job.queue = self._bulk
         if wait_if_full:  # other callers wait for one part of it at a time
@@ -277,14 +301,19 @@ class Batcher:
             if self._has_ended(job, now):
                 continue
             start = job.next
+            if job.sizes[start] > self._budget and job.scorer in self._step_scorers:
+                queue.jobs.append(job)
+                if not parts:
+                    parts.append(_Part(job, [job.pending[start]], [self._budget], is_step=True))
+                return self._budget
             while job.next < len(job.pending):
-                tokens = estimated_tokens(job.texts[job.pending[job.next]])
+                tokens = job.sizes[job.next]
                 if total and total + tokens > budget:
                     break
                 total += tokens
                 job.next += 1
             if job.next > start:
-                parts.append((job, job.pending[start : job.next]))
+                parts.append(_Part(job, job.pending[start : job.next], job.sizes[start : job.next]))
             if job.next < len(job.pending):
                 queue.jobs.append(job) if job.next > start else queue.jobs.appendleft(job)
                 break
@@ -308,14 +337,23 @@ class Batcher:
         """Rows of the parts, and the seconds that they took; runs in the loop or in the thread."""
         start = perf_counter()
         results: list[_Result] = []
-        for scorer in {job.scorer for job, _ in parts}:
-            results += self._results(scorer, [part for part in parts if part[0].scorer == scorer])
+        for scorer in {part.job.scorer for part in parts}:
+            results += self._results(scorer, [part for part in parts if part.job.scorer == scorer])
         return results, perf_counter() - start
+
+    def _step(self, part: _Part) -> dict[str, Row]:
+        """The row of a text that is scored in steps, after the last of them."""
+        job, text = part.job, part.job.texts[part.indices[0]]
+        job.steps = job.steps or self._step_scorers[job.scorer](text, self._budget // 2)
+        row = next(job.steps)
+        return {} if row is None else {text: row}
 
     def _results(self, scorer: str, parts: list[_Part]) -> list[_Result]:
         """Rows of the parts; if the model fails, each part is tried alone, so that one does not fail the others."""
-        texts = list(dict.fromkeys(job.texts[i] for job, indices in parts for i in indices))
+        texts = list(dict.fromkeys(part.job.texts[i] for part in parts for i in part.indices))
         try:
+            if parts[0].is_step:
+                return [(parts, self._step(parts[0]))]
             return [(parts, dict(zip(texts, self._scorers[scorer](texts), strict=True)))]
         except BaseException as error:  # the panic of a tokenizer is no Exception
             if len(parts) == 1:
@@ -324,15 +362,16 @@ class Batcher:
 
     def _deliver(self, parts: list[_Part], tokens: int, results: list[_Result], seconds: float) -> None:
         self.scored_tokens += tokens
-        scored = (rows for _, rows in results if isinstance(rows, dict))
-        self._measure_speed(sum(estimated_tokens(text) for rows in scored for text in rows), seconds)
-        self._observer.count_batch(sum(len(indices) for _, indices in parts), tokens, self._max_batch_tokens, seconds)
+        scored = [part for scored_parts, rows in results if isinstance(rows, dict) for part in scored_parts]
+        if not parts[0].is_step:
+            self._measure_speed(_distinct_tokens(scored), seconds)
+        self._observer.count_batch(sum(len(part.indices) for part in parts), tokens, self._max_batch_tokens, seconds)
         for scored_parts, rows in results:
-            for job, indices in scored_parts:
+            for part in scored_parts:
                 if isinstance(rows, Exception):
-                    job.fail(rows)
-                else:
-                    self._give(job, indices, rows)
+                    part.job.fail(rows)
+                elif rows:
+                    self._give(part, rows)
 
     def _measure_speed(self, tokens: int, seconds: float) -> None:
         """Update the speed of the model from a batch with this many tokens in distinct texts."""
@@ -340,7 +379,10 @@ class Batcher:
             self._speeds.append(tokens / max(seconds, 1e-6))
             self.tokens_per_second = max(self._speeds)
 
-    def _give(self, job: Job, indices: list[int], rows: dict[str, Row]) -> None:
+    def _give(self, part: _Part, rows: dict[str, Row]) -> None:
+        job, indices = part.job, part.indices
+        if part.is_step:
+            job.next, job.steps = job.next + 1, None
         keep = job.scorer == self._cached
         for i in indices:
             text = job.texts[i]
@@ -354,7 +396,7 @@ class Batcher:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """Fail requests past their deadline, and watch whether the callers of the others still need the result."""
         now = perf_counter()
-        for job in chain((job for job, _ in self._in_thread), self._queue.jobs, self._bulk.jobs):
+        for job in chain((part.job for part in self._in_thread), self._queue.jobs, self._bulk.jobs):
             if job.future.done():
                 continue
             if now > job.deadline:
@@ -365,3 +407,11 @@ class Batcher:
         self._sweep_is_due = bool(self._has_waiting or self._in_thread)
         if self._sweep_is_due:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+
+
+def _distinct_tokens(parts: list[_Part]) -> int:
+    """Estimated tokens of the different texts in parts."""
+    sizes: dict[str, int] = {}
+    for part in parts:
+        sizes.update(zip(map(part.job.texts.__getitem__, part.indices), part.tokens, strict=True))
+    return sum(sizes.values())

@@ -20,6 +20,7 @@ from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response, json_response
 from emoscope.serving.schemas import choice, flag, json_body, json_object, json_type, known_fields, text_list
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
+from emoscope.text import expanded_size
 
 HUGGING_FACE = '{"inputs": "i feel happy"}'
 TEI = '{"inputs": "i feel happy"} or {"inputs": [["i feel happy"], ["i feel sad"]]}'
@@ -111,7 +112,7 @@ async def _infinity(service: Service, request: Request, body: dict[str, Any]) ->
             "object": "classify",
             "data": [_ranked(service, row) for row in scores],
             "model": service.model,
-            "usage": _usage(service, texts),
+            "usage": await _usage(service, texts),
             "id": f"infinity-{uuid4()}",
             "created": int(time.time()),
         }
@@ -139,7 +140,7 @@ async def _vllm(service: Service, request: Request, body: dict[str, Any]) -> Res
                 {"index": index, "label": service.labels[int(np.argmax(row))], "probs": row, "num_classes": len(row)}
                 for index, row in enumerate(scores)
             ],
-            "usage": _usage(service, texts) | {"completion_tokens": 0, "prompt_tokens_details": None},
+            "usage": await _usage(service, texts) | {"completion_tokens": 0, "prompt_tokens_details": None},
         }
     )
 
@@ -147,8 +148,15 @@ async def _vllm(service: Service, request: Request, body: dict[str, Any]) -> Res
 def _texts(value: Any, name: str, service: Service, truncate: bool) -> list[str]:
     if truncate and isinstance(value, list):
         limit = service.settings.max_characters
-        value = [text[:limit] if isinstance(text, str) else text for text in value]
+        value = [_truncated(text, limit) if isinstance(text, str) else text for text in value]
     return text_list(value, name, service.settings)
+
+
+def _truncated(text: str, limit: int) -> str:
+    """The beginning of a text, with at most so many characters once all of them are written out."""
+    while (size := expanded_size(text).characters) > limit:
+        text = text[: len(text) * limit // size]
+    return text
 
 
 async def _scores(service: Service, request: Request, texts: list[str], function: str | None) -> Scores:
@@ -172,7 +180,7 @@ def _ranked(service: Service, row: Sequence[float]) -> list[dict[str, Any]]:
     return [{"label": label, "score": score} for score, label in pairs]
 
 
-def _usage(service: Service, texts: list[str]) -> dict[str, int]:
+async def _usage(service: Service, texts: list[str]) -> dict[str, int]:
     """Number of tokens in the texts, as OpenAI's API reports it."""
-    tokens = service.count_tokens(texts)
+    tokens = await service.count_tokens(texts)
     return {"prompt_tokens": tokens, "total_tokens": tokens}

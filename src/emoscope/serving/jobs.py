@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from emoscope.serving.cache import Row
 
@@ -55,6 +55,8 @@ class Job:
         future: done when all rows are known, or when the request has failed.
         abandon_when: see `Batcher.score`.
         queue: the queue that it is in.
+        sizes: estimated tokens of each pending text.
+        steps: the steps of the next text that are left, if it is longer than a batch and scored in steps.
         tokens: the request's share of the queue.
         next: index into `pending` of the first text that is in no batch yet.
         remaining: number of texts without a row.
@@ -69,6 +71,8 @@ class Job:
     future: asyncio.Future[None]
     abandon_when: AbandonWhen | None
     queue: JobQueue
+    sizes: list[int] = field(default_factory=list)
+    steps: Iterator[Row | None] | None = None
     tokens: int = 0
     next: int = 0
     remaining: int = 0

@@ -11,6 +11,7 @@ from typing import Any
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.settings import Settings
+from emoscope.text import expanded_size
 
 _TYPES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
@@ -68,12 +69,19 @@ def text_list(value: Any, name: str, settings: Settings) -> list[str]:
 def check_lengths(texts: Sequence[str], name: str, settings: Settings) -> None:
     """Reject texts that are too long."""
     for i, text in enumerate(texts):
-        if len(text) > settings.max_characters:
+        if problem := length_problem(text, settings):
             where = name if len(texts) == 1 else f"{name}[{i}]"
-            raise RequestError(
-                "text_too_long",
-                f"{where} has {len(text):,} characters, at most {settings.max_characters:,} are allowed; shorten it",
-            )
+            raise RequestError("text_too_long", f"{where} {problem}; shorten it")
+
+
+def length_problem(text: str, settings: Settings) -> str | None:
+    """Why a text is too long; None if it is not. What counts is what the model reads: U+FDFA is 18 letters."""
+    limit = settings.max_characters
+    size = expanded_size(text).characters
+    if size <= limit:
+        return None
+    written = "" if size == len(text) else " with emoji and ligatures written out"
+    return f"has {size:,} characters{written}, at most {limit:,} are allowed"
 
 
 def one_text(value: Any, name: str, settings: Settings) -> str:

@@ -13,6 +13,7 @@ from emoscope.rows.lines import Block, LineDecoder
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response
+from emoscope.serving.schemas import length_problem
 from emoscope.serving.service import Service
 from emoscope.serving.spool import Spool, has_space
 from emoscope.serving.table_stream import MAX_ROW_BYTES, CsvTable, JsonlTable, Table, TableRow, added_columns
@@ -140,10 +141,9 @@ async def _blocks(request: Request) -> AsyncIterator[Block]:
 
 async def _scored(service: Service, request: Request, table: Table, rows: list[TableRow]) -> str:
     """The rows with their new cells."""
-    limit = service.settings.max_characters
     rows = [
-        row._replace(text=None, problem=f"the text has {len(row.text):,} characters, at most {limit:,} are allowed")
-        if row.text and len(row.text) > limit
+        row._replace(text=None, problem=f"the text {problem}")
+        if row.text and (problem := length_problem(row.text, service.settings))
         else row
         for row in rows
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import compress
 from math import ceil
@@ -23,10 +23,11 @@ from emoscope.protocols import (
     neutral_predictor,
     prediction_sets_of,
     split_neutral,
+    steps_function,
     token_counter,
     tokens_read_of,
 )
-from emoscope.serving.batching import Batcher, Scorer, estimated_tokens
+from emoscope.serving.batching import Batcher, Scorer, StepScorer, estimated_tokens
 from emoscope.serving.cache import Row, ScoreCache
 from emoscope.serving.concurrency_limit import ConcurrencyLimit
 from emoscope.serving.errors import RequestError
@@ -81,6 +82,7 @@ class Service:
         self.cache = ScoreCache(settings.cache_bytes, len(self.labels))
         self.batcher = Batcher(
             scorers,
+            step_scorers=self._step_scorers(),
             cache=self.cache,
             max_batch_tokens=settings.max_batch_tokens,
             target_latency=settings.target_latency,
@@ -93,7 +95,9 @@ class Service:
 
     def _score(self, texts: Sequence[str]) -> list[Row]:
         """Probabilities, and what the calibration adds to them."""
-        rows = neutral_predictor(self.classifier)(texts)
+        return self._calibrated(neutral_predictor(self.classifier)(texts))
+
+    def _calibrated(self, rows: NDArray[np.float32]) -> list[Row]:
         probabilities, neutral = split_neutral(rows, len(self.labels))
         sets = prediction_sets_of(self.classifier, probabilities)
         return _rows(
@@ -101,6 +105,24 @@ class Service:
             None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],
             None if neutral is None else neutral.tolist(),
         )
+
+    def _step_scorers(self) -> dict[str, StepScorer]:
+        """Scorers of long texts, which let others have a turn, if the classifier can do that."""
+        predict = steps_function(self.classifier)
+        if predict is None:
+            return {}
+
+        def scorer(convert: Callable[[NDArray[np.float32]], list[Row]], **options: bool) -> StepScorer:
+            return lambda text, max_tokens: (
+                None if rows is None else convert(rows)[0] for rows in predict(text, max_tokens, **options)
+            )
+
+        labels = len(self.labels)
+        return {
+            PROBABILITIES: scorer(self._calibrated),
+            PERTURBATIONS: scorer(lambda rows: _rows(split_neutral(rows, labels)[0])),
+            LOGITS: scorer(_rows, logits=True),
+        }
 
     def _score_perturbations(self, texts: Sequence[str]) -> list[Row]:
         return _rows(self.classifier.predict_proba(texts))
@@ -179,10 +201,15 @@ class Service:
         self.metrics.texts.inc(len(texts))
         request.texts = texts
 
-    def count_tokens(self, texts: list[str]) -> int:
+    async def count_tokens(self, texts: list[str]) -> int:
         """Number of tokens in all the texts together; an estimate where the classifier has no tokenizer."""
+        estimates = list(map(estimated_tokens, texts))
         count = token_counter(self.classifier)
-        return sum(count(texts) if count else map(estimated_tokens, texts))
+        if count is None:
+            return sum(estimates)
+        if sum(estimates) <= self.settings.max_batch_tokens:
+            return sum(count(texts))
+        return sum(await asyncio.to_thread(count, texts))
 
     async def explain(self, request: Request, texts: list[str], method: str) -> list[Explanation]:
         """Explanations of texts.

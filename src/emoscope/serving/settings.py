@@ -21,7 +21,9 @@ class Settings:
     """Limits and behaviour of a server. Sizes are in bytes here, in MiB as flags."""
 
     max_texts: int = _setting(1024, "maximum number of texts in a request", 1)
-    max_characters: int = _setting(100_000, "maximum number of characters in a text", 1)
+    max_characters: int = _setting(
+        100_000, "maximum number of characters in a text, with emoji and ligatures written out", 1
+    )
     max_body_bytes: int = _setting(
         4 * MIB,
         "maximum size of a request's body; /v1/score streams its body, which has no limit",
