@@ -25,6 +25,7 @@ from socket_client import (
 )
 
 from emoscope.serving import Settings, create_app
+from emoscope.serving import connection as connection_module
 from emoscope.serving.connection import MAX_DISCARDED_BYTES, MAX_UNSENT_BYTES, Connection, Timeouts
 from emoscope.serving.responses import SECURITY_HEADERS
 from waiting import DEADLINE, until
@@ -204,17 +205,17 @@ def test_clients_that_have_not_read_for_longest_are_closed_first():
         while stalled[0][0] in server.state.connections:
             stalled.append(await stall(server))
             await asyncio.sleep(0.01)
-        (_, _, first), *others = stalled
-        assert server.state.connections == {connection for connection, *_ in others} != set()
-        for _, reader, writer in others:
+        alive = [each for each in stalled if each[0] in server.state.connections]
+        assert alive == stalled[-len(alive) :] != []
+        for _, reader, writer in alive:
             writer.write(predict("last", headers=["Connection: close"]))
             received = await asyncio.wait_for(reader.read(), DEADLINE)
             assert [response.status for response in responses_in(received)] == [200] * 21
+        for _, _, writer in stalled:
             writer.close()
-        first.close()
 
     app = make_app()
-    app.unsent.limit = 1_000_000
+    app.unsent.limit = 2_000_000
     run(test, app)
 
 
@@ -378,8 +379,9 @@ def test_connections_over_the_limit_are_503():
     run(test, max_connections=1)
 
 
-def test_texts_of_clients_that_disconnect_are_not_scored():
+def test_texts_of_clients_that_disconnect_are_not_scored(monkeypatch):
     """The model is busy; the waiting requests whose clients are gone never reach it."""
+    monkeypatch.setattr(connection_module, "HALF_CLOSE_SECONDS", 0)
     classifier = HeldClassifier()
 
     async def test(server):
@@ -403,6 +405,39 @@ def test_texts_of_clients_that_disconnect_are_not_scored():
     app = create_app(classifier, Settings(target_latency=100))
     app.service.batcher.tokens_per_second = 100
     run(test, app)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_client_that_ends_its_side_gets_its_responses(count):
+    """As `nc -N` does; the model is still busy with them."""
+    classifier = HeldClassifier()
+
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"".join(predict(f"text {i}") for i in range(count)))
+        writer.write_eof()
+        await asyncio.to_thread(classifier.begun.wait, DEADLINE)
+        classifier.go.set()
+        received = await asyncio.wait_for(reader.read(), DEADLINE)
+        assert [response.status for response in responses_in(received)] == [200] * count
+        await no_connections(server)
+        writer.close()
+
+    app = create_app(classifier, Settings(target_latency=100))
+    app.service.batcher.tokens_per_second = 100
+    run(test, app)
+
+
+def test_client_that_ends_its_side_within_a_body_is_disconnected():
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(predict("one")[:-3])
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), DEADLINE) == b""
+        await no_connections(server)
+        writer.close()
+
+    run(test)
 
 
 def test_requests_over_the_limit_in_flight_are_429_before_their_body_is_read():

@@ -67,6 +67,22 @@ def test_chunked_body_and_body_after_100_continue():
     run(test)
 
 
+def test_client_of_http_1_0_gets_no_100_continue():
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        request = predict("one", headers=["Expect: 100-continue"]).replace(b"HTTP/1.1", b"HTTP/1.0")
+        writer.write(request[: request.index(b"{")])
+        await until(lambda: server.state.tasks)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        writer.write(request[request.index(b"{") :])
+        received = await asyncio.wait_for(reader.read(), DEADLINE)
+        assert received.startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    run(test)
+
+
 def test_trailers_do_not_change_the_request():
     async def test(server):
         chunks = b'12\r\n{"texts": ["abc"]}\r\n0\r\nContent-Type: %b\r\n\r\n'

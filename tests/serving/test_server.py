@@ -14,7 +14,7 @@ from serving_fakes import CalibratedClassifier, HashClassifier, HeldClassifier, 
 from emoscope import EMOTIONS
 from emoscope.errors import ModelError
 from emoscope.serving import Settings, create_app, run
-from emoscope.serving.server import is_loopback, listen, stop_signals
+from emoscope.serving.server import is_loopback, listen, raise_open_files_limit, stop_signals
 from waiting import DEADLINE, wait_until
 
 
@@ -143,6 +143,50 @@ def test_closing_the_terminal_ends_the_server_unless_it_is_ignored():
         assert set(stop_signals()) == {signal.SIGTERM, signal.SIGINT}
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
+def open_files():
+    """Sets the limits of open files as the system has them, and returns those that were set."""
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    monkeypatch = pytest.MonkeyPatch()
+    limits = []
+
+    def start(soft, hard):
+        limits[:] = [(soft, hard)]
+        monkeypatch.setattr(resource, "getrlimit", lambda kind: limits[-1])
+        monkeypatch.setattr(resource, "setrlimit", lambda kind, limit: limits.append(limit))
+        return limits
+
+    yield start
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "expected", "warns"),
+    [
+        (1024, 1_048_576, 10_100, False),
+        (1024, -1, 10_100, False),
+        (1024, 4096, 4096, True),
+        (20_000, 20_000, 20_000, False),
+        (-1, -1, -1, False),
+    ],
+)
+def test_limit_of_open_files_is_raised_or_a_warning_says_that_it_is_too_low(
+    open_files, caplog, soft, hard, expected, warns
+):
+    limits = open_files(soft, hard)
+    raise_open_files_limit(10_000)
+    assert limits[-1] == (expected, hard)
+    messages = [record.getMessage() for record in caplog.records]
+    assert (
+        messages
+        == [
+            "at most 4096 files can be open, but 10000 connections need 10100; raise the limit (ulimit -n "
+            "10100), or lower --max-connections"
+        ]
+        * warns
+    )
 
 
 def test_loopback_addresses():

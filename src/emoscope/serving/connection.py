@@ -36,6 +36,10 @@ LINGER_SECONDS = 10.0
 """Seconds to keep reading (and discarding) after the final response, so that the client can read it before the
 connection closes."""
 
+HALF_CLOSE_SECONDS = 0.1
+"""A client that ends its side of the connection this soon after its last bytes still reads the responses, as `nc -N`
+does; one that ends it later has given up."""
+
 MAX_UNSENT_BYTES = 16 * 1024
 """Bytes of responses that may wait for a client to read. With more, its next request waits too."""
 PIPELINED_BYTES = 4 * 1024
@@ -78,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._lingers = False
         self._is_reading = True
         self.writable: asyncio.Future[None] | None = None
-        self._waiting_since = monotonic()
+        self._waiting_since = self._heard_at = monotonic()
         self._state = "idle"
 
     def connection_made(self, transport: Any) -> None:
@@ -139,8 +143,17 @@ class Connection(asyncio.Protocol):
         else:
             self.transport.close()
 
+    def eof_received(self) -> bool:
+        """The client sends no more; returns whether the connection stays open for responses that it waits for."""
+        last = self._pipeline[-1] if self._pipeline else self._responding
+        if last is None or not last.is_complete or monotonic() - self._heard_at > HALF_CLOSE_SECONDS:
+            return False
+        last.keep_alive = False
+        return True
+
     def data_received(self, data: bytes) -> None:
         """Parse bytes from the client."""
+        self._heard_at = monotonic()
         if self._lingers:
             self._discard(len(data))
             return
@@ -279,7 +292,7 @@ class Connection(asyncio.Protocol):
         """Continue reading, unless pipelined requests wait."""
         if not self._is_reading and not self._pipeline and not self.transport.is_closing():
             self._is_reading = True
-            self._waiting_since = monotonic()
+            self._waiting_since = self._heard_at = monotonic()
             self.transport.resume_reading()
 
     def _start(self, cycle: RequestResponseCycle) -> None:

@@ -57,7 +57,8 @@ class RequestResponseCycle:
         self.response_started = False
         self.response_complete = False
         self._channel = channel
-        self._expects_continue = any(name == b"expect" for name, _ in scope["headers"])
+        expects = any(name == b"expect" for name, _ in scope["headers"])
+        self._expects_continue = expects and scope["http_version"] != "1.0"
         self._is_head = scope["method"] == "HEAD"
         self._body: list[bytes] = []
         self.buffered = 0

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from ipaddress import ip_address
 from socket import AF_INET6, socket
@@ -23,9 +23,12 @@ from emoscope.serving.app import App
 from emoscope.serving.connection import Connection
 from emoscope.serving.logs import ENDED, FIELDS, LOGGER, SERVING
 from emoscope.serving.metrics import remove_folder
+from emoscope.serving.spool import has_space
 
 logger = logging.getLogger(LOGGER)
 
+OTHER_FILES = 100
+"""Open files that a server needs apart from its connections."""
 BACKLOG = 2048
 """Connections that the operating system holds until the server accepts them."""
 
@@ -64,6 +67,28 @@ def stop_signals() -> list[signal.Signals]:
     if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signals.append(signal.SIGHUP)
     return signals
+
+
+def raise_open_files_limit(connections: int) -> None:
+    """Allow this process as many open files as it needs for connections, or log a warning if the system has fewer."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    needed = connections + OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return
+    allowed = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    if soft < needed:
+        logger.warning(
+            "at most %d files can be open, but %d connections need %d; raise the limit (ulimit -n %d), or lower "
+            "--max-connections",
+            *(soft, connections, needed, needed),
+        )
 
 
 class Server(uvicorn.Server):
@@ -150,6 +175,9 @@ def run(app: App, listener: socket, *, grace: float = 1.0, parent: int | None = 
         ModelError: the model cannot score a text.
     """
     app.service.warm_up()
+    raise_open_files_limit(app.service.settings.max_connections)
+    if not has_space():
+        logger.warning("the temporary folder has no space; large tables get 507 until it has")
     url = url_of(listener)
     server = Server(app, grace=grace, parent=parent)
     gc.collect()
