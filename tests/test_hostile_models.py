@@ -113,7 +113,7 @@ def test_names_of_inputs_that_are_no_list_are_ignored(folder: Path, names: Any) 
     assert len(run(folder)) == len(TEXTS)
 
 
-@pytest.mark.parametrize("name", ["a\x1b[31m", "a\x9b31m", "a\nb", "a\u2028b", "a\u2029b", "a\ud800"])
+@pytest.mark.parametrize("name", ["a\x1b[31m", "a\x9b31m", "a\nb", "a\u2028b", "a\u2029b", "a\u202eb", "a\ud800"])
 def test_labels_with_control_characters_are_an_error(folder: Path, name: str) -> None:
     write(folder, "config.json", {"id2label": {"0": name, "1": "b"}})
     with pytest.raises(LabelError, match="no control characters") as error:

@@ -18,8 +18,10 @@ from emoscope.errors import LabelError
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 NEUTRAL = "neutral"
 """Name of the output of a model for texts that express no emotion; it is not one of the labels."""
-_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of Unicode: control characters, lone surrogates, and the separators of lines and paragraphs."""
+_NOT_IN_NAMES = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control and format characters, lone surrogates, the separators of lines and paragraphs."""
+_JOINERS = "\u200c\u200d"
+"""Format characters that some scripts need."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Labels:
     def __post_init__(self) -> None:
         if len(set(self.names)) != len(self.names):
             raise LabelError(f"label names must differ, got {list(self.names)}")
-        if any(category(character) in _NOT_IN_NAMES for name in self.names for character in name):
+        characters = set("".join(self.names)).difference(_JOINERS)
+        if any(category(character) in _NOT_IN_NAMES for character in characters):
             raise LabelError(f"label names must have no control characters, got {list(self.names)}")
 
     @classmethod

@@ -8,6 +8,7 @@ from scoring_fakes import emotion, kept_and_rejected, read, rejected, score
 
 from emoscope.rows import blocks
 from emoscope.scoring import ScoreReport
+from emoscope.scoring.jsonl_reader import JsonlReader
 
 
 def report(source, output, page, time_column=None, **options):
@@ -133,3 +134,15 @@ def test_a_lone_surrogate_and_nan_do_not_reject_a_row(tmp_path, target):
     if target == "jsonl":
         first, second = (tmp_path / "out.jsonl").read_text().splitlines()
         assert first.startswith(lines[0][:-1]) and '"x": null' in second
+
+
+def test_wide_rows_share_tables(tmp_path, monkeypatch):
+    """Each table costs time for each column, so tables of few rows would cost the square of the columns."""
+    tables = []
+    table_of = JsonlReader._table_of
+    monkeypatch.setattr(JsonlReader, "_table_of", lambda self, rows: tables.append(len(rows)) or table_of(self, rows))
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", blocks._SLICE_BYTES)
+    row = {"text": "a"} | {f"column {i}": i for i in range(2_000)}
+    (tmp_path / "in.jsonl").write_text(f"{json.dumps(row)}\n" * 150)
+    score(tmp_path / "in.jsonl", tmp_path / "out.parquet")
+    assert sum(tables) == 150 and len(tables) <= 3

@@ -32,7 +32,7 @@ from emoscope.cli.data_options import (
     read_options,
 )
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import write_output
+from emoscope.cli.output import show, write_output
 from emoscope.terminal import counted
 
 if TYPE_CHECKING:
@@ -80,4 +80,4 @@ def _fix(args: argparse.Namespace, splits: dict[str, Examples], rejected: list[R
     changes = plan_fix(splits, rejected)
     write_fixed_copy(args.data, args.fix, changes, **read_options(args))
     dropped = sum(change.new_text is None for change in changes)
-    print(f"{args.fix}: {counted(dropped, 'row')} dropped, {len(changes) - dropped:,} edited", file=sys.stderr)
+    show(f"{args.fix}: {counted(dropped, 'row')} dropped, {len(changes) - dropped:,} edited", sys.stderr)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.cli.output import add_report_arguments, show, write_report
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +29,5 @@ def run(args: argparse.Namespace) -> int:
 
     report = check_bias(load_classifier(args), model_name=args.model)
     text = write_report(args, report)
-    print(text if args.json else bias_text(report))
+    show(text if args.json else bias_text(report))
     return 0

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
-from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.cli.output import add_report_arguments, show, write_report
 from emoscope.terminal import counted, shortened
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     text = write_report(args, with_old_keys(result.report))
     if args.plots:
         plot_calibration(result.report, args.plots)
-    print(text if args.json else "\n".join([*_tables(result.report), "", f"written: {written}"]))
+    show(text if args.json else "\n".join([*_tables(result.report), "", f"written: {written}"]))
     return 0
 
 

@@ -25,7 +25,7 @@ from emoscope.cli.data_options import (
     read_splits,
 )
 from emoscope.cli.numbers import number
-from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.cli.output import add_report_arguments, show, write_report
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         plot_comparison(comparison, args.plot)
     if not args.json:
         text = comparison_markdown(comparison) if args.markdown else comparison_text(comparison)
-    print(text)
+    show(text)
     return 0
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from emoscope.cli.output import show
 from emoscope.errors import DataError
 from emoscope.terminal import counted
 
@@ -112,10 +113,8 @@ def _report_skipped(splits: Mapping[str, Examples]) -> None:
         if skipped := examples.skipped_labels:
             rows, counts = len(examples.skipped), ", ".join(f"{label} {count:,}" for label, count in skipped.items())
             name = f" of {split}" if examples.split else ""
-            print(
-                f"{counted(rows, 'row')}{name} skipped, whose labels are not among the labels: {counts}",
-                file=sys.stderr,
-            )
+            text = f"{counted(rows, 'row')}{name} skipped, whose labels are not among the labels: {counts}"
+            show(text, sys.stderr)
 
 
 def read_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import argparse
 
 from emoscope.cli.data_options import add_data_arguments
+from emoscope.cli.output import show
 from emoscope.cli.progress_bar import ProgressBar
 from emoscope.cli.recipe_options import (
     add_holdout_argument,
@@ -54,5 +55,5 @@ def run(args: argparse.Namespace) -> int:
     splits = read_training_splits(args, config.seed)
     with noting_finished(args), ProgressBar() as bar:
         report = distill(config, splits, args.output, resume=args.resume, report_to=args.report_to, progress=bar.show)
-    print(headline(args.output, report, report["dataset"]["split"]))
+    show(headline(args.output, report, report["dataset"]["split"]))
     return 0

@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_text_file_arguments
 from emoscope.cli.numbers import number
-from emoscope.cli.output import write_output
+from emoscope.cli.output import show, write_output
 from emoscope.cli.scored_options import add_scored_arguments, scored_table
 from emoscope.terminal import counted, printable, shortened
 
@@ -104,16 +104,16 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     if not args.labels:
         shift = _label_shift(args)
-        print(json.dumps(_shift_json(shift), indent=2) if args.json else "\n".join(_shift_table(shift)))
+        show(json.dumps(_shift_json(shift), indent=2) if args.json else "\n".join(_shift_table(shift)))
         return 0
     found, ordered, left_out = _estimate(args)
     for sentence in left_out:
-        print(sentence, file=sys.stderr)
+        show(sentence, sys.stderr)
     if args.report:
         from emoscope.shares.shares_page import shares_page
 
         write_output(args.report, shares_page(args.scored.name, found, ordered, [f"{part}." for part in left_out]))
-    print(json.dumps(found.to_json(), indent=2, allow_nan=False) if args.json else "\n".join(_text(found)))
+    show(json.dumps(found.to_json(), indent=2, allow_nan=False) if args.json else "\n".join(_text(found)))
     return 0
 
 

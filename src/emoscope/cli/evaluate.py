@@ -37,7 +37,7 @@ from emoscope.cli.data_options import (
     read_splits,
 )
 from emoscope.cli.model_options import add_model_arguments, load_classifier
-from emoscope.cli.output import add_report_arguments, write_report
+from emoscope.cli.output import add_report_arguments, show, write_report
 from emoscope.terminal import counted, shortened
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     text = write_report(args, report)
     if args.plots:
         plot_report(report, args.plots)
-    print(text if args.json else "\n".join(_tables(report)))
+    show(text if args.json else "\n".join(_tables(report)))
     return 0
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, given_labels, read_splits
+from emoscope.cli.output import show
 
 if TYPE_CHECKING:
     from emoscope.data import Examples
@@ -51,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
     record = export(folder, args.output, examples, calibration=calibration, quantize=args.quantize)
     for name, parity in record.items():
         f1 = "" if parity.f1_macro_difference is None else f"macro F1 {parity.f1_macro_difference:+.4f}, "
-        print(
+        show(
             f"{args.output}: {parity.equal_labels:.2%} equal labels, {f1}"
             f"probabilities within {parity.largest_difference:.1e} of torch ({name.replace('_', ' ')}) on "
             f"{parity.texts:,} texts"
         )
     if folder.calibration.prediction_sets and not open_folder(args.output).calibration.prediction_sets:
-        print(f"{args.output}: the checkpoint's prediction sets are not valid for integers; run emoscope calibrate")
+        show(f"{args.output}: the checkpoint's prediction sets are not valid for integers; run emoscope calibrate")
     return 0
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from emoscope.terminal import printable
 
 
 def add_report_arguments(parser: argparse.ArgumentParser, name: str = "report") -> argparse._MutuallyExclusiveGroup:
@@ -18,6 +20,16 @@ def add_report_arguments(parser: argparse.ArgumentParser, name: str = "report") 
     formats = parser.add_mutually_exclusive_group()
     formats.add_argument("--json", action="store_true", help=f"print the whole {name} as JSON instead of tables")
     return formats
+
+
+def show(text: str, file: TextIO | None = None) -> None:
+    """Print lines of plain text that contain names or texts of files, without characters that a terminal acts on.
+
+    Args:
+        text: the lines.
+        file: where to; None for standard output.
+    """
+    print("\n".join(map(printable, text.split("\n"))), file=file)
 
 
 def write_report(args: argparse.Namespace, report: Any) -> str:

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from emoscope.cli.output import show
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
@@ -25,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     """Upload the folder and print its address."""
     from emoscope.hub import push_folder
 
-    print(push_folder(args.folder, args.repository, private=args.private))
+    show(push_folder(args.folder, args.repository, private=args.private))
     return 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import given_labels, read_splits
 from emoscope.cli.numbers import number
+from emoscope.cli.output import show
 from emoscope.errors import DataError
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def noting_finished(args: argparse.Namespace) -> Iterator[None]:
     finished = args.resume and (args.output / "run.json").is_file()
     yield
     if finished:
-        print(f"{args.output}: this run is finished, nothing was trained; its report:", file=sys.stderr)
+        show(f"{args.output}: this run is finished, nothing was trained; its report:", sys.stderr)
 
 
 def headline(output: Path, report: EvaluationReport, rows: str) -> str:

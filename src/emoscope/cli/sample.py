@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 
 from emoscope.cli.data_options import add_text_file_arguments
 from emoscope.cli.numbers import number
+from emoscope.cli.output import show
 from emoscope.cli.scored_options import add_scored_arguments, scored_table
 from emoscope.errors import DataError
 from emoscope.terminal import counted
@@ -73,14 +74,12 @@ def run(args: argparse.Namespace) -> int:
     table = scored_table(args, by=args.group)
     strata, sums = count_strata(table)
     allocation = sums.allocation(args.size or sums.labels_needed(args.width))
-    print("\n".join(_plan(table, sums, allocation)), file=sys.stderr)
+    show("\n".join(_plan(table, sums, allocation)), sys.stderr)
     if args.plan:
         return 0
     rows = draw_sample(table, strata, allocation, args.text_column, args.seed)
     write_sample(args.output, rows, _choices(sums), args.labellers)
-    print(
-        f"written: {args.output}; fill the column label, then: emoscope estimate {args.scored} --labels {args.output}"
-    )
+    show(f"written: {args.output}; fill the column label, then: emoscope estimate {args.scored} --labels {args.output}")
     return 0
 
 

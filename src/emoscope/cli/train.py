@@ -31,6 +31,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from emoscope.cli.data_options import add_data_arguments, add_multi_label_argument
+from emoscope.cli.output import show
 from emoscope.cli.progress_bar import ProgressBar
 from emoscope.cli.recipe_options import (
     add_holdout_argument,
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             result = train(config, splits, args.output, **options)
     if result is not None:
-        print(_seeds_table(result) if args.seeds is not None else _headline(args, result))
+        show(_seeds_table(result) if args.seeds is not None else _headline(args, result))
     return 0
 
 

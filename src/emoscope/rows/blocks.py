@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from emoscope.errors import broken_data
@@ -15,6 +15,9 @@ BLOCK_BYTES = 1 << 20
 
 MAX_ROW_BYTES = 16 << 20
 """Maximum length of a row of text, in bytes; a longer one is rejected."""
+
+MIN_LINES = 64
+"""Lines of a block of rows that are not very long."""
 
 _SLICE_BYTES = 64 << 10
 _BREAKS = (OSError, EOFError, zlib.error)
@@ -37,6 +40,33 @@ def read_blocks(content: Any, broken: list[str], encoding: str = UTF_8) -> Itera
             yield block
         block = following
     yield block._replace(final=True)
+
+
+def of_several_rows(blocks: Iterable[Block]) -> Iterator[Block]:
+    """The same lines in blocks of at least MIN_LINES, unless they are very long.
+
+    A table is made of each block, and its columns cost the more, the fewer rows it has.
+    """
+    held: list[Block] = []
+    lines = size = 0
+    for block in blocks:
+        held.append(block)
+        lines, size = lines + len(block.lines), size + BLOCK_BYTES
+        if lines >= MIN_LINES or size >= MAX_ROW_BYTES:
+            yield _joined(held)
+            held, lines, size = [], 0, 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    return blocks[0]._replace(
+        lines=[line for block in blocks for line in block.lines],
+        doubtful=any(block.doubtful for block in blocks),
+        final=blocks[-1].final,
+    )
 
 
 def _blocks(content: Any, broken: list[str], encoding: str) -> Iterator[Block]:

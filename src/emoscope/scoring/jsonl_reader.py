@@ -7,7 +7,8 @@ object that does not fit them is rejected.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -46,8 +47,9 @@ class JsonlReader(LineReader):
 
     def _table(self, block: Block) -> pa.Table:
         rows, projection = [], self._projection
+        types = dict(zip(self.schema.names, self.schema.types, strict=True))
         for row in json_rows(block, projection.text_column, projection.added, MAX_ROW_BYTES):
-            problem = row.problem or (None if projection.raw else _unfit_row(row.values, self.schema))
+            problem = row.problem or (None if projection.raw else _unfit_row(row.values, types))
             if problem:
                 self._reject(problem, line=row.line)
             else:
@@ -123,7 +125,7 @@ def _type_of(values: list[Any]) -> pa.DataType:
 def _unfit(value: Any, arrow_type: pa.DataType, name: str) -> str | None:
     """Why a value does not fit a column of this type, where Arrow would silently cut it or drop fields of it."""
     if isinstance(value, dict) and pa.types.is_struct(arrow_type):
-        return _unfit_row(value, arrow_type, f"{name}.")
+        return _unfit_row(value, _types_of_fields(arrow_type), f"{name}.")
     if isinstance(value, list) and pa.types.is_list(arrow_type):
         return next(filter(None, (_unfit(item, arrow_type.value_type, name) for item in value)), None)
     if value is None or any(is_type(arrow_type) for is_type in _TYPES_FOR[type(value)]):
@@ -131,14 +133,15 @@ def _unfit(value: Any, arrow_type: pa.DataType, name: str) -> str | None:
     return f"the field {name!r} is {type(value).__name__}, among the first rows {arrow_type}"
 
 
-def _unfit_row(row: dict[str, Any], fields: Any, prefix: str = "") -> str | None:
+@cache
+def _types_of_fields(struct: pa.DataType) -> dict[str, pa.DataType]:
+    return {field.name: field.type for field in struct}
+
+
+def _unfit_row(row: dict[str, Any], types: Mapping[str, pa.DataType], prefix: str = "") -> str | None:
     for name, value in row.items():
-        try:
-            index = fields.get_field_index(name)
-        except UnicodeEncodeError:
-            index = -1
-        if index < 0:
+        if name not in types:
             return f"the first rows have no field {prefix + name!r}"
-        if problem := _unfit(value, fields.field(index).type, prefix + name):
+        if problem := _unfit(value, types[name], prefix + name):
             return problem
     return None

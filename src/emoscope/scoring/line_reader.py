@@ -9,7 +9,7 @@ from itertools import chain
 import pyarrow as pa
 
 from emoscope.errors import DataError
-from emoscope.rows.blocks import read_blocks
+from emoscope.rows.blocks import of_several_rows, read_blocks
 from emoscope.rows.lines import Block
 from emoscope.scoring.reader import Reader
 
@@ -39,7 +39,7 @@ class LineReader(Reader):
     def tables(self) -> Iterator[pa.Table]:
         """The rows as Arrow tables."""
         line = 1
-        for block in chain([self._first], self._blocks):
+        for block in of_several_rows(chain([self._first], self._blocks)):
             yield self._table(block)
             line = block.number + len(block.lines)
         if self._broken:

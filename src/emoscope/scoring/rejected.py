@@ -62,9 +62,14 @@ class RejectedRows:
         """Write the last record, which further rows might have joined."""
         if self._last and self._file:
             shown = {key: value for key, value in self._last.items() if value is not None}
-            self._file.write(json.dumps(shown, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            self._file.write(_escaped(json.dumps(shown, ensure_ascii=False)).encode() + b"\n")
         self._records += bool(self._last)
         self._last = {}
+
+
+def _escaped(line: str) -> str:
+    """JSON with escapes for what cannot be shown: for a table in a pipe, the lines appear on the terminal."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 _OTHERS = "; for some of these rows other reasons"
