@@ -25,6 +25,7 @@ INTEGRATIONS: dict[str, set[str]] = {
     "pandas": {"scoring"},
     "polars": {"scoring"},
     "duckdb": {"scoring"},
+    "mcp": {"scoring", "serving", "shares"},
 }
 """Modules that are named after another library, and need its extra; each with the stages whose extra is part of it.
 

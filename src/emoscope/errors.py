@@ -101,6 +101,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "pandas": ("pandas", "pyarrow", "fsspec", "tqdm"),
     "polars": ("polars", "pyarrow", "fsspec", "tqdm"),
     "duckdb": ("duckdb", "pyarrow", "fsspec", "tqdm"),
+    "mcp": ("mcp", "uvicorn", "httptools", "prometheus_client", "pyarrow", "fsspec", "tqdm"),
     "serve": ("uvicorn", "httptools", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),

@@ -23,6 +23,7 @@ for module in (
     "pyarrow",
     "cleanlab",
     "sklearn",
+    "mcp",
     "xlsxwriter",
     "python_calamine",
     "matplotlib",

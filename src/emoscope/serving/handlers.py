@@ -10,19 +10,25 @@ from emoscope import __version__
 from emoscope.labels import Labels
 from emoscope.prediction import MIN_NEUTRAL
 from emoscope.protocols import is_multi_label
-from emoscope.sentences import sentences
-from emoscope.serving.errors import RequestError
 from emoscope.serving.metrics import CONTENT_TYPE
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response, json_response
-from emoscope.serving.schemas import choice, json_body, known_fields, one_text, text_list
+from emoscope.serving.schemas import (
+    METHODS,
+    check_explained,
+    choice,
+    json_body,
+    known_fields,
+    one_text,
+    sentence_list,
+    text_list,
+)
 from emoscope.serving.service import Service
 from emoscope.serving.static_files import OPENAPI
 from emoscope.timeline import combine, combine_neutral
 
 PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
 SENTENCES = '{"text": "i was sad. now i am happy."}'
-METHODS = ("loo", "shapley")
 
 
 async def predict(service: Service, request: Request) -> Response:
@@ -55,12 +61,8 @@ async def explain(service: Service, request: Request) -> Response:
     body = await json_body(request, service.settings, PREDICT)
     known_fields(body, "texts", "method")
     texts = text_list(body.get("texts"), "texts", service.settings)
-    limit = service.settings.max_explained
-    if len(texts) > limit:
-        raise RequestError(
-            "too_many_texts", f"texts has {len(texts)} texts, at most {limit} can be explained at once; send fewer"
-        )
     method = choice(body.get("method", "loo"), "method", METHODS)
+    check_explained(texts, method, service.settings)
     explanations = await service.explain(request, texts, method)
     return json_response({"explanations": [explanation.to_json() for explanation in explanations]})
 
@@ -70,12 +72,7 @@ async def by_sentence(service: Service, request: Request) -> Response:
     body = await json_body(request, service.settings, SENTENCES)
     known_fields(body, "text")
     text = one_text(body.get("text"), "text", service.settings)
-    found = sentences(text)
-    limit = service.settings.max_texts
-    if len(found) > limit:
-        raise RequestError(
-            "too_many_texts", f"text has {len(found):,} sentences, at most {limit:,} are allowed; send it in parts"
-        )
+    found = sentence_list(text, service.settings)
     rows = await service.rows(request, [sentence.text for sentence in found] or [text])
     scores = np.array([row[0] for row in rows], np.float32)
     multi_label = is_multi_label(service.classifier)

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from emoscope.explanation import count_perturbations
+from emoscope.sentences import Sentence, sentences
+from emoscope.serving.batching import estimated_tokens
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.settings import Settings
 from emoscope.text import expanded_size
 
+METHODS = ("loo", "shapley")
+"""Methods of explanations."""
 _TYPES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
 
 
@@ -90,6 +95,32 @@ def one_text(value: Any, name: str, settings: Settings) -> str:
         raise RequestError("invalid_request", f"{name} must be a string, got {json_type(value)}")
     check_lengths([value], name, settings)
     return value
+
+
+def check_explained(texts: Sequence[str], method: str, settings: Settings) -> None:
+    """Reject more texts than can be explained at once, or texts that are too long to be explained in time."""
+    limit = settings.max_explained
+    if len(texts) > limit:
+        raise RequestError(
+            "too_many_texts", f"texts has {len(texts)} texts, at most {limit} can be explained at once; send fewer"
+        )
+    tokens = sum(count_perturbations(text, method) * estimated_tokens(text) for text in texts)
+    if tokens > (limit := settings.max_explained_tokens):
+        raise RequestError(
+            "text_too_long",
+            f"explaining these texts takes about {tokens:,} tokens, at most {limit:,} are allowed; send fewer or "
+            "shorter texts",
+        )
+
+
+def sentence_list(text: str, settings: Settings) -> list[Sentence]:
+    """The sentences of a text, if they are within the limits."""
+    found, limit = sentences(text), settings.max_texts
+    if len(found) > limit:
+        raise RequestError(
+            "too_many_texts", f"text has {len(found):,} sentences, at most {limit:,} are allowed; send it in parts"
+        )
+    return found
 
 
 def choice(value: Any, name: str, allowed: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.errors import EmoscopeError, ModelError
-from emoscope.explanation import Explanation, count_perturbations, explain
+from emoscope.explanation import Explanation, explain
 from emoscope.protocols import (
     Classifier,
     has_neutral,
@@ -215,16 +215,8 @@ class Service:
         """Explanations of texts.
 
         Raises:
-            RequestError: the texts are too long to be explained in time, or as in `rows`.
+            RequestError: as in `rows`.
         """
-        tokens = sum(count_perturbations(text, method) * estimated_tokens(text) for text in texts)
-        limit = self.settings.max_explained_tokens
-        if tokens > limit:
-            raise RequestError(
-                "text_too_long",
-                f"explaining these texts takes about {tokens:,} tokens, at most {limit:,} are allowed; send fewer or "
-                "shorter texts",
-            )
         self._count_texts(request, texts)
         loop = asyncio.get_running_loop()
         classifier = _BatchedClassifier(self, request, loop)
