@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +31,12 @@ class Constant(FakeClassifier):
 CLASSIFIER = Constant(("no", "yes"), {"any": [0.25, 0.75]})
 
 
-def scored(source: Path, **options: str) -> list[Any]:
+def scored(source: Path, prefix: str = "", **options: str) -> list[Any]:
     """The texts in the output of `score`."""
     output = source.with_name("out.parquet")
-    score_table(Job(source, output, Scoring("text"), overwrite=True, **options), CLASSIFIER)
+    score_table(Job(source, output, Scoring("text", prefix=prefix), overwrite=True, **options), CLASSIFIER)
     table = pq.read_table(output)
-    assert [emotion for emotion in table["emotion"].to_pylist() if emotion] == ["yes"] * table.num_rows
+    assert [emotion for emotion in table[f"{prefix}emotion"].to_pylist() if emotion] == ["yes"] * table.num_rows
     return table["text"].to_pylist()
 
 
@@ -58,6 +61,22 @@ def test_table_is_read_or_rejected_in_one_line(name: str, read: Any, tmp_path: P
     assert source.stem in str(caught.value)
     if table.options:
         assert read(source, **table.options) == list(AFTER_OPTIONS.get(name, TEXTS))
+
+
+def test_workbooks_go_through_pipes(tmp_path: Path) -> None:
+    MESSY_TABLES["dates.xlsx"].write(tmp_path / "dates.xlsx")
+    command = [sys.executable, "-m", "emoscope", "score", "-", "-", "--text-column", "text"]
+    formats = ["--input-format", "xlsx", "--output-format", "xlsx"]
+    environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [*command, *formats],
+        input=(tmp_path / "dates.xlsx").read_bytes(),
+        capture_output=True,
+        env=environment,
+        check=True,
+    )
+    (tmp_path / "out.xlsx").write_bytes(done.stdout)
+    assert scored(tmp_path / "out.xlsx", prefix="second_") == list(TEXTS)
 
 
 def test_there_are_twenty() -> None:

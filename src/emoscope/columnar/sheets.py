@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
+from functools import partial
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from emoscope.errors import DataError, broken_data, first_line, require_extra
 
 MAX_HEADER_ROW = 50
 """Number of rows, empty ones not counted, among which the header is looked for."""
+_READ_AT_ONCE = 1 << 20
 _MIDNIGHT = time()
 
 
@@ -78,7 +80,8 @@ class SheetFile(ColumnarFile):
         import python_calamine as calamine
 
         try:
-            workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(self._content.read()))
+            stored = b"".join(iter(partial(self._content.read, _READ_AT_ONCE), b""))  # a pipe cannot tell its size
+            workbook = calamine.CalamineWorkbook.from_filelike(io.BytesIO(stored))
             found = [
                 _sheet(workbook.get_sheet_by_name(sheet.name))
                 for sheet in workbook.sheets_metadata
