@@ -110,7 +110,8 @@ class _Run:
                 self._many[status] += 1
 
     def _send(self, texts: list[str]) -> int:
-        return live_server.request(self._port, "POST", "/v1/predict", json.dumps({"texts": texts}).encode())[0]
+        status, _ = live_server.request(self._port, "POST", "/v1/predict", json.dumps({"texts": texts}).encode())
+        return int(status)
 
     def _watch_limit(self) -> None:
         while not self._ended.wait(0.25):

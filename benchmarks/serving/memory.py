@@ -24,7 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ PAUSE = 0.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30.0, help="duration of each attack")
-    parser.add_argument("--connections", type=int, default=500)
+    parser.add_argument("--connections", type=int, default=400)
     parser.add_argument("--clients", type=int, default=4)
     parser.add_argument("--bodies", type=int, default=300)
     parser.add_argument("--tables", type=int, default=16)
@@ -122,34 +122,48 @@ def _file_bytes(pid: int) -> int:
     return total
 
 
+class _Sender:
+    """A client that sends pieces, by client and number, for as long as the server takes them, and reads nothing."""
+
+    def __init__(self, port: int, client: int, piece: Callable[[int, int], bytes]) -> None:
+        self.sent, self.is_closed = 0, False
+        self._client, self._number, self._piece = client, 0, piece
+        self._rest = memoryview(piece(client, 0))
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+        self.socket.connect(("127.0.0.1", port))
+        self.socket.setblocking(False)
+
+    def send(self) -> None:
+        if self.is_closed:
+            return
+        try:
+            size = self.socket.send(self._rest)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.is_closed = True
+            return
+        self.sent += size
+        self._rest = self._rest[size:]
+        if not self._rest:
+            self._number += 1
+            self._rest = memoryview(self._piece(self._client, self._number))
+
+
 def _send_all(port: int, count: int, piece: Callable[[int, int], bytes], until: float) -> dict[str, Any]:
-    """Clients that send pieces, by client and number, for as long as the server takes them, and read nothing."""
-    sent, closed = 0, 0
-    with ExitStack() as stack:
-        clients = []
-        for i in range(count):
-            client = stack.enter_context(socket.socket())
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-            client.connect(("127.0.0.1", port))
-            client.setblocking(False)
-            clients.append([i, client, 0, memoryview(piece(i, 0))])
-        while time.monotonic() < until:
-            for state in list(clients):
-                i, client, number, rest = state
-                try:
-                    size = client.send(rest)
-                except BlockingIOError:
-                    continue
-                except OSError:
-                    closed += 1
-                    clients.remove(state)
-                    continue
-                sent += size
-                state[3] = rest[size:]
-                if not state[3]:
-                    state[2:] = number + 1, memoryview(piece(i, number + 1))
-            time.sleep(0.001)
-    return {"clients": count, "sent_mb": sent / 1e6, "closed_by_the_server": closed}
+    senders = [_Sender(port, client, piece) for client in range(count)]
+    while time.monotonic() < until:
+        for sender in senders:
+            sender.send()
+        time.sleep(0.001)
+    for sender in senders:
+        sender.socket.close()
+    return {
+        "clients": count,
+        "sent_mb": sum(sender.sent for sender in senders) / 1e6,
+        "closed_by_the_server": sum(sender.is_closed for sender in senders),
+    }
 
 
 def _unread(port: int, args: argparse.Namespace, until: float) -> dict[str, Any]:
