@@ -265,6 +265,29 @@ def test_bodies_under_way_are_limited_in_sum():
     run(test, app)
 
 
+@pytest.mark.parametrize("is_scarce", [False, True])
+def test_slow_bodies_end_when_memory_is_scarce(is_scarce):
+    """They would keep others from sending theirs."""
+
+    async def test(server):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        data = predict(*["x" * 1000] * 200)
+        writer.write(data[:100_000])
+        await until(lambda: app.bodies.held > 0)
+        for i in range(100_000, 120_000, 1000):
+            writer.write(data[i : i + 1000])
+            await asyncio.sleep(0.05)
+        if not is_scarce:
+            writer.write(data[120_000:])
+        response = await read_response(reader)
+        assert (response.status, app.bodies.held) == (408 if is_scarce else 200, 0)
+        writer.close()
+
+    app = make_app()
+    app.bodies.limit = 180_000 if is_scarce else 10_000_000
+    run(test, app, timeouts=Timeouts(body=0.3, min_body_rate=1, scarce_body_rate=1_000_000))
+
+
 @pytest.mark.parametrize(
     ("head", "status"),
     [

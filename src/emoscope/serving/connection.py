@@ -405,7 +405,8 @@ class Connection(asyncio.Protocol):
     def _check_body_rate(self, now: float) -> None:
         received = self._receiving.received if self._receiving else self._discarded
         timeouts = self._timeouts
-        if received - self._received_before < timeouts.body * timeouts.min_body_rate:
-            allowed = f"at least {timeouts.min_body_rate:,} bytes per second are required"
+        rate = timeouts.scarce_body_rate if self.app.bodies.is_scarce else timeouts.min_body_rate
+        if received - self._received_before < timeouts.body * rate:
+            allowed = f"at least {rate:,} bytes per second are required"
             self._refuse("request_timeout", f"the body arrives too slowly; {allowed}")
         self._received_before, self._waiting_since = received, now

@@ -26,6 +26,11 @@ class MemoryBudget:
         return self.held <= self.limit
 
     @property
+    def is_scarce(self) -> bool:
+        """Whether more than half of the limit is held."""
+        return self.held > self.limit / 2
+
+    @property
     def stalest(self) -> Any:
         """The owner whose number of bytes has not changed for the longest time; there must be one."""
         return next(iter(self._owners))
