@@ -206,10 +206,22 @@ def test_steps_that_fail_fail_their_caller_alone(batcher, scorer):
 
 def test_steps_end_when_no_one_waits_for_them(batcher, scorer):
     one = batcher(tokens_per_second=1000, latency=0.4, steps=Steps(scorer, 1_000_000))
-    (outcome,) = gather(one.score(["long " * 1000], timeout=0.2))
-    assert isinstance(outcome, DeadlineError)
-    gather(one.score(["after"]))
+
+    async def run():
+        with pytest.raises(DeadlineError):
+            await one.score(["long " * 1000], timeout=0.2)
+        assert await one.score(["after"]) == [row("after")]
+
+    asyncio.run(run())
     assert one.waiting_tokens == 0
+
+
+def test_steps_follow_one_another_while_no_one_else_waits(batcher, scorer):
+    counts = Counts()
+    one = batcher(tokens_per_second=1000, latency=0.4, steps=Steps(scorer, 10), observer=counts)
+    assert gather(one.score(["long " * 1000])) == [[row("long " * 1000)]]
+    assert len(counts.batches) < 10
+    assert one.scored_tokens == sum(tokens for _, tokens, _ in counts.batches) == 10 * 50
 
 
 def test_slow_batch_runs_in_the_thread_while_the_loop_continues(batcher, scorer):

@@ -15,11 +15,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from emoscope.errors import ModelError
 from emoscope.serving.cache import Row, ScoreCache
-from emoscope.serving.jobs import AbandonWhen, DeadlineError, Job, JobQueue, OverloadedError
+from emoscope.serving.jobs import AbandonWhen, DeadlineError, Job, JobQueue, OverloadedError, Part, distinct_tokens
 from emoscope.text import expanded_size
 
 Scorer = Callable[[Sequence[str]], Sequence[Row]]
@@ -57,23 +57,7 @@ def estimated_tokens(text: str) -> int:
     return expanded_size(text).bytes // CHARACTERS_PER_TOKEN + 3
 
 
-class _Part(NamedTuple):
-    """Texts of a job in a batch.
-
-    Attributes:
-        job: the job.
-        indices: indices of the texts in the job.
-        tokens: estimated tokens of each text.
-        is_step: whether the batch is only a step of this text, which is longer than a batch.
-    """
-
-    job: Job
-    indices: list[int]
-    tokens: list[int]
-    is_step: bool = False
-
-
-_Result = tuple[list[_Part], dict[str, Row] | Exception]
+_Result = tuple[list[Part], dict[str, Row] | Exception]
 """Parts of a batch, and the rows of their texts or the error that the model raised."""
 
 
@@ -134,7 +118,8 @@ class Batcher:
         self._queue, self._bulk = JobQueue(), JobQueue()
         """Requests of less than a batch, which should not wait for larger ones, and all others."""
         self._is_turn_of_bulk = False
-        self._in_thread: list[_Part] = []
+        self._in_thread: list[Part] = []
+        self._stepped_tokens = 0
         self._turn_is_due = False
         self._sweep_is_due = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="emoscope-batch")
@@ -276,13 +261,13 @@ class Batcher:
         if self._has_waiting:
             self._schedule_turn(loop)
 
-    def _next_batch(self) -> tuple[list[_Part], int]:
+    def _next_batch(self) -> tuple[list[Part], int]:
         """The parts of the next batch, and their estimated tokens.
 
         Small requests go first, but every second time half a batch belongs to bulk work, so that it is not starved.
         """
         budget = self._budget
-        parts: list[_Part] = []
+        parts: list[Part] = []
         total = 0
         self._is_turn_of_bulk = not self._is_turn_of_bulk
         if self._is_turn_of_bulk and self._queue.jobs:
@@ -290,7 +275,7 @@ class Batcher:
         total = self._take(self._queue, parts, total, budget)
         return parts, self._take(self._bulk, parts, total, budget)
 
-    def _take(self, queue: JobQueue, parts: list[_Part], total: int, budget: int) -> int:
+    def _take(self, queue: JobQueue, parts: list[Part], total: int, budget: int) -> int:
         """Add parts of a queue's jobs to a batch, up to a budget of tokens; returns the tokens in the batch.
 
         A job that does not fit whole goes to the back of the queue with its remaining texts, so that others get a turn.
@@ -304,7 +289,7 @@ class Batcher:
             if job.sizes[start] > self._budget and job.scorer in self._step_scorers:
                 queue.jobs.append(job)
                 if not parts:
-                    parts.append(_Part(job, [job.pending[start]], [self._budget], is_step=True))
+                    parts.append(Part(job, [job.pending[start]], [self._budget], is_step=True))
                 return self._budget
             while job.next < len(job.pending):
                 tokens = job.sizes[job.next]
@@ -313,7 +298,7 @@ class Batcher:
                 total += tokens
                 job.next += 1
             if job.next > start:
-                parts.append(_Part(job, job.pending[start : job.next], job.sizes[start : job.next]))
+                parts.append(Part(job, job.pending[start : job.next], job.sizes[start : job.next]))
             if job.next < len(job.pending):
                 queue.jobs.append(job) if job.next > start else queue.jobs.appendleft(job)
                 break
@@ -333,7 +318,7 @@ class Batcher:
             return True
         return False
 
-    def _run(self, parts: list[_Part]) -> tuple[list[_Result], float]:
+    def _run(self, parts: list[Part]) -> tuple[list[_Result], float]:
         """Rows of the parts, and the seconds that they took; runs in the loop or in the thread."""
         start = perf_counter()
         results: list[_Result] = []
@@ -341,14 +326,21 @@ class Batcher:
             results += self._results(scorer, [part for part in parts if part.job.scorer == scorer])
         return results, perf_counter() - start
 
-    def _step(self, part: _Part) -> dict[str, Row]:
-        """The row of a text that is scored in steps, after the last of them."""
+    def _step(self, part: Part) -> dict[str, Row]:
+        """The row of a text that is scored in steps, after the last of them; nothing once others should have a turn."""
         job, text = part.job, part.job.texts[part.indices[0]]
-        job.steps = job.steps or self._step_scorers[job.scorer](text, self._budget // 2)
-        row = next(job.steps)
-        return {} if row is None else {text: row}
+        size = self._budget // 2
+        job.steps = job.steps or self._step_scorers[job.scorer](text, size)
+        start, self._stepped_tokens = perf_counter(), 0
+        for row in job.steps:
+            if row is not None:
+                return {text: row}
+            self._stepped_tokens += size
+            if len(self._queue.jobs) + len(self._bulk.jobs) > 1 or perf_counter() - start > SWEEP_SECONDS:
+                break
+        return {}
 
-    def _results(self, scorer: str, parts: list[_Part]) -> list[_Result]:
+    def _results(self, scorer: str, parts: list[Part]) -> list[_Result]:
         """Rows of the parts; if the model fails, each part is tried alone, so that one does not fail the others."""
         texts = list(dict.fromkeys(part.job.texts[i] for part in parts for i in part.indices))
         try:
@@ -360,11 +352,13 @@ class Batcher:
                 return [(parts, error if isinstance(error, Exception) else ModelError(f"the model failed: {error!r}"))]
             return [result for part in parts for result in self._results(scorer, [part])]
 
-    def _deliver(self, parts: list[_Part], tokens: int, results: list[_Result], seconds: float) -> None:
+    def _deliver(self, parts: list[Part], tokens: int, results: list[_Result], seconds: float) -> None:
+        if parts[0].is_step:
+            tokens = self._stepped_tokens
         self.scored_tokens += tokens
         scored = [part for scored_parts, rows in results if isinstance(rows, dict) for part in scored_parts]
         if not parts[0].is_step:
-            self._measure_speed(_distinct_tokens(scored), seconds)
+            self._measure_speed(distinct_tokens(scored), seconds)
         self._observer.count_batch(sum(len(part.indices) for part in parts), tokens, self._max_batch_tokens, seconds)
         for scored_parts, rows in results:
             for part in scored_parts:
@@ -379,7 +373,7 @@ class Batcher:
             self._speeds.append(tokens / max(seconds, 1e-6))
             self.tokens_per_second = max(self._speeds)
 
-    def _give(self, part: _Part, rows: dict[str, Row]) -> None:
+    def _give(self, part: Part, rows: dict[str, Row]) -> None:
         job, indices = part.job, part.indices
         if part.is_step:
             job.next, job.steps = job.next + 1, None
@@ -407,11 +401,3 @@ class Batcher:
         self._sweep_is_due = bool(self._has_waiting or self._in_thread)
         if self._sweep_is_due:
             loop.call_later(SWEEP_SECONDS, self._sweep, loop)
-
-
-def _distinct_tokens(parts: list[_Part]) -> int:
-    """Estimated tokens of the different texts in parts."""
-    sizes: dict[str, int] = {}
-    for part in parts:
-        sizes.update(zip(map(part.job.texts.__getitem__, part.indices), part.tokens, strict=True))
-    return sum(sizes.values())

@@ -1,4 +1,4 @@
-"""Requests for scores that wait for their batch, and the errors with which they end."""
+"""Requests for scores that wait for their batch, their parts in it, and the errors with which they end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from emoscope.serving.cache import Row
 
@@ -91,3 +92,27 @@ class Job:
 
         watcher = loop.create_task(abandon())
         self.future.add_done_callback(lambda _: watcher.cancel())
+
+
+class Part(NamedTuple):
+    """Texts of a job in a batch.
+
+    Attributes:
+        job: the job.
+        indices: indices of the texts in the job.
+        tokens: estimated tokens of each text.
+        is_step: whether the batch is only a step of this text, which is longer than a batch.
+    """
+
+    job: Job
+    indices: list[int]
+    tokens: list[int]
+    is_step: bool = False
+
+
+def distinct_tokens(parts: Sequence[Part]) -> int:
+    """Estimated tokens of the different texts in parts."""
+    sizes: dict[str, int] = {}
+    for part in parts:
+        sizes.update(zip(map(part.job.texts.__getitem__, part.indices), part.tokens, strict=True))
+    return sum(sizes.values())
