@@ -168,3 +168,16 @@ def test_disagreement_of_labellers_makes_intervals_wider():
         else:
             assert 0.5 < result.agreement.alpha.value < 1
             assert widths[0][1] > 1.3 * widths[1][1]
+
+
+def test_differences_that_are_known_but_due_to_chance_are_not_significant():
+    rng = np.random.default_rng(8)
+    significant = 0
+    for _ in range(100):
+        truth = rng.choice(6, 600)
+        scores = np.eye(6)[truth] * 0.99 + 0.01 / 6  # a model that is always right: the shares of these rows are known
+        halves = Grouping("half", rng.integers(0, 2, 600))
+        result = estimate(scores, drawn(rng, truth, scores, 200, stratified=False), CLASSES, groupings=[halves])
+        assert all(share.interval.high - share.interval.low < 0.1 for share in result.groups[0].classes)
+        significant += any(test.p_adjusted < 0.05 for test in result.differences)
+    assert significant <= 12

@@ -1,5 +1,8 @@
 """Differences between the shares of groups, or of one period and the next, with tests.
 
+The rows count as a sample of what might have been written: two months with the same customers differ somewhat by
+chance, and such a difference is not significant, however well it is known.
+
 The interval is built from those of both shares (MOVER: Newcombe, "Interval estimation for the difference between
 independent proportions", Statistics in Medicine 17, 1998, method 10), with their correlation (Zou, "Toward using
 confidence intervals to compare correlations", Psychological Methods 12, 2007), so it holds for small shares as they do.
@@ -72,7 +75,7 @@ def differences(
     Args:
         by: name of the grouping.
         pairs: groups that are compared.
-        design: how the labelled rows were drawn.
+        design: how the labelled rows were drawn, with the scored rows as a sample.
         classes: names of the classes.
         level: confidence level of the intervals.
     """

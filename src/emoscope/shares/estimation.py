@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -158,6 +158,7 @@ def estimate_from_totals(
     choices = _choices(sample.truth, len(classes))
     design, labelled = _design(sample, choices, totals.overall.rows, options.finite), _labelled(sample, choices)
     estimator = _Estimator(labelled, design, tuple(classes), options.level)
+    source = replace(estimator, design=replace(design, finite=False))
     overall, whole = estimator.shares(totals.overall, np.ones(len(choices), np.bool_))
     parts, tests = [], []
     for index, (names, in_order) in enumerate(zip(sample.groups, ordered, strict=True)):
@@ -165,10 +166,11 @@ def estimate_from_totals(
         for name, moments in totals.groups(index).items():
             shares, mean = estimator.shares(moments, names == name, whole, (totals.names[index], name))
             parts.append(shares)
-            compared += [] if mean is None else [Compared(name, mean, shares.labels)]
+            if mean is not None:
+                compared.append(Compared(name, source.mean(moments, names == name, whole), shares.labels))
         pairs = list(pairwise(compared) if in_order else combinations(compared, 2))
         if in_order or len(compared) <= MAX_COMPARED:
-            tests += differences(totals.names[index], pairs, design, classes, options.level)
+            tests += differences(totals.names[index], pairs, source.design, classes, options.level)
     agreed = agreement(choices, len(classes), design.weights) if choices.shape[1] > 1 else None
     return Estimate(overall, tuple(parts), tuple(tests), agreed)
 
@@ -182,6 +184,10 @@ class _Estimator:
     classes: tuple[str, ...]
     level: float
 
+    def mean(self, moments: Moments, domain: NDArray[np.bool_], whole: TunedMean | None) -> TunedMean:
+        """The mean over a domain; groups take the tuning parameters of all rows, which are based on more labels."""
+        return tuned_mean(self.labelled, moments, self.design, domain, None if whole is None else whole.tuning)
+
     def shares(
         self,
         moments: Moments,
@@ -189,12 +195,12 @@ class _Estimator:
         whole: TunedMean | None = None,
         place: tuple[str | None, str | None] = (None, None),
     ) -> tuple[Shares, TunedMean | None]:
-        """The shares in a domain; groups take the tuning parameters of all rows, which are based on more labels."""
+        """The shares in a domain, with the means that they are from; without means if there are too few labels."""
         naive, count = moments.answers / moments.rows, int(domain.sum())
         if count < MIN_LABELS:
             shares = [ClassShare(label, float(share)) for label, share in zip(self.classes, naive, strict=True)]
             return Shares(*place, moments.rows, count, self.level, tuple(shares)), None
-        mean = tuned_mean(self.labelled, moments, self.design, domain, None if whole is None else whole.tuning)
+        mean = self.mean(moments, domain, whole)
         variance, degrees = self.design.variance(mean)
         alone = self.design.labels_alone(mean, moments.rows)
         shares = []
