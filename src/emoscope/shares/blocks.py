@@ -117,7 +117,7 @@ class Block:
     rows: int
 
 
-class _UnreadableErrorError(Exception):
+class _UnreadableError(Exception):
     """pyarrow is missing, or cannot read this table as it should."""
 
 
@@ -133,7 +133,7 @@ def read_blocks(file: Path, form: TextFormat, wanted: Wanted) -> Iterator[Block]
             block = _arrow_block(batch, wanted, done + 1)
             done += block.rows
             yield block
-    except _UnreadableErrorError:
+    except _UnreadableError:
         yield from _slow_blocks(file, form, wanted, done)
 
 
@@ -179,19 +179,19 @@ def _batches(file: Path, form: TextFormat, wanted: Wanted) -> Iterator[Any]:
     """The wanted columns as Arrow record batches.
 
     Raises:
-        _UnreadableErrorError: pyarrow is missing or fails.
+        _UnreadableError: pyarrow is missing or fails.
     """
     kind = format_of(file)
     if kind is None or kind.compression or form.encoding.lower() != UTF_8:
-        raise _UnreadableErrorError
+        raise _UnreadableError
     try:
         import pyarrow as pa
     except ImportError:
-        raise _UnreadableErrorError from None
+        raise _UnreadableError from None
     try:
         yield from _opened(file, form, kind, wanted)
     except (pa.ArrowException, OSError):
-        raise _UnreadableErrorError from None
+        raise _UnreadableError from None
 
 
 def _opened(file: Path, form: TextFormat, kind: Format, wanted: Wanted) -> Iterator[Any]:
@@ -201,26 +201,27 @@ def _opened(file: Path, form: TextFormat, kind: Format, wanted: Wanted) -> Itera
         types = {name: string() for name in wanted.texts} | {name: float64() for name in wanted.probabilities}
         yield from csv.open_csv(
             file,
-            csv.ReadOptions(block_size=BLOCK_BYTES),
+            csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
             csv.ParseOptions(delimiter=form.delimiter or kind.delimiter or ",", newlines_in_values=True),
             csv.ConvertOptions(column_types=types, null_values=[""], include_columns=list(wanted.columns)),
         )
     elif kind.name == "parquet":
         from pyarrow.parquet import ParquetFile
 
-        with ParquetFile(file) as table:
+        with ParquetFile(file, buffer_size=1 << 20) as table:
             if set(wanted.columns) - set(table.schema_arrow.names):
-                raise _UnreadableErrorError
-            yield from table.iter_batches(BLOCK_ROWS, columns=list(wanted.columns))
+                raise _UnreadableError
+            for group in range(table.num_row_groups):  # one at a time: what was read of the others is released
+                yield from table.iter_batches(BLOCK_ROWS, row_groups=[group], columns=list(wanted.columns))
     else:
-        raise _UnreadableErrorError
+        raise _UnreadableError
 
 
 def _arrow_block(batch: Any, wanted: Wanted, first: int) -> Block:
     """The columns of a batch.
 
     Raises:
-        _UnreadableErrorError: a value is not what its column holds.
+        _UnreadableError: a value is not what its column holds.
     """
     import pyarrow as pa
 
@@ -228,10 +229,10 @@ def _arrow_block(batch: Any, wanted: Wanted, first: int) -> Block:
         texts = tuple(_arrow_texts(batch.column(name)) for name in wanted.texts)
         columns = [batch.column(name).cast(pa.float64()).to_numpy(False) for name in wanted.probabilities]
     except (pa.ArrowException, KeyError):
-        raise _UnreadableErrorError from None
+        raise _UnreadableError from None
     numbers = np.column_stack(columns) if columns else np.zeros((batch.num_rows, 0))
     if not ((numbers >= 0) & (numbers <= 1) | np.isnan(numbers)).all():
-        raise _UnreadableErrorError
+        raise _UnreadableError
     return Block(first, texts, numbers, batch.num_rows)
 
 
