@@ -180,9 +180,22 @@ def corpora(args: argparse.Namespace) -> dict[str, Any]:
             truth = np.array([classes.index(labels[index]) for index in kept])
             population = Population(truth, probabilities([texts[index] for index in kept], classes))
             key = f"{name}, with neutral" if classes[-1] == NEUTRAL else name
+            if name == "emotion":
+                results["case"] = case(population)
             results[key] = corpus(population, classes, args.draws, args.seed)
             print(key, {k: v for k, v in results[key].items() if k != "emotions"}, flush=True)
     return results
+
+
+def case(population: Population) -> list[dict[str, Any]]:
+    """One estimate, as `emoscope sample` and `emoscope estimate` make it, beside the true shares."""
+    truth, scores = population
+    plan = plan_sample(scores.argmax(1), scores.max(1), LABELS)
+    rows = draw_rows(plan)
+    labels = LabelledRows(rows, truth[rows], plan.probability[plan.strata[rows]], plan.strata[rows])
+    found = estimate(scores, labels, EMOTIONS).overall.classes
+    true = (np.bincount(truth, minlength=len(EMOTIONS)) / len(truth)).tolist()
+    return [share.to_json() | {"true": value} for share, value in zip(found, true, strict=True)]
 
 
 def read_corpora(tables: Path | None, data: Path | None) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -14,7 +14,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
-    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md", "docs/gpu.md"),
+    *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md", "docs/gpu.md", "docs/shares.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -487,6 +487,72 @@ def _serving_peers() -> str:
     return _table("| server | requests/s | ratio to best peer |", rows)
 
 
+def _shares_simulation() -> str:
+    found = _result("shares_simulation")
+    rows = []
+    for kind, title in (("stratified", "`emoscope sample`"), ("simple", "simple random sample")):
+        for part, name in ((found[kind], "all rows"), (found[kind]["groups"], "groups")):
+            covered = [emotion["covered"] for emotion in part["emotions"].values()]
+            biases = [abs(emotion["bias_points"]) for emotion in part["emotions"].values()]
+            cells = (f"{part['covered']:.1%}", f"{min(covered):.1%} to {max(covered):.1%}", f"{max(biases):.2f}")
+            rows.append(
+                _row(f"{title}, {name}", *cells, f"{part['naive_error_points']:.1f}", f"{part['narrower']:.0%}")
+            )
+    heads = "| sample | covered | each emotion | largest bias, points | count off by, points | narrower |"
+    return _table(heads, rows)
+
+
+def _shares_corpora() -> str:
+    rows = []
+    for name, part in _result("shares_corpora").items():
+        if not isinstance(part, dict) or "emotions" not in part:
+            continue
+        covered = [emotion["covered"] for emotion in part["emotions"].values()]
+        cells = (
+            f"{part['rows']:,}",
+            f"{part['accuracy']:.2f}",
+            f"{part['naive_error_points']:.1f}",
+            f"{max(abs(emotion['bias_points']) for emotion in part['emotions'].values()):.2f}",
+            f"{part['covered']:.1%} ({min(covered):.1%} to {max(covered):.1%})",
+            f"{part['narrower']:.0%}",
+            f"{min(emotion['narrower'] for emotion in part['emotions'].values()):.0%}",
+        )
+        rows.append(_row(name, *cells))
+    heads = ("corpus", "rows", "accuracy", "count off by, points", "largest bias, points", "covered (each emotion)")
+    return _table(_row(*heads, "narrower", "least"), rows)
+
+
+def _shares_case() -> str:
+    rows = [
+        _row(
+            case["label"],
+            f"{case['naive']:.1%}",
+            f"{case['share']:.1%}",
+            f"{case['interval'][0]:.1%} to {case['interval'][1]:.1%}",
+            f"{case['true']:.1%}",
+        )
+        for case in _result("shares_corpora")["case"]
+    ]
+    return _table("| emotion | counted | estimated | 95 % interval | all labels |", rows)
+
+
+def _shares_speed() -> str:
+    rows = []
+    for name, part in _result("shares_speed").items():
+        if not isinstance(part, dict) or "estimate" not in part:
+            continue
+        kind, count = name.split(", ")
+        for command in ("sample", "estimate"):
+            figures = part[command]
+            cells = (
+                f"{figures['cpu_seconds']:.1f} s",
+                f"{figures['seconds']:.0f} s",
+                f"{figures['peak_megabytes']} MB",
+            )
+            rows.append(_row(f"`emoscope {command}`, {kind}", f"{int(count):,}", *cells))
+    return _table("| command | rows | CPU time | clock, beside other work | peak memory |", rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "headline": _headline,
     "seeds": _seeds,
@@ -511,6 +577,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "serving": _serving,
     "precision": _precision,
     "serving_peers": _serving_peers,
+    "shares_simulation": _shares_simulation,
+    "shares_corpora": _shares_corpora,
+    "shares_case": _shares_case,
+    "shares_speed": _shares_speed,
 }
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ def test_groups_get_as_many_labels(scored, tmp_path, capsys):
 
 
 def test_groups_with_too_few_labels_are_named(scored, tmp_path, capsys):
-    command = ["sample", str(scored), str(tmp_path / "x.csv"), "--text-column", "review", "--size", "400", "--plan"]
+    command = ["sample", str(scored), str(tmp_path / "x.csv"), "--text-column", "review", "--size", "150", "--plan"]
     assert main([*command, "--time-column", "written", "--period", "day", "--group", "product"]) == 1
-    assert "400 labels; allowed: 425 to 800" in capsys.readouterr().err
+    assert "150 labels; allowed: 170 to 800" in capsys.readouterr().err
     assert main([*command, "--time-column", "written"]) == 0
     assert "1 group of written, by month with fewer than 20 labels, too few for an estimate: (empty); draw more" in (
         capsys.readouterr().err

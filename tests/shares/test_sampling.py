@@ -18,7 +18,7 @@ def test_a_sample_has_its_size_and_each_row_once(rows, size):
     plan = plan_sample(*rows, size)
     drawn = draw_rows(plan, 1)
     assert plan.size == size == len(set(drawn.tolist()))
-    assert (plan.drawn >= np.minimum(plan.rows, 5)).all() and (plan.drawn <= plan.rows).all()
+    assert (plan.drawn >= np.minimum(plan.rows, 2)).all() and (plan.drawn <= plan.rows).all()
     np.testing.assert_array_equal(np.bincount(plan.strata[drawn], minlength=len(plan.rows)), plan.drawn)
     np.testing.assert_allclose(plan.probability * plan.rows, plan.drawn)
 
@@ -42,9 +42,9 @@ def test_the_labels_for_a_width_are_the_fewest(rows):
     assert labels_needed(*rows, 0.02) > needed > labels_needed(*rows, 0.05)
 
 
-@pytest.mark.parametrize("size", [3, 4001])
+@pytest.mark.parametrize("size", [1, 4001])
 def test_a_size_that_does_not_fit(rows, size):
-    with pytest.raises(DataError, match=f"{size} labels; allowed: 5 to 4000"):
+    with pytest.raises(DataError, match=f"{size} labels; allowed: 2 to 4000"):
         plan_sample(*rows, size)
 
 
@@ -56,11 +56,11 @@ def test_no_rows():
 
 def test_few_labels_get_coarser_strata(rows):
     groups = np.arange(4000) % 12
-    for size, strata in ((2000, range(150, 217)), (300, [36]), (60, [12])):
+    for size, strata in ((2000, range(150, 217)), (150, [36]), (30, [12])):
         plan = plan_sample(*rows, size, groups)
         assert len(plan.rows) in strata and plan.size == size
         np.testing.assert_array_equal(np.bincount(plan.strata), plan.rows)
         drawn = groups[draw_rows(plan, 1)]
         assert np.ptp(np.bincount(drawn)) <= 1
-    with pytest.raises(DataError, match="59 labels; allowed: 60 to 4000; name fewer groups, or longer periods"):
-        plan_sample(*rows, 59, groups)
+    with pytest.raises(DataError, match="23 labels; allowed: 24 to 4000; name fewer groups, or longer periods"):
+        plan_sample(*rows, 23, groups)

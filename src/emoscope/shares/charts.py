@@ -21,6 +21,7 @@ svg .arm { stroke: var(--colour); stroke-width: 7; stroke-opacity: .35; }
 svg .share { fill: var(--colour); }
 svg .line { fill: none; stroke: var(--colour); stroke-width: 2; }
 svg .naive { fill: var(--card); stroke: var(--text); stroke-width: 1.5; }
+@media (max-width: 60rem) { svg .even { display: none; } }
 svg .counted { fill: none; stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 3 3; }
 """.lstrip()
 
@@ -87,11 +88,11 @@ def row_chart(point: Point, top: float) -> str:
 
 def axis(top: float) -> str:
     """The figures below rows."""
-    places = _ticks(top)
-    texts = [
-        f'<text x="{100 * place / top:.2f}%" y="12" text-anchor="{_anchor(place / top)}">{_percent(place)}</text>'
-        for place in places
-    ]
+    places, texts = _ticks(top), []
+    for index, place in enumerate(places):
+        kind = ' class="even"' if index % 2 and len(places) > 3 else ""
+        x = f'x="{100 * place / top:.2f}%" y="12" text-anchor="{_anchor(place / top)}"'
+        texts.append(f"<text{kind} {x}>{_percent(place)}</text>")
     return f'<svg aria-hidden="true" height="16">{"".join(texts)}</svg>'
 
 

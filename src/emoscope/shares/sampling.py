@@ -25,10 +25,11 @@ Array = NDArray[np.float64]
 
 SCORE_BOUNDS = (0.6, 0.9)
 """Scores that separate the strata of a predicted label."""
-MAX_TRUSTED_SCORE = 0.8
-"""Highest score that is believed: on other texts than those of the training, models are less often right."""
-MIN_PER_STRATUM = 5
-"""Fewest rows that are drawn from a stratum that has as many."""
+MAX_TRUSTED_SCORE = 0.7
+"""Highest score that is believed: on other texts than those of the training, models are less often right. With a higher
+one, the intervals of poor models are wider than without predictions."""
+MIN_PER_STRATUM = 2
+"""Fewest rows that are drawn from a stratum that has as many; more would take labels from the large strata."""
 WIDER = 0.1
 """How much wider intervals may be so that strata are fine; only fine ones ensure labels of each predicted class."""
 MIN_SPREAD = 1e-3
