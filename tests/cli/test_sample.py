@@ -6,7 +6,7 @@ import pytest
 
 from cli.scored_table import MONTHS, ROWS, write_scored
 from emoscope.cli import main
-from emoscope.shares.excel import read_excel
+from emoscope.shares.blocks import TextFormat
 
 
 @pytest.fixture
@@ -90,4 +90,4 @@ def test_excel_for_two_people(scored, tmp_path, capsys):
     output = tmp_path / "to_label.xlsx"
     command = ["sample", str(scored), str(output), "--text-column", "review", "--size", "150", "--labellers", "2"]
     assert main(command) == 0
-    assert len(list(read_excel(output, ["row", "text", "label_1", "label_2"]))) == 150
+    assert len(list(TextFormat().cells(output, ["row", "text", "label_1", "label_2"]))) == 150

@@ -1,24 +1,21 @@
-"""Tables of rows to label in Excel. Needs openpyxl, which the extra `excel` brings."""
+"""Rows to label as a workbook that offers the labels. Needs the extra `excel`; `labelled_rows` reads it back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-from emoscope.errors import DataError, require_extra
+from emoscope.errors import require_extra
 from emoscope.files import staged_file
-from emoscope.labelled_rows import Cells
-from emoscope.rows.columns import check_columns
 
 MAX_CELL = 32_767
-"""Maximum number of characters of a cell of Excel."""
+"""Maximum number of characters of a cell of Excel; longer texts are cut, since they are only read."""
 MAX_CHOICES = 255
 """Maximum number of characters of the list of choices of a cell."""
-TEXT_WIDTH = 90
-"""Width of the column of texts, in characters."""
+TEXT_WIDTH, WIDTH = 90, 14
+"""Widths of the column of texts and of the others, in characters."""
 _NOT_FOR_EXCEL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -38,58 +35,21 @@ def write_excel(
         MissingExtraError: without the extra "excel".
     """
     require_extra("excel")
-    from openpyxl import Workbook
-    from openpyxl.styles import Alignment, Font
-    from openpyxl.utils import get_column_letter
-    from openpyxl.worksheet.datavalidation import DataValidation
+    import xlsxwriter
 
-    book = Workbook()
-    sheet = book.active
-    for number, cells in enumerate([header, *rows], start=1):
-        for column, value in enumerate(cells, start=1):
-            cell = sheet.cell(number, column)
-            cell.value = _NOT_FOR_EXCEL.sub("\ufffd", value)[:MAX_CELL] if isinstance(value, str) else value
-            if isinstance(value, str) and value:
-                cell.data_type = "s"
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
-    for column, name in enumerate(header, start=1):
-        letter = get_column_letter(column)
-        sheet[f"{letter}1"].font = Font(bold=True)
-        sheet.column_dimensions[letter].width = TEXT_WIDTH if name == "text" else 14
-        listed = ",".join(choices.get(name, ()))
-        if 0 < len(listed) <= MAX_CHOICES:
-            offered = DataValidation(type="list", formula1=f'"{listed}"', allow_blank=True)
-            offered.add(f"{letter}2:{letter}{len(rows) + 1}")
-            sheet.add_data_validation(offered)
-    sheet.freeze_panes = "A2"
-    with staged_file(file) as new:
-        book.save(new)
-
-
-def read_excel(file: Path, columns: Sequence[str]) -> Iterator[Cells]:
-    """Some cells of each row of the first sheet; its first row holds the names of the columns.
-
-    Raises:
-        DataError: the file cannot be read, or lacks a column.
-        MissingExtraError: without the extra "excel".
-    """
-    require_extra("excel")
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        book = load_workbook(file, read_only=True, data_only=True)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
-    except (BadZipFile, InvalidFileException, KeyError, ValueError) as error:
-        raise DataError(f"{file}: not an Excel file that can be read ({error}); save it as .xlsx or .csv") from None
-    try:
-        rows = book.worksheets[0].iter_rows(values_only=True)
-        header = [str(name) for name in next(rows, ()) if name is not None]
-        check_columns(header, columns, place=str(file))
-        at = [header.index(column) for column in columns]
-        for number, row in enumerate(rows, start=2):
-            if any(value is not None for value in row):
-                yield Cells(f"{file}, line", number, tuple(row[i] if i < len(row) else None for i in at))
-    finally:
-        book.close()
+    with staged_file(file) as new, xlsxwriter.Workbook(str(new)) as book:
+        sheet = book.add_worksheet()
+        bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
+        for number, cells in enumerate([header, *rows]):
+            for column, value in enumerate(cells):
+                look = wrapped if number else bold
+                if isinstance(value, str):
+                    sheet.write_string(number, column, _NOT_FOR_EXCEL.sub("\ufffd", value)[:MAX_CELL], look)
+                else:
+                    sheet.write_number(number, column, value, look)
+        for column, name in enumerate(header):
+            sheet.set_column(column, column, TEXT_WIDTH if name == "text" else WIDTH)
+            offered = list(choices.get(name, ()))
+            if offered and rows and len(",".join(offered)) <= MAX_CHOICES:
+                sheet.data_validation(1, column, len(rows), column, {"validate": "list", "source": offered})
+        sheet.freeze_panes(1, 0)

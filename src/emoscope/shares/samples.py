@@ -61,12 +61,12 @@ def read_sample(file: Path, form: TextFormat, label_columns: Sequence[str] = (LA
     Raises:
         DataError: the file cannot be read, lacks a column, has a row twice, or a cell is not what its column holds.
     """
-    drawn = _has(file, form, PROBABILITY)
-    has_strata = drawn and _has(file, form, STRATUM)
+    drawn = form.has(file, PROBABILITY)
+    has_strata = drawn and form.has(file, STRATUM)
     columns = [*label_columns, ROW, *([PROBABILITY] * drawn), *([STRATUM] * has_strata)]
     numbers: dict[int, None] = {}
     labels, chances, strata, asked = [], [], [], []
-    for row in _cells(file, form, columns):
+    for row in form.cells(file, columns):
         stratum = text_of(row.values[-1]) if has_strata else ""
         asked.append(stratum)
         given = tuple(text_of(value).strip() for value in row.values[: len(label_columns)])
@@ -104,23 +104,6 @@ def _chance(row: Cells, value: Any) -> float:
     if not chance > 0:
         raise DataError(f"{row.place}: {PROBABILITY} is {short(value)}; allowed: above 0 and at most 1")
     return chance
-
-
-def _cells(file: Path, form: TextFormat, columns: Sequence[str]) -> Iterator[Cells]:
-    if file.suffix.lower() != EXCEL:
-        yield from form.cells(file, columns)
-        return
-    from emoscope.shares.excel import read_excel
-
-    yield from read_excel(file, columns)
-
-
-def _has(file: Path, form: TextFormat, column: str) -> bool:
-    try:
-        next(_cells(file, form, [column]), None)
-    except DataError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
