@@ -75,7 +75,7 @@ def _measured(
     with live_server.emoscope(temporary / "log", *args.flags, environment={"TMPDIR": str(temporary)}) as server:
         before = server.memory()
         with _peaks(server) as peaks:
-            found = attack(server.port, args, time.monotonic() + args.seconds)
+            found = attack(server.port, args, args.seconds)
         status, body = live_server.request(server.port, "POST", "/v1/predict", BODIES["/v1/predict"])
         extra = (peaks["memory"] - min(before, idle.memory())) / 1e6
         found |= {
@@ -151,8 +151,9 @@ class _Sender:
             self._rest = memoryview(self._piece(self._client, self._number))
 
 
-def _send_all(port: int, count: int, piece: Callable[[int, int], bytes], until: float) -> dict[str, Any]:
+def _send_all(port: int, count: int, piece: Callable[[int, int], bytes], seconds: float) -> dict[str, Any]:
     senders = [_Sender(port, client, piece) for client in range(count)]
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         for sender in senders:
             sender.send()
@@ -166,26 +167,27 @@ def _send_all(port: int, count: int, piece: Callable[[int, int], bytes], until: 
     }
 
 
-def _unread(port: int, args: argparse.Namespace, until: float) -> dict[str, Any]:
+def _unread(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
     data = request("/v1/predict", json.dumps({"texts": ["i feel happy"] * 1000}).encode())
-    return _send_all(port, args.connections, lambda client, number: data, until)
+    return _send_all(port, args.connections, lambda client, number: data, seconds)
 
 
-def _bodies(port: int, args: argparse.Namespace, until: float) -> dict[str, Any]:
-    data = request("/v1/predict", json.dumps({"texts": ["x" * 97_500] * 40}).encode())
-    return _send_all(port, args.bodies, lambda client, number: b"" if number else data[:-10], until)
+def _bodies(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    cut_off = request("/v1/predict", json.dumps({"texts": ["x" * 97_500] * 40}).encode())[:-10]
+    return _send_all(port, args.bodies, lambda client, number: b"" if number else cut_off, seconds)
 
 
-def _disk(port: int, args: argparse.Namespace, until: float) -> dict[str, Any]:
+def _disk(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
     headers = b"Host: localhost\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
     head = b"POST /v1/score?text_column=text HTTP/1.1\r\n" + headers
     rows = b"i feel happy today\n" * 5_000
     chunk = b"%x\r\n%b\r\n" % (len(rows), rows)
-    return _send_all(port, args.tables, lambda client, number: chunk if number else head + b"5\r\ntext\n\r\n", until)
+    return _send_all(port, args.tables, lambda client, number: chunk if number else head + b"5\r\ntext\n\r\n", seconds)
 
 
-def _long_texts(port: int, args: argparse.Namespace, until: float) -> dict[str, Any]:
+def _long_texts(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
     """Statuses of the long texts, those that are allowed and longer ones, and of the single texts beside them."""
+    until = time.monotonic() + seconds
     statuses: dict[str, Counter[int]] = {name: Counter() for name in ("allowed", "longer", "single")}
 
     def send(name: str, client: int) -> None:
