@@ -5,12 +5,14 @@
 # make wheel    build the wheel into dist/
 # make release  build the sdist, the wheel and its bill of materials (SBOM, CycloneDX) into dist/
 # make requirements  write the pinned distributions with hashes in requirements/ again
+# make dependency-bounds  run the tests of the base install with the lowest and highest allowed dependencies
 # make bundled  train, export and install the bundled model again (about ten minutes)
 # make corpora  write the tables of corpora that recipes/accurate.toml trains on
 # make docs     build the documentation site into site/
 # make tables   write the tables in README and docs from benchmarks/results
 
 PYTHON ?= python3
+PYTHONS ?= python3.10 python3.13
 DATA ?= ../shared/data/emotion
 GOEMOTIONS ?= ../shared/data/goemotions
 REAL ?= ../shared/data/real
@@ -26,7 +28,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --generate
 # Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test lint wheel release requirements docs bundled corpora tables clean
+.PHONY: demo environment test lint wheel release requirements dependency-bounds docs bundled corpora tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -61,6 +63,9 @@ release: $(VENV)/.release
 	build/sbom/bin/python -m pip uninstall -q --yes pip
 	$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --validate -o dist/emoscope.cdx.json build/sbom
 	cd dist && sha256sum * > SHA256SUMS
+
+dependency-bounds: $(VENV)/.release
+	$(BIN)/python tests/dependency_bounds.py $(BIN)/uv $(PYTHONS)
 
 requirements: $(VENV)/.release
 	$(COMPILE) pyproject.toml -o requirements/base.txt

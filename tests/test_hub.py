@@ -20,6 +20,7 @@ from emoscope.model_folder import BUNDLED
 from hub.fixtures import RunWithHub
 from hub.repositories import ARCHITECTURES
 from hub.server import Hub
+from hub.storage import File
 
 FINE_TUNED = [architecture.fine_tuned for architecture in ARCHITECTURES]
 MODEL = FINE_TUNED[0]
@@ -129,6 +130,18 @@ def test_each_failure_prints_one_line_and_the_next_try_works(
     for name in names:
         original = hub.repository(MODEL).folder / name
         assert (Path(run.stdout.strip()) / name).read_bytes() == original.read_bytes()
+
+
+@pytest.mark.parametrize("etag", ["../../../../../evil", "{folder}/evil", "..", "a/b", "C:evil"])
+def test_etag_that_leads_to_another_folder_is_an_error(
+    run_with_hub: RunWithHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, etag: str
+) -> None:
+    """The client joins it to the path of its cache."""
+    monkeypatch.setattr(File, "etag", property(lambda file: f'"{etag.format(folder=tmp_path)}"'))
+    line = error_line(run_with_hub([*PREDICT, MODEL]), 1)
+    assert "it names a file '" in line and "which is not a digest" in line
+    assert [path.name for path in tmp_path.rglob("*") if "evil" in path.name] == []
+    assert {path.name for path in tmp_path.iterdir()} <= {"hf_home"}
 
 
 def test_a_missing_server_or_model_prints_one_line(run_with_hub: RunWithHub, hub_environment: dict[str, str]) -> None:

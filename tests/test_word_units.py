@@ -116,7 +116,8 @@ FEW_PIECES = models.Unigram([("<unk>", 0.0), ("x", -1.0), ("\u2581x", -1.0)], un
 DROPOUT = copy(ROBERTA)
 DROPOUT.model.dropout = 1e-6
 SAMPLING = copy(ALBERT)
-SAMPLING.model.alpha, SAMPLING.model.nbest_size = 1e6, 2
+if CAN_SAMPLE := hasattr(SAMPLING.model, "alpha"):  # not in the lowest versions of the library
+    SAMPLING.model.alpha, SAMPLING.model.nbest_size = 1e6, 2
 TWICE = processors.TemplateProcessing(single="<s> $A $A", special_tokens=[("<s>", 0)])
 UNSPLIT = {
     "no_regex": copy(ROBERTA, pre_tokenizer=byte_level(use_regex=False)),
@@ -140,7 +141,7 @@ UNSPLIT = {
     "added_token_with_space": with_tokens(copy(ROBERTA), AddedToken("i feel")),
     "text_twice": copy(ROBERTA, post_processor=TWICE),
     "dropout": DROPOUT,
-    "sampling": SAMPLING,
+    **({"sampling": SAMPLING} if CAN_SAMPLE else {}),
 }
 
 

@@ -6,11 +6,15 @@ import hashlib
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from functools import wraps
 from pathlib import Path
 
 from emoscope.checksums import sha256
 from emoscope.errors import ChecksumError, ModelError, first_line, temporary
 from emoscope.quiet import quiet_loggers
+
+_ETAG = re.compile(r"(?!\.)[A-Za-z0-9_.+-]{1,200}")
+"""What an ETag may be: digests, and what other servers put there, but nothing that leads to another folder."""
 
 
 def download(hub_id: str, files: Sequence[str]) -> Path:
@@ -29,6 +33,7 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
     """
     from huggingface_hub import snapshot_download
 
+    check_etags()
     try:
         with quiet_loggers("huggingface_hub"):
             folder = Path(snapshot_download(hub_id, allow_patterns=list(files)))
@@ -37,6 +42,26 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
         raise temporary(failed) if _may_pass(error) else failed from error
     _verify_downloads(folder, files)
     return folder
+
+
+def check_etags() -> None:
+    """Let the Hub's client reject ETags that are paths: it names files of its cache after them, wherever that is.
+
+    It has no setting for that, so the function that reads an ETag is replaced, once in a process.
+    """
+    from huggingface_hub import file_download
+
+    read_etag = file_download._normalize_etag
+
+    @wraps(read_etag)
+    def checked(etag: str | None) -> str | None:
+        name = read_etag(etag)
+        if name is not None and not _ETAG.fullmatch(name):
+            raise ValueError(f"it names a file {name!r:.80}, which is not a digest")
+        return name
+
+    if not hasattr(read_etag, "__wrapped__"):
+        file_download._normalize_etag = checked
 
 
 def push_folder(folder: Path, repository: str, *, private: bool = False) -> str:

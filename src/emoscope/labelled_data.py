@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.errors import DataError, MissingExtraError, first_line, require_extra
+from emoscope.hub import check_etags
 from emoscope.labelled_rows import (
     SUFFIXES,
     ZIP,
@@ -220,6 +221,7 @@ def hub_splits(hub_id: str) -> dict[str, Any]:
         raise MissingExtraError(f"no file or folder {hub_id!r} here; to load it from the Hub, {error}") from None
     import datasets
 
+    check_etags()
     try:
         with quiet_loggers("datasets", "huggingface_hub"):
             return dict(datasets.load_dataset(hub_id))
