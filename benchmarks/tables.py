@@ -515,7 +515,7 @@ def _shares_corpora() -> str:
             f"{max(abs(emotion['bias_points']) for emotion in part['emotions'].values()):.2f}",
             f"{part['covered']:.1%} ({min(covered):.1%} to {max(covered):.1%})",
             f"{part['narrower']:.0%}",
-            f"{min(emotion['narrower'] for emotion in part['emotions'].values()):.0%}",
+            f"{min(emotion['narrower'] for emotion in part['emotions'].values()):.0%}".replace("-0%", "0%"),
         )
         rows.append(_row(name, *cells))
     heads = ("corpus", "rows", "accuracy", "count off by, points", "largest bias, points", "covered (each emotion)")
