@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NUMBER = re.compile(r"[-+]?(?:\d[\d,]*\.\d+|\d[\d,]*)(?:e[-+]?\d+)?")
+_NUMBER = re.compile(r"(?:(?<!\d)[-+])?(?:\d[\d,]*\.\d+|\d[\d,]*)(?:e[-+]?\d+)?")
 _MEASURED = re.compile(r"\d[\d,]*(?:\.\d+)?(?= (?:s|seconds|rows/s|texts/s|MB)\b)")
 _BAR = re.compile("[▏▎▍▌▋▊▉█]+")
 

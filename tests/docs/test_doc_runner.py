@@ -159,6 +159,7 @@ def test_existing_names_pass_the_check() -> None:
         ("wrote x in ... s", "wrote x in 1.25 s"),
         ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "20 rows in 0.5 s, 40 rows/s: a.csv"),
         ("3 rows, 0.50", "3 rows, 0.51"),
+        ("2024-01: 5 rows, +1.52 points", "2024-01: 5 rows, +1.51 points"),
     ],
 )
 def test_equal_outputs(shown: str, printed: str) -> None:
@@ -177,6 +178,7 @@ def test_equal_outputs(shown: str, printed: str) -> None:
         ("a\n...\nz", "a\nb"),
         ("wrote 3 in ... s", "wrote 4 in 1.25 s"),
         ("20 rows in 2.0 s, 10,242 rows/s: a.csv", "21 rows in 2.0 s, 10,242 rows/s: a.csv"),
+        ("2024-01: 5 rows", "2024-02: 5 rows"),
     ],
 )
 def test_different_outputs(shown: str, printed: str) -> None:
