@@ -450,7 +450,36 @@ def _serving() -> str:
             f"{answered:,} answered with 200, {unavailable:,} with 503",
         )
     )
-    return _table("| load | outcome | reference |", rows)
+    return _table("| load | outcome | reference |", rows + _serving_fairness())
+
+
+def _serving_fairness() -> list[str]:
+    memory, bulk = _result("serving_memory"), _result("serving_bulk")
+    attacks = {
+        "unread": "{} clients that read no responses",
+        "long_texts": "{} clients with the longest texts, U+FDFA",
+        "bodies": "{} bodies of 3.9 MB that never end",
+        "disk": "{} tables without end, and no reader",
+    }
+    rows = [
+        _row(
+            load.format(memory[name]["clients"]),
+            f"memory {memory[name]['extra_mb']:+.0f} MB beside an idle server",
+            f"peak {memory[name]['peak_mb']:.0f} MB",
+        )
+        for name, load in attacks.items()
+    ]
+    for quiet in (8, 16):
+        phases = bulk[f"quiet_{quiet}"]
+        beside, recovery = phases["beside"]["share_429"], phases["recovery"]["share_429"]
+        rows.append(
+            _row(
+                f"{quiet} clients with single texts, beside {bulk['bulk']} with 1,000 texts a request",
+                f"{beside:.1%} of the single texts rejected",
+                f"{recovery:.1%} in the second after the bulk requests",
+            )
+        )
+    return rows
 
 
 def _precision() -> str:
