@@ -9,7 +9,6 @@ from emoscope.errors import require_extra
 require_extra("duckdb")
 
 import duckdb
-from duckdb import sqltypes
 
 from emoscope.scoring.column import Model, column_scorer
 
@@ -31,10 +30,10 @@ def register(connection: duckdb.DuckDBPyConnection, model: Model = None, *, neut
         ModelError: the model cannot be loaded, or lacks an output for neutral texts.
     """
     scorer = column_scorer(model, neutral)
-    structs = duckdb.struct_type(dict.fromkeys(scorer.names, sqltypes.FLOAT))
-    functions = {"emotion": (scorer.emotion, sqltypes.VARCHAR), "emotion_scores": (scorer.scores, structs)}
+    structs = duckdb.struct_type(dict.fromkeys(scorer.names, "FLOAT"))
+    functions = {"emotion": (scorer.emotion, "VARCHAR"), "emotion_scores": (scorer.scores, structs)}
     for name, (function, returned) in functions.items():
         if connection.execute("select 1 from duckdb_functions() where function_name = ?", [name]).fetchall():
             connection.remove_function(name)
         create: Any = connection.create_function  # its annotations lack functions of Arrow
-        create(name, function, [sqltypes.VARCHAR], returned, type="arrow", null_handling="special")
+        create(name, function, ["VARCHAR"], returned, type="arrow", null_handling="special")
