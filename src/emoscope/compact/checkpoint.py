@@ -96,7 +96,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
         model.eval(),
         labels,
         folder / "tokenizer.json",
-        config.get("normalizer", config.get("text_form")),  # the key in emoscope 0.1
+        config.get("normalizer", config.get("text_form", "raw")),  # the key in emoscope 0.1
         config["max_length"],
         config["temperature"],
         Neutral(**config["neutral"]) if "neutral" in config else None,
