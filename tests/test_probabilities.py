@@ -28,3 +28,10 @@ def test_temperature_scaled_probabilities_equal_those_of_scaled_logits():
     np.testing.assert_allclose(
         temperature_scaled(probabilities(logits, 0.8), 1.5), probabilities(logits, 1.2), atol=1e-5
     )
+
+
+def test_temperature_scaled_sigmoids_equal_those_of_scaled_logits():
+    logits = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32) * 3
+    before, after = (probabilities(logits, temperature, multi_label=True) for temperature in (0.8, 1.2))
+    np.testing.assert_allclose(temperature_scaled(before, 1.5, multi_label=True), after, atol=1e-5)
+    np.testing.assert_array_equal(temperature_scaled(np.array([[0.0, 1.0]]), 1.5, multi_label=True), [[0, 1]])

@@ -8,7 +8,10 @@ has `gamma` and `beta`, older checkpoints carry `position_ids`, tied output matr
 from __future__ import annotations
 
 import json
+import random
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +54,34 @@ def examples(split: str, repeat: int = 1) -> Examples:
     ]
     texts, label_ids = zip(*rows, strict=True)
     return Examples(list(texts), np.array(label_ids, np.int64), Labels(), "tiny", split)
+
+
+def write_multi_label_rows(file: Path) -> None:
+    """Write the rows as CSV, a fifth of them with another label too, a tenth without any."""
+    rows, draw = examples("validation"), random.Random(0)
+    lines = ["text,label\n"]
+    for text, label in zip(rows.texts, rows.label_ids, strict=True):
+        given = {EMOTIONS[label]} | ({draw.choice(EMOTIONS)} if draw.random() < 0.2 else set())
+        lines.append(f'{text},"{",".join(sorted(given)) if draw.random() < 0.9 else ""}"\n')
+    file.write_text("".join(lines))
+
+
+# -- the bundled model as another kind of model
+
+
+def bundled_as_multi_label(folder: Path) -> Path:
+    """Write a copy of the bundled model with a sigmoid for each label, without reference texts; returns the folder."""
+    from emoscope.calibrated import Calibration
+    from emoscope.manifest import read_manifest, write_manifest
+    from emoscope.model_folder import BUNDLED
+
+    shutil.copytree(BUNDLED, folder)
+    read, thresholds = read_manifest(folder), (0.5,) * len(EMOTIONS)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"problem_type": "multi_label_classification", "thresholds": thresholds}
+    (folder / "config.json").write_text(json.dumps(config))
+    write_manifest(folder, replace(read, calibration=Calibration(1.0, thresholds), verification=None))
+    return folder
 
 
 # -- an encoder for the compact student to start from

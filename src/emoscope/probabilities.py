@@ -39,13 +39,18 @@ def log_probabilities(probabilities: NDArray[Any]) -> NDArray[Any]:
     return logs
 
 
-def temperature_scaled(rows: NDArray[Any], ratio: float) -> NDArray[np.float32]:
+def temperature_scaled(rows: NDArray[Any], ratio: float, *, multi_label: bool = False) -> NDArray[np.float32]:
     """Probabilities after the temperature is multiplied by `ratio`, float32 (rows, labels).
 
     This is exact for a text of one window. The probabilities of a longer text are a mean, and that mean is scaled.
 
     Args:
-        rows: probabilities before, (rows, labels); rows sum to 1.
+        rows: probabilities before, (rows, labels); rows sum to 1 unless `multi_label`.
         ratio: the new temperature divided by the old one.
+        multi_label: each probability is a sigmoid of its own; 0 and 1 stay as they are.
     """
+    if multi_label:
+        powers = (np.stack([rows, 1.0 - rows]).astype(np.float64)) ** (1.0 / ratio)
+        result: NDArray[np.float32] = (powers[0] / powers.sum(axis=0)).astype(np.float32)
+        return result
     return probabilities(log_probabilities(rows).astype(np.float32), ratio)

@@ -185,7 +185,7 @@ def test_a_label_without_rows_is_an_error(known: dict[str, Any], rows: Examples)
 def test_a_multi_label_model_is_an_error(known: dict[str, Any], rows: Examples) -> None:
     model = Model(known)
     model.multi_label = True
-    with pytest.raises(ModelError, match="the model is multi-label"):
+    with pytest.raises(ModelError, match="the model is multi-label.*--multi-label"):
         calibrate(model, rows, model_name="m")
 
 

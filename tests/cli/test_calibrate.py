@@ -181,13 +181,84 @@ def test_an_output_in_use_is_an_error(data, tmp_path, capsys):
     assert "exists and is not empty" in refused(capsys, "bundled", "--data", data, "--output", data)
 
 
-def test_a_multi_label_model_is_an_error(folder, data, capsys):
-    config = json.loads((folder / "config.json").read_text()) | {"problem_type": "multi_label_classification"}
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / MANIFEST).unlink()
-    assert "the model is multi-label" in refused(capsys, folder, "--data", data)
-    (prediction,) = EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])
-    assert prediction.neutral is None and prediction.prediction_sets is None
+@pytest.fixture
+def multi_label_folder(tmp_path):
+    """The bundled model as a multi-label one, with reference texts."""
+    folder = tiny.bundled_as_multi_label(tmp_path / "multi_label")
+    texts = ["i feel happy today", "i am so angry", "they came"]
+    rows = EmotionClassifier.from_pretrained(folder).predict_proba(texts).astype(float).round(7)
+    record = {"texts": texts, "probabilities": rows.tolist(), "tolerance": 1e-4}
+    write_manifest(folder, replace(read_manifest(folder), verification=record))
+    assert verify(folder).passed
+    return folder
+
+
+@pytest.fixture
+def several(tmp_path):
+    """120 multi-label rows."""
+    tiny.write_multi_label_rows(tmp_path / "several.csv")
+    return tmp_path / "several.csv"
+
+
+def test_a_multi_label_model_gets_temperature_and_thresholds(multi_label_folder, several, capsys):
+    before = manifest(multi_label_folder)
+    config_before = json.loads((multi_label_folder / "config.json").read_text())
+    status, out, _ = run(capsys, multi_label_folder, "--data", several, "--multi-label")
+    assert status == 0 and "F1, macro" in out and max(map(len, out.splitlines())) <= 120
+    after, config = manifest(multi_label_folder), json.loads((multi_label_folder / "config.json").read_text())
+    assert {key for key in config if config[key] != config_before.get(key)} == {"thresholds"}
+    classifier = EmotionClassifier.from_pretrained(multi_label_folder)
+    assert classifier.thresholds == tuple(config["thresholds"])
+    assert classifier.calibration.temperature == after["temperature"] != before["temperature"]
+    report = after["calibration_report"]
+    assert {name: pair["after"] for name, pair in report["thresholds"].items()} == pytest.approx(
+        dict(zip(classifier.labels, classifier.thresholds, strict=True)), abs=1e-6
+    )
+    assert verify(multi_label_folder).passed
+    card = (multi_label_folder / "README.md").read_text()
+    assert card.count("## Calibration") == 1 and "| label | rows | threshold before |" in card
+
+
+def test_evaluate_measures_what_calibrate_reports(multi_label_folder, several, tmp_path, capsys):
+    flags = ("--data", str(several), "--multi-label", "--json")
+    run(capsys, multi_label_folder, *flags, "--report", tmp_path / "report.json")
+    assert main(["evaluate", "--model", str(multi_label_folder), *flags]) == 0
+    measured, report = json.loads(capsys.readouterr().out), json.loads((tmp_path / "report.json").read_text())
+    assert measured["loss"] == pytest.approx(report["loss"]["after"], rel=1e-5)
+    assert measured["thresholds"] == pytest.approx({key: pair["after"] for key, pair in report["thresholds"].items()})
+    assert measured["f1_macro"] > report["half_splits"]["f1_macro"]["before"]["mean"]
+
+
+def test_a_kept_temperature_leaves_the_recorded_probabilities(multi_label_folder, several, capsys):
+    before = manifest(multi_label_folder)
+    run(capsys, multi_label_folder, "--data", several, "--multi-label", "--keep-temperature")
+    after = manifest(multi_label_folder)
+    assert after["temperature"] == before["temperature"] == 1.0
+    kept = dict(zip(before["verification"]["texts"], before["verification"]["probabilities"], strict=True))
+    record = after["verification"]
+    assert record["texts"] and [kept[text] for text in record["texts"]] == record["probabilities"]
+    assert verify(multi_label_folder).passed
+
+
+def test_multi_label_json_output_and_plots(multi_label_folder, several, tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    before = (multi_label_folder / "config.json").read_bytes()
+    flags = ("--multi-label", "--json", "--output", tmp_path / "o", "--plots", tmp_path / "plots")
+    status, out, _ = run(capsys, multi_label_folder, "--data", several, *flags)
+    report = json.loads(out)
+    assert status == 0 and report["half_splits"]["repeats"] == 100
+    assert (multi_label_folder / "config.json").read_bytes() == before
+    assert EmotionClassifier.from_pretrained(tmp_path / "o").thresholds == tuple(
+        pair["after"] for pair in report["thresholds"].values()
+    )
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {"reliability.png", "label_f1.png"}
+
+
+def test_model_and_data_of_two_kinds_are_an_error(multi_label_folder, several, data, neutral_data, tmp_path, capsys):
+    assert "read it as multi-label (--multi-label)" in refused(capsys, multi_label_folder, "--data", data)
+    flags = ("--data", several, "--multi-label", "--output", tmp_path / "o")
+    assert "name a multi-label model, or leave multi-label out" in refused(capsys, "bundled", *flags)
+    assert "leave --neutral-data out" in refused(capsys, multi_label_folder, *flags, "--neutral-data", neutral_data)
 
 
 @pytest.mark.parametrize(

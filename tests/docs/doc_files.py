@@ -147,6 +147,14 @@ def _folder(folder: Path, models: Callable[[], Path]) -> None:
     shutil.copytree(BUNDLED, folder)
 
 
+def _multi_label(folder: Path, models: Callable[[], Path]) -> None:
+    tiny.bundled_as_multi_label(folder)
+
+
+def _multi_label_rows(file: Path, _: Callable[[], Path]) -> None:
+    tiny.write_multi_label_rows(file)
+
+
 def _rows(file: Path, _: Callable[[], Path]) -> None:
     rows = tiny.examples("all")
     labelled = [(text, EMOTIONS[label_id]) for text, label_id in zip(rows.texts, rows.label_ids, strict=True)]
@@ -191,6 +199,8 @@ FILES: dict[str, Callable[[Path, Callable[[], Path]], object]] = {
     "runs/compact": _student,
     "runs/model": _folder,
     "runs/neutral_texts": _neutral,
+    "runs/moods": _multi_label,
+    "moods.csv": _multi_label_rows,
     "my_rows.csv": _rows,
     "examples": _examples,
     "runs/bert": _model("bhadresh-savani/bert-base-uncased-emotion"),

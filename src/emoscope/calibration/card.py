@@ -12,12 +12,13 @@ SECTION = re.compile(rf"^(?:{TITLE}|## How sure)\n.*?(?=^## |\Z)", re.DOTALL | r
 NEXT_SECTION = "## Training"
 """Section of a card that ours precedes, if the card has it."""
 
-FITTED = """\
+INTRODUCTION = """\
 {title}
 
 By `emoscope calibrate`, after training, on {rows:,} rows of `{name}`{split} (SHA-256 of the rows
 `{fingerprint}`). {temperature}
-
+"""
+SINGLE_LABEL = """
 `prediction_set(0.9)` returns a set of labels that contains the true one in 90 % of cases, whichever label is the true
 one. It is empty if the text is typical of no label at that coverage. Fitted on one half of these rows and measured on
 the other, {repeats} times, mean and standard deviation:
@@ -33,6 +34,19 @@ curve: {aurc:.5f}):
 |---|---|---|
 {selective}
 """
+MULTI_LABEL = """
+A label applies if its probability reaches the label's threshold, the one with the highest F1 on these rows. Temperature
+and thresholds fitted on one half of these rows and measured on the other, {repeats} times, mean and standard deviation:
+
+| metric | before | after |
+|---|---|---|
+{metrics}
+
+| label | rows | threshold before | threshold after | F1 before | F1 after |
+|---|---|---|---|---|---|
+{labels}
+"""
+METRICS = {"f1_macro": "F1, macro", "loss": "loss", "ece": "calibration error"}
 NEUTRAL = """\
 `neutral` is the probability that a text expresses no emotion, fitted on {texts_neutral:,} neutral and
 {emotional:,} emotional texts (`{name}`{split}). On {measured} it separates the two with an AUROC of {neutral:.3f}, the
@@ -62,20 +76,53 @@ def section(record: dict[str, Any]) -> str:
     """The section of a model card.
 
     Args:
-        record: value of `calibration_report` in `emoscope.json`, with the current keys.
+        record: value of `calibration_report` in `emoscope.json`, with the current keys; of a multi-label model if it
+            has `thresholds`.
     """
     temperature = record["temperature"]
     same = temperature["before"] == temperature["after"]
-    fitted = FITTED.format(
+    introduction = INTRODUCTION.format(
         title=TITLE,
         **_named(record["dataset"]),
         temperature="The temperature was kept." if same else _fitted_temperature(record),
+    )
+    return introduction + (_multi_label(record) if "thresholds" in record else _single_label(record))
+
+
+def _single_label(record: dict[str, Any]) -> str:
+    fitted = SINGLE_LABEL.format(
         repeats=next(iter(record["prediction_sets"].values()))["repeats"],
         sets="\n".join(_set_row(percent, quality) for percent, quality in record["prediction_sets"].items()),
         selective="\n".join(map(_selective_row, record["selective_prediction"])),
         aurc=record["aurc"],
     )
     return fitted + (_neutral(record["neutral"]) if record["neutral"] else "")
+
+
+def _multi_label(record: dict[str, Any]) -> str:
+    quality = record["half_splits"]
+    return MULTI_LABEL.format(
+        repeats=quality["repeats"],
+        metrics="\n".join(_metric_row(title, quality[key]) for key, title in METRICS.items()),
+        labels="\n".join(_label_row(name, record) for name in record["thresholds"]),
+    )
+
+
+def _metric_row(title: str, spreads: dict[str, Any]) -> str:
+    return f"| {title} | {_spread(spreads['before'], 4)} | {_spread(spreads['after'], 4)} |"
+
+
+def _label_row(name: str, record: dict[str, Any]) -> str:
+    threshold, f1 = record["thresholds"][name], record["half_splits"]["label_f1"][name]
+    thresholds = f"{threshold['before']:.4f} | {threshold['after']:.4f}"
+    shown = name.replace("|", "\\|")
+    return f"| {shown} | {record['rows'][name]:,} | {thresholds} | {_spread(f1['before'])} | {_spread(f1['after'])} |"
+
+
+def _spread(spread: dict[str, Any], digits: int = 3) -> str:
+    if spread["mean"] is None:
+        return "-"
+    return f"{spread['mean']:.{digits}f} ± {spread['standard_deviation']:.{digits}f}"
 
 
 def _neutral(report: dict[str, Any]) -> str:
@@ -103,7 +150,7 @@ def _fitted_temperature(record: dict[str, Any]) -> str:
 def _set_row(percent: str, quality: dict[str, Any]) -> str:
     coverage, size, empty, multiple = (quality[key] for key in ("coverage", "size", "empty", "multiple"))
     labels = ", ".join(f"{name} {_share(spread['mean'])}" for name, spread in quality["label_coverage"].items())
-    measured = f"{coverage['mean']:.3f} ± {coverage['standard_deviation']:.3f}"
+    measured = _spread(coverage)
     shares = f"{empty['mean']:.1%} | {multiple['mean']:.1%}"
     return f"| {percent} % | {measured} | {size['mean']:.2f} | {shares} | {labels} |"
 

@@ -6,6 +6,7 @@ Arrays in, numbers out; knows no text and no model.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -79,19 +80,28 @@ def split_half_quality(
         `mean` and `standard_deviation` over the splits for each key of `set_quality` (for `label_coverage`, a list with
         one such pair for each label); None where no split has a value.
     """
-    rng, half, measured = np.random.default_rng(seed), len(label_ids) // 2, []
-    for _ in range(repeats):
-        order = rng.permutation(len(label_ids))
-        first, second = order[:half], order[half:]
+    measured = []
+    for first, second in half_splits(len(label_ids), repeats=repeats, seed=seed):
         thresholds = conformal_thresholds(probabilities[first], label_ids[first], percent)
         measured.append(set_quality(probabilities[second] >= thresholds, label_ids[second]))
-    return {key: _spread(np.array([quality[key] for quality in measured])) for key in measured[0]}
+    return {key: mean_and_deviation(np.array([quality[key] for quality in measured])) for key in measured[0]}
 
 
-def _spread(values: NDArray[np.float64]) -> Any:
-    """Mean and standard deviation of (repeats,), or of each column of (repeats, labels); NaN is left out."""
+def half_splits(rows: int, *, repeats: int, seed: int = 0) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Random splits of `rows` rows in half: the numbers of the rows of either half, `repeats` times."""
+    rng = np.random.default_rng(seed)
+    for _ in range(repeats):
+        order = rng.permutation(rows)
+        yield order[: rows // 2], order[rows // 2 :]
+
+
+def mean_and_deviation(values: NDArray[np.float64]) -> Any:
+    """`mean` and `standard_deviation` of (repeats,), or of each column of (repeats, labels) in a list.
+
+    NaN is left out; both are None where there is nothing else.
+    """
     if values.ndim == 2:
-        return [_spread(column) for column in values.T]
+        return [mean_and_deviation(column) for column in values.T]
     known = values[~np.isnan(values)]
     if not len(known):
         return {"mean": None, "standard_deviation": None}

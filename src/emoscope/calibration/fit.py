@@ -6,6 +6,7 @@ Knows no text, no model and no folder. Held-out rows are rows that the model was
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,12 +28,14 @@ MIN_CURVATURE = 1e-3
 def fit_temperature(logits: NDArray[np.float32], label_ids: NDArray[np.int64]) -> float:
     """Temperature with the lowest negative log-likelihood on held-out rows.
 
-    The loss is convex in 1/T (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017), so a
-    golden-section search over log T in [1/20, 20] finds the minimum to 1e-4.
+    The loss is convex in 1/T (Guo et al., "On Calibration of Modern Neural Networks", ICML 2017).
 
     Args:
         logits: float32 (rows, labels).
         label_ids: int64 (rows,), the true labels.
+
+    Returns:
+        The temperature, from 1/20 to 20.
     """
     rows = np.arange(len(label_ids))
     wide = logits.astype(np.float64)
@@ -43,6 +46,36 @@ def fit_temperature(logits: NDArray[np.float32], label_ids: NDArray[np.int64]) -
         total = peak + np.log(np.exp(scaled - peak[:, None]).sum(axis=1))
         return float(np.mean(total - scaled[rows, label_ids]))
 
+    return _best_temperature(loss)
+
+
+def fit_multi_label_temperature(logits: NDArray[np.float32], indicators: NDArray[np.bool_]) -> float:
+    """Temperature with the lowest binary cross-entropy over all labels of held-out rows, which is convex in 1/T.
+
+    Args:
+        logits: float32 (rows, labels), before the sigmoid.
+        indicators: bool (rows, labels), true where a row has a label.
+
+    Returns:
+        The temperature, from 1/20 to 20.
+    """
+    wide = logits.astype(np.float64)
+    of_true_labels = float(np.mean(wide * indicators))
+
+    def loss(log_temperature: float) -> float:
+        scaled = wide / np.exp(log_temperature)
+        softplus = np.maximum(scaled, 0.0) + np.log1p(np.exp(-np.abs(scaled)))
+        return float(np.mean(softplus)) - of_true_labels / math.exp(log_temperature)
+
+    return _best_temperature(loss)
+
+
+def _best_temperature(loss: Callable[[float], float]) -> float:
+    """Temperature in [1/20, 20] with the lowest loss, by golden-section search over log T to 1e-4.
+
+    Args:
+        loss: loss at the natural logarithm of a temperature; it falls up to its minimum and rises from there on.
+    """
     golden = (np.sqrt(5.0) - 1.0) / 2.0
     low, high = -np.log(20.0), np.log(20.0)
     while high - low > 1e-4:

@@ -21,16 +21,18 @@ def plot_calibration(report: Mapping[str, Any], folder: str | Path) -> list[Path
     """Draw a calibration report as PNG files.
 
     Args:
-        report: the report of `calibrate`, or the same read back from JSON.
+        report: the report of `calibrate` or `calibrate_multi_label`, or the same read back from JSON.
         folder: created if it does not exist; files of the same names are overwritten.
 
     Returns:
         The files: reliability.png, risk_coverage.png, prediction_sets.png, and neutral.png if neutral texts were
-        fitted.
+        fitted; of a multi-label model reliability.png and label_f1.png.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
+    if "thresholds" in report:
+        return drawing.save({"reliability.png": _reliability, "label_f1.png": _label_f1}, dict(report), folder)
     drawings = {
         "reliability.png": _reliability,
         "risk_coverage.png": _risk_coverage,
@@ -42,18 +44,23 @@ def plot_calibration(report: Mapping[str, Any], folder: str | Path) -> list[Path
 
 def _reliability(report: dict[str, Any]) -> Figure:
     """Two diagrams side by side, or one if the temperature was kept."""
-    temperature = report["temperature"]
+    temperature, multi_label = report["temperature"], "thresholds" in report
+    measured, over, counted = (
+        ("share", "probability of a label", "rows x labels")
+        if multi_label
+        else ("accuracy", "highest probability", "rows")
+    )
     same = temperature["before"] == temperature["after"]
     times = ["after"] if same else ["before", "after"]
     figure = drawing.new_figure(6.0 if same else 9.6, 5.6)
     panels = figure.subplots(2, len(times), sharex=True, sharey="row", height_ratios=(4, 1), squeeze=False)
     for time, (axes, counts) in zip(times, panels.T, strict=True):
-        drawing.draw_reliability(axes, counts, report["curves"]["reliability"][time])
-        counts.set(xlabel="highest probability")
+        drawing.draw_reliability(axes, counts, report["curves"]["reliability"][time], measured=measured)
+        counts.set(xlabel=over)
         title = "Reliability" if same else f"{time.title()}: temperature {temperature[time]:.3f}"
         drawing.add_title(axes, title, f"calibration error {report['ece'][time]:.4f}, loss {report['loss'][time]:.4f}")
-    panels[0, 0].set(ylabel="accuracy")
-    panels[1, 0].set(ylabel="rows")
+    panels[0, 0].set(ylabel="share that has the label" if multi_label else measured)
+    panels[1, 0].set(ylabel=counted)
     drawing.add_legend_below(figure, panels[0, 0])
     return figure
 
@@ -126,6 +133,26 @@ def _sizes(axes: Axes, report: dict[str, Any]) -> None:
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.legend(frameon=False, fontsize=9, ncols=3, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     drawing.add_title(axes, "Labels per set", "by nominal coverage")
+
+
+def _label_f1(report: dict[str, Any]) -> Figure:
+    """F1 of each label of a multi-label model, with the thresholds before and after."""
+    names = [name for name, f1 in report["half_splits"]["label_f1"].items() if f1["after"]["mean"] is not None]
+    figure = drawing.new_figure(8.0, 2.0 + 0.34 * len(names))
+    axes = figure.subplots()
+    for time, colour, shift in (("before", drawing.GREY, -0.13), ("after", drawing.BLUE, 0.13)):
+        spreads = [report["half_splits"]["label_f1"][name][time] for name in names]
+        mean, deviation = ([spread[key] for spread in spreads] for key in ("mean", "standard_deviation"))
+        heights = np.arange(len(names)) + shift
+        axes.errorbar(mean, heights, xerr=deviation, fmt="o", color=colour, capsize=2, label=f"thresholds {time}")
+    axes.set_yticks(range(len(names)), [f"{name} ({report['rows'][name]:,} rows)" for name in names])
+    axes.invert_yaxis()
+    axes.set(xlabel="F1", xlim=(0, 1))
+    drawing.add_grid(axes, "x")
+    drawing.add_legend_below(figure, axes)
+    repeats = report["half_splits"]["repeats"]
+    drawing.add_title(axes, "F1 by label", f"of held-out halves, {repeats} random splits; bars: ± 1 SD")
+    return figure
 
 
 def _neutral(report: dict[str, Any]) -> Figure:

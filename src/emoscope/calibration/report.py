@@ -18,12 +18,11 @@ from emoscope.calibration.fit import fit_neutral, fit_prediction_sets, fit_tempe
 from emoscope.calibration.selective import aurc, risk_coverage_curve, selective_accuracy
 from emoscope.errors import DataError, ModelError
 from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss, reliability
-from emoscope.evaluation.report import check_probabilities, describe_dataset, label_columns
+from emoscope.evaluation.report import check_multi_label, check_probabilities, describe_dataset, label_columns
 from emoscope.labels import Labels
 from emoscope.neutral import Neutral, NeutralDistance, log_odds_of
 from emoscope.prediction import MIN_NEUTRAL
 from emoscope.probabilities import log_probabilities, temperature_scaled
-from emoscope.protocols import is_multi_label
 
 if TYPE_CHECKING:
     from emoscope.classifier import EmotionClassifier
@@ -34,7 +33,7 @@ NEUTRAL_LABELS = Labels(("neutral", "emotional"))
 COVERAGES = (80, 90, 95, 97)
 """Coverages of prediction sets in the report, in percent."""
 REPEATS = 100
-"""Random half splits on which prediction sets are measured."""
+"""Random half splits on which prediction sets, and the thresholds of multi-label models, are measured."""
 CURVE_POINTS = 200
 HISTOGRAM_BINS = 40
 
@@ -45,7 +44,8 @@ class CalibrationResult:
 
     Attributes:
         calibration: the new calibration of the classifier.
-        report: plain JSON with these keys, shares in [0, 1]:
+        report: plain JSON, of a multi-label classifier as `calibrate_multi_label` describes it, else with these keys,
+            shares in [0, 1]:
 
             - `model`; `dataset` {name, split, rows, fingerprint}; `rows`, the number of rows of each label
             - `temperature`, `loss` (nats) and `ece`, each {before, after}; `accuracy`
@@ -86,12 +86,13 @@ def calibrate(
             if there is one.
 
     Raises:
-        DataError: a label has no row, or the neutral data lacks neutral or emotional texts.
+        DataError: a label has no row, the rows have several labels each, or the neutral data lacks neutral or emotional
+            texts.
         LabelError: the classifier's labels differ from the data's.
         ModelError: the classifier is multi-label, has no output for neutral texts, or returned something other than
             probabilities.
     """
-    require_single_label(classifier)
+    require_rows(classifier, examples, multi_label=False)
     columns = np.array(label_columns(classifier.labels, examples.labels.names))
     truth = columns[examples.label_ids]
     before = _score(classifier, examples)
@@ -123,17 +124,19 @@ def calibrate(
     return CalibrationResult(fitted, report)
 
 
-def require_single_label(classifier: EmotionClassifier) -> None:
-    """Reject a multi-label classifier.
+def require_rows(classifier: EmotionClassifier, examples: Examples, *, multi_label: bool) -> None:
+    """Check that classifier and rows are both multi-label, or both not.
 
     Raises:
-        ModelError: the classifier is multi-label.
+        DataError: both are of the other kind.
+        ModelError: only one of the two is multi-label.
     """
-    if is_multi_label(classifier):
-        raise ModelError(
-            "the model is multi-label; each of its labels has its own threshold, which training tuned; "
-            "calibrate a model that gives one label a text"
+    check_multi_label(classifier, examples.multi_label)
+    if examples.multi_label != multi_label:
+        kind, function = (
+            ("one label", "calibrate") if multi_label else ("any number of labels", "calibrate_multi_label")
         )
+        raise DataError(f"each row of {examples.name} has {kind}; call {function}")
 
 
 def _score(classifier: EmotionClassifier, examples: Examples) -> NDArray[np.float32]:

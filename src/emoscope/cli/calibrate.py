@@ -1,4 +1,4 @@
-"""Calibrate a model: temperature, prediction sets, neutral texts.
+"""Calibrate a model: temperature, prediction sets, neutral texts; thresholds of a multi-label model.
 
 The command fits the temperature, so that probabilities match how often the model is right, and prediction sets: for
 every coverage from 50 to 99 %, the labels that contain the true one in that share of cases, whichever label is the true
@@ -8,14 +8,18 @@ are fitted on one half of the rows and measured on the other, many times.
 With --neutral-data the command also fits the probability of neutral, for a model that has an output for it. D contains
 texts labelled neutral and emotional; from a folder of splits, train is used to fit and validation to measure.
 
-Only emoscope.json and the model card change, in the model folder or, with --output, in a copy of it. Calibrate what you
-ship: the exported folder, not the checkpoint it was made from.
+With --multi-label, for a model that gives a text any number of labels, it fits the temperature and the threshold of
+each label, from which probability on the label applies. Threshold and F1 of each label are shown before and after.
+
+Only emoscope.json, the model card and, with --multi-label, the thresholds in config.json change, in the model folder
+or, with --output, in a copy of it. Calibrate what you ship: the exported folder, not the checkpoint it was made from.
 
 examples:
   emoscope calibrate runs/model --data DIR
   emoscope calibrate bundled --data my_rows.csv --output runs/mine --plots plots
   emoscope calibrate owner/name --data DIR --split validation --output runs/mine
   emoscope calibrate runs/model --data DIR --neutral-data runs/neutral_texts
+  emoscope calibrate runs/moods --data rows.csv --multi-label
 """
 
 from __future__ import annotations
@@ -25,7 +29,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emoscope.cli.data_options import add_data_arguments, add_split_argument, choose_split, labels_for, read_splits
+from emoscope.cli.data_options import (
+    add_data_arguments,
+    add_multi_label_argument,
+    add_split_argument,
+    choose_split,
+    labels_for,
+    read_splits,
+)
 from emoscope.cli.output import add_report_arguments, show, write_report
 from emoscope.terminal import counted, shortened
 
@@ -39,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a model folder, a checkpoint, 'bundled', or a Hub id")
     add_data_arguments(parser, default_labels="the model's")
     add_split_argument(parser)
+    add_multi_label_argument(parser)
     parser.add_argument(
         "--neutral-data", metavar="D", help="texts labelled neutral and emotional: a file or a folder of splits"
     )
@@ -66,45 +78,79 @@ def run(args: argparse.Namespace) -> int:
     require_writable(folder, args.output, named_by_path=named_by_path)
     result = _calibrate(args, folder)
     written = write_calibrated(folder, result, args.output)
-    text = write_report(args, with_old_keys(result.report))
+    text = write_report(args, result.report if args.multi_label else with_old_keys(result.report))
     if args.plots:
         plot_calibration(result.report, args.plots)
-    show(text if args.json else "\n".join([*_tables(result.report), "", f"written: {written}"]))
+    tables = _multi_label_tables if args.multi_label else _tables
+    show(text if args.json else "\n".join([*tables(result.report), "", f"written: {written}"]))
     return 0
 
 
 def _calibrate(args: argparse.Namespace, folder: ModelFolder) -> CalibrationResult:
-    from emoscope.calibration import calibrate
-    from emoscope.calibration.report import NEUTRAL_LABELS, require_single_label
+    from emoscope.calibration import calibrate, calibrate_multi_label
+    from emoscope.calibration.report import NEUTRAL_LABELS
     from emoscope.classifier import EmotionClassifier
     from emoscope.data import load_splits
+    from emoscope.errors import ModelError
+    from emoscope.evaluation.report import check_multi_label
 
+    if args.multi_label and args.neutral_data:
+        raise ModelError("a multi-label model has no output for neutral texts; leave --neutral-data out")
     classifier = EmotionClassifier.from_pretrained(folder.path)
-    require_single_label(classifier)
+    check_multi_label(classifier, args.multi_label)
     examples = choose_split(read_splits(args, labels_for(args, classifier)), args)
+    settings: dict[str, Any] = {"model_name": args.model, "keep_temperature": args.keep_temperature}
+    if args.multi_label:
+        return calibrate_multi_label(classifier, examples, **settings)
     return calibrate(
         classifier,
         examples,
-        model_name=args.model,
-        keep_temperature=args.keep_temperature,
+        **settings,
         neutral_data=load_splits(args.neutral_data, labels=NEUTRAL_LABELS) if args.neutral_data else None,
     )
 
 
 def _tables(report: dict[str, Any]) -> Iterator[str]:
-    dataset = report["dataset"]
-    split = f", {dataset['split']}" if dataset["split"] else ""
-    rows = counted(dataset["rows"], "row")
-    yield f"{report['model']} on {dataset['name']}{split}: {rows}, accuracy {report['accuracy']:.4f}"
+    yield f"{_title(report)}, accuracy {report['accuracy']:.4f}"
     for lines in (_probabilities, _prediction_sets, _selective_prediction, _neutral):
         yield ""
         yield from lines(report)
 
 
-def _probabilities(report: dict[str, Any]) -> Iterator[str]:
+def _multi_label_tables(report: dict[str, Any]) -> Iterator[str]:
+    quality = report["half_splits"]
+    yield _title(report)
+    yield ""
+    yield from _before_and_after(report)
+    yield ""
+    yield f"fitted on one half of the rows and measured on the other, {quality['repeats']} times"
+    yield _row("", ("before", "after"))
+    for key, title in (("f1_macro", "F1, macro"), ("loss", "log loss"), ("ece", "calibration error")):
+        yield _row(title, (_spread(quality[key][time]) for time in ("before", "after")))
+    yield ""
+    yield _row("label (rows)", ("threshold before", "after", "F1 before", "after"))
+    for name, rows in report["rows"].items():
+        threshold, f1 = report["thresholds"][name], quality["label_f1"][name]
+        cells = [f"{threshold[time]:.4f}" for time in ("before", "after")]
+        cells += [_spread(f1[time]) for time in ("before", "after")]
+        yield _row(f"{shortened(name, 19)} ({rows:,})", cells)
+    yield "the thresholds written are fitted on all rows, not on half; a label without rows keeps its own"
+
+
+def _title(report: dict[str, Any]) -> str:
+    dataset = report["dataset"]
+    split = f", {dataset['split']}" if dataset["split"] else ""
+    return f"{report['model']} on {dataset['name']}{split}: {counted(dataset['rows'], 'row')}"
+
+
+def _before_and_after(report: dict[str, Any]) -> Iterator[str]:
     yield f"{'probabilities':<20}{'before':>10}{'after':>10}"
     for key, title in (("temperature", "temperature"), ("loss", "log loss"), ("ece", "calibration error")):
         yield f"{title:<20}{report[key]['before']:>10.4f}{report[key]['after']:>10.4f}"
+
+
+def _probabilities(report: dict[str, Any]) -> Iterator[str]:
+    yield from _before_and_after(report)
     if report["accuracy"] == 1:
         yield "the temperature was kept: the model is right on every row, so none can be fitted"
 
