@@ -6,7 +6,7 @@
 # make release  build the sdist, the wheel and its bill of materials (SBOM, CycloneDX) into dist/
 # make requirements  write the pinned distributions with hashes in requirements/ again
 # make dependency-bounds  run the tests of the base install with the lowest and highest allowed dependencies
-# make bundled  train, export and install the bundled model again (about ten minutes)
+# make bundled  train, export and install the bundled and the accurate model again (about 90 minutes)
 # make corpora  write the tables of corpora that recipes/accurate.toml trains on
 # make docs     build the documentation site into site/
 # make tables   write the tables in README and docs from benchmarks/results
@@ -16,6 +16,8 @@ PYTHONS ?= python3.10 python3.13
 DATA ?= ../shared/data/emotion
 GOEMOTIONS ?= ../shared/data/goemotions
 REAL ?= ../shared/data/real
+UNLABELLED ?= ../shared/data/unlabelled
+ACCURATE := models/accurate/src/emoscope_accurate/model
 VENV := .venv
 BIN := $(VENV)/bin
 HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
@@ -28,7 +30,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --generate
 # Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test lint wheel release requirements dependency-bounds docs bundled corpora tables clean
+.PHONY: demo environment test lint wheel release requirements dependency-bounds docs bundled accurate corpora tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -75,15 +77,22 @@ requirements: $(VENV)/.release
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bundled: $(VENV)/.encoder
-	rm -rf runs/emoscope-compact runs/model
-	$(BIN)/python recipes/real_text.py $(GOEMOTIONS) runs/real_text.csv
-	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/compact.toml --data $(DATA) --output runs/emoscope-compact
-	$(BIN)/emoscope export runs/emoscope-compact runs/model --data $(DATA)
+# The known words are those of all labelled texts; --keep-temperature, as training has fitted it.
+bundled: accurate
+	rm -rf runs/compact_teacher runs/compact runs/model
+	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/compact_teacher.toml --data $(DATA) --output runs/compact_teacher
+	$(OFFLINE_HUB) $(BIN)/emoscope distill recipes/compact.toml --data $(DATA) --output runs/compact
+	$(BIN)/emoscope export runs/compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
-	$(BIN)/python recipes/neutral_texts.py $(GOEMOTIONS) runs/neutral_texts
-	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature --neutral-data runs/neutral_texts
+	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature
 	cp -r runs/model/. src/emoscope/bundled/
+	$(BIN)/python recipes/cascade.py $(ACCURATE) --data $(DATA) --tables runs/corpora --texts $(GOEMOTIONS)/train.tsv $(REAL)/*.tsv
+
+accurate: $(VENV)/.encoder corpora
+	rm -rf runs/accurate $(ACCURATE)
+	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/accurate.toml --data $(DATA) --output runs/accurate
+	$(BIN)/emoscope export runs/accurate $(ACCURATE) --data $(DATA) --quantize
+	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA)
 
 corpora: $(VENV)/.base
 	$(BIN)/python recipes/corpora/goemotions.py $(GOEMOTIONS)/train.tsv $(GOEMOTIONS)/dev.tsv $(GOEMOTIONS)/labels.txt runs/corpora/goemotions.csv
@@ -93,6 +102,7 @@ corpora: $(VENV)/.base
 	$(BIN)/python recipes/corpora/emorynlp.py $(REAL)/emorynlp_train.tsv $(REAL)/emorynlp_dev.tsv runs/corpora/emorynlp.csv
 	$(BIN)/python recipes/real_text.py $(GOEMOTIONS) runs/corpora/made_up_few.csv --comments 0 --finer 0 --made-up 5000 --misspelt 2000
 	$(BIN)/python recipes/situations.py runs/corpora/situations_few.csv --texts 8000
+	ln -sfn $(abspath $(UNLABELLED)) runs/unlabelled
 
 tables: $(VENV)/.base
 	$(BIN)/python benchmarks/tables.py
@@ -107,7 +117,7 @@ $(VENV)/.base: pyproject.toml | $(BIN)/python
 # Modules are compiled when they are first imported: most of the installed ones never are, and compiling takes a minute.
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install 'pip>=25.1'
-	$(PIP) install --no-compile -e '.[all]' --group test --group docs -c constraints.txt
+	$(PIP) install --no-compile -e '.[all]' -e ./models/accurate --group test --group docs -c constraints.txt
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.test

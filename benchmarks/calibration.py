@@ -1,31 +1,28 @@
-"""Calibration of the bundled model: prediction sets, neutral texts, selective prediction, temperature.
+"""Calibration of the bundled model on validation: prediction sets, selective prediction, temperature.
 
 Prediction sets are measured on validation rows that their thresholds were not fitted on: on tenths, with the
-thresholds of the other nine tenths, and on halves. Scores for neutral texts get their threshold on GoEmotions' train
-split and are measured on its dev split: comments with the label neutral alone against two kinds of emotional comments,
-those without that label ("any"), and those of them that have one of the six emotions ("six"). No model is trained.
+thresholds of the other nine tenths, and on halves. Calibration on texts of other kinds, and the probability of neutral,
+are measured by benchmarks/leave_one_out.py. No model is trained.
 
-Run: python benchmarks/calibration.py --data DIR --goemotions DIR
+Run: python benchmarks/calibration.py --data DIR
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import record
-from emoscope import EMOTIONS, EmotionClassifier
+from emoscope import EmotionClassifier
 from emoscope.calibration.coverage import set_quality
 from emoscope.calibration.fit import conformal_thresholds, fit_temperature
 from emoscope.calibration.selective import aurc, selective_accuracy
-from emoscope.data import Examples, load_splits
-from emoscope.evaluation.metrics import auroc, expected_calibration_error, log_loss
-from emoscope.labels import Labels
+from emoscope.data import load_splits
+from emoscope.evaluation.metrics import expected_calibration_error, log_loss
 from emoscope.model_folder import open_folder, resolve
 from emoscope.probabilities import log_probabilities, temperature_scaled
 
@@ -39,20 +36,12 @@ def main() -> None:
     classifier = EmotionClassifier.from_pretrained(args.model)
     examples = load_splits(args.data)["validation"]
     rows, truth = classifier.predict_proba(examples.texts), examples.label_ids
-    goemotions = load_splits(
-        args.goemotions,
-        labels=Labels.read(args.goemotions / "labels.txt"),
-        multi_label=True,
-        text_column="0",
-        label_column="1",
-    )
     temperature = open_folder(resolve(args.model)).calibration.temperature
     results = {
         "model": args.model,
         "rows": len(truth),
         "rows_by_label": dict(zip(classifier.labels, np.bincount(truth).tolist(), strict=True)),
         "prediction_sets": _prediction_sets(rows, truth, args),
-        "neutral": _neutral(classifier, goemotions, examples.texts),
         "selective_prediction": _selective_prediction(rows, truth),
         "temperature": _temperature(rows, truth, temperature, args),
     }
@@ -66,7 +55,6 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder with the validation split of emotion")
-    parser.add_argument("--goemotions", type=Path, required=True)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--partitions", type=int, default=100, help="random partitions in tenths")
     parser.add_argument("--halves", type=int, default=1000)
@@ -134,47 +122,6 @@ def _spread(qualities: list[dict[str, Any]]) -> dict[str, Any]:
     enough = (columns["label_coverage"] >= 0.85).all(axis=1)
     spread["label_coverage"]["share_all_from_0.85"] = np.mean(enough).item()
     return spread
-
-
-def _kinds(examples: Examples) -> dict[str, NDArray[np.bool_]]:
-    neutral = examples.label_ids[:, examples.labels.index("neutral")]
-    six = examples.label_ids[:, [examples.labels.index(name) for name in EMOTIONS]].any(axis=1)
-    return {"neutral": neutral & (examples.label_ids.sum(axis=1) == 1), "any": ~neutral, "six": ~neutral & six}
-
-
-def _neutral(classifier: EmotionClassifier, splits: dict[str, Examples], emotion: list[str]) -> dict[str, Any]:
-    """AUROC of several scores, and the shares of texts predicted neutral at the threshold of each, chosen on train."""
-    kinds = {split: _kinds(examples) for split, examples in splits.items()}
-    texts = {split: examples.texts for split, examples in splits.items()} | {"emotion": emotion}
-    columns = {split: classifier.predict_with_neutral(each) for split, each in texts.items()}
-    scores: dict[str, Callable[[Rows], NDArray[Any]]] = {
-        "probability of neutral (shipped)": lambda c: 1 - c[:, -1],
-        "maximum probability": lambda c: c[:, :-1].max(axis=1),
-        "margin between the first two": lambda c: np.diff(np.sort(c[:, :-1], axis=1)[:, -2:], axis=1)[:, 0],
-        "negative entropy": lambda c: (c[:, :-1] * log_probabilities(c[:, :-1])).sum(axis=1),
-    }
-    results = {
-        name: _separation({split: score(c) for split, c in columns.items()}, kinds) for name, score in scores.items()
-    }
-    for name, figures in results.items():
-        print(name, figures)
-    counts = {
-        split: {kind: int(chosen.sum()) for kind, chosen in of_split.items()} for split, of_split in kinds.items()
-    }
-    return {"rows": counts, "scores": results}
-
-
-def _separation(scores: dict[str, NDArray[Any]], kinds: dict[str, dict[str, NDArray[np.bool_]]]) -> dict[str, Any]:
-    """AUROC on dev, and shares predicted neutral at the best threshold on train (Youden, neutral against "any")."""
-    dev, chosen = scores["validation"], kinds["validation"]
-    near, far = (np.sort(scores["train"][kinds["train"][kind]]) for kind in ("neutral", "any"))
-    right = np.searchsorted(near, far) / len(near) - np.arange(len(far)) / len(far)
-    threshold = far[right.argmax()]
-    return {
-        "auroc": {kind: auroc(dev[chosen[kind]], dev[chosen["neutral"]]) for kind in ("any", "six")},
-        "predicted_neutral": {kind: float((dev[rows] < threshold).mean()) for kind, rows in chosen.items()},
-        "predicted_neutral_of_emotion": float((scores["emotion"] < threshold).mean()),
-    }
 
 
 def _selective_prediction(rows: Rows, truth: Ids) -> dict[str, Any]:

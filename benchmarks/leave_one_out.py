@@ -5,7 +5,8 @@ Run: python benchmarks/leave_one_out.py --corpora runs/corpora --data DIR recipe
 A corpus is a table of runs/corpora (made by `make corpora`) that a recipe names in `extra_data`; made-up texts stay in
 every training. `emotion` itself is always trained on, and its validation split is scored too. A teacher named after an
 earlier recipe of the same run ("runs/accurate") is the model of that recipe without the same corpus. Encoders are
-exported in eight bits before they score and teach.
+exported in eight bits before they score and teach. `--leave xed+emorynlp` leaves out both at once, in one training
+instead of two; the figures are then those of a harder task.
 
 With --models, no model is trained: the models score all tables. With --only, recipes use these tables alone.
 
@@ -20,6 +21,7 @@ import argparse
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -48,21 +50,22 @@ def main() -> None:
     parser.add_argument("recipes", nargs="*", type=Path)
     parser.add_argument("--corpora", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--data", help="the data set emotion, with the splits train and validation")
-    parser.add_argument("--leave", nargs="+", choices=CORPORA, default=CORPORA, help="corpora to leave out, in turn")
+    parser.add_argument("--leave", nargs="+", default=CORPORA, help="corpora to leave out in turn; a+b: both at once")
     parser.add_argument("--only", nargs="+", default=None, metavar="TABLE", help="stems of the only tables to use")
     parser.add_argument("--models", nargs="+", default=[])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=Path("runs/leave_one_out"), help="folder for the trained models")
     parser.add_argument("--result", default="leave_one_out")
     args = parser.parse_args()
-    tables = {name: load_table(args.corpora / f"{name}.csv") for name in args.leave}
+    groups = {group: group.split("+") for group in args.leave}
+    tables = {name: load_table(args.corpora / f"{name}.csv") for names in groups.values() for name in names}
     results: dict[str, dict[str, Any]] = {}
-    for name, table in tables.items():
+    for group, names in groups.items():
         models = {model: EmotionClassifier.from_pretrained(model) for model in args.models}
         if args.recipes:
-            models |= trained_without(name, args)
-        for model, classifier in models.items():
-            results.setdefault(model, {})[name] = measure(classifier, table)
+            models |= trained_without(group, args)
+        for (model, classifier), name in product(models.items(), names):
+            results.setdefault(model, {})[name] = measure(classifier, tables[name])
             print(model, name, results[model][name], flush=True)
     for by_corpus in results.values():
         keys = ("accuracy", "f1_macro", "ece", "neutral_auroc", "neutral_sure")
@@ -75,13 +78,13 @@ def load_table(file: Path) -> Examples:
     return load_examples(file, labels=Labels((*EMOTIONS, NEUTRAL)))
 
 
-def trained_without(corpus: str, args: argparse.Namespace) -> dict[str, EmotionClassifier]:
-    """A classifier of each recipe, by its name, trained without the corpus."""
+def trained_without(corpora: str, args: argparse.Namespace) -> dict[str, EmotionClassifier]:
+    """A classifier of each recipe, by its name, trained without the corpus, or corpora joined by "+"."""
     splits = load_splits(args.data)
     folders: dict[str, Path] = {}
     for path in args.recipes:
-        config = without(configure(read_recipe(path)), corpus, args.only, folders, args.seed)
-        output = args.work / (args.result if args.only else "all") / f"without_{corpus}_{args.seed}" / path.stem
+        config = without(configure(read_recipe(path)), corpora.split("+"), args.only, folders, args.seed)
+        output = args.work / (args.result if args.only else "all") / f"without_{corpora}_{args.seed}" / path.stem
         folders[path.stem] = output
         if not output.exists():
             fit = distill if isinstance(config, Distillation) else train
@@ -93,10 +96,10 @@ def trained_without(corpus: str, args: argparse.Namespace) -> dict[str, EmotionC
 
 
 def without(
-    config: AnyConfig, corpus: str, only: Sequence[str] | None, folders: dict[str, Path], seed: int
+    config: AnyConfig, corpora: Sequence[str], only: Sequence[str] | None, folders: dict[str, Path], seed: int
 ) -> AnyConfig:
-    """The recipe without the table of a corpus, with the teachers that were trained without it too."""
-    kept = [file for file in config.extra_data if Path(file).stem != corpus]
+    """The recipe without the tables of corpora, with the teachers that were trained without them too."""
+    kept = [file for file in config.extra_data if Path(file).stem not in corpora]
     if only is not None:
         kept = [file for file in kept if Path(file).stem in only]
     config = replace(config, extra_data=tuple(kept), seed=seed)

@@ -1,7 +1,7 @@
 """Two hundred short texts that people try first on an emotion classifier, with the answers that a fair person accepts.
 
 They were written without a look at training texts, recipes or predictions. Texts in other languages count as neutral,
-because the model reads English.
+because the model reads English: the right answer is that none of the emotions can be read, by `neutral` or `familiar`.
 """
 
 from __future__ import annotations
@@ -31,5 +31,5 @@ def read_sentences() -> list[Sentence]:
 
 
 def answer(prediction: Prediction) -> str:
-    """The one answer of a prediction: an emotion, or "neutral"."""
-    return "neutral" if prediction.is_neutral else prediction.label
+    """The one answer of a prediction: an emotion, or "neutral", also for a text that the model cannot read."""
+    return "neutral" if prediction.is_neutral or prediction.familiar is False else prediction.label

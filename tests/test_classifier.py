@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
-from emoscope.classifier import CHUNK
 from emoscope.errors import ModelError
 from emoscope.text import mark
+from emoscope.text_model import CHUNK
 
 CARD = "I love using transformers. The best part is wide range of support and its easy to use"
 TEXTS = [
@@ -164,10 +164,10 @@ class Fixed:
 @pytest.mark.parametrize("method", ["predict", "predict_proba", "predict_logits", "timeline"])
 def test_logits_that_are_not_numbers_are_an_error(classifier, monkeypatch, value, method):
     """One check for every runtime."""
-    monkeypatch.setattr(classifier, "_runtime", Fixed([0, 1, value, 0, 0, 0]))
+    monkeypatch.setattr(classifier._model, "runtime", Fixed([0, 1, value, 0, 0, 0]))
     with pytest.raises(ModelError, match="the model returned NaN or infinity instead of logits"):
         getattr(classifier, method)(["a text"])
-    monkeypatch.setattr(classifier, "_runtime", Fixed([0, 1, -np.inf, 0, 0, 0]))
+    monkeypatch.setattr(classifier._model, "runtime", Fixed([0, 1, -np.inf, 0, 0, 0]))
     assert classifier.predict_proba(["a text"])[0, 2] == 0
 
 

@@ -42,7 +42,7 @@ def test_a_pickled_classifier_predicts_the_same(classifier: EmotionClassifier) -
 
 def test_unpickling_twice_loads_the_model_once(classifier: EmotionClassifier) -> None:
     first, second = loaded_again(classifier), loaded_again(classifier)
-    assert first is not second and first._runtime is second._runtime
+    assert first is not second and first._model is second._model
 
 
 def test_a_changed_calibration_is_pickled_and_stays_apart(classifier: EmotionClassifier) -> None:
@@ -56,7 +56,7 @@ def test_a_changed_calibration_is_pickled_and_stays_apart(classifier: EmotionCla
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy])
 def test_copies_share_the_model(classifier: EmotionClassifier, duplicate: object) -> None:
     copied = duplicate({"model": classifier})["model"] if duplicate is copy.deepcopy else copy.copy(classifier)
-    assert copied is not classifier and copied._runtime is classifier._runtime
+    assert copied is not classifier and copied._model is classifier._model
     assert copied.predict(TEXTS) == classifier.predict(TEXTS)
 
 
@@ -76,7 +76,7 @@ def test_another_model_in_the_folder_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_composed_classifier_is_an_error(classifier: EmotionClassifier) -> None:
-    composed = EmotionClassifier(classifier.labels, classifier._preprocessor, classifier._runtime)
+    composed = EmotionClassifier(classifier.labels, classifier._model.preprocessor, classifier._model.runtime)
     with pytest.raises(TypeError, match="only a classifier that EmotionClassifier.from_pretrained loaded"):
         pickle.dumps(composed)
     assert copy.deepcopy(composed).labels == classifier.labels

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import emoscope.classifier
+import emoscope.text_model
 from emoscope import EmotionClassifier
 from emoscope.errors import EmoscopeError
 from emoscope.model_folder import BUNDLED
@@ -169,25 +169,25 @@ def test_a_script_needs_no_main_guard_and_leaves_no_process_behind(tmp_path: Pat
 
 
 def test_a_classifier_with_processes_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emoscope.classifier, "CHUNK", 50)
-    monkeypatch.setattr(emoscope.classifier, "PROCESS_CHUNK", 7)
+    monkeypatch.setattr(emoscope.text_model, "CHUNK", 50)
+    monkeypatch.setattr(emoscope.text_model, "PROCESS_CHUNK", 7)
     plain = EmotionClassifier.from_pretrained()
     texts = [f"{text} {i}" for i in range(20) for text in TEXTS]
     expected = plain.predict_proba(texts)
 
     pooled = with_processes(plain)
     np.testing.assert_allclose(pooled.predict_proba(texts[:50]), expected[:50], atol=1e-6)
-    assert pids(pooled._processes) == []
+    assert pids(pooled._model._processes) == []
     np.testing.assert_allclose(pooled.predict_proba(texts), expected, atol=1e-6)
-    assert len(pids(pooled._processes)) == 2
+    assert len(pids(pooled._model._processes)) == 2
 
 
 def with_processes(classifier: EmotionClassifier) -> EmotionClassifier:
     """The same classifier, with two processes for long lists of texts."""
     return EmotionClassifier(
         classifier.labels,
-        classifier._preprocessor,
-        classifier._runtime,
+        classifier._model.preprocessor,
+        classifier._model.runtime,
         calibration=classifier.calibration,
         processes=2,
     )

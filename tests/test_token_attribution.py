@@ -17,13 +17,13 @@ def explain(classifier, *texts):
     """Explanations in which every token, special tokens included, adds 1, and the sum of a row is off by 0.5."""
     attribute = lambda ids, label: (np.ones(len(ids)), 0.5)  # noqa: E731
     return explain_by_tokens(
-        classifier, texts, classifier._preprocessor, attribute, {"sweet": {"joy": 0.5, "love": 0.4}}
+        classifier, texts, classifier._model.preprocessor, attribute, {"sweet": {"joy": 0.5, "love": 0.4}}
     )
 
 
 def test_a_word_has_the_sum_of_its_tokens(classifier):
     (explained,) = explain(classifier, "so unbelievably happy!")
-    tokens = [len(classifier._preprocessor.tokenizer.spans(word)) for word in ("so", "unbelievably", "happy")]
+    tokens = [len(classifier._model.preprocessor.tokenizer.spans(word)) for word in ("so", "unbelievably", "happy")]
     assert [word.weight for word in explained.words] == tokens
     assert [word.word for word in explained.words] == ["so", "unbelievably", "happy"]
     assert (explained.method, explained.convergence_delta) == (INTEGRATED_GRADIENTS, 0.5)

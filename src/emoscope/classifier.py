@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -12,28 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibrated import UNCALIBRATED, Calibration
+from emoscope.cascade import Cascade, threshold_for
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
+from emoscope.familiarity import KnownWords
 from emoscope.inputs import as_texts, is_blank
 from emoscope.loading import load_gradients, load_runtime, load_tokenizer
-from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, open_folder, resolve
-from emoscope.parallel import map_in_threads, usable_cores
+from emoscope.manifest import read_json
+from emoscope.model_folder import (
+    BUNDLED,
+    CASCADE,
+    GRAPHS,
+    WEIGHTS,
+    cascade_agreement,
+    model_checksum,
+    open_folder,
+    resolve,
+)
+from emoscope.parallel import usable_cores
 from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
 from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction, Predictions
-from emoscope.preprocessing import Preprocessor, PreprocessorPool, growing_chunks
-from emoscope.protocols import Keywords, Runtime, Steps, hidden_of, parameters_of, tokens_read_of
+from emoscope.preprocessing import Preprocessor
+from emoscope.protocols import Keywords, Runtime, Steps
+from emoscope.text_model import TextModel
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
-from emoscope.tokenization import TokenBatch
 
-CHUNK = 16_384
-"""Texts that are preprocessed at once, while the model runs on the chunk before; the more, the fewer small groups."""
-FIRST_CHUNK = 2_048
-"""Texts of the first chunk, during which the model is idle; every chunk is twice as large as the last, up to CHUNK."""
-PROCESS_CHUNK = 8_192
-"""Texts that each of several processes preprocesses at once."""
 MAX_PROCESSES = 8
 """Maximum number of processes that preprocess texts for a GPU; each takes about 100 MB."""
 
@@ -44,7 +51,6 @@ class EmotionClassifier:
     Attributes:
         labels: label names in index order.
         calibration: temperature, thresholds, prediction sets and neutral output of the model.
-        parameters: number of parameters; None if an ONNX model folder does not record it.
         ambiguous_keywords: words that the training data uses for two labels, with the share of each label; empty if the
             model folder does not record them.
 
@@ -79,13 +85,10 @@ class EmotionClassifier:
         """
         self.labels = labels
         self.calibration = calibration
-        self.parameters = parameters_of(runtime)
-        self._outputs = len(labels) + calibration.neutral_output
         self.ambiguous_keywords = ambiguous_keywords or {}
+        self._model: TextModel | Cascade = TextModel(len(labels), preprocessor, runtime, calibration, processes)
+        self._known_words: KnownWords | None = None
         self._source: Source | None = None
-        self._preprocessor = preprocessor
-        self._processes = PreprocessorPool(preprocessor, processes) if processes else None
-        self._runtime = runtime
         self._attribute_tokens = attribute_tokens
 
     @classmethod
@@ -100,9 +103,11 @@ class EmotionClassifier:
         """Load a model.
 
         Args:
-            name_or_path: None or "bundled" for the model in the package, a model folder, a checkpoint, or a Hub id (the
-                Hub's HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN apply). On the CPU, an ONNX graph is preferred
-                to weights; weights need the extra "torch".
+            name_or_path: None or "bundled" for the model in the package; "accurate" for the larger model of the extra
+                "accurate"; "cascade" for both, where the accurate one answers the texts that the bundled one is not
+                sure of, so that 99 % of the answers are those of the accurate one ("cascade:0.95" for 95 %); a model
+                folder, a checkpoint, or a Hub id (the Hub's HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE and HF_TOKEN apply).
+                On the CPU, an ONNX graph is preferred to weights; weights need the extra "torch".
             device: "cpu"; for a checkpoint also "cuda", or one of several GPUs, such as "cuda:1".
             dtype: precision of a checkpoint's weights: "float32", "float16" or "bfloat16"; None for float32 on the CPU
                 and float16 on a GPU (there too float32 for architectures other than BERT, DistilBERT, RoBERTa, ALBERT).
@@ -111,8 +116,11 @@ class EmotionClassifier:
         Raises:
             ModelError: no such model, or it cannot be read, or it does not run on this device or in this precision.
             ChecksumError: a file of the model is damaged.
-            MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed.
+            MissingExtraError: the model is a checkpoint, and the extra "torch" is not installed; or the accurate model
+                is not.
         """
+        if (agreement := cascade_agreement(name_or_path)) is not None:
+            return cls._cascade(str(name_or_path), agreement, device=device, dtype=dtype, threads=threads)
         kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
         folder = open_folder(resolve(name_or_path, one_of=kinds))
         classifier = cls(
@@ -124,12 +132,29 @@ class EmotionClassifier:
             ambiguous_keywords=folder.manifest.ambiguous_keywords,
             attribute_tokens=cache(partial(load_gradients, folder, device)) if folder.has_weights else None,
         )
+        classifier._known_words = folder.known_words
         classifier._source = Source(str(name_or_path or "bundled"), folder.path.resolve(), device, dtype, threads)
+        return classifier
+
+    @classmethod
+    def _cascade(cls, name: str, agreement: float, **options: Any) -> EmotionClassifier:
+        """A classifier of the bundled and the accurate model."""
+        folder = resolve("accurate")
+        values = read_json(folder / CASCADE)
+        if values.get("bundled") != model_checksum(BUNDLED):
+            raise ModelError(
+                "the installed accurate model belongs to another version of emoscope, so its cascade with the bundled "
+                "model is not calibrated; pip install --upgrade 'emoscope[accurate]'"
+            )
+        fast, classifier = cls.from_pretrained("bundled", **options), cls.from_pretrained("accurate", **options)
+        classifier._model = Cascade(fast._model, classifier._model, threshold_for(values["thresholds"], agreement))
+        classifier.calibration = classifier._model.calibration
+        classifier._source = replace(classifier._source, name=name)
         return classifier
 
     def __repr__(self) -> str:
         name = "" if self._source is None else f"{self._source.name!r}, "
-        return f"EmotionClassifier({name}labels={self.labels!r}, runtime={type(self._runtime).__name__})"
+        return f"EmotionClassifier({name}labels={self.labels!r}, runtime={self._model!r})"
 
     def __copy__(self) -> EmotionClassifier:
         """A classifier with the same parts, which several threads may use at once."""
@@ -149,7 +174,17 @@ class EmotionClassifier:
                 "again from its files; make this one in the other process"
             )
         state = {name: self.__dict__[name] for name in ("labels", "calibration", "ambiguous_keywords")}
-        return load_pickled, (type(self), self._source, model_checksum(self._source.folder)), state
+        return load_pickled, (type(self), self._source, self._source.checksum), state
+
+    @property
+    def checksum(self) -> str | None:
+        """SHA-256 in hex of the files that determine the outputs, after the name of a cascade; None without files."""
+        return None if self._source is None else self._source.checksum
+
+    @property
+    def parameters(self) -> int | None:
+        """Number of parameters; None if an ONNX model folder does not record it."""
+        return self._model.parameters
 
     @property
     def multi_label(self) -> bool:
@@ -164,18 +199,22 @@ class EmotionClassifier:
     @property
     def tokens_read(self) -> tuple[int, int]:
         """Tokens that an ONNX graph has processed so far, and padding tokens added; (0, 0) for any other runtime."""
-        return tokens_read_of(self._runtime)
+        return self._model.tokens_read
 
     def predict(self, texts: Sequence[str]) -> list[Prediction]:
         """Label and scores of each text; same arguments and errors as `predict_proba`."""
+        texts = as_texts(texts)
+        rows = self.predict_with_neutral(texts).tolist()
+        familiar = [None] * len(rows) if self._known_words is None else self._known_words.familiar(texts).tolist()
         return Predictions(
             Prediction.from_scores(
                 dict(zip(self.labels, row, strict=False)),
                 self.thresholds,
                 neutral=row[-1] if self.calibration.neutral else None,
+                familiar=like_training,
                 prediction_sets=self.calibration.prediction_sets,
             )
-            for row in self.predict_with_neutral(texts).tolist()
+            for row, like_training in zip(rows, familiar, strict=True)
         )
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -196,7 +235,7 @@ class EmotionClassifier:
             TypeError: `texts` is a single str, a mapping, a data frame or a set, or contains something other than str,
                 such as a missing value (None, NaN); the message says what to pass.
         """
-        return self._predict_rows(texts, self.calibration.probabilities)
+        return self._model.rows(as_texts(texts), "probabilities")
 
     def neutral_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability that each text expresses no emotion; same arguments and errors as `predict_proba`.
@@ -219,18 +258,23 @@ class EmotionClassifier:
             returns.
         """
         texts = as_texts(texts)
-        return self._mark_blank(texts, self._predict_rows(texts, self.calibration.probabilities_and_neutral))
+        return self._mark_blank(texts, self._model.rows(texts, "with_neutral"))
 
     def predict_in_steps(self, text: str, max_tokens: int, *, logits: bool = False) -> Steps:
         """`predict_with_neutral` of a long text, or `predict_logits`, in steps; see `protocols.SupportsSteps`."""
-        batch = self._preprocessor([text])
-        convert = self.calibration.label_logits if logits else self.calibration.probabilities_and_neutral
-        windows = []
-        for part in batch.parts(max_tokens):
-            windows.append(convert(self._window_logits(part)))
-            yield None
-        rows = batch.text_means(np.concatenate(windows))
-        yield rows if logits else self._mark_blank([text], rows)
+        for rows in self._model.rows_in_steps(text, max_tokens, "logits" if logits else "with_neutral"):
+            yield rows if rows is None or logits else self._mark_blank([text], rows)
+
+    def familiar(self, texts: Sequence[str]) -> NDArray[np.bool_] | None:
+        """Whether each text is like those that the model learnt from; same arguments and errors as `predict_proba`.
+
+        Other languages, program code and texts of mostly unknown words are not: at least 35 % of their words are in
+        fewer than five of the model's training texts.
+
+        Returns:
+            bool (len(texts),); None for a model that does not record the words of its training texts.
+        """
+        return None if self._known_words is None else self._known_words.familiar(as_texts(texts))
 
     def predict_logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Logits of each text, before temperature and softmax or sigmoid; same arguments and errors as `predict_proba`.
@@ -238,7 +282,7 @@ class EmotionClassifier:
         Returns:
             float32 (len(texts), len(labels)); for a text in windows, the weighted mean of their logits.
         """
-        return self._predict_rows(texts, self.calibration.label_logits)
+        return self._model.rows(as_texts(texts), "logits")
 
     def hidden_vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The vector of each text from which a compact student computes its logits; arguments as for `predict_proba`.
@@ -249,18 +293,11 @@ class EmotionClassifier:
         Raises:
             ModelError: the model is not the ONNX graph of a compact student.
         """
-        texts, rows = as_texts(texts), []
-        for chunk in growing_chunks(texts or [""], FIRST_CHUNK, CHUNK):
-            batch = self._preprocessor(chunk)
-            hidden = hidden_of(self._runtime, batch)
-            if hidden is None:
-                raise ModelError("only the ONNX graph of a compact student has hidden vectors; use the logits instead")
-            rows.append(batch.text_means(hidden))
-        return np.concatenate(rows)[: len(texts)]
+        return self._model.hidden(as_texts(texts))
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:
         """Number of tokens of each text, special tokens included; same arguments and errors as `predict_proba`."""
-        batch = self._preprocessor(as_texts(texts))
+        batch = self._model.preprocessor(as_texts(texts))
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
@@ -313,7 +350,8 @@ class EmotionClassifier:
                 "integrated gradients need a checkpoint's weights (model.safetensors), but this model is only a graph; "
                 "give the checkpoint, or use method 'loo' or 'shapley'"
             )
-        return explain_by_tokens(self, texts, self._preprocessor, self._attribute_tokens(), self.ambiguous_keywords)
+        attribute, preprocessor = self._attribute_tokens(), self._model.preprocessor
+        return explain_by_tokens(self, texts, preprocessor, attribute, self.ambiguous_keywords)
 
     def timeline(self, texts: Sequence[str]) -> list[Timeline]:
         """Scores of each text sentence by sentence, and of the whole text from them; see `emoscope.timeline`.
@@ -370,51 +408,8 @@ class EmotionClassifier:
     def _function_scores(self, function: str, texts: Sequence[str]) -> NDArray[np.float32]:
         return apply_function(function, self.predict_logits(texts))
 
-    def _predict_rows(
-        self, texts: Sequence[str], convert: Callable[[NDArray[np.float32]], NDArray[np.float32]]
-    ) -> NDArray[np.float32]:
-        """The converted logits of all texts, chunk by chunk, float32 (len(texts), columns).
-
-        Args:
-            texts: the texts.
-            convert: logits of windows, float32 (windows, outputs), to float32 (windows, columns).
-        """
-
-        def score(batch: TokenBatch) -> NDArray[np.float32]:
-            rows = convert(self._window_logits(batch))
-            if np.isnan(rows).any():
-                raise ModelError("temperature or neutral in emoscope.json give no probabilities; calibrate the model")
-            return batch.text_means(rows)
-
-        texts = as_texts(texts)
-        columns = convert(np.empty((0, self._outputs), np.float32)).shape[1]
-        result, done = np.empty((len(texts), columns), np.float32), 0
-        for rows in self._chunk_rows(texts, score):
-            result[done : done + len(rows)] = rows
-            done += len(rows)
-        return result
-
-    def _chunk_rows(
-        self, texts: Sequence[str], score: Callable[[TokenBatch], NDArray[np.float32]]
-    ) -> Iterator[NDArray[np.float32]]:
-        if self._processes and len(texts) > CHUNK:
-            chunks = growing_chunks(texts, PROCESS_CHUNK, PROCESS_CHUNK)
-            batches = map_in_threads(self._processes, chunks, threads=self._processes.count)
-            return map_in_threads(score, batches, threads=2)
-        chunks = growing_chunks(texts, FIRST_CHUNK, CHUNK)
-        if len(texts) <= FIRST_CHUNK:
-            return map(score, map(self._preprocessor, chunks))
-        return map(score, map_in_threads(self._preprocessor, chunks, threads=1))
-
-    def _window_logits(self, batch: TokenBatch) -> NDArray[np.float32]:
-        logits = self._runtime.logits(batch)
-        if logits.shape[1] != self._outputs:
-            raise ModelError(
-                f"the model has {logits.shape[1]} outputs, but the id2label of its config.json names "
-                f"{self._outputs} labels"
-            )
-        if not np.isfinite(logits.max(axis=1)).all():
-            raise ModelError(
-                "the model returned NaN or infinity instead of logits; its weights are damaged, or its numbers overflow"
-            )
-        return logits
+    def _mark_blank(self, texts: Sequence[str], rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows in which blank texts are neutral, if the model has that column."""
+        if self.calibration.neutral:
+            rows[[row for row, text in enumerate(texts) if is_blank(text)], -1] = 1.0
+        return rows

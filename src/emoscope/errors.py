@@ -92,6 +92,7 @@ def broken_data(error: Exception) -> str:
 
 
 EXTRAS: dict[str, tuple[str, ...]] = {
+    "accurate": ("emoscope_accurate",),
     "plot": ("matplotlib",),
     "audit": ("sklearn", "cleanlab", "datasketch"),
     "score": ("pyarrow", "fsspec", "tqdm"),

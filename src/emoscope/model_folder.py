@@ -15,13 +15,16 @@ from typing import Any
 
 from emoscope.calibrated import Calibration
 from emoscope.checksums import sha256_of_files
-from emoscope.errors import ModelError
+from emoscope.errors import ModelError, require_extra
+from emoscope.familiarity import KNOWN_WORDS, KnownWords
 from emoscope.hub import download
 from emoscope.labels import Labels
 from emoscope.manifest import MANIFEST, Manifest, read_json, read_manifest
 from emoscope.text import NORMALIZERS
 
 BUNDLED = Path(__file__).parent / "bundled"
+INSTALLED = ("bundled", "accurate")
+"""Names of models that are installed as packages."""
 BUNDLED_IN_0_1 = "e9945ffa1d6a48cb49e849adaac2aea946ec043ac00448d9e952a97bbca5a8eb"
 """`model_checksum` of the bundled model in emoscope 0.1: the same model with a manifest of format 1."""
 GRAPHS = ("onnx/model.onnx", "onnx/model_quantized.onnx")
@@ -34,12 +37,17 @@ TOKENIZERS = ("tokenizer.json", *VOCABULARIES)
 """Files from which a tokenizer can be read; one is enough."""
 
 LIGHT_FILES = (
-    *("config.json", MANIFEST, "README.md", "tokenizer.json", "tokenizer_config.json"),
+    *("config.json", MANIFEST, "README.md", KNOWN_WORDS, "tokenizer.json", "tokenizer_config.json"),
     *(*VOCABULARIES, "merges.txt", "special_tokens_map.json", "added_tokens.json"),
 )
-DECISIVE_FILES = (*(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
+CASCADE = "cascade.json"
+"""In the folder of the accurate model: the checksum of the bundled model, and thresholds of a cascade of both."""
+DECISIVE_FILES = (CASCADE, *(name for name in LIGHT_FILES if name != "README.md"), *GRAPHS, *SAFETENSORS, *PICKLES)
 """Patterns of the files that determine the outputs of a model."""
 
+AGREEMENT = 0.99
+"""Share of texts for which a cascade gives the answer of the accurate model, unless another share is asked for."""
+_CASCADE_NAME = re.compile(r"cascade(?::(\d*\.?\d+))?")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -97,6 +105,11 @@ class ModelFolder:
         return path if path.is_file() else None
 
     @property
+    def known_words(self) -> KnownWords | None:
+        """Words of the texts that the model learnt from; None if the folder does not record them."""
+        return KnownWords.read(self.path)
+
+    @property
     def names_token_types(self) -> bool:
         """Whether `tokenizer_config.json` names token types as an input, so that `transformers` passes them."""
         file = self.path / "tokenizer_config.json"
@@ -137,28 +150,47 @@ def resolve(
     """The folder of a model, which is downloaded first if it is on the Hub.
 
     Args:
-        name_or_path: None or "bundled", a path, or a Hub id.
+        name_or_path: None or "bundled", "accurate", a path, or a Hub id.
         files: patterns of the files to download from the Hub into its cache.
         one_of: patterns of several kinds of files; the first kind that the repository has is downloaded as well.
 
     Raises:
         ModelError: there is no such folder, and no such model on the Hub, or it cannot be downloaded.
+        MissingExtraError: the accurate model is not installed.
         ChecksumError: a downloaded file is damaged; it is removed, so that the next attempt downloads it again.
     """
     if name_or_path is None or name_or_path == "bundled":
         return BUNDLED
+    if name_or_path == "accurate":
+        return _accurate()
+    if cascade_agreement(name_or_path) is not None:
+        raise ModelError(f"{name_or_path} is two models, and this needs one; give 'bundled' or 'accurate'")
     path = Path(name_or_path)
     if str(name_or_path) and path.is_dir():
         return path
     if path.exists() or isinstance(name_or_path, Path) or not _HUB_ID.fullmatch(name_or_path):
         raise ModelError(
-            f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, or 'bundled'"
+            f"no model at {str(name_or_path)!r}; give a model folder, a Hub id like owner/name, 'bundled' or 'accurate'"
         )
     for kind in one_of:
         folder = download(name_or_path, [*files, *kind])
         if holds(folder, kind):
             return folder
     return download(name_or_path, files)
+
+
+def cascade_agreement(name: str | Path | None) -> float | None:
+    """The share that the name of a cascade asks for: "cascade" or, for 95 %, "cascade:0.95"; None for other names."""
+    match = _CASCADE_NAME.fullmatch(name) if isinstance(name, str) else None
+    return match and float(match[1] or AGREEMENT)
+
+
+def _accurate() -> Path:
+    """The model folder in the package `emoscope_accurate`."""
+    require_extra("accurate")
+    import emoscope_accurate
+
+    return Path(emoscope_accurate.__file__).parent / "model"
 
 
 def holds(folder: Path, patterns: Sequence[str]) -> bool:

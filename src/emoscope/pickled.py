@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emoscope.errors import ChecksumError
-from emoscope.model_folder import model_checksum
+from emoscope.model_folder import INSTALLED, cascade_agreement, model_checksum
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class Source:
     """What a classifier was loaded from.
 
     Attributes:
-        name: "bundled", a path or a Hub id, as it was given.
-        folder: the folder of the model on the machine that loaded it.
+        name: the name of a model, a path or a Hub id, as it was given.
+        folder: the folder of the model on the machine that loaded it; of a cascade that of the accurate model.
         device: the arguments of `from_pretrained`, as they were given.
         dtype: see `device`.
         threads: see `device`.
@@ -33,7 +33,14 @@ class Source:
     @property
     def name_or_path(self) -> str | Path:
         """Where the model is on this machine, which may be another one."""
-        return self.folder if self.name != "bundled" and self.folder.is_dir() else self.name
+        installed = self.name in INSTALLED or cascade_agreement(self.name)
+        return self.name if installed or not self.folder.is_dir() else self.folder
+
+    @property
+    def checksum(self) -> str:
+        """`model_checksum` of the folder, after the name of a cascade."""
+        checksum = model_checksum(self.folder)
+        return f"{self.name} {checksum}" if cascade_agreement(self.name) else checksum
 
 
 def load_pickled(kind: Any, source: Source, checksum: str) -> Any:
@@ -42,7 +49,7 @@ def load_pickled(kind: Any, source: Source, checksum: str) -> Any:
     Args:
         kind: the class.
         source: what it was loaded from.
-        checksum: `model_checksum` of the model.
+        checksum: `Source.checksum` of the model.
 
     Raises:
         EmoscopeError: the model cannot be loaded here, or is another one.
@@ -56,7 +63,7 @@ def _loaded(kind: Any, source: Source, checksum: str) -> Any:
         source.name_or_path, device=source.device, dtype=source.dtype, threads=source.threads
     )
     found: Source = classifier._source
-    if model_checksum(found.folder) != checksum:
+    if found.checksum != checksum:
         raise ChecksumError(
             f"the model in {found.folder} is not the one that was pickled; put the same files there, or load it with "
             "from_pretrained"

@@ -34,12 +34,15 @@ class Prediction:
         score: that score, a probability in [0, 1].
         scores: probability of every label, in index order.
         neutral: probability that the text expresses no emotion; None for a model without an output for neutral texts.
+        familiar: whether the text is like those that the model learnt from; False for other languages, program code and
+            texts of mostly unknown words, whose scores mean little. None for a model that does not record its words.
     """
 
     label: str
     score: float
     scores: dict[str, float]
     neutral: float | None = None
+    familiar: bool | None = None
 
     @classmethod
     def from_scores(
@@ -48,11 +51,12 @@ class Prediction:
         thresholds: Sequence[float] | None = None,
         *,
         neutral: float | None = None,
+        familiar: bool | None = None,
         prediction_sets: PredictionSets | None = None,
     ) -> Prediction:
         """The prediction that follows from the probability of every label, and from thresholds, both in index order."""
         label = max(scores, key=scores.__getitem__)
-        prediction = cls(label, scores[label], scores, neutral)
+        prediction = cls(label, scores[label], scores, neutral, familiar)
         own = None if thresholds is None else tuple(thresholds)
         prediction.__dict__.update(_thresholds=own, _prediction_sets=prediction_sets)  # no fields: they are the model's
         return prediction
@@ -68,11 +72,12 @@ class Prediction:
         return self.__dict__.get("_prediction_sets")
 
     def to_dict(self) -> dict[str, Any]:
-        """The prediction for `json.dumps`: label, score and scores; labels of a multi-label model; neutral if known."""
+        """The prediction for `json.dumps`: label, score, scores; labels of a multi-label model; what else is known."""
         row: dict[str, Any] = {"label": self.label, "score": self.score, "scores": self.scores}
         if self.thresholds is not None:
             row["labels"] = list(self.labels)
-        return row if self.neutral is None else row | {"neutral": self.neutral}
+        known = {"neutral": self.neutral, "familiar": self.familiar}
+        return row | {key: value for key, value in known.items() if value is not None}
 
     @property
     def labels(self) -> tuple[str, ...]:

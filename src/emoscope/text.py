@@ -110,7 +110,7 @@ def _undamaged(text: str) -> tuple[str, list[str]]:
 
 
 def _words(text: str) -> list[str]:
-    text = _without_markup(text)
+    text = without_markup(text)
     if not text.isascii():
         text = _NOT_ASCII.sub(lambda found: found[0].translate(_CHARACTERS), text)
     if text.isascii():
@@ -118,7 +118,7 @@ def _words(text: str) -> list[str]:
     return _composed(text.translate(_CHARACTERS)).split()
 
 
-def _without_markup(text: str) -> str:
+def without_markup(text: str) -> str:
     """The text in lower case without tags, URLs and mentions, with hashtags as words and emoticons as their names."""
     if "#" in text:
         text = _HASHTAG.sub(lambda hashtag: " " + _CAMEL_CASE.sub(" ", hashtag[0][1:]), text)
@@ -231,7 +231,7 @@ def keep_punctuation(text: str) -> str:
     Args:
         text: any string; no string is an error.
     """
-    text = _without_markup(join_contractions(fix_encoding(text)))
+    text = without_markup(join_contractions(fix_encoding(text)))
     if not text.isascii():
         text = _nfkc(text.translate(_WRITTEN))
     return " ".join(_SPACE_BEFORE_MARK.sub("", text).split())

@@ -7,16 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-for module in ("torch", "safetensors", "transformers", "accelerate"):
+for module in ("torch", "safetensors", "transformers", "accelerate", "onnx"):
     pytest.importorskip(module)
 
 from huggingface_hub import ModelCard
 
 import tiny
+from emoscope import EmotionClassifier
 from emoscope.compact import load_checkpoint
 from emoscope.data import Examples
 from emoscope.errors import DataError, ModelError, RecipeError
+from emoscope.export import export
+from emoscope.familiarity import KNOWN_WORDS
 from emoscope.labels import Labels
+from emoscope.model_folder import open_folder
 from emoscope.training import train
 from emoscope.training.config import CompactStudentConfig, configure, portable, read_recipe
 
@@ -107,3 +111,15 @@ def test_compact_student_refuses_what_only_encoders_can_do(config, splits, tmp_p
 def test_recipe_with_teachers_is_refused(splits, tmp_path):
     message = "kind compact-student has teachers, so it is one for emoscope distill"
     refused(RecipeError, message, CompactStudentConfig(), splits, tmp_path / "run")
+
+
+def test_the_words_of_labelled_texts_are_written_and_exported(tmp_path, config, splits, monkeypatch):
+    monkeypatch.setattr("emoscope.familiarity.MIN_WORDS", 3)
+    train(replace(config, epochs=1), splits, tmp_path / "checkpoint")
+    assert "nervous" in (tmp_path / "checkpoint" / KNOWN_WORDS).read_text().split()
+    export(open_folder(tmp_path / "checkpoint"), tmp_path / "model", splits["validation"])
+    for name in ("checkpoint", "model"):
+        classifier = EmotionClassifier.from_pretrained(tmp_path / name)
+        predictions = classifier.predict(["i feel nervous", "das ist mir ganz egal"])
+        assert [each.familiar for each in predictions] == [True, False]
+        assert [each.to_dict()["familiar"] for each in predictions] == [True, False]

@@ -69,12 +69,12 @@ def run(args: argparse.Namespace) -> int:
     from emoscope.calibration.folder import require_writable
     from emoscope.calibration.old_keys import with_old_keys
     from emoscope.errors import require_extra
-    from emoscope.model_folder import GRAPHS, WEIGHTS, open_folder, resolve
+    from emoscope.model_folder import GRAPHS, INSTALLED, WEIGHTS, open_folder, resolve
 
     if args.plots:
         require_extra("plot")
     folder = open_folder(resolve(args.model, one_of=(GRAPHS, *WEIGHTS)))
-    named_by_path = args.model != "bundled" and Path(args.model).is_dir()
+    named_by_path = args.model not in INSTALLED and Path(args.model).is_dir()
     require_writable(folder, args.output, named_by_path=named_by_path)
     result = _calibrate(args, folder)
     written = write_calibrated(folder, result, args.output)

@@ -178,6 +178,8 @@ def _notes(prediction: Prediction, args: argparse.Namespace) -> Iterator[str]:
         yield f"  no answer: no probability is {args.abstain:g} or more"
     if prediction.is_neutral:
         yield f"  no emotion: {prediction.neutral:.0%}"
+    if prediction.familiar is False:
+        yield "  unlike the texts that the model learnt from: do not rely on the scores"
 
 
 def _row(name: str, score: float, width: int, top: bool) -> str:

@@ -136,10 +136,11 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
 
 
 def _serve_in_workers(args: argparse.Namespace, keys: ApiKeys) -> int:
-    from emoscope.model_folder import GRAPHS, WEIGHTS, open_folder, resolve
+    from emoscope.model_folder import GRAPHS, WEIGHTS, cascade_agreement, open_folder, resolve
     from emoscope.serving.supervisor import Supervisor
 
-    open_folder(resolve(args.model, one_of=(GRAPHS, *WEIGHTS)))
+    name = args.model if cascade_agreement(args.model) is None else "accurate"
+    open_folder(resolve(name, one_of=(GRAPHS, *WEIGHTS)))
     with _listen(args, keys) as listener:
         return Supervisor(sys.argv[1:], args.workers, listener).run()
 

@@ -25,6 +25,7 @@ from emoscope.export.encoder_graph import encoder_graph
 from emoscope.export.parity import EXACT, INTEGERS, TOLERANCE, Gate, Parity, compare, require
 from emoscope.export.quantization import quantize as quantize_graph
 from emoscope.export.tokenizer_files import TOKENIZER_FILES, check_tokenizer, complete_tokenizer
+from emoscope.familiarity import KNOWN_WORDS
 from emoscope.files import require_free, staged_folder
 from emoscope.manifest import Manifest, write_manifest
 from emoscope.model_folder import GRAPHS, ModelFolder
@@ -39,7 +40,7 @@ from emoscope.torch_runtime.pretrained import load_sequence_classifier
 from emoscope.verification import VerificationRecord, margins
 
 GRAPH, INTEGER_GRAPH = GRAPHS
-FILES = ("config.json", *TOKENIZER_FILES, CARD)
+FILES = ("config.json", *TOKENIZER_FILES, KNOWN_WORDS, CARD)
 """Files of a checkpoint that are copied."""
 CALIBRATION_TEXTS = 512
 """Maximum number of texts that the rounding of weights is fitted to."""

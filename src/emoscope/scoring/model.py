@@ -8,7 +8,6 @@ from pathlib import Path
 
 from emoscope.classifier import EmotionClassifier
 from emoscope.errors import ModelError
-from emoscope.model_folder import GRAPHS, WEIGHTS, model_checksum, resolve
 from emoscope.protocols import Classifier
 
 CORES = 4
@@ -30,10 +29,8 @@ class LoadedModel:
 
 def load_model(name_or_path: str | Path | None, device: str) -> LoadedModel:
     """Load a model; arguments and errors are those of `EmotionClassifier.from_pretrained`."""
-    kinds = (GRAPHS, *WEIGHTS) if device == "cpu" else (*WEIGHTS, GRAPHS)
-    folder = resolve(name_or_path, one_of=kinds)
-    classifier = EmotionClassifier.from_pretrained(folder, device=device)
-    return LoadedModel(classifier, f"{model_checksum(folder)} {device}")
+    classifier = EmotionClassifier.from_pretrained(name_or_path, device=device)
+    return LoadedModel(classifier, f"{classifier.checksum} {device}")
 
 
 @dataclass(frozen=True)

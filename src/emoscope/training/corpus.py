@@ -134,6 +134,12 @@ class Corpus:
         return len(self) - int((self.label_ids == NO_LABEL).sum())
 
     @property
+    def labelled_texts(self) -> list[str]:
+        """The texts with a label."""
+        rows = self.label_ids if self.label_ids.ndim == 1 else np.zeros(len(self))
+        return [text for text, label in zip(self.texts, rows, strict=True) if label != NO_LABEL]
+
+    @property
     def copies(self) -> int:
         """Number of augmented copies."""
         return sum(text != source for text, source in zip(self.texts, self.sources, strict=True))

@@ -13,6 +13,7 @@ from emoscope.classifier import EmotionClassifier
 from emoscope.data import Examples, load_examples
 from emoscope.errors import DataError, RecipeError
 from emoscope.evaluation import EvaluationReport, evaluate, fit_keywords
+from emoscope.familiarity import KnownWords
 from emoscope.labels import NEUTRAL, Labels
 from emoscope.training.compact_training import InitialStudent, train_compact
 from emoscope.training.config import TRAINED, AnyConfig, CompactConfig, kind_of, portable, recipe_text
@@ -157,6 +158,8 @@ def finish(
         keywords=keywords,
         thresholds=classifier.thresholds,
     )
+    if known := KnownWords.of(corpus.labelled_texts):
+        known.write(folder)
     (folder / "recipe.toml").write_text(recipe_text(portable(config)), encoding="utf-8")
     (folder / REPORT_FILE).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     card = model_card(config, corpus, report, classifier.parameters)
