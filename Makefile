@@ -3,7 +3,7 @@
 # make environment  install what the tests need, and nothing else
 # make lint     check style and types
 # make wheel    build the wheel into dist/
-# make release  build the sdist, the wheel and its bill of materials (SBOM, CycloneDX) into dist/
+# make release  build the sdist, the wheels and the bill of materials (SBOM, CycloneDX) into dist/
 # make requirements  write the pinned distributions with hashes in requirements/ again
 # make dependency-bounds  run the tests of the base install with the lowest and highest allowed dependencies
 # make bundled  train, export and install the bundled and the accurate model again (about 90 minutes)
@@ -62,6 +62,7 @@ release: $(VENV)/.release
 	$(BIN)/python -m venv build/sbom
 	build/sbom/bin/python -m pip install -q --require-hashes --only-binary :all: -r requirements/serve.txt
 	build/sbom/bin/python -m pip install -q --no-deps dist/*.whl
+	$(BIN)/python -m build --wheel --outdir dist models/accurate
 	build/sbom/bin/python -m pip uninstall -q --yes pip
 	$(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --validate -o dist/emoscope.cdx.json build/sbom
 	cd dist && sha256sum * > SHA256SUMS
@@ -85,6 +86,7 @@ bundled: accurate
 	$(BIN)/emoscope export runs/compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
 	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature
+	cat recipes/card_real_text.md >> runs/model/README.md
 	cp -r runs/model/. src/emoscope/bundled/
 	$(BIN)/python recipes/cascade.py $(ACCURATE) --data $(DATA) --tables runs/corpora --texts $(GOEMOTIONS)/train.tsv $(REAL)/*.tsv
 
@@ -92,7 +94,8 @@ accurate: $(VENV)/.encoder corpora
 	rm -rf runs/accurate $(ACCURATE)
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/accurate.toml --data $(DATA) --output runs/accurate
 	$(BIN)/emoscope export runs/accurate $(ACCURATE) --data $(DATA) --quantize
-	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA)
+	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA) --keep-temperature
+	cat recipes/card_real_text.md >> $(ACCURATE)/README.md
 
 corpora: $(VENV)/.base
 	$(BIN)/python recipes/corpora/goemotions.py $(GOEMOTIONS)/train.tsv $(GOEMOTIONS)/dev.tsv $(GOEMOTIONS)/labels.txt runs/corpora/goemotions.csv

@@ -48,7 +48,8 @@ def main() -> None:
         **{name: _metrics(reports[name], classifier) for name, classifier in installed.items()},
         "bundled_report": reports["bundled"],
     }
-    results |= {name: _over_seeds(results["seeds"], of) for name, of in STATISTICS.items()}
+    if len(args.seeds) > 1:
+        results |= {name: _over_seeds(results["seeds"], of) for name, of in STATISTICS.items()}
     print(
         json.dumps(
             {key: results[key] for key in ("seeds", "mean", "standard_deviation", "bundled", "accurate")}, indent=1

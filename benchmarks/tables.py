@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
     *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md", "docs/gpu.md", "docs/shares.md"),
+    *("src/emoscope/bundled/README.md", "models/accurate/src/emoscope_accurate/model/README.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -49,12 +50,12 @@ def _headline() -> str:
     from emoscope.evaluation.published import PUBLISHED
 
     quality, speed, startup, size = (_result(name) for name in ("quality", "pipeline_speed", "startup", "size"))
-    bundled, mean, spread = quality["bundled"], quality["mean"], quality["standard_deviation"]
-    count, medians = len(quality["seeds"]), speed["median"]
-    pipeline = max(rate for name, rate in medians.items() if name != "emoscope")
+    bundled, medians = quality["bundled"], speed["median"]
+    pipeline = max(rate for name, rate in medians.items() if name.startswith("pipeline"))
     seconds = startup["median"]
+    references = f"DistilBERT, published: {PUBLISHED[0].accuracy}", _over_seeds(quality, "accuracy")
     rows = [
-        _row(f"validation {title}", f"{bundled[key]:.4f}", f"{count} seeds: {mean[key]:.4f} ± {spread[key]:.4f}")
+        _row(f"validation {title}", f"{bundled[key]:.4f}", _over_seeds(quality, key))
         for key, title in (
             ("accuracy", "accuracy"),
             ("f1_macro", "macro F1"),
@@ -62,7 +63,7 @@ def _headline() -> str:
             ("ece", "calibration error"),
         )
     ]
-    rows[0] = rows[0].replace(f"{count} seeds", f"DistilBERT, published: {PUBLISHED[0].accuracy}; {count} seeds")
+    rows[0] = _row("validation accuracy", f"{bundled['accuracy']:.4f}", "; ".join(filter(None, references)))
     left_out = _result("leave_one_out")["models"]
     rows += [
         _row(
@@ -91,6 +92,14 @@ def _headline() -> str:
     return _table("| metric | emoscope | reference |", rows)
 
 
+def _over_seeds(quality: dict[str, Any], key: str) -> str:
+    """Mean and standard deviation of a figure over the seeds; empty for one seed."""
+    if len(quality["seeds"]) < 2:
+        return ""
+    mean, spread = (quality[statistic][key] for statistic in ("mean", "standard_deviation"))
+    return f"{len(quality['seeds'])} seeds: {mean:.4f} ± {spread:.4f}"
+
+
 def _row(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
@@ -98,7 +107,7 @@ def _row(*cells: str) -> str:
 def _seeds() -> str:
     quality = _result("quality")
     named = {f"seed {seed}, as trained": metrics for seed, metrics in quality["seeds"].items()}
-    named |= {"mean": quality["mean"], "standard deviation": quality["standard_deviation"]}
+    named |= {key.replace("_", " "): quality[key] for key in ("mean", "standard_deviation") if key in quality}
     named |= {"bundled (seed 0, int8 embeddings)": quality["bundled"], "accurate": quality["accurate"]}
     keys = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
     keys += ("accuracy_without_keyword", "accuracy_sixty")
@@ -291,6 +300,36 @@ def _prediction_sets() -> str:
         f"| sets | coverage | coverage on halves | labels per set | empty | multiple | singleton accuracy | {labels} |",
         rows,
     )
+
+
+def _models() -> str:
+    """The two models and their cascade, side by side."""
+    quality, speed = _result("quality"), _result("pipeline_speed")["ratios"]
+    sentences, left_out = _result("first_sentences")["share_right"], _result("leave_one_out")["models"]
+    of_model = {"bundled": "compact", "accurate": "accurate"}
+    rows = [
+        _row(
+            f"`{name}`",
+            f"{left_out[of_model[name]]['mean']['accuracy']:.3f}",
+            f"{sentences[name]['all']:.1%}",
+            f"{quality[name]['accuracy']:.3f}",
+            f"{speed['emoscope' if name == 'bundled' else name]:,.0f} times",
+        )
+        for name in of_model
+    ]
+    rows += [_row(f"`{name}`", *"---", f"{speed[name]:,.0f} times") for name in ("cascade", "cascade:0.95")]
+    return _table(
+        "| model | left-out corpora, accuracy | 200 first sentences | `emotion`, validation accuracy | "
+        "speed, against a pipeline of DistilBERT's size |",
+        rows,
+    )
+
+
+def _sentences() -> str:
+    shares = _result("first_sentences")["share_right"]
+    first = next(iter(shares.values()))
+    rows = [_row(kind.replace("_", " "), *(f"{share[kind]:.0%}" for share in shares.values())) for kind in first]
+    return _table(f"| kind | {' | '.join(shares)} |", rows)
 
 
 def _corpora() -> str:
@@ -577,6 +616,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "bias": _bias,
     "calibration": _calibration,
     "prediction_sets": _prediction_sets,
+    "models": _models,
+    "sentences": _sentences,
     "corpora": _corpora,
     "selective_prediction": _selective_prediction,
     "temperature": _temperature,

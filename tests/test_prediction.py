@@ -62,7 +62,7 @@ def test_a_notebook_shows_that_there_is_no_clear_emotion():
 
 
 TEXTS = ["i feel so happy today", "the bus leaves at nine", "they make me furious"]
-COLUMNS = ["label", "score", "scores", "neutral"]
+COLUMNS = ["label", "score", "scores", "neutral", "familiar"]
 
 
 @pytest.fixture(scope="module")
