@@ -39,15 +39,15 @@ def test_what_is_written_is_read_again(folder):
         parameters=4_000_000,
         ambiguous_keywords={"sweet": {"joy": 0.5, "love": 0.4}},
     )
-    rewrite(folder, id2label={str(index): name for index, name in enumerate((*EMOTIONS, NEUTRAL))})
     write_manifest(folder, manifest)
     read = read_manifest(folder)
-    assert set(read.files) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
+    assert set(read.files) == {"config.json", "tokenizer.json", "onnx/model.onnx", "known_words.txt"}
     assert vars(read) == vars(manifest) | {"files": read.files}
     assert json.loads((folder / MANIFEST).read_text())["format"] == 2
 
 
 def test_the_neutral_output_must_be_the_last(folder):
+    rewrite(folder, id2label={str(index): name for index, name in enumerate(EMOTIONS)})
     write_manifest(folder, Manifest(calibration=Calibration(neutral=Neutral())))
     with pytest.raises(ModelError, match="must have the name neutral, got 'surprise'"):
         read_manifest(folder)
@@ -63,7 +63,7 @@ def test_format_1_is_read_under_its_old_names(folder):
 
 def test_a_folder_of_others_needs_no_manifest(folder):
     (folder / MANIFEST).unlink()
-    rewrite(folder, text_form=None, temperature=None, max_length=None)
+    rewrite(folder, normalizer=None, temperature=None, max_length=None)
     opened = open_folder(folder)
     assert (opened.manifest.normalizer, opened.calibration.temperature, opened.manifest.max_length) == (
         "raw",
@@ -138,7 +138,7 @@ def test_a_single_label_makes_a_multi_label_model(folder, problem_type):
 def test_settings_of_text_generation_are_ignored(folder):
     (folder / MANIFEST).unlink()
     config = json.loads((folder / "config.json").read_text()) | {"max_length": 20, "temperature": 3.0}
-    del config["text_form"]
+    del config["normalizer"]
     (folder / "config.json").write_text(json.dumps(config))
     manifest = open_folder(folder).manifest
     assert (manifest.max_length, manifest.calibration.temperature) == (512, 1.0)

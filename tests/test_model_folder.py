@@ -31,7 +31,7 @@ def test_the_bundled_folder_is_complete():
     opened = open_folder(resolve(None))
     assert opened.labels.names == EMOTIONS
     assert not opened.calibration.multi_label
-    assert set(opened.manifest.files) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
+    assert set(opened.manifest.files) == {"config.json", "tokenizer.json", "onnx/model.onnx", "known_words.txt"}
     assert (BUNDLED / "README.md").is_file()
     assert sum(file.stat().st_size for file in BUNDLED.rglob("*")) < 8_000_000
 
@@ -133,9 +133,10 @@ def test_a_folder_without_a_tokenizer_is_an_error(folder):
 
 def test_more_outputs_than_labels_is_an_error(folder):
     (folder / MANIFEST).unlink()
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(config | {"id2label": {"0": "a", "1": "b"}}))
-    with pytest.raises(ModelError, match="6 outputs, but .* 2 labels"):
+    config = json.loads((folder / "config.json").read_text()) | {"id2label": {"0": "a", "1": "b"}}
+    del config["neutral"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="7 outputs, but .* 2 labels"):
         EmotionClassifier.from_pretrained(folder).predict(["text"])
 
 

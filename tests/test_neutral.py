@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,10 @@ from scipy.special import expit, softmax
 from emoscope import EmotionClassifier
 from emoscope.errors import ModelError
 from emoscope.manifest import read_manifest, write_manifest
-from emoscope.model_folder import BUNDLED
 from emoscope.neutral import Neutral, NeutralDistance, joint, log_odds, log_odds_of
 from emoscope.probabilities import probabilities, temperature_scaled
 
+EDITION_0_1 = Path(__file__).parent / "data" / "edition_0_1" / "model"
 LOGITS = hnp.arrays(np.float32, (4, 5), elements=st.floats(-30, 30, width=32))
 
 
@@ -118,8 +119,8 @@ def test_a_model_without_the_output_has_no_probability(without_neutral):
 
 @pytest.fixture
 def without_neutral(tmp_path):
-    """A copy of the bundled model that does not tell neutral texts."""
-    folder = shutil.copytree(BUNDLED, tmp_path / "model")
+    """A model that does not tell neutral texts."""
+    folder = shutil.copytree(EDITION_0_1, tmp_path / "model")
     manifest = read_manifest(folder)
     write_manifest(folder, replace(manifest, calibration=replace(manifest.calibration, neutral=None)))
     return EmotionClassifier.from_pretrained(folder)

@@ -134,6 +134,11 @@ class Corpus:
         return len(self) - int((self.label_ids == NO_LABEL).sum())
 
     @property
+    def labels_without_neutral(self) -> Labels:
+        """The labels of the training rows."""
+        return Labels(self.labels.names[:-1]) if self.neutral_output else self.labels
+
+    @property
     def labelled_texts(self) -> list[str]:
         """The texts with a label."""
         rows = self.label_ids if self.label_ids.ndim == 1 else np.zeros(len(self))

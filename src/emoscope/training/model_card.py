@@ -46,13 +46,15 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
     base = _base_model(config)
     base = base if _hub_id(base) else Path(base).resolve().name
     fill = partial(_fill, config=config, base=base, corpus=corpus, report=report, dataset=report["dataset"])
-    of_emotions = set(corpus.labels.names) == set(EMOTIONS)
+    of_emotions = set(corpus.labels_without_neutral.names) == set(EMOTIONS)
+    labels = corpus.labels_without_neutral
+    limitation = "neutral" if corpus.neutral_output else "multi-label" if thresholds else "single label"
     selection = [f"{kind} selection", *["teachers selection"] * distilled, *["thresholds selection"] * bool(thresholds)]
     listed = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
     body = fill(
         "page",
         example="i feel so happy today" if of_emotions else "a text to classify",
-        labels={"count": len(corpus.labels), "names": ", ".join(corpus.labels.names)},
+        labels={"count": len(labels), "names": ", ".join(labels.names)},
         description=fill(
             "encoder student description" if distilled and kind == "encoder" else f"{kind} description",
             parameters="an unknown number of" if parameters is None else f"{parameters:,}",
@@ -65,7 +67,7 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
         training=_training(config, corpus),
         command="emoscope distill" if distilled else "emoscope train",
         recipe=recipe_text(portable(config)),
-        limitation=_fill("multi-label limitation" if thresholds else "single label limitation"),
+        limitation=_fill(f"{limitation} limitation"),
         use=_fill("emotion use" if of_emotions else "other use") + "\n",
         licence=_licence(config, corpus),
     )
@@ -74,7 +76,7 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
 
 def _licence(config: AnyConfig, corpus: Corpus) -> str:
     """The section on the licence; a compact model with labels of its own has none yet."""
-    if set(corpus.labels.names) == set(EMOTIONS):
+    if set(corpus.labels_without_neutral.names) == set(EMOTIONS):
         kind = "compact" if isinstance(config, CompactConfig) else "encoder"
         return _fill(f"{kind} licence") + " " + _fill("emotion data licence")
     return _fill("own licence" if isinstance(config, CompactConfig) else "encoder licence")
@@ -89,14 +91,15 @@ def _fill(part: str, **values: Any) -> str:
 def _training(config: AnyConfig, corpus: Corpus) -> str:
     """What the model learnt from: a list of texts, and its teachers."""
     compact = config if isinstance(config, CompactConfig) else CompactConfig()
+    repeats = config.repeats if isinstance(config, EncoderConfig) else 1
     counts = {
-        "train split": corpus.train_rows,
+        "train split": corpus.train_rows // repeats,
         "extra data": corpus.labelled - corpus.train_rows,
         "recombined": round(compact.recombined * corpus.train_rows),
         "unlabelled": len(corpus) - corpus.labelled - corpus.copies,
         "copies": corpus.copies,
     }
-    files = ", ".join(f"`{Path(file).name}`" for file in compact.extra_data)
+    files = ", ".join(f"`{Path(file).name}`" for file in config.extra_data)
     items = [_fill(part, count=count, files=files) for part, count in counts.items() if count]
     if isinstance(config, Distillation):
         items += ["", _fill("teachers", teachers=", ".join(f"`{named(teacher)}`" for teacher in config.teachers))]
@@ -105,7 +108,7 @@ def _training(config: AnyConfig, corpus: Corpus) -> str:
 
 
 def _metadata(config: AnyConfig, corpus: Corpus, report: EvaluationReport) -> ModelCardData:
-    dataset, of_emotions = report["dataset"], set(corpus.labels.names) == set(EMOTIONS)
+    dataset, of_emotions = report["dataset"], set(corpus.labels_without_neutral.names) == set(EMOTIONS)
     name = _hub_dataset(dataset)
     results = [
         EvalResult(
