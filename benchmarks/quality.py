@@ -50,11 +50,7 @@ def main() -> None:
     }
     if len(args.seeds) > 1:
         results |= {name: _over_seeds(results["seeds"], of) for name, of in STATISTICS.items()}
-    print(
-        json.dumps(
-            {key: results[key] for key in ("seeds", "mean", "standard_deviation", "bundled", "accurate")}, indent=1
-        )
-    )
+    print(json.dumps({key: value for key, value in results.items() if key != "bundled_report"}, indent=1))
     print(record.write("quality", results, packages=("emoscope", "numpy", "onnxruntime", "torch")))
 
 

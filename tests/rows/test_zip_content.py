@@ -38,6 +38,7 @@ def test_the_only_table_is_read_in_parts() -> None:
         (b"text\nhello\n", "not a zip file that can be read"),
         (archive(a_dot_csv=b"x" * 99)[:40], "not a zip file that can be read"),
     ],
+    ids=["no table", "empty", "two tables", "text", "cut off"],  # the content has the time of day
 )
 def test_anything_else_is_an_error(content: bytes, error: str) -> None:
     with pytest.raises(DataError, match=error):
