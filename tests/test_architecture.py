@@ -284,6 +284,7 @@ LOOKUPS: dict[tuple[str, str], str] = {
     ("emoscope.export.encoder_graph", "model.config"): "a field that only some architectures have",
     ("emoscope.hub", "cause"): "an exception of an HTTP client that may not be installed",
     ("emoscope.hub", "getattr(cause, 'response', None)"): "an exception of an HTTP client that may not be installed",
+    ("emoscope.hub", "read_etag"): "a function of huggingface_hub, replaced once",
     ("emoscope.labelled_data", "feature"): "a feature of a data set of the Hub",
     ("emoscope.labelled_data", "getattr(feature, 'feature', feature)"): "a feature of a data set of the Hub",
     ("emoscope.manifest", "manifest"): "a field of a dataclass, by its name",
