@@ -82,7 +82,7 @@ docs: $(VENV)/.test
 bundled: accurate
 	rm -rf runs/compact_teacher runs/compact runs/model
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/compact_teacher.toml --data $(DATA) --output runs/compact_teacher
-	$(OFFLINE_HUB) $(BIN)/emoscope distill recipes/compact.toml --data $(DATA) --output runs/compact
+	$(OFFLINE_HUB) $(BIN)/emoscope distill recipes/bundled.toml --data $(DATA) --output runs/compact
 	$(BIN)/emoscope export runs/compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
 	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature

@@ -26,7 +26,7 @@ from emoscope.training.config import configure, read_recipe
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from real_text import ITEMS
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "compact.toml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "bundled.toml"
 METRICS = ("accuracy", "f1_macro", "f1_weighted", "loss", "ece")
 STATISTICS = {"mean": statistics.mean, "standard_deviation": statistics.stdev}
 

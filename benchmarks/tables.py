@@ -341,7 +341,7 @@ def _corpora() -> str:
         for corpus in (*titles, "mean"):
             figures = corpora[corpus]
             keys = ("accuracy", "f1_macro", "ece", "neutral_auroc", "neutral_sure")
-            values = (f"{figures[key]:.3f}" for key in keys)
+            values = ("-" if figures[key] is None else f"{figures[key]:.3f}" for key in keys)
             rows.append(_row(names[model], titles.get(corpus, corpus), *values))
     return _table(
         "| model | left-out corpus | accuracy | macro F1 | ECE | AUROC of neutral | neutral texts above 0.8 |", rows

@@ -70,7 +70,11 @@ def write_multi_label_rows(file: Path) -> None:
 
 
 def bundled_as_multi_label(folder: Path) -> Path:
-    """Write a copy of the bundled model with a sigmoid for each label, without reference texts; returns the folder."""
+    """Write the bundled model with a sigmoid for each label, without its neutral output and reference texts.
+
+    Returns:
+        The folder.
+    """
     from emoscope.calibrated import Calibration
     from emoscope.manifest import read_manifest, write_manifest
     from emoscope.model_folder import BUNDLED
@@ -79,9 +83,23 @@ def bundled_as_multi_label(folder: Path) -> Path:
     read, thresholds = read_manifest(folder), (0.5,) * len(EMOTIONS)
     config = json.loads((folder / "config.json").read_text())
     config |= {"problem_type": "multi_label_classification", "thresholds": thresholds}
+    config |= {"id2label": dict(enumerate(EMOTIONS)), "label2id": {name: i for i, name in enumerate(EMOTIONS)}}
+    _without_last_output(folder / "onnx" / "model.onnx")
     (folder / "config.json").write_text(json.dumps(config))
     write_manifest(folder, replace(read, calibration=Calibration(1.0, thresholds), verification=None))
     return folder
+
+
+def _without_last_output(graph: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    model, outputs = onnx.load(graph), len(EMOTIONS) + 1
+    for tensor in model.graph.initializer:
+        if tensor.dims and tensor.dims[-1] == outputs:
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor)[..., :-1].copy(), tensor.name))
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs - 1
+    onnx.save(model, graph)
 
 
 # -- an encoder for the compact student to start from

@@ -184,6 +184,7 @@ def test_an_output_in_use_is_an_error(data, tmp_path, capsys):
 @pytest.fixture
 def multi_label_folder(tmp_path):
     """The bundled model as a multi-label one, with reference texts."""
+    pytest.importorskip("onnx")
     folder = tiny.bundled_as_multi_label(tmp_path / "multi_label")
     texts = ["i feel happy today", "i am so angry", "they came"]
     rows = EmotionClassifier.from_pretrained(folder).predict_proba(texts).astype(float).round(7)

@@ -129,7 +129,9 @@ def test_committed_recipes_of_the_student_are_the_defaults_with_more_texts():
     more = {"extra_data": teacher.extra_data, "extra_epochs": 2, "label_shift": 1.0}
     assert teacher == CompactConfig(**more, recombined=2.0, label_smoothing=0.03)
     assert len(teacher.extra_data) == 7
-    bundled = configure(read_recipe(RECIPES / "compact.toml"))
+    second_edition = configure(read_recipe(RECIPES / "compact.toml"))
+    assert second_edition == CompactConfig(extra_data=("runs/real_text.csv",), recombined=2.0)
+    bundled = configure(read_recipe(RECIPES / "bundled.toml"))
     texts = {"unlabelled": bundled.unlabelled, "unlabelled_epochs": 1, "recombined": 1.5}
     weights = {"soft_weight": 0.8, "hard_weight": 0.2, "epochs": 5}
     assert bundled == CompactStudentConfig(**more, **texts, **weights, teachers=("accurate", "runs/compact_teacher"))
