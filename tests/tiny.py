@@ -96,8 +96,9 @@ def _without_last_output(graph: Path) -> None:
 
     model, outputs = onnx.load(graph), len(EMOTIONS) + 1
     for tensor in model.graph.initializer:
-        if tensor.dims and tensor.dims[-1] == outputs:
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor)[..., :-1].copy(), tensor.name))
+        if outputs in tensor.dims:
+            values = numpy_helper.to_array(tensor).take(range(outputs - 1), axis=list(tensor.dims).index(outputs))
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = outputs - 1
     onnx.save(model, graph)
 

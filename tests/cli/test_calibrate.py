@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -18,12 +19,18 @@ from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.verification import verify
 from tiny import examples
 
+EDITION_0_1 = Path(__file__).parents[1] / "data" / "edition_0_1" / "model"
 PLAIN = ["they came today", "when they came", "today again", "they came when they came"]
 
 
 @pytest.fixture
 def folder(tmp_path):
     return shutil.copytree(BUNDLED, tmp_path / "model")
+
+
+@pytest.fixture
+def folder_of_0_1(tmp_path):
+    return shutil.copytree(EDITION_0_1, tmp_path / "model")
 
 
 @pytest.fixture
@@ -76,7 +83,7 @@ def test_a_folder_is_calibrated_in_place_and_stays_valid(folder, data, capsys):
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"temperature", "prediction_sets", "neutral", "calibration_report", "verification"}
+    assert changed == {"temperature", "prediction_sets", "calibration_report", "verification"}
     assert after["temperature"] > before["temperature"]
     assert after["calibration_report"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()
@@ -98,14 +105,17 @@ def test_the_new_temperature_and_prediction_sets_are_used(folder, data, capsys):
 
 
 @pytest.mark.parametrize("flag", ["--neutral-data", "--clear-from"])
-def test_the_distance_of_0_1_is_kept_at_every_temperature(folder, data, neutral_data, capsys, flag):
-    before = read_manifest(folder)
+def test_the_distance_of_0_1_is_kept_at_every_temperature(folder_of_0_1, data, neutral_data, capsys, flag):
+    folder, before = folder_of_0_1, read_manifest(folder_of_0_1)
     status, out, _ = run(capsys, folder, "--data", data, flag, neutral_data)
     after = manifest(folder)
     assert status == 0 and "neutral: not fitted; --neutral-data fits it, for a model with an output" in out
     ratio = after["temperature"] / before.calibration.temperature
     assert after["neutral"]["threshold"] * ratio == pytest.approx(before.calibration.neutral.threshold)
-    assert EmotionClassifier.from_pretrained(folder).predict(["the bus leaves at ten"])[0].is_neutral
+    texts = ["they came today", "i feel happy today"]
+    models = (EmotionClassifier.from_pretrained(path) for path in (EDITION_0_1, folder))
+    old, new = (model.neutral_proba(texts) >= 0.5 for model in models)
+    assert old.tolist() == new.tolist()
 
 
 def test_the_output_for_neutral_texts_keeps_its_fit_unless_fitted_again(student, data, neutral_data, tmp_path, capsys):
@@ -123,8 +133,8 @@ def test_the_output_for_neutral_texts_keeps_its_fit_unless_fitted_again(student,
     assert (classifier.neutral_proba(["they came again", "i feel happy today"]) >= 0.5).tolist() == [True, False]
 
 
-def test_a_model_that_cannot_tell_neutral_texts_needs_an_output(folder, data, neutral_data, capsys):
-    read = read_manifest(folder)
+def test_a_model_that_cannot_tell_neutral_texts_needs_an_output(folder_of_0_1, data, neutral_data, capsys):
+    folder, read = folder_of_0_1, read_manifest(folder_of_0_1)
     write_manifest(folder, replace(read, calibration=replace(read.calibration, neutral=None)))
     assert "no output for neutral texts" in refused(capsys, folder, "--data", data, "--neutral-data", neutral_data)
 
@@ -149,10 +159,11 @@ def test_the_card_has_one_section_after_two_runs(folder, data, capsys):
 def test_a_folder_without_card_or_manifest_gets_a_manifest(folder, data, capsys):
     (folder / "README.md").unlink()
     (folder / MANIFEST).unlink()
-    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].neutral is None
+    assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].prediction_sets is None
     status, _, error = run(capsys, folder, "--data", data)
     assert (status, error) == (0, "")
-    assert set(manifest(folder)["files"]) == {"config.json", "tokenizer.json", "onnx/model.onnx"}
+    names = {"config.json", "known_words.txt", "tokenizer.json", "onnx/model.onnx"}
+    assert set(manifest(folder)["files"]) == names
     assert EmotionClassifier.from_pretrained(folder).predict(["i feel happy"])[0].prediction_set(0.9) == ("joy",)
     assert not (folder / "README.md").exists()
 
