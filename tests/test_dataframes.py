@@ -51,7 +51,9 @@ def test_polars_expressions(engine: str, expected: list[list[float] | None]) -> 
     assert query.collect_schema()["scores"] == pl.Struct(dict.fromkeys(NAMES, pl.Float32))
     found = query.collect(engine=engine).sort("id")
     assert found["label"].to_list() == LABELS
-    assert [row and list(row.values()) for row in found["scores"].to_list()] == expected
+    scores = [row and list(row.values()) for row in found["scores"].to_list()]
+    assert [row is None for row in scores] == [row is None for row in expected]
+    np.testing.assert_allclose([*filter(None, scores)], [*filter(None, expected)], atol=1e-6)
     assert found.unnest("scores").columns[2:] == NAMES
 
 

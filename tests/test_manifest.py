@@ -8,7 +8,7 @@ import pytest
 from emoscope import EmotionClassifier
 from emoscope.calibrated import Calibration
 from emoscope.errors import ModelError
-from emoscope.labels import EMOTIONS, NEUTRAL
+from emoscope.labels import EMOTIONS
 from emoscope.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from emoscope.model_folder import BUNDLED, open_folder
 from emoscope.neutral import Neutral

@@ -50,7 +50,6 @@ class EmotionClassifier:
 
     Attributes:
         labels: label names in index order.
-        calibration: temperature, thresholds, prediction sets and neutral output of the model.
         ambiguous_keywords: words that the training data uses for two labels, with the share of each label; empty if the
             model folder does not record them.
 
@@ -84,7 +83,6 @@ class EmotionClassifier:
                 needed; None for a model without gradients.
         """
         self.labels = labels
-        self.calibration = calibration
         self.ambiguous_keywords = ambiguous_keywords or {}
         self._model: TextModel | Cascade = TextModel(len(labels), preprocessor, runtime, calibration, processes)
         self._known_words: KnownWords | None = None
@@ -148,7 +146,6 @@ class EmotionClassifier:
             )
         fast, classifier = cls.from_pretrained("bundled", **options), cls.from_pretrained("accurate", **options)
         classifier._model = Cascade(fast._model, classifier._model, threshold_for(values["thresholds"], agreement))
-        classifier.calibration = classifier._model.calibration
         classifier._source = replace(classifier._source, name=name)
         return classifier
 
@@ -173,8 +170,23 @@ class EmotionClassifier:
                 "only a classifier that EmotionClassifier.from_pretrained loaded can be pickled, because it is loaded "
                 "again from its files; make this one in the other process"
             )
-        state = {name: self.__dict__[name] for name in ("labels", "calibration", "ambiguous_keywords")}
+        state = {"labels": self.labels, "calibration": self.calibration, "ambiguous_keywords": self.ambiguous_keywords}
         return load_pickled, (type(self), self._source, self._source.checksum), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Set what `__reduce__` gave."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Temperature, thresholds, prediction sets and neutral output of the model."""
+        return self._model.calibration
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration) -> None:
+        self._model = copy(self._model)
+        self._model.calibration = calibration
 
     @property
     def checksum(self) -> str | None:

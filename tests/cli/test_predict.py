@@ -177,7 +177,7 @@ def test_a_model_without_prediction_sets_is_an_error(tmp_path, capsys):
     (folder / "emoscope.json").unlink()
     assert main(["predict", "--model", str(folder), "--coverage", "0.9", "text"]) == 1
     assert "emoscope calibrate" in capsys.readouterr().err
-    assert "neutral" not in rows_of(capsys, "--model", str(folder), "text")[0]
+    assert "prediction_set" not in rows_of(capsys, "--model", str(folder), "text")[0]
 
 
 @pytest.mark.parametrize("command", ["predict", "explain", "timeline"])

@@ -274,7 +274,7 @@ def test_run_of_another_model_is_not_continued(source, tmp_path, monkeypatch, ca
     last = "interrupted; 1 parts are kept in out.csv.parts: the same command with --resume continues from there"
     assert capsys.readouterr().err.splitlines()[-1] == f"emoscope score: {last}"
     with monkeypatch.context() as patch:
-        patch.setattr("emoscope.scoring.model.model_checksum", lambda folder: "another")
+        patch.setattr("emoscope.pickled.model_checksum", lambda folder: "another")
         assert main([*flags, "--resume"]) == 1
     assert "it was begun with another model" in capsys.readouterr().err
     assert main([*flags, "--resume"]) == 0

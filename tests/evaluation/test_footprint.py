@@ -12,7 +12,7 @@ from emoscope.model_folder import BUNDLED
 
 
 def test_size_counts_loaded_files_and_follows_links(tmp_path: Path) -> None:
-    used = ("config.json", "emoscope.json", "tokenizer.json", "onnx/model.onnx")
+    used = ("config.json", "emoscope.json", "known_words.txt", "tokenizer.json", "onnx/model.onnx")
     total = sum((BUNDLED / name).stat().st_size for name in used)
     assert size_bytes("bundled") == total
     linked = tmp_path / "linked"

@@ -1,4 +1,4 @@
-"""Calibrate a model: temperature, prediction sets, neutral texts; thresholds of a multi-label model.
+"""Fit temperature, prediction sets, neutral texts or thresholds.
 
 The command fits the temperature, so that probabilities match how often the model is right, and prediction sets: for
 every coverage from 50 to 99 %, the labels that contain the true one in that share of cases, whichever label is the true
