@@ -32,7 +32,7 @@ KINDS = {
     "despair",
     "single_words",
 }
-SHARE_OF_BUNDLED = 0.5
+SHARE_OF_BUNDLED = 0.70
 """Smallest accepted share of right answers of the bundled model."""
 
 
