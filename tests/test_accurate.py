@@ -98,7 +98,7 @@ def test_a_share_out_of_range_is_an_error(accurate: EmotionClassifier, name: str
 def test_a_cascade_with_another_bundled_model_is_an_error(
     accurate: EmotionClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("emoscope.classifier.BUNDLED", resolve("accurate"))
+    monkeypatch.setattr("emoscope.loading.BUNDLED", resolve("accurate"))
     with pytest.raises(ModelError, match="belongs to another version of emoscope"):
         EmotionClassifier.from_pretrained("cascade")
 

@@ -13,24 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.calibrated import UNCALIBRATED, Calibration
-from emoscope.cascade import Cascade, threshold_for
+from emoscope.cascade import Cascade
 from emoscope.deprecation import warn_renamed
 from emoscope.errors import ModelError
 from emoscope.explanation import Explanation, explain
 from emoscope.familiarity import KnownWords
 from emoscope.inputs import as_texts, is_blank
-from emoscope.loading import load_gradients, load_runtime, load_tokenizer
-from emoscope.manifest import read_json
-from emoscope.model_folder import (
-    BUNDLED,
-    CASCADE,
-    GRAPHS,
-    WEIGHTS,
-    cascade_agreement,
-    model_checksum,
-    open_folder,
-    resolve,
-)
+from emoscope.loading import load_cascade_threshold, load_gradients, load_runtime, load_tokenizer
+from emoscope.model_folder import GRAPHS, WEIGHTS, cascade_agreement, open_folder, resolve
 from emoscope.parallel import usable_cores
 from emoscope.pickled import Source, load_pickled
 from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_function, function_name
@@ -137,15 +127,9 @@ class EmotionClassifier:
     @classmethod
     def _cascade(cls, name: str, agreement: float, **options: Any) -> EmotionClassifier:
         """A classifier of the bundled and the accurate model."""
-        folder = resolve("accurate")
-        values = read_json(folder / CASCADE)
-        if values.get("bundled") != model_checksum(BUNDLED):
-            raise ModelError(
-                "the installed accurate model belongs to another version of emoscope, so its cascade with the bundled "
-                "model is not calibrated; pip install --upgrade 'emoscope[accurate]'"
-            )
+        threshold = load_cascade_threshold(agreement)
         fast, classifier = cls.from_pretrained("bundled", **options), cls.from_pretrained("accurate", **options)
-        classifier._model = Cascade(fast._model, classifier._model, threshold_for(values["thresholds"], agreement))
+        classifier._model = Cascade(fast._model, classifier._model, threshold)
         classifier._source = replace(classifier._source, name=name)
         return classifier
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from emoscope.cascade import threshold_for
 from emoscope.errors import ModelError
-from emoscope.model_folder import ModelFolder
+from emoscope.manifest import read_json
+from emoscope.model_folder import BUNDLED, CASCADE, ModelFolder, model_checksum, resolve
 from emoscope.protocols import Runtime
 from emoscope.runtime import OnnxModel
 from emoscope.token_attribution import BASELINES, AttributeTokens
@@ -60,3 +62,14 @@ def load_tokenizer(folder: ModelFolder) -> Tokenizer:
             "tokenizer_config.json"
         )
     return tokenizer
+
+
+def load_cascade_threshold(agreement: float) -> float:
+    """Probability from which on the bundled model answers for the accurate one, for a share of equal answers."""
+    values = read_json(resolve("accurate") / CASCADE)
+    if values.get("bundled") != model_checksum(BUNDLED):
+        raise ModelError(
+            "the installed accurate model belongs to another version of emoscope, so its cascade with the bundled "
+            "model is not calibrated; pip install --upgrade 'emoscope[accurate]'"
+        )
+    return threshold_for(values["thresholds"], agreement)

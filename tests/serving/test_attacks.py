@@ -141,12 +141,13 @@ def test_slow_clients_do_not_delay_others(server):
 
 def test_overload_is_answered_with_429(server):
     """500 connections send more requests than can be answered in time: each gets 200 or 429."""
-    body = json.dumps({"texts": [f"i feel {i} times happy" for i in range(64)]}).encode()
 
-    async def client():
+    async def client(number):
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         found = []
-        for _ in range(3):
+        for part in range(3):
+            texts = [f"i feel {number} {part} {i} times happy, and then {'again and ' * 40}" for i in range(64)]
+            body = json.dumps({"texts": texts}).encode()  # no two texts are equal, so that none is in the cache
             writer.write(request("/v1/predict", body))
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(re.search(rb"content-length: (\d+)", head.lower()).group(1))
@@ -156,7 +157,7 @@ def test_overload_is_answered_with_429(server):
         return found
 
     async def all_clients():
-        return await asyncio.gather(*(client() for _ in range(500)))
+        return await asyncio.gather(*(client(number) for number in range(500)))
 
     found = {each for answers in asyncio.run(all_clients()) for each in answers}
     assert found == {(200, False, None), (429, True, "overloaded")}
