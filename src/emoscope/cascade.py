@@ -12,6 +12,7 @@ from emoscope.calibrated import Calibration
 from emoscope.errors import ModelError
 from emoscope.neutral import joint
 from emoscope.prediction import MIN_NEUTRAL
+from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Steps
 from emoscope.text_model import Output, TextModel
 
@@ -32,11 +33,11 @@ class Cascade:
         passed_on: number of texts so far that the accurate model answered, and of all texts.
     """
 
-    def __init__(self, fast: TextModel, accurate: TextModel, threshold: float) -> None:
+    def __init__(self, fast: TextModel | Cascade, accurate: TextModel | Cascade, threshold: float) -> None:
         """Combine two models, neither of which has thresholds of labels (multi-label)."""
         self.calibration: Calibration = replace(accurate.calibration, temperature=1.0, prediction_sets=None)
-        self.parameters = (fast.parameters or 0) + (accurate.parameters or 0) or None
-        self.preprocessor = fast.preprocessor
+        self.parameters: int | None = (fast.parameters or 0) + (accurate.parameters or 0) or None
+        self.preprocessor: Preprocessor = fast.preprocessor
         self.passed_on = (0, 0)
         self._fast, self._accurate, self._threshold = fast, accurate, threshold
 
@@ -58,7 +59,7 @@ class Cascade:
         rows = self._fast.rows(texts, "with_neutral")
         unsure = np.flatnonzero(confidences(rows) < self._threshold)
         if unsure.size:
-            rows[unsure] = self._accurate.rows([texts[row] for row in unsure], "with_neutral")
+            rows[unsure] = self._accurate.rows([texts[row] for row in unsure.tolist()], "with_neutral")
         passed, seen = self.passed_on
         self.passed_on = (passed + unsure.size, seen + len(texts))
         return _as(output, rows)
@@ -95,7 +96,8 @@ def confidences(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def answers(rows: NDArray[np.float32]) -> NDArray[np.int64]:
     """The answer to each text, int64 (rows,): the index of its label, or of neutral where that is at least 0.5."""
     labels = rows.shape[1] - 1
-    return np.where(rows[:, -1] >= MIN_NEUTRAL, labels, rows[:, :-1].argmax(axis=1))
+    chosen: NDArray[np.int64] = np.where(rows[:, -1] >= MIN_NEUTRAL, labels, rows[:, :-1].argmax(axis=1))
+    return chosen
 
 
 def fit_threshold(fast: NDArray[np.float32], accurate: NDArray[np.float32], agreement: float) -> float:

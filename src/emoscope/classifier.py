@@ -130,6 +130,7 @@ class EmotionClassifier:
         threshold = load_cascade_threshold(agreement)
         fast, classifier = cls.from_pretrained("bundled", **options), cls.from_pretrained("accurate", **options)
         classifier._model = Cascade(fast._model, classifier._model, threshold)
+        assert classifier._source is not None
         classifier._source = replace(classifier._source, name=name)
         return classifier
 
@@ -396,10 +397,6 @@ class EmotionClassifier:
             all_scores=return_all_scores,
             batch_size=batch_size,
         )
-
-    def _mark_blank(self, texts: Sequence[str], rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows[[bool(self.calibration.neutral) and is_blank(text) for text in texts], -1] = 1.0
-        return rows
 
     def _function_scores(self, function: str, texts: Sequence[str]) -> NDArray[np.float32]:
         return apply_function(function, self.predict_logits(texts))

@@ -26,7 +26,8 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from emoscope.classifier import EmotionClassifier
 from emoscope.inputs import as_texts
 from emoscope.labels import NEUTRAL
-from emoscope.protocols import has_neutral, split_neutral
+from emoscope.neutral import joint
+from emoscope.protocols import has_neutral
 
 if TYPE_CHECKING:
     from emoscope.training.config import AnyConfig
@@ -118,10 +119,8 @@ class EmotionEstimator(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names = list(map(str, self.classes_.tolist()))
         if NEUTRAL not in names or NEUTRAL in columns:
             return classifier.predict_proba(X)[:, [columns[name] for name in names]]
-        rows, neutral = split_neutral(classifier.predict_with_neutral(X), len(columns))
-        assert neutral is not None
-        joint = np.column_stack([rows * (1 - neutral[:, None]), neutral])
-        return joint[:, [columns.get(name, len(columns)) for name in names]]
+        rows = joint(classifier.predict_with_neutral(X))
+        return rows[:, [columns.get(name, len(columns)) for name in names]]
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
         """Class with the highest probability for each text, (len(X),); same arguments and errors as `predict_proba`."""

@@ -46,8 +46,7 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
     base = _base_model(config)
     base = base if _hub_id(base) else Path(base).resolve().name
     fill = partial(_fill, config=config, base=base, corpus=corpus, report=report, dataset=report["dataset"])
-    of_emotions = set(corpus.labels_without_neutral.names) == set(EMOTIONS)
-    labels = corpus.labels_without_neutral
+    labels, of_emotions = corpus.labels_without_neutral, _of_emotions(corpus)
     limitation = "neutral" if corpus.neutral_output else "multi-label" if thresholds else "single label"
     selection = [f"{kind} selection", *["teachers selection"] * distilled, *["thresholds selection"] * bool(thresholds)]
     listed = ", ".join(f"{name} {value:.2f}" for name, value in thresholds.items())
@@ -74,9 +73,14 @@ def model_card(config: AnyConfig, corpus: Corpus, report: EvaluationReport, para
     return f"---\n{_metadata(config, corpus, report).to_yaml()}\n---\n{body}\n"
 
 
+def _of_emotions(corpus: Corpus) -> bool:
+    """Whether the labels are the six emotions."""
+    return set(corpus.labels_without_neutral.names) == set(EMOTIONS)
+
+
 def _licence(config: AnyConfig, corpus: Corpus) -> str:
     """The section on the licence; a compact model with labels of its own has none yet."""
-    if set(corpus.labels_without_neutral.names) == set(EMOTIONS):
+    if _of_emotions(corpus):
         kind = "compact" if isinstance(config, CompactConfig) else "encoder"
         return _fill(f"{kind} licence") + " " + _fill("emotion data licence")
     return _fill("own licence" if isinstance(config, CompactConfig) else "encoder licence")
@@ -108,7 +112,7 @@ def _training(config: AnyConfig, corpus: Corpus) -> str:
 
 
 def _metadata(config: AnyConfig, corpus: Corpus, report: EvaluationReport) -> ModelCardData:
-    dataset, of_emotions = report["dataset"], set(corpus.labels_without_neutral.names) == set(EMOTIONS)
+    dataset, of_emotions = report["dataset"], _of_emotions(corpus)
     name = _hub_dataset(dataset)
     results = [
         EvalResult(
