@@ -38,16 +38,18 @@ ARROWS = {
     "evaluation": {"root", "rows"},
     "calibration": {"root", "rows", "evaluation"},
     "shares": {"root", "rows", "evaluation"},
+    "conversations": {"root", "rows"},
     "compact": {"root"},
     "torch_runtime": {"root", "compact"},
     **{
-        stage: {"root", "rows", "columnar", "evaluation", "calibration", "compact", "torch_runtime"} for stage in STAGES
+        stage: {"root", "rows", "columnar", "conversations", "evaluation", "calibration", "compact", "torch_runtime"}
+        for stage in STAGES
     },
     **{integration: {"root", "rows", *stages} for integration, stages in INTEGRATIONS.items()},
 }
 """The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
 FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-BASE = {"root", "rows", "evaluation", "calibration", "shares", "cli", "__main__"}
+BASE = {"root", "rows", "conversations", "evaluation", "calibration", "shares", "cli", "__main__"}
 HEAVY = {
     "torch",
     "transformers",

@@ -35,7 +35,7 @@ body {{ margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 70rem; background
   font: 15px/1.5 system-ui, sans-serif; }}
 h1 {{ font-size: 1.6rem; margin: 0; overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.05rem; margin: 0; }}
-p {{ margin: .3rem 0 0; }}
+p {{ margin: .3rem 0 0; overflow-wrap: anywhere; }}
 .note {{ color: var(--muted); }}
 section, details {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin-top: 1rem;
   padding: .9rem 1.1rem; overflow-x: auto; }}

@@ -105,7 +105,7 @@ class Timeline:
         legend = " ".join(f'<span style="{_line(c)}">{escaped(name)}</span>' for name, c in colours.items())
         return (
             f'<p dir="auto"><b>{escaped(label)}</b> {score:.1%} &ensp;<small>{legend}</small></p>'
-            f"{_bars(self.columns(MAX_BARS), list(colours.values()))}"
+            f"{stacked_bars(self.columns(MAX_BARS), list(colours.values()), 'emotions of the sentences in order')}"
             f'<p dir="auto">{"".join(_marked(self, colours))}</p>'
         )
 
@@ -239,8 +239,14 @@ def _to_json(prediction: Prediction) -> dict[str, Any]:
     return scored if prediction.neutral is None else scored | {"neutral": prediction.neutral}
 
 
-def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
-    """Stacked bars as an SVG as wide as the page."""
+def stacked_bars(columns: NDArray[np.float64], colours: Sequence[str], name: str) -> str:
+    """Stacked bars as an SVG as wide as the page.
+
+    Args:
+        columns: heights, (columns, labels), which together are at most 1.
+        colours: CSS colour of each label.
+        name: what the picture shows, for screen readers.
+    """
     if not len(columns):
         return ""
     tops = np.cumsum(columns, axis=1) / np.maximum(columns.sum(1, keepdims=True), 1.0)
@@ -252,7 +258,7 @@ def _bars(columns: NDArray[np.float64], colours: Sequence[str]) -> str:
         if height >= MIN_HEIGHT
     )
     box = f'viewBox="0 0 {len(tops)} 1" preserveAspectRatio="none" style="width:100%;height:4em"'
-    return f'<svg {box} role="img" aria-label="emotions of the sentences in order">{bars}</svg>'
+    return f'<svg {box} role="img" aria-label="{escaped(name)}">{bars}</svg>'
 
 
 def _marked(timeline: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
@@ -260,13 +266,18 @@ def _marked(timeline: Timeline, colours: Mapping[str, str]) -> Iterator[str]:
     done = 0
     for sentence in timeline.sentences:
         label, score = shown_answer(sentence.prediction)
-        colour, strength = (_GREY, 0) if label == NO_EMOTION else (colours[label], 31 * score)
-        tint = f"color-mix(in srgb, {colour} {strength:.0f}%, transparent)"
-        style = f"background:{tint};color:inherit;{_line(colour)}"
         yield escaped(timeline.text[done : sentence.start])
+        style = marked_style(label, score, colours)
         yield f'<mark style="{style}" title="{escaped(label)} {score:.1%}">{escaped(sentence.text)}</mark>'
         done = sentence.end
     yield escaped(timeline.text[done:])
+
+
+def marked_style(label: str, score: float, colours: Mapping[str, str]) -> str:
+    """CSS of words with this answer of `shown_answer`: the colour of the label, the stronger the higher its score."""
+    colour, strength = (_GREY, 0) if label == NO_EMOTION else (colours[label], 31 * score)
+    tint = f"color-mix(in srgb, {colour} {strength:.0f}%, transparent)"
+    return f"background:{tint};color:inherit;{_line(colour)}"
 
 
 def _line(colour: str) -> str:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -300,3 +301,37 @@ def test_output_has_the_permissions_of_any_new_file(source, tmp_path):
     main(["score", str(source), str(tmp_path / "out.csv"), "--text-column", "text"])
     (tmp_path / "other").write_text("")
     assert (tmp_path / "out.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+CONVERSATIONS = Path(__file__).parents[1] / "data" / "conversations"
+
+
+def test_without_a_text_column_the_input_is_a_conversation(tmp_path, capsys):
+    chat, output = CONVERSATIONS / "WhatsApp Chat with Anna.txt", tmp_path / "out.csv"
+    assert main(["score", str(chat), str(output), "--report", str(tmp_path / "page.html")]) == 0
+    shown = capsys.readouterr().out
+    assert "WhatsApp; dates with the day first, as in 13/04/2025" in shown
+    assert "turns from joy to anger: 2025-04-20 18:30, Anna: They lied to us" in shown
+    assert output.read_text().startswith("speaker,time,text,conversation,emotion,")
+    assert "Turning points" in (tmp_path / "page.html").read_text()
+
+
+def test_a_conversation_comes_from_standard_input_too():
+    content = (CONVERSATIONS / "interview.vtt").read_bytes()
+    result = run("score", "-", "-", "--output-format", "jsonl", stdin=content)
+    assert [json.loads(line)["speaker"] for line in result.stdout.splitlines()] == ["Anna", "Ben", "Anna", None]
+
+
+def test_a_table_without_a_text_column_says_what_to_do(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,review\n1,fine\n")
+    assert main(["score", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]) == 1
+    assert "for a table of texts, name their column: emoscope score IN OUT --text-column C" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags", [["--time-column", "when", "--report", "r.html"], ["--input-format", "csv"]], ids=lambda flags: flags[0]
+)
+def test_flags_of_tables_need_a_text_column(flags, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "chat.txt", str(tmp_path / "b.csv"), *flags])
+    assert "are for tables, which need --text-column" in capsys.readouterr().err

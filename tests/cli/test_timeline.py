@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,3 +78,45 @@ def test_wrong_flags_exit_with_2(capsys):
         main(["timeline", "--json", "--table", "a"])
     assert caught.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+CONVERSATIONS = Path(__file__).parents[1] / "data" / "conversations"
+
+
+def test_a_conversation_has_speakers_and_turning_points(capsys):
+    assert main(["timeline", "--table", "--conversation", str(CONVERSATIONS / "WhatsApp Chat with Anna.txt")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("WhatsApp: 17 messages of 2 speakers; 3 without words")
+    assert re.match(r"  Anna: 9 messages: anger \d, joy \d", lines[lines.index("speakers") + 1])
+    turn = lines[lines.index("turning points") + 1]
+    assert turn == "    9 joy to anger: 2025-04-20 18:30, Anna: They lied to us about the rent. I am furious!"
+    assert sum("furious" in line for line in lines[lines.index("messages") :]) == 2
+
+
+def test_a_conversation_in_a_pipe_is_json(capsys):
+    assert main(["timeline", "--conversation", str(CONVERSATIONS / "interview.vtt")]) == 0
+    (told,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [message["speaker"] for message in told["messages"]] == ["Anna", "Ben", "Anna", None]
+    assert told["messages"][0]["label"] == "joy" and told["turning_points"] == []
+
+
+def test_a_conversation_as_a_page(tmp_path, capsys):
+    page = tmp_path / "chat.html"
+    assert main(["timeline", "--html", str(page), "--conversation", str(CONVERSATIONS / "film.srt")]) == 0
+    assert capsys.readouterr().out == ""
+    html = page.read_text("utf-8")
+    assert "Emotions in film.srt" in html and not re.search(r"(src|href)=|@import|url\(", html)
+
+
+def test_conversations_and_texts_do_not_mix(capsys):
+    for arguments in (["--conversation", "a.txt", "a text"], ["--date-order", "day-first", "a text"]):
+        with pytest.raises(SystemExit):
+            main(["timeline", *arguments])
+        assert "--conversation" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_conversation_is_one_line(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,review\n1,fine\n")
+    assert main(["timeline", "--conversation", str(tmp_path / "a.csv")]) == 1
+    error = capsys.readouterr().err
+    assert "not a conversation" in error and "--text-column" in error and error.count("\n") == 1

@@ -70,7 +70,7 @@ def test_page_is_self_contained_and_well_formed(dated, tmp_path):
 def test_page_shows_labels_examples_and_times(dated, tmp_path):
     summary = report(dated, tmp_path / "out.csv", tmp_path / "page.html", "when")
     found = Elements((tmp_path / "page.html").read_text("utf-8"))
-    assert f"Emotions in {dated}" in found.cells
+    assert f"Emotions in {dated.name}" in found.cells
     assert any("counts of predictions" in cell for cell in found.cells)
     for label, rows in summary.labels.items():
         assert f"{label} ({rows})" in found.cells or rows == 0

@@ -73,6 +73,15 @@ def add_text_file_arguments(parser: argparse.ArgumentParser, delimiter_help: str
     )
 
 
+def add_date_order_argument(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for dates of conversations."""
+    parser.add_argument(
+        "--date-order",
+        choices=("day-first", "month-first"),
+        help="for conversations: how dates such as 03/04/2025 are read, if all of a file can be read in both ways",
+    )
+
+
 def add_multi_label_argument(parser: argparse.ArgumentParser) -> None:
     """Add the flag of multi-label data."""
     parser.add_argument("--multi-label", action="store_true", help="a row has any number of labels")

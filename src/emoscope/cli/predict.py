@@ -119,7 +119,8 @@ def note_files(texts: list[str], command: str) -> None:
             if Path(text).is_file():
                 print(
                     f"emoscope {command}: note: {printable(text)!r} is a file, and its name is scored; for the rows of "
-                    "a table: emoscope score IN OUT --text-column C; for lines: emoscope predict < FILE",
+                    "a table: emoscope score IN OUT --text-column C; for a chat: emoscope timeline --conversation "
+                    "FILE; for lines: emoscope predict < FILE",
                     file=sys.stderr,
                 )
                 return

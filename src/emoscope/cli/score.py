@@ -1,4 +1,4 @@
-"""Add emotions to a table: CSV, JSON lines, Parquet, Arrow, .xlsx.
+"""Add emotions to a table (CSV, Parquet, .xlsx ...) or to a chat.
 
 Every row of IN is in OUT, with its emotion, the score and a column for each label.
 
@@ -7,6 +7,12 @@ folder, a glob, an address such as s3://bucket/rows.parquet, or '-' for standard
 other; all must have one format. OUT, the last argument, is a file of any of these formats but .ods and .zip, an
 address, or '-' for standard output. Rows keep their columns and their order; if IN and OUT have the same text format,
 they are copied to the letter.
+
+Without --text-column, IN is a conversation: an export of WhatsApp (.txt, .zip), Telegram (result.json), Slack (folder
+or .zip) or DiscordChatExporter (.json, .csv), subtitles (.srt, .vtt), or a transcript with lines such as "ANNA: text".
+Its content says which. OUT has a row for each message: speaker, time, text, conversation, and the emotions. The report
+shows the emotions of each speaker and over time, and turning points: who, when, the words, from which emotion to which.
+If dates such as 03/04/2025 can be read in two ways in all of a file, give --date-order day-first or month-first.
 
 A model with an output for neutral texts, such as the bundled one, also adds the probability that a text expresses no
 emotion ("neutral"). With --neutral label, "emotion" reads neutral where that is 0.5 or more, and the totals count these
@@ -29,6 +35,8 @@ examples:
   emoscope score 2023.csv 2024.csv scored.csv --text-column review
   emoscope score 's3://bucket/2024/*.jsonl.gz' scored.parquet --text-column text --resume
   emoscope score rows.parquet scored.parquet --text-column text --engine ray --address head:6379 --device cuda
+  emoscope score 'WhatsApp Chat with Anna.zip' messages.csv --report report.html
+  emoscope score slack-export/ messages.parquet
   emoscope score books.jsonl sentences.jsonl --text-column text --long sentences --sentence-rows
   zcat rows.csv.gz | emoscope score - - --input-format csv --text-column text | head
 """
@@ -42,16 +50,17 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from emoscope.cli.data_options import add_text_file_arguments
+from emoscope.cli.data_options import add_date_order_argument, add_text_file_arguments
 from emoscope.cli.model_options import add_model_arguments
 from emoscope.cli.numbers import coverage, number
 from emoscope.cli.progress_bar import ProgressBar
-from emoscope.terminal import counted, printable
+from emoscope.terminal import counted, printable, shortened
 
 if TYPE_CHECKING:
     from emoscope.scoring import Job, Summary
 
 PIPE = "-"
+MAX_TURNS = 5
 EXTRAS = {"local": "score", "ray": "ray"}
 
 
@@ -61,9 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT", help="file, address, or '-'")
     parser.add_argument(
         "--text-column",
-        required=True,
         metavar="C",
-        help="name of the column of texts; a number (from 0) for a .csv without a header",
+        help="name of the column of texts; a number (from 0) for a .csv without a header; without it, IN is a "
+        "conversation",
     )
     parser.add_argument(
         "--columns",
@@ -88,6 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_text_file_arguments(
         parser, "character between the cells of .csv files, read and written: ';', '\\t' ... (default: ',')"
     )
+    add_date_order_argument(parser)
     parser.add_argument(
         "--input-format", metavar="F", help="format of standard input: csv, tsv, jsonl, arrow, csv.gz ..."
     )
@@ -217,7 +227,8 @@ def _give_back_memory() -> None:
 def _check_use(args: argparse.Namespace) -> None:
     if PIPE in args.source and len(args.source) > 1:
         args.refuse("standard input is read alone; leave '-' or the other inputs out")
-    if args.source == [PIPE] and not args.input_format:
+    is_table = args.text_column is not None
+    if is_table and args.source == [PIPE] and not args.input_format:
         args.refuse("standard input needs --input-format: csv, tsv, jsonl, arrow, csv.gz ...")
     if args.output == PIPE and not (args.output_format or args.input_format):
         args.refuse("standard output needs --output-format: csv, tsv, jsonl, parquet, arrow, csv.gz ...")
@@ -229,6 +240,10 @@ def _check_use(args: argparse.Namespace) -> None:
         args.refuse("--time-column goes with --report")
     if args.time_format and not args.time_column:
         args.refuse("--time-format goes with --time-column")
+    if is_table and args.date_order:
+        args.refuse("--date-order is for conversations, which have no --text-column")
+    if not is_table and (args.time_column or args.input_format):
+        args.refuse("--time-column and --input-format are for tables, which need --text-column")
     if args.engine != "ray" and (args.address or args.workers is not None):
         args.refuse("--address and --workers go with --engine ray")
 
@@ -238,11 +253,17 @@ def _job(args: argparse.Namespace, model: str) -> Job:
 
     decisions = {"neutral": args.neutral, "coverage": args.coverage, "abstain": args.abstain}
     scoring = Scoring(
-        args.text_column, args.columns, args.prefix, args.long, args.sentence_rows, args.part_rows, **decisions
+        args.text_column or "text",
+        args.columns,
+        args.prefix,
+        args.long,
+        args.sentence_rows,
+        args.part_rows,
+        **decisions,
     )
     source, output = args.source, args.output
     if source == [PIPE]:
-        source = Stream(sys.stdin.buffer, args.input_format)
+        source = Stream(sys.stdin.buffer, args.input_format or "")
     if output == PIPE:
         output = Stream(sys.stdout.buffer, args.output_format or args.input_format, rejected=sys.stderr.buffer)
     report = ScoreReport(args.report, args.time_column, args.time_format) if args.report else None
@@ -257,7 +278,19 @@ def _job(args: argparse.Namespace, model: str) -> Job:
         args.delimiter,
         args.allow_rejected,
         args.encoding,
+        conversation=args.text_column is None,
+        date_order=args.date_order,
     )
+
+
+def _conversation_lines(summary: Summary) -> Iterator[str]:
+    """How conversations were read, and their first turning points."""
+    yield from (f"  {note}" for note in summary.notes)
+    for turn in summary.turning_points[:MAX_TURNS]:
+        place = ", ".join(filter(None, (turn["time"], turn["speaker"])))
+        yield f"  turns from {turn['from']} to {turn['to']}: {place}: {shortened(turn['text'], 80)}"
+    if len(summary.turning_points) > MAX_TURNS:
+        yield f"  and {counted(len(summary.turning_points) - MAX_TURNS, 'more turning point')}"
 
 
 def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
@@ -272,6 +305,7 @@ def _lines(args: argparse.Namespace, summary: Summary) -> Iterator[str]:
         yield f"  {neutral} more likely without emotion; --neutral label counts them as neutral"
     if summary.without_text:
         yield f"  {counted(summary.without_text, 'row')} without text: null scores"
+    yield from _conversation_lines(summary)
     if summary.rejected:
         where = "" if args.output == PIPE else f", see {args.output}.rejected.jsonl"
         yield f"  {counted(summary.rejected, 'row')} rejected{where}; the first is {summary.first_rejected}"

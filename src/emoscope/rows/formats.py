@@ -27,6 +27,9 @@ DELIMITERS = {"csv": ",", "tsv": "\t"}
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 """Last suffixes of the names of compressed files, to their compression."""
 
+CONVERSATION = "conversation"
+"""Name of the format of an export of a chat, of subtitles or of a transcript; which of them, its content says."""
+
 COLUMNAR = ("parquet", "arrow", "xlsx", "ods")
 """Formats with typed columns, which are not text."""
 
@@ -48,16 +51,19 @@ class Format:
     """The format of a file.
 
     Attributes:
-        name: "csv", "tsv", "jsonl", "parquet", "arrow", "xlsx" or "ods".
+        name: "csv", "tsv", "jsonl", "parquet", "arrow", "xlsx", "ods" or CONVERSATION.
         compression: "gzip", "zstd", "zip" (see `in_zip`), or None.
         delimiter: the character between the cells of a row; None for a format without cells.
         encoding: name of the encoding of text.
+        date_order: "day-first" or "month-first", for dates of a conversation that may be either; None to tell it from
+            all of them.
     """
 
     name: str
     compression: str | None = None
     delimiter: str | None = None
     encoding: str = UTF_8
+    date_order: str | None = None
 
     def separated_by(self, delimiter: str | None) -> Format:
         """The same format, but for CSV with another delimiter; None for the usual one."""

@@ -20,6 +20,7 @@ g:hover rect { opacity: .75; }
 """.lstrip()
 
 _LEVEL, _AXIS = 18, 20  # pixels above and below the columns, for text
+_LONG = 10  # characters of the text of a tick that has no room between two others on a small screen
 _FILLED = 0.86  # share of the width of a column that is filled; the rest is a gap
 
 
@@ -33,7 +34,8 @@ class Columns:
         titles: text for each column that appears when the pointer is over it.
         maximum: value at the full height.
         level: text at the full height.
-        ticks: places on the axis, in percent of its length, with their text; a small screen shows every other one.
+        ticks: places on the axis, in percent of its length, with their text; a small screen shows every other one, or
+            of long ones the first and the last.
         height: height in pixels, without the text.
         first: number of the CSS class of the first series.
     """
@@ -62,7 +64,8 @@ def stacked(columns: Columns) -> Iterator[str]:
         yield f"<g><title>{escaped(title)}</title>{''.join(_bars(columns, stack, x))}</g>"
     for i, (at, text) in enumerate(columns.ticks):
         anchor = "start" if at < 4 else "end" if at > 96 else "middle"
-        kind = ' class="even"' if i % 2 else ""
+        hidden = 0 < i < len(columns.ticks) - 1 if len(text) > _LONG else i % 2
+        kind = ' class="even"' if hidden else ""
         yield f'<text{kind} x="{at:.2f}%" y="{bottom + 15}" text-anchor="{anchor}">{escaped(text)}</text>'
     yield "</svg></div>"
 

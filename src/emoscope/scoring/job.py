@@ -19,6 +19,8 @@ from emoscope.protocols import Classifier
 from emoscope.rows.csv_rows import check_delimiter
 from emoscope.rows.formats import Format
 from emoscope.rows.lines import UTF_8
+from emoscope.scoring.conversation_reader import TEXT, TIME
+from emoscope.scoring.conversation_statistics import ConversationStatistics, Overview
 from emoscope.scoring.core import Scored, Scorer, Scoring, grouped
 from emoscope.scoring.pipeline import MapParts, score_all
 from emoscope.scoring.projection import Projection
@@ -26,7 +28,7 @@ from emoscope.scoring.reading import Reading
 from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.report_page import report_page
 from emoscope.scoring.resume import WorkFolder
-from emoscope.scoring.sources import Place, Source, Stream, find_sources
+from emoscope.scoring.sources import Place, Source, Stream, find_conversations, find_sources
 from emoscope.scoring.summary import RowStatistics, Summary
 from emoscope.scoring.target import Target
 from emoscope.scoring.times import check_times
@@ -72,9 +74,14 @@ class Job:
         delimiter: between the cells of CSV, read and written; None for a comma.
         allow_rejected: whether OUT is written even if more than half of the rows are rejected.
         encoding: name of the encoding of text files that are read; what is written is UTF-8.
+        conversation: whether the source is an export of a chat, subtitles or a transcript (`emoscope.conversations`)
+            instead of a table: a row for each message, with the columns "speaker", "time", "text" and "conversation".
+            The text column is "text", and the report uses the times by itself.
+        date_order: for conversations, "day-first" or "month-first", for dates that may be either.
 
     Raises:
-        DataError: the text column is the time column, the delimiter cannot separate cells, or a pipe is resumed.
+        DataError: the text column is the time column, the delimiter cannot separate cells, a pipe is resumed, or a
+            column is not one of a conversation.
     """
 
     source: Place | Stream | Sequence[Place]
@@ -87,8 +94,11 @@ class Job:
     delimiter: str | None = None
     allow_rejected: bool = False
     encoding: str = UTF_8
+    conversation: bool = False
+    date_order: str | None = None
 
     def __post_init__(self) -> None:
+        self._check_conversation()
         if self.time_column == self.scoring.text_column:
             raise DataError(f"the time column is the text column, {self.time_column!r}; name a column of times")
         check_delimiter(self.delimiter)
@@ -98,7 +108,23 @@ class Job:
     @property
     def time_column(self) -> str | None:
         """Name of the column of times that the report needs."""
-        return self.report.time_column if self.report else None
+        if not self.report:
+            return None
+        return TIME if self.conversation else self.report.time_column
+
+    def find_sources(self) -> list[Source]:
+        """The files to read; raises a DataError if there are none."""
+        if self.conversation:
+            return find_conversations(self.source, self.date_order, self.encoding)
+        return find_sources(self.source, self.delimiter, self.encoding)
+
+    def _check_conversation(self) -> None:
+        if self.conversation and self.scoring.text_column != TEXT:
+            raise DataError(f"the texts of a conversation are in the column {TEXT!r}, got {self.scoring.text_column!r}")
+        if self.conversation and self.report and self.report.time_column not in (None, TIME):
+            raise DataError(f"the times of a conversation are in the column {TIME!r}; leave the time column out")
+        if self.date_order and not self.conversation:
+            raise DataError("an order of dates is for conversations; for a table, give the format of its times")
 
 
 @dataclass(frozen=True)
@@ -138,7 +164,7 @@ def score_table(
             half of the rows are rejected.
         ModelError: the classifier does not return a row of probabilities for each text.
     """
-    run = _Run(job, find_sources(job.source, job.delimiter, job.encoding), classifier, on_progress, map_parts)
+    run = _Run(job, job.find_sources(), classifier, on_progress, map_parts)
     try:
         return run.to_pipe(job.output) if isinstance(job.output, Stream) else run.to_file(Target.at(job.output))
     except pa.ArrowException as error:
@@ -233,6 +259,7 @@ class _Run:
             "scoring": asdict(self.job.scoring),
             "delimiter": self.job.delimiter,
             **({"encoding": self.job.encoding} if self.job.encoding != UTF_8 else {}),
+            **({"conversation": True, "date_order": self.job.date_order} if self.job.conversation else {}),
             "inputs": {source.name: [source.size, source.modified] for source in self.sources},
         }
 
@@ -271,13 +298,15 @@ class _Run:
         job, scorer = self.job, Scorer(classifier, self.job.scoring)
         projection = self._projection(scorer, output.format)
         reading = Reading(self.sources, projection, rejected)
-        if job.time_column and job.time_column in reading.schema.names:
-            check_times(job.time_column, reading.schema.field(job.time_column).type)
-        columns = job.scoring.text_column, job.time_column, job.report.time_format if job.report else None
+        time_format = job.report.time_format if job.report else None
+        columns = job.scoring.text_column, self._time_column(reading), time_format
         statistics = RowStatistics(scorer.answers, *columns, has_neutral=scorer.has_neutral)
+        messages = ConversationStatistics(self.classifier.labels) if job.conversation else None
 
         def on_scored(part: Scored) -> None:
             statistics.add(part)
+            if messages:
+                messages.add(part)
             if self.on_progress:
                 self.on_progress(Progress(statistics.rows_read, reading.expected))
 
@@ -286,7 +315,27 @@ class _Run:
             score_all(parts, scorer, writer, on_scored, self.map_parts)
         rejected.flush()
         summary = statistics.summary(rejected, time.perf_counter() - began)
-        return summary, self._page(summary, statistics) if job.report else b""
+        overview = messages.overview() if messages else None
+        if overview:
+            speakers = [speaker.to_json() for speaker in overview.speakers]
+            turns = [turn.to_json() for turn in overview.turns]
+            summary = replace(summary, notes=reading.notes, speakers=speakers, turning_points=turns)
+        return summary, self._page(summary, statistics, overview) if job.report else b""
+
+    def _time_column(self, reading: Reading) -> str | None:
+        """Name of the column of times; None for a conversation without any.
+
+        Raises:
+            DataError: the column cannot hold times.
+        """
+        column = self.job.time_column
+        if not column or column not in reading.schema.names:
+            return column
+        arrow_type = reading.schema.field(column).type
+        if self.job.conversation and pa.types.is_null(arrow_type):
+            return None
+        check_times(column, arrow_type)
+        return column
 
     def _projection(self, scorer: Scorer, output: Format) -> Projection:
         """What is read of each row."""
@@ -298,12 +347,13 @@ class _Run:
         raw = text_last or (same_text and not job.scoring.sentence_rows)
         return Projection(job.scoring.text_column, tuple(scorer.added.names), raw, job.time_column, text_last)
 
-    def _page(self, summary: Summary, statistics: RowStatistics) -> bytes:
-        source = self.sources[0].name
+    def _page(self, summary: Summary, statistics: RowStatistics, overview: Overview | None) -> bytes:
+        source = Path(self.sources[0].name).name
         if len(self.sources) > 1:
             source += f" and {len(self.sources) - 1} more"
         model = f", model {self.job.model[:12]}" if self.job.model else ""
-        return report_page(source, f"emoscope {emoscope.__version__}{model}", summary, statistics).encode()
+        made_with = f"emoscope {emoscope.__version__}{model}"
+        return report_page(source, made_with, summary, statistics, overview).encode()
 
 
 def _move_output(work: WorkFolder, target: Target, report: Target | None) -> Summary:

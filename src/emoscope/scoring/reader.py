@@ -20,12 +20,14 @@ class Reader(ABC):
         schema: schema of its tables.
         columns: names of the columns of the source.
         header: the header of a text file as it is there; "" where there is none.
+        note: how the source was read, in words; None where there is nothing to say.
         position: returns the number of bytes read so far.
     """
 
     schema: pa.Schema
     columns: list[str]
     header = ""
+    note: str | None = None
     position: Callable[[], float]
 
     def __init__(

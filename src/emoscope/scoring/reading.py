@@ -13,8 +13,9 @@ from emoscope.columnar import BROKEN
 from emoscope.errors import DataError, broken_data
 from emoscope.rows.blocks import read_blocks
 from emoscope.rows.columns import column_list
-from emoscope.rows.formats import COLUMNAR
+from emoscope.rows.formats import COLUMNAR, CONVERSATION
 from emoscope.scoring.columnar_reader import ColumnarReader
+from emoscope.scoring.conversation_reader import ConversationReader
 from emoscope.scoring.csv_reader import CsvReader
 from emoscope.scoring.jsonl_reader import JsonlReader, schema_of
 from emoscope.scoring.projection import Projection
@@ -23,7 +24,8 @@ from emoscope.scoring.rejected import RejectedRows
 from emoscope.scoring.sources import Source
 
 READERS: Mapping[str, type[Reader]] = MappingProxyType(
-    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader} | dict.fromkeys(COLUMNAR, ColumnarReader)
+    {"csv": CsvReader, "tsv": CsvReader, "jsonl": JsonlReader, CONVERSATION: ConversationReader}
+    | dict.fromkeys(COLUMNAR, ColumnarReader)
 )
 """Names of formats, to their readers."""
 
@@ -36,6 +38,7 @@ class Reading:
         header: the header of a text file as it is there; "" where there is none.
         rows: number of rows read so far.
         expected: estimated number of rows, from how much of the files has been read; None for a pipe.
+        notes: how the sources that have been read were read, in words.
     """
 
     def __init__(self, sources: Sequence[Source], projection: Projection, rejected: RejectedRows) -> None:
@@ -50,6 +53,7 @@ class Reading:
         self.schema = self._first.schema
         self.header = self._first.header
         self.rows = 0
+        self.notes: list[str] = []
         self.expected: int | None = None
         if sources[0].format.name != "jsonl":
             self.schema = self._common_schema()
@@ -64,6 +68,7 @@ class Reading:
                 self.expected = round(self.rows * max(1, total / done)) if total and done else None
                 yield _widened(table, self.schema, source)
             reader.close()
+            self.notes += [f"{source.name}: {reader.note}"] if reader.note else []
             before += source.size or 0
 
     def _open(self, source: Source) -> Reader:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from emoscope.conversations import fragments
 from emoscope.html_page import LIGHT, escaped, html_page, label_colour, label_colours, note
 from emoscope.labels import NEUTRAL
 from emoscope.scoring import charts
 from emoscope.scoring.charts import Columns, stacked
+from emoscope.scoring.conversation_statistics import Overview
 from emoscope.scoring.summary import BINS, Example, RowStatistics, Summary
 from emoscope.scoring.times import Course, LabelsOverTime
 from emoscope.terminal import counted
@@ -40,7 +42,9 @@ td.text { width: 100%; }
 )
 
 
-def report_page(source: str, made_with: str, summary: Summary, statistics: RowStatistics) -> str:
+def report_page(
+    source: str, made_with: str, summary: Summary, statistics: RowStatistics, overview: Overview | None = None
+) -> str:
     """The whole page, UTF-8.
 
     Args:
@@ -48,9 +52,10 @@ def report_page(source: str, made_with: str, summary: Summary, statistics: RowSt
         made_with: the version of emoscope and the model.
         summary: summary of the job.
         statistics: statistics of the rows.
+        overview: speakers and turning points, for conversations.
     """
-    style = STYLE + _neutral_style(statistics.labels)
-    return html_page(f"Emotions in {source}", _body(made_with, summary, statistics), style)
+    style = STYLE + _neutral_style(statistics.labels) + (fragments.STYLE if overview else "")
+    return html_page(f"Emotions in {source}", _body(made_with, summary, statistics, overview), style)
 
 
 def _neutral_style(labels: Sequence[str]) -> str:
@@ -60,25 +65,32 @@ def _neutral_style(labels: Sequence[str]) -> str:
     return f".s{labels.index(NEUTRAL)} {{ fill: var(--muted); background: var(--muted); }}\n"
 
 
-def _body(made_with: str, summary: Summary, statistics: RowStatistics) -> Iterator[str]:
+def _body(made_with: str, summary: Summary, statistics: RowStatistics, overview: Overview | None) -> Iterator[str]:
     scored = summary.rows - summary.without_text
     counts = [f"{counted(summary.rows_in, 'row')} read", f"{summary.rows:,} written"]
     counts += [f"{summary.without_text:,} of them without text"] if summary.without_text else []
     counts += [f"{summary.rejected:,} rejected"] if summary.rejected else []
     yield note(f"{', '.join(counts)}. Text: column {escaped(repr(statistics.text_column))}. {escaped(made_with)}.")
+    yield from (note(f"{escaped(how)}.") for how in summary.notes)
     if not scored:
         yield "<section><p>No row has a text: there is nothing to show.</p></section>"
         return
     colours = _colours(statistics.labels, statistics.confidence.sum(axis=1))
     yield from _card("Labels", _shares(statistics, colours))
+    if overview:
+        turns = fragments.turns_list(overview.turns, overview.labels, several=overview.several)
+        yield from _card("By speaker", fragments.speakers_table(overview.speakers, overview.labels))
+        yield from _card("Turning points", turns)
     yield from _card("Confidence", _confidence(statistics, colours))
     if statistics.over_time:
         yield from _card("Over time", _over_time(statistics, statistics.over_time, colours))
     for label, name in enumerate(statistics.labels):
         if rows := statistics.label_rows[name]:
             yield f"<details open><summary><h2>{_key(colours[label])}{escaped(name)} ({rows:,})</h2></summary>"
-            yield from _examples("Most confident", statistics.confident[label])
-            yield from _examples("Least confident", statistics.doubtful[label])
+            confident, doubtful = statistics.confident[label], statistics.doubtful[label]
+            yield from _examples("Most confident", confident)
+            if {example.row for example in confident} != {example.row for example in doubtful}:
+                yield from _examples("Least confident", doubtful)
             yield "</details>"
 
 

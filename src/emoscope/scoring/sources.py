@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,8 +18,9 @@ from fsspec.implementations.arrow import ArrowFSWrapper
 from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs
 
+from emoscope.conversations.recognition import folder_content, folder_files
 from emoscope.errors import DataError, of_machine
-from emoscope.rows.formats import FORMATS, Format, is_table_in_zip
+from emoscope.rows.formats import CONVERSATION, FORMATS, Format, is_table_in_zip
 from emoscope.rows.gzip_content import GzipContent
 from emoscope.rows.lines import UTF_8
 from emoscope.rows.zip_content import ZipContent
@@ -131,6 +133,50 @@ def find_sources(
     return [replace(found, format=found.format.separated_by(delimiter).encoded_in(encoding)) for found in sources]
 
 
+def find_conversations(
+    source: Place | Stream | Sequence[Place], date_order: str | None = None, encoding: str = UTF_8
+) -> list[Source]:
+    """The conversations to read: files, globs of files, and folders of Slack exports, which are a source each.
+
+    Args:
+        source: where they are: one place, several, or a pipe.
+        date_order: see `Format`.
+        encoding: name of the encoding of text files.
+
+    Raises:
+        DataError: there is nothing, or one of them twice.
+    """
+    form = Format(CONVERSATION, date_order=date_order).encoded_in(encoding)
+    if isinstance(source, Stream):
+        return [Source("standard input", form, None, None, lambda: pa.PythonFile(source.file, "r"))]
+    places = [source] if isinstance(source, str | Path) else source
+    sources = [found for place in places for found in _conversations_at(place, form)]
+    names = [found.name for found in sources]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"{twice} would be read twice; name each file once")
+    return sources
+
+
+def _conversations_at(place: Place, form: Format) -> list[Source]:
+    filesystem, path = locate(place)
+    if isinstance(filesystem, fs.LocalFileSystem) and Path(path).is_dir():
+        stats = [file.stat() for file in folder_files(Path(path))]
+        size, modified = sum(stat.st_size for stat in stats), max(stat.st_mtime_ns for stat in stats)
+        open_folder = partial(_open_folder, Path(path))
+        return [Source(path, form, size, modified, open_folder, filesystem, path)]
+    try:
+        found = _files(filesystem, path, place)
+    except OSError as error:
+        raise of_machine(error, f"{place}: cannot be read ({error})") from None
+    if not found:
+        raise DataError(f"nothing to read at {place}; give a file, a glob in quotes, or the folder of a Slack export")
+    return [_source(filesystem, info, place, form) for info in found]
+
+
+def _open_folder(path: Path) -> Any:
+    return io.BytesIO(folder_content(path))
+
+
 def _sources_at(place: Place) -> list[Source]:
     filesystem, path = locate(place)
     try:
@@ -200,12 +246,14 @@ def _is_table(path: str) -> bool:
     return True
 
 
-def _source(filesystem: Any, info: Any, source: str | Path) -> Source:
+def _source(filesystem: Any, info: Any, source: str | Path, form: Format | None = None) -> Source:
+    """A file; without a format, that of its name."""
     path = info.path
     whole = isinstance(filesystem, fs.LocalFileSystem) or "://" in path
     name = path if whole else f"{str(source).partition('://')[0]}://{path.lstrip('/')}"
     open_file = partial(filesystem.open_input_file, path)
-    form = _zip_format(open_file, name) if path.lower().endswith(".zip") else Format.of(path)
+    if form is None:
+        form = _zip_format(open_file, name) if path.lower().endswith(".zip") else Format.of(path)
     return Source(name, form, info.size, info.mtime_ns, open_file, filesystem, path)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,11 @@ class Summary:
         first_without_time: the first value among them that is not empty; None if there is none.
         neutral: number of rows whose text more likely expresses no emotion than any; None for a model without an output
             for neutral texts. With neutral="label", `labels` has them as "neutral"; else they are among the labels.
+        notes: how conversations were read, in words.
+        speakers: for conversations, the speakers, those with the most messages first: `speaker`, `messages`, `neutral`,
+            `without_text`, and `labels` with the numbers of the other messages.
+        turning_points: for conversations, where another emotion begins to prevail: `message` (its number, from 1),
+            `conversation`, `speaker`, `time`, `text`, `from` and `to`.
     """
 
     rows_in: int
@@ -65,6 +71,9 @@ class Summary:
     time_outliers: int = 0
     first_without_time: str | None = None
     neutral: int | None = None
+    notes: Sequence[str] = ()
+    speakers: Sequence[Mapping[str, Any]] = ()
+    turning_points: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -175,6 +184,7 @@ class RowStatistics:
         self, over_time: LabelsOverTime, column: pa.ChunkedArray, rows: NDArray[np.int64], labels: NDArray[np.int64]
     ) -> None:
         times = read_times(column, self.time_format)[rows]
+        over_time.without_days = pa.types.is_time(column.type)
         over_time.add(times, labels)
         if self.unread_time is None and np.isnat(times).any():
             values = column.take(pa.array(rows[np.isnat(times)])).to_pylist()

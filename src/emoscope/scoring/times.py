@@ -22,7 +22,7 @@ MAX_SHOWN = 96
 """Maximum number of periods of a `Course`."""
 
 _STEPS = ("m", "h", "D", "M", "Y")  # numpy units in which periods are counted, from fine to coarse
-_TIMES = (pa.types.is_null, pa.types.is_timestamp, pa.types.is_date)
+_TIMES = (pa.types.is_null, pa.types.is_timestamp, pa.types.is_date, pa.types.is_time)
 _TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
 _NUMBERS = (pa.types.is_integer, pa.types.is_floating)
 
@@ -33,7 +33,8 @@ class Course:
 
     Attributes:
         unit: length of the periods, in words.
-        starts: when each period begins, as `Unit.starts` writes it; all periods from the first to the last.
+        starts: when each period begins, as `Unit.starts` writes it; all periods from the first to the last. Of times
+            without a day, "07:08".
         rows: number of rows, int64 (periods, labels).
         outside: number of rows before the first or after the last period, which are left out because they are few.
     """
@@ -49,6 +50,7 @@ class LabelsOverTime:
 
     Attributes:
         without: number of rows without a time that can be read.
+        without_days: whether the times are times of day, or of a recording, which no day belongs to.
     """
 
     def __init__(self, labels: int) -> None:
@@ -58,6 +60,7 @@ class LabelsOverTime:
             labels: number of labels.
         """
         self.without = 0
+        self.without_days = False
         self._labels = labels
         self._level = 0
         self._rows: dict[int, NDArray[np.int64]] = {}
@@ -96,6 +99,8 @@ class LabelsOverTime:
         counts = np.zeros((numbers[-1] - numbers[0] + 1, self._labels), np.int64)
         np.add.at(counts, numbers - numbers[0], rows[shown])
         starts = unit.starts(np.arange(numbers[0], numbers[-1] + 1))
+        if self.without_days:
+            starts = [start.partition(" ")[2] for start in starts]
         return Course(unit.name, starts, counts, int(sums[-1] - counts.sum()))
 
     def _numbers(self, times: NDArray[Any]) -> NDArray[np.int64]:
@@ -129,11 +134,15 @@ def read_times(column: pa.ChunkedArray, time_format: str | None = None) -> NDArr
     or Unix time from 1973 on, in seconds, milli-, micro- or nanoseconds.
 
     Args:
-        column: times, dates, text or numbers.
+        column: times, dates, text or numbers. Times of day are those of 1 January 1970.
         time_format: the format of text, as `strptime` takes it, in place of these forms.
     """
     values = column.cast(_values(column.type)) if pa.types.is_dictionary(column.type) else column
-    if any(is_type(values.type) for is_type in _TIMES):
+    if pa.types.is_time(values.type):
+        times = (
+            values.cast(pa.time64("us")).cast(pa.int64()).cast(pa.timestamp("us")).cast(pa.timestamp("s"), safe=False)
+        )
+    elif any(is_type(values.type) for is_type in _TIMES):
         times = values.cast(pa.timestamp("s"), safe=False)
     else:
         encoded = values.combine_chunks().dictionary_encode()
