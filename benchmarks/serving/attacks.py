@@ -25,6 +25,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -56,29 +58,46 @@ PUBLIC = ("/", "/health", "/health/ready", "/docs", "/openapi.json", "/page/app.
 """Paths that need no key."""
 RATE = 200
 """Requests per second of the ordinary clients alongside the slow ones."""
+Start = Callable[[Path, dict[str, str]], AbstractContextManager[live_server.Server]]
+"""Starts a server that is ready for requests, given a file for its log and environment variables."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
-    parser.add_argument("--requests", type=int, default=10_000, help="number of broken requests")
-    parser.add_argument("--cancelled", type=int, default=10_000)
-    parser.add_argument("--slow", type=int, default=1_000, help="number of slow clients at the same time")
-    parser.add_argument("--seconds", type=float, default=20.0, help="duration of the slow clients")
-    parser.add_argument("--examples", type=int, default=100, help="examples of schemathesis per path")
-    parser.add_argument("--seed", type=int, default=0)
+    add_sizes(parser)
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
     parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
-    results: dict[str, Any] = {"flags": args.flags}
-    with tempfile.TemporaryDirectory() as folder:
-        with live_server.emoscope(Path(folder, "log"), *args.flags) as server:
-            for part in (_broken, _slow, _cancelled, _schemathesis):
-                results[part.__name__.strip("_")] = _watched(part, server, args)
-        with live_server.emoscope(Path(folder, "keys"), *args.flags, environment={"EMOSCOPE_API_KEYS": KEY}) as server:
-            results["keys"] = _watched(_keys, server, args)
+    results = {"flags": args.flags, **attacked(partial(_start, args.flags), args)}
     print(record.write("serving_attacks", results, packages=("emoscope", "uvicorn", "schemathesis"), seed=args.seed,
                        folder=args.output))  # fmt: skip
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how many attacks there are."""
+    parser.add_argument("--requests", type=int, default=10_000, help="number of broken requests")
+    parser.add_argument("--cancelled", type=int, default=10_000)
+    parser.add_argument("--slow", type=int, default=1_000, help="number of slow clients at the same time")
+    parser.add_argument("--slow-seconds", type=float, default=20.0, help="duration of the slow clients")
+    parser.add_argument("--examples", type=int, default=100, help="examples of schemathesis per path")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _start(flags: list[str], log: Path, environment: dict[str, str]) -> AbstractContextManager[live_server.Server]:
+    return live_server.emoscope(log, *flags, environment=environment)
+
+
+def attacked(start: Start, args: argparse.Namespace) -> dict[str, Any]:
+    """The result of each attack, on a server without API keys and on one with a key."""
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        with start(Path(folder, "log"), {}) as server:
+            for part in (_broken, _slow, _cancelled, _schemathesis):
+                results[part.__name__.strip("_")] = _watched(part, server, args)
+        with start(Path(folder, "keys"), {"EMOSCOPE_API_KEYS": KEY}) as server:
+            results["keys"] = _watched(_keys, server, args)
+    return results
 
 
 def _watched(
@@ -127,11 +146,11 @@ def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
     """Latency of ordinary clients before and alongside slow ones, and how many slow ones the server disconnected."""
     requests = load.requests(server.url("/v1/predict"), load.texts(args.data))
     before = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=5, connections=32)
-    slow = [_SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]
+    slow = [SlowClient(server.port, at_body=i % 2 == 0) for i in range(args.slow)]
     ended = threading.Event()
     thread = threading.Thread(target=_send_slowly, args=(slow, ended))
     thread.start()
-    beside = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=args.seconds, connections=32)
+    beside = load.open_loop(server.url("/v1/predict"), requests, rate=RATE, seconds=args.slow_seconds, connections=32)
     ended.set()
     thread.join()
     return {
@@ -142,7 +161,7 @@ def _slow(server: live_server.Server, args: argparse.Namespace) -> dict[str, Any
     }
 
 
-class _SlowClient:
+class SlowClient:
     """Sends a request one byte at a time, from the head on or from the body on."""
 
     def __init__(self, port: int, *, at_body: bool) -> None:
@@ -156,22 +175,25 @@ class _SlowClient:
             self._connection.send(head)
 
     def step(self) -> None:
+        """Send the next byte."""
         if self.ended:
             return
         try:
             self._connection.send(self._bytes[self._place : self._place + 1])
             self._place += 1
-            self.ended = self._connection.recv(1) == b""
+            self._connection.recv(1)  # a response, or the end
+            self.ended = True
         except BlockingIOError:
             pass
         except OSError:
             self.ended = True
 
     def close(self) -> None:
+        """Disconnect."""
         self._connection.close()
 
 
-def _send_slowly(clients: list[_SlowClient], ended: threading.Event) -> None:
+def _send_slowly(clients: list[SlowClient], ended: threading.Event) -> None:
     while not ended.wait(0.5):
         for client in clients:
             client.step()

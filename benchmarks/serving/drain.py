@@ -16,6 +16,8 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
 import load
+from attacks import Start
 from draining import CUT, Round, drain
 
 import live_server
@@ -39,34 +42,40 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
     parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
-    results = _rounds(args)
+    start = partial(_start, args.flags)
+    results = {"flags": args.flags} | drained(
+        start, load.texts(args.data), rounds=args.rounds, connections=args.connections, seed=args.seed
+    )
     print({name: value for name, value in results.items() if name != "rounds"})
     print(record.write("serving_drain", results, packages=("emoscope", "uvicorn"), seed=args.seed, folder=args.output))
 
 
-def _rounds(args: argparse.Namespace) -> dict[str, Any]:
-    chance = random.Random(args.seed)
-    rows = load.texts(args.data)
-    rounds: list[Round] = []
+def _start(flags: list[str], log: Path, environment: dict[str, str]) -> AbstractContextManager[live_server.Server]:
+    return live_server.emoscope(log, *flags, environment=environment)
+
+
+def drained(start: Start, rows: list[str], *, rounds: int, connections: int = 32, seed: int = 0) -> dict[str, Any]:
+    """The outcome of the requests before and after a SIGTERM, in sum over rounds with a new server each."""
+    chance = random.Random(seed)
+    found: list[Round] = []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(args.rounds):
-            with live_server.emoscope(Path(folder, "log"), *args.flags) as server:
+        for number in range(rounds):
+            with start(Path(folder, "log"), {}) as server:
                 requests = list(islice(load.requests(server.url("/v1/predict"), rows), len(rows)))
                 delay = chance.uniform(0.2, 1.0)
-                rounds.append(drain(server.process, server.port, requests, connections=args.connections, delay=delay))
-                print(number, rounds[-1], "LOST" if rounds[-1].lost else "", flush=True)
-    before = sum((each.before for each in rounds), Counter[int]())
-    after = sum((each.after for each in rounds), Counter[int]())
+                found.append(drain(server.process, server.port, requests, connections=connections, delay=delay))
+                print(number, found[-1], "LOST" if found[-1].lost else "", flush=True)
+    before = sum((each.before for each in found), Counter[int]())
+    after = sum((each.after for each in found), Counter[int]())
     return {
-        "flags": args.flags,
-        "connections": args.connections,
+        "connections": connections,
         "sent_before": dict(before),
         "sent_after": dict(after),
-        "lost": sum(each.lost for each in rounds),
+        "lost": sum(each.lost for each in found),
         "cut_after_the_signal": after[CUT],
-        "exit_status": dict(Counter(each.exit_status for each in rounds)),
-        "longest_seconds": max(each.seconds for each in rounds),
-        "rounds": len(rounds),
+        "exit_status": dict(Counter(each.exit_status for each in found)),
+        "longest_seconds": max(each.seconds for each in found),
+        "rounds": len(found),
     }
 
 

@@ -5,7 +5,8 @@ Each attack meets a server of its own, which must answer as before afterwards:
 - long texts: --clients clients send the longest texts that are allowed, of characters that the model reads as many, and
   longer ones; beside them one client sends single texts, and counts how many are refused;
 - bodies: --bodies clients send bodies of 3.9 MB, all but the last bytes;
-- disk: --tables clients send a table without end, and read nothing.
+- disk: --tables clients send a table without end, and read nothing;
+- heads: --heads clients send a header without end.
 
 The peak is that of the resident memory of the process; what the temporary folder holds is counted apart.
 
@@ -24,13 +25,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "serving"))
+from attacks import Start
 from hostile_clients import BODIES, request
 
 import live_server
@@ -42,6 +45,8 @@ LIGATURE = "\ufdfa"
 """One character that the model reads as 18."""
 RECEIVE_BYTES = 4096
 """Size of the receive buffer of clients that do not read: the system then buffers little for them, the server more."""
+MAX_HEAD_PIECES = 50
+"""Pieces of 1 MB that a header without end consists of: a server that does not limit heads holds all of them."""
 PAUSE = 0.05
 """Seconds between two requests of the client with single texts."""
 
@@ -49,30 +54,48 @@ PAUSE = 0.05
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30.0, help="duration of each attack")
-    parser.add_argument("--connections", type=int, default=400)
-    parser.add_argument("--clients", type=int, default=4)
-    parser.add_argument("--bodies", type=int, default=300)
-    parser.add_argument("--tables", type=int, default=16)
+    add_sizes(parser)
     parser.add_argument("--output", type=Path, default=record.RESULTS, help="folder for the result")
     parser.add_argument("flags", nargs="*", help="flags of emoscope serve, after --")
     args = parser.parse_args()
     results: dict[str, Any] = {"flags": args.flags, "seconds": args.seconds, "max_extra_mb": MAX_EXTRA_MB}
-    with tempfile.TemporaryDirectory() as folder, live_server.emoscope(Path(folder, "log"), *args.flags) as idle:
-        for attack in (_unread, _long_texts, _bodies, _disk):
-            results[attack.__name__.strip("_")] = _measured(attack, Path(folder), idle, args)
+    results |= attacked(partial(_start, args.flags), args)
     print(record.write("serving_memory", results, packages=("emoscope", "uvicorn"), folder=args.output))
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how many clients attack."""
+    parser.add_argument("--connections", type=int, default=400)
+    parser.add_argument("--clients", type=int, default=4)
+    parser.add_argument("--bodies", type=int, default=300)
+    parser.add_argument("--tables", type=int, default=16)
+    parser.add_argument("--heads", type=int, default=20)
+
+
+def _start(flags: list[str], log: Path, environment: dict[str, str]) -> AbstractContextManager[live_server.Server]:
+    return live_server.emoscope(log, *flags, environment=environment)
+
+
+def attacked(start: Start, args: argparse.Namespace) -> dict[str, Any]:
+    """What each attack found on a server of its own."""
+    with tempfile.TemporaryDirectory() as folder, start(Path(folder, "log"), {}) as idle:
+        return {
+            attack.__name__.strip("_"): _measured(attack, Path(folder), idle, start, args)
+            for attack in (_unread, _long_texts, _bodies, _disk, _heads)
+        }
 
 
 def _measured(
     attack: Callable[[int, argparse.Namespace, float], dict[str, Any]],
     folder: Path,
     idle: live_server.Server,
+    start: Start,
     args: argparse.Namespace,
 ) -> dict[str, Any]:
     """What an attack found, the peak of the server's memory, and whether it answers as before."""
     temporary = folder / attack.__name__
     temporary.mkdir()
-    with live_server.emoscope(temporary / "log", *args.flags, environment={"TMPDIR": str(temporary)}) as server:
+    with start(temporary / "log", {"TMPDIR": str(temporary)}) as server:
         before = server.memory()
         with _peaks(server) as peaks:
             found = attack(server.port, args, args.seconds)
@@ -175,6 +198,15 @@ def _unread(port: int, args: argparse.Namespace, seconds: float) -> dict[str, An
 def _bodies(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
     cut_off = request("/v1/predict", json.dumps({"texts": ["x" * 97_500] * 40}).encode())[:-10]
     return _send_all(port, args.bodies, lambda client, number: b"" if number else cut_off, seconds)
+
+
+def _heads(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    start, piece = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: ", b"x" * 1_000_000
+
+    def part(client: int, number: int) -> bytes:
+        return start if number == 0 else piece if number <= MAX_HEAD_PIECES else b""
+
+    return _send_all(port, args.heads, part, seconds)
 
 
 def _disk(port: int, args: argparse.Namespace, seconds: float) -> dict[str, Any]:
