@@ -82,7 +82,7 @@ def test_texts(classifier: EmotionClassifier) -> None:
         ("classify", {"texts": "one"}, "texts"),
         ("explain", {"texts": ["a", "b", "c"]}, "too_many_texts: texts has 3 texts, at most 2 can be explained"),
         ("explain", {"texts": ["a b c d e f g h i j k"]}, "text_too_long: explaining these texts takes about"),
-        ("explain", {"texts": ["a"], "method": "magic"}, "method must be one of loo, shapley"),
+        ("explain", {"texts": ["a"], "method": "magic"}, "method must be loo or shapley"),
         ("timeline", {"text": "So sad. So glad. So mad. Bye now."}, "too_many_texts: text has 4 sentences"),
         ("nothing", {}, "nothing"),
     ],

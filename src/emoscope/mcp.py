@@ -23,8 +23,10 @@ from mcp.types import ToolAnnotations
 
 from emoscope import __version__
 from emoscope.classifier import EmotionClassifier
+from emoscope.serving.checks import check_explained, check_lengths, check_texts, sentence_list
+from emoscope.serving.decoding import convert
 from emoscope.serving.errors import RequestError
-from emoscope.serving.schemas import METHODS, check_explained, choice, one_text, sentence_list, text_list
+from emoscope.serving.schemas import ExplainRequest, PredictRequest, SentencesRequest
 from emoscope.serving.settings import Settings
 
 INSTRUCTIONS = (
@@ -92,7 +94,8 @@ class Tools:
         Args:
             texts: the texts, each of any length.
         """
-        checked = text_list(texts, "texts", self._settings)
+        checked = convert({"texts": texts}, PredictRequest).texts
+        check_texts(checked, "texts", self._settings)
         return {"predictions": [prediction.to_dict() for prediction in self._classifier.predict(checked)]}
 
     def explain(self, texts: list[str], method: str = "loo") -> Answer:
@@ -102,9 +105,10 @@ class Tools:
             texts: the texts.
             method: "loo" leaves out one word at a time; "shapley" is slower and more faithful.
         """
-        checked, method = text_list(texts, "texts", self._settings), choice(method, "method", METHODS)
-        check_explained(checked, method, self._settings)
-        found = self._classifier.explain(checked, method=method)
+        request = convert({"texts": texts, "method": method}, ExplainRequest)
+        check_texts(request.texts, "texts", self._settings)
+        check_explained(request.texts, request.method, self._settings)
+        found = self._classifier.explain(request.texts, method=request.method)
         return {"explanations": [explanation.to_json() for explanation in found]}
 
     def timeline(self, text: str) -> Answer:
@@ -113,7 +117,9 @@ class Tools:
         Args:
             text: the text, such as a review, a letter or a transcript.
         """
-        sentence_list(one_text(text, "text", self._settings), self._settings)
+        text = convert({"text": text}, SentencesRequest).text
+        check_lengths([text], "text", self._settings)
+        sentence_list(text, self._settings)
         return self._classifier.timeline([text])[0].to_json()
 
 

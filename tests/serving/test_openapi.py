@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from serving_fakes import CalibratedClassifier
 
-import emoscope.serving
 from emoscope import __version__
+from emoscope.pipeline import KEYWORDS
+from emoscope.serving import openapi
 from emoscope.serving.errors import EMOSCOPE, HUGGING_FACE, OPENAI, STATUS, TEI, RequestError
 from emoscope.serving.routes import MODELS, PAGE, ROUTES
+from emoscope.serving.schemas import HuggingFaceParameters
 
-DOCUMENT = json.loads((Path(emoscope.serving.__file__).parent / "openapi.json").read_text("utf-8"))
+DOCUMENT = json.loads(openapi.FILE.read_text("utf-8"))
 NAMES = {MODELS: "/models/{model}", PAGE: "/page/{file}"}
 OPERATIONS = [
     (path, method, operation) for path, methods in DOCUMENT["paths"].items() for method, operation in methods.items()
@@ -22,6 +23,14 @@ OF_CONNECTIONS = {"invalid_http", "request_timeout", "headers_too_large", "too_m
 """Errors that occur before the path is known, in emoscope's own format."""
 WITHOUT_ROUTE = {"not_found", "method_not_allowed"}
 TABLE = {"content-type": "text/csv"}
+
+
+def test_committed_document_is_the_generated_one():
+    assert openapi.FILE.read_text("utf-8") == openapi.text(), "run python -m emoscope.serving.openapi"
+
+
+def test_ignored_keywords_of_the_pipeline_are_those_of_the_library():
+    assert {*HuggingFaceParameters.__struct_fields__} == {*KEYWORDS, "truncate"}
 
 
 def resolve(node):

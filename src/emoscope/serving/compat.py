@@ -12,40 +12,31 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+from msgspec import UNSET
 
-from emoscope.pipeline import FUNCTIONS, KEYWORDS, apply_function, function_name
+from emoscope.pipeline import apply_function, function_name
 from emoscope.protocols import is_multi_label
+from emoscope.serving.answers import Classification, InfinityAnswer, LabelScore, Usage, VllmAnswer, VllmUsage
+from emoscope.serving.checks import check_texts
+from emoscope.serving.decoding import json_type
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response, json_response
-from emoscope.serving.schemas import choice, flag, json_body, json_object, json_type, known_fields, text_list
+from emoscope.serving.schemas import ClassifyRequest, HuggingFaceParameters, HuggingFaceRequest, TeiRequest, VllmRequest
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
 from emoscope.text import expanded_size
-
-HUGGING_FACE = '{"inputs": "i feel happy"}'
-TEI = '{"inputs": "i feel happy"} or {"inputs": [["i feel happy"], ["i feel sad"]]}'
-CLASSIFY = '{"model": "emoscope", "input": ["i feel happy"]}'
-ACTIVATIONS = ("use_activation", "activation", "softmax")
-"""Names of one field in several versions of vLLM."""
-VLLM_FIELDS = {*ACTIVATIONS, "truncate_prompt_tokens", "truncation_side", "add_special_tokens", "priority", "user"}
-"""Fields of vLLM's requests that infinity does not have."""
 
 Scores = Sequence[Sequence[float]]
 
 
 async def hugging_face(service: Service, request: Request) -> Response:
     """`POST /` and `POST /models/{id}`: text classification of the Hugging Face inference API."""
-    body = await json_body(request, service.settings, HUGGING_FACE)
-    parameters = body.get("parameters")
-    parameters = {} if parameters is None else json_object(parameters, '{"top_k": 2}', "parameters")
-    known_fields(parameters, *KEYWORDS, "truncate")
-    inputs = body.get("inputs")
-    truncate = flag(parameters, "truncation") or flag(parameters, "truncate")
-    texts = _texts([inputs] if isinstance(inputs, str) else inputs, "inputs", service, truncate)
-    top_k = _top_k(parameters.get("top_k"))
-    function = parameters.get("function_to_apply")
-    function = None if function is None else choice(function, "function_to_apply", FUNCTIONS)
-    scores = await _scores(service, request, texts, function)
+    body = await request.json(HuggingFaceRequest, service.settings.max_body_bytes)
+    parameters = body.parameters or HuggingFaceParameters()
+    truncate = bool(parameters.truncation or parameters.truncate)
+    texts = _texts(body.inputs, "inputs", service, truncate)
+    top_k = _top_k(parameters.top_k)
+    scores = await _scores(service, request, texts, parameters.function_to_apply)
     return json_response([_ranked(service, row)[:top_k] for row in scores])
 
 
@@ -61,22 +52,22 @@ def _top_k(value: Any) -> int | None:
 
 async def tei(service: Service, request: Request) -> Response:
     """`POST /predict`: text-embeddings-inference."""
-    body = await json_body(request, service.settings, TEI)
-    inputs = body.get("inputs")
+    body = await request.json(TeiRequest, service.settings.max_body_bytes)
+    inputs = body.inputs
     is_batch = isinstance(inputs, list) and bool(inputs) and isinstance(inputs[0], list)
-    values = [_single(value, in_batch=True) for value in inputs or ()] if is_batch else [_single(inputs)]
-    if "" in values:
+    texts = [_single(value, f"inputs[{i}]") for i, value in enumerate(inputs)] if is_batch else [_single(inputs)]
+    if "" in texts:
         raise RequestError("empty", "inputs has an empty text; leave it out, or send a text")
-    texts = _texts(values, "inputs", service, flag(body, "truncate"))
-    scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
+    texts = _texts(texts, "inputs", service, bool(body.truncate))
+    scores = await _scores(service, request, texts, "none" if body.raw_scores else None)
     ranked = [_ranked(service, row) for row in scores]
     return json_response(ranked if is_batch else ranked[0])
 
 
-def _single(value: Any, *, in_batch: bool = False) -> Any:
-    """The text of an input, which may be in a list of one."""
+def _single(value: Any, place: str | None = None) -> str:
+    """The text of an input, which may be in a list of one; `place` is where it is in a batch."""
     if not isinstance(value, list):
-        if isinstance(value, str) and not in_batch:
+        if isinstance(value, str) and place is None:
             return value
         raise RequestError(
             "invalid_request",
@@ -91,6 +82,8 @@ def _single(value: Any, *, in_batch: bool = False) -> Any:
             "a list of several texts is a pair in this API, and the model reads single texts; for several texts write "
             '[["one"], ["another"]]',
         )
+    if not isinstance(value[0], str):
+        raise RequestError("invalid_request", f"{place or 'inputs[0]'} must be a string, got {json_type(value[0])}")
     return value[0]
 
 
@@ -99,57 +92,56 @@ async def classify(service: Service, request: Request) -> Response:
 
     A string, which infinity does not take, or a field of vLLM alone gets the response of vLLM.
     """
-    body = await json_body(request, service.settings, CLASSIFY)
-    is_vllm = isinstance(body.get("input"), str) or not VLLM_FIELDS.isdisjoint(body)
-    return await (_vllm if is_vllm else _infinity)(service, request, body)
+    body = await request.json(ClassifyRequest, service.settings.max_body_bytes)
+    return await (_vllm if body.is_of_vllm else _infinity)(service, request, body)
 
 
-async def _infinity(service: Service, request: Request, body: dict[str, Any]) -> Response:
-    texts = _texts(body.get("input"), "input", service, False)
-    scores = await _scores(service, request, texts, "none" if flag(body, "raw_scores") else None)
+async def _infinity(service: Service, request: Request, body: ClassifyRequest) -> Response:
+    texts = _texts(body.input, "input", service, False)
+    scores = await _scores(service, request, texts, "none" if body.raw_scores else None)
     return json_response(
-        {
-            "object": "classify",
-            "data": [_ranked(service, row) for row in scores],
-            "model": service.model,
-            "usage": await _usage(service, texts),
-            "id": f"infinity-{uuid4()}",
-            "created": int(time.time()),
-        }
+        InfinityAnswer(
+            object="classify",
+            data=[_ranked(service, row) for row in scores],
+            model=service.model,
+            usage=Usage(*await _usage(service, texts)),
+            id=f"infinity-{uuid4()}",
+            created=int(time.time()),
+        )
     )
 
 
 async def vllm(service: Service, request: Request) -> Response:
     """`POST /v1/classify`: vLLM, whose clients get this server's address with `/v1` appended."""
-    return await _vllm(service, request, await json_body(request, service.settings, CLASSIFY))
+    return await _vllm(service, request, await request.json(VllmRequest, service.settings.max_body_bytes))
 
 
-async def _vllm(service: Service, request: Request, body: dict[str, Any]) -> Response:
-    value = body.get("input")
-    truncate = body.get("truncate_prompt_tokens") is not None
-    texts = _texts([value] if isinstance(value, str) else value, "input", service, truncate)
-    activations = [flag(body, name, True) for name in ACTIVATIONS]
-    scores = await _scores(service, request, texts, None if all(activations) else "none")
+async def _vllm(service: Service, request: Request, body: VllmRequest) -> Response:
+    texts = _texts(body.input, "input", service, body.truncate_prompt_tokens not in (None, UNSET))
+    has_activation = False not in (body.use_activation, body.activation, body.softmax)
+    scores = await _scores(service, request, texts, None if has_activation else "none")
     return json_response(
-        {
-            "id": f"classify-{uuid4().hex}",
-            "object": "list",
-            "created": int(time.time()),
-            "model": service.model,
-            "data": [
-                {"index": index, "label": service.labels[int(np.argmax(row))], "probs": row, "num_classes": len(row)}
+        VllmAnswer(
+            id=f"classify-{uuid4().hex}",
+            object="list",
+            created=int(time.time()),
+            model=service.model,
+            data=[
+                Classification(index, service.labels[int(np.argmax(row))], row, len(row))
                 for index, row in enumerate(scores)
             ],
-            "usage": await _usage(service, texts) | {"completion_tokens": 0, "prompt_tokens_details": None},
-        }
+            usage=VllmUsage(*await _usage(service, texts)),
+        )
     )
 
 
-def _texts(value: Any, name: str, service: Service, truncate: bool) -> list[str]:
-    if truncate and isinstance(value, list):
-        limit = service.settings.max_characters
-        value = [_truncated(text, limit) if isinstance(text, str) else text for text in value]
-    return text_list(value, name, service.settings)
+def _texts(value: str | list[str], name: str, service: Service, truncate: bool) -> list[str]:
+    """The texts of an input within the limits, cut to them if the client asks for that."""
+    texts = [value] if isinstance(value, str) else value
+    if truncate:
+        texts = [_truncated(text, service.settings.max_characters) for text in texts]
+    check_texts(texts, name, service.settings)
+    return texts
 
 
 def _truncated(text: str, limit: int) -> str:
@@ -175,12 +167,12 @@ async def _scores(service: Service, request: Request, texts: list[str], function
     return rows
 
 
-def _ranked(service: Service, row: Sequence[float]) -> list[dict[str, Any]]:
+def _ranked(service: Service, row: Sequence[float]) -> list[LabelScore]:
     pairs = sorted(zip(row, service.labels, strict=True), key=lambda pair: -pair[0])
-    return [{"label": label, "score": score} for score, label in pairs]
+    return [LabelScore(label, score) for score, label in pairs]
 
 
-async def _usage(service: Service, texts: list[str]) -> dict[str, int]:
-    """Number of tokens in the texts, as OpenAI's API reports it."""
+async def _usage(service: Service, texts: list[str]) -> tuple[int, int]:
+    """Number of tokens in the texts, and of all tokens: there are no others."""
     tokens = await service.count_tokens(texts)
-    return {"prompt_tokens": tokens, "total_tokens": tokens}
+    return tokens, tokens

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
 
+from msgspec import Struct
+
+from emoscope.serving.answers import (
+    Error,
+    ErrorDetail,
+    HuggingFaceError,
+    OpenAiError,
+    OpenAiErrorDetail,
+    TeiError,
+    TeiErrorType,
+)
 from emoscope.serving.responses import Headers, Response, json_response
 
 STATUS: Mapping[str, int] = MappingProxyType(
@@ -59,36 +69,46 @@ class ErrorFormat:
     """How one API reports errors.
 
     Attributes:
+        name: name of the API in the OpenAPI document.
+        kind: type of the JSON body.
         body: turns status and error into the JSON body.
-        status: statuses that differ from STATUS, by code.
+        statuses: statuses that differ from STATUS, by code.
     """
 
-    body: Callable[[int, RequestError], Any]
-    status: Mapping[str, int] = field(default_factory=dict)
+    name: str
+    kind: type[Struct]
+    body: Callable[[int, RequestError], Struct]
+    statuses: Mapping[str, int] = field(default_factory=dict)
+
+    def status(self, code: str) -> int:
+        """The status of an error code."""
+        return self.statuses.get(code, STATUS[code])
 
     def response(self, error: RequestError) -> Response:
         """The response to a request with this error."""
-        status = self.status.get(error.code, STATUS[error.code])
+        status = self.status(error.code)
         return json_response(self.body(status, error), status, error.headers)
 
 
-_TEI_TYPES = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}
+_TEI_TYPES: Mapping[int, TeiErrorType] = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}
 _OPENAI_TYPES = {401: "authentication_error", 429: "rate_limit_error", 500: "internal_error", 503: "unavailable_error"}
 
 
-def _tei(status: int, error: RequestError) -> Any:
-    error_type = "Empty" if error.code == "empty" else _TEI_TYPES.get(status, "Validation")
-    return {"error": error.message, "error_type": error_type}
+def _tei(status: int, error: RequestError) -> TeiError:
+    return TeiError(error.message, "Empty" if error.code == "empty" else _TEI_TYPES.get(status, "Validation"))
 
 
-def _openai(status: int, error: RequestError) -> Any:
+def _openai(status: int, error: RequestError) -> OpenAiError:
     error_type = _OPENAI_TYPES.get(status, "invalid_request_error")
-    return {"error": {"message": error.message, "type": error_type, "param": None, "code": status}}
+    return OpenAiError(OpenAiErrorDetail(error.message, error_type, None, status))
 
 
-EMOSCOPE = ErrorFormat(lambda status, error: {"error": {"code": error.code, "message": error.message}})
+EMOSCOPE = ErrorFormat("Own", Error, lambda status, error: Error(ErrorDetail(error.code, error.message)))
 HUGGING_FACE = ErrorFormat(
-    lambda status, error: {"error": error.message}, {"invalid_request": 400, "empty": 400, "deadline_exceeded": 503}
+    "HuggingFace",
+    HuggingFaceError,
+    lambda status, error: HuggingFaceError(error.message),
+    {"invalid_request": 400, "empty": 400, "deadline_exceeded": 503},
 )
-TEI = ErrorFormat(_tei, {"empty": 400, "internal": 424, "deadline_exceeded": 503})
-OPENAI = ErrorFormat(_openai, {"deadline_exceeded": 503})
+TEI = ErrorFormat("Tei", TeiError, _tei, {"empty": 400, "internal": 424, "deadline_exceeded": 503})
+OPENAI = ErrorFormat("OpenAi", OpenAiError, _openai, {"deadline_exceeded": 503})

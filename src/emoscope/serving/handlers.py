@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,68 +11,57 @@ from emoscope import __version__
 from emoscope.labels import Labels
 from emoscope.prediction import MIN_NEUTRAL
 from emoscope.protocols import is_multi_label
+from emoscope.serving.answers import Health, Info, Model, Models, PredictAnswer, Sentence, SentencesAnswer
+from emoscope.serving.checks import check_explained, check_lengths, check_texts, sentence_list
 from emoscope.serving.metrics import CONTENT_TYPE
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response, json_response
-from emoscope.serving.schemas import (
-    METHODS,
-    check_explained,
-    choice,
-    json_body,
-    known_fields,
-    one_text,
-    sentence_list,
-    text_list,
-)
+from emoscope.serving.schemas import ExplainRequest, PredictRequest, SentencesRequest
 from emoscope.serving.service import Service
 from emoscope.serving.static_files import OPENAPI
 from emoscope.timeline import combine, combine_neutral
 
-PREDICT = '{"texts": ["i feel happy", "i feel sad"]}'
-SENTENCES = '{"text": "i was sad. now i am happy."}'
-
 
 async def predict(service: Service, request: Request) -> Response:
     """`POST /v1/predict`: labels and scores of texts, in columns."""
-    body = await json_body(request, service.settings, PREDICT)
-    known_fields(body, "texts")
-    texts = text_list(body.get("texts"), "texts", service.settings)
+    settings = service.settings
+    texts = (await request.json(PredictRequest, settings.max_body_bytes)).texts
+    check_texts(texts, "texts", settings)
     rows = await service.rows(request, texts)
     labels = service.labels
     scores, best, prediction_sets, neutral = zip(*rows, strict=True)
-    has_sets, knows_neutral = prediction_sets[0] is not None, neutral[0] is not None
+    sets = prediction_sets if prediction_sets[0] is not None else None
+    knows_neutral = neutral[0] is not None
     return json_response(
-        {
-            "model": service.model,
-            "labels": labels,
-            "label": [labels[index] for index in best],
-            "score": [row[index] for row, index in zip(scores, best, strict=True)],
-            "scores": scores,
-            "prediction_sets": prediction_sets if has_sets else None,
-            "neutral": neutral if knows_neutral else None,
+        PredictAnswer(
+            model=service.model,
+            labels=labels,
+            label=[labels[index] for index in best],
+            score=[row[index] for row, index in zip(scores, best, strict=True)],
+            scores=scores,
+            prediction_sets=sets,
+            neutral=neutral if knows_neutral else None,
             # The names of 0.1, for one release.
-            "sets": prediction_sets if has_sets else None,
-            "clear": [each < MIN_NEUTRAL for each in neutral] if knows_neutral else None,
-        }
+            sets=sets,
+            clear=[each < MIN_NEUTRAL for each in neutral] if knows_neutral else None,
+        )
     )
 
 
 async def explain(service: Service, request: Request) -> Response:
     """`POST /v1/explain`: how much each word contributes to the label of its text."""
-    body = await json_body(request, service.settings, PREDICT)
-    known_fields(body, "texts", "method")
-    texts = text_list(body.get("texts"), "texts", service.settings)
-    method = choice(body.get("method", "loo"), "method", METHODS)
-    check_explained(texts, method, service.settings)
-    explanations = await service.explain(request, texts, method)
+    settings = service.settings
+    body = await request.json(ExplainRequest, settings.max_body_bytes)
+    check_texts(body.texts, "texts", settings)
+    check_explained(body.texts, body.method, settings)
+    explanations = await service.explain(request, body.texts, body.method)
     return json_response({"explanations": [explanation.to_json() for explanation in explanations]})
 
 
 async def by_sentence(service: Service, request: Request) -> Response:
     """`POST /v1/sentences`: the scores of each sentence of a text, and of the sentences together."""
-    body = await json_body(request, service.settings, SENTENCES)
-    known_fields(body, "text")
-    text = one_text(body.get("text"), "text", service.settings)
+    text = (await request.json(SentencesRequest, service.settings.max_body_bytes)).text
+    check_lengths([text], "text", service.settings)
     found = sentence_list(text, service.settings)
     rows = await service.rows(request, [sentence.text for sentence in found] or [text])
     scores = np.array([row[0] for row in rows], np.float32)
@@ -80,19 +70,14 @@ async def by_sentence(service: Service, request: Request) -> Response:
     combined = combine(scores, counts, multi_label=multi_label)[0].tolist()
     neutral = [row[3] for row in rows]
     least = None if neutral[0] is None else float(combine_neutral(np.array(neutral, np.float32), counts)[0])
-    return json_response(
-        {
-            "labels": service.labels,
-            **_scored(service, combined, least),
-            "sentences": [
-                sentence._asdict() | _scored(service, row[0], row[3])
-                for sentence, row in zip(found, rows, strict=False)
-            ],
-        }
-    )
+    scored = [
+        Sentence(**sentence._asdict(), **_scored(service, row[0], row[3]))
+        for sentence, row in zip(found, rows, strict=False)
+    ]
+    return json_response(SentencesAnswer(labels=service.labels, **_scored(service, combined, least), sentences=scored))
 
 
-def _scored(service: Service, scores: Sequence[float], neutral: float | None) -> dict[str, object]:
+def _scored(service: Service, scores: Sequence[float], neutral: float | None) -> dict[str, Any]:
     score = max(scores)
     scored = {"label": service.labels[scores.index(score)], "score": score, "scores": scores}
     return scored if neutral is None else scored | {"neutral": neutral}
@@ -100,14 +85,14 @@ def _scored(service: Service, scores: Sequence[float], neutral: float | None) ->
 
 async def health(service: Service, request: Request) -> Response:
     """`GET /health`: the process is alive."""
-    return json_response({"status": "ok"})
+    return json_response(Health("ok"))
 
 
 async def ready(service: Service, request: Request) -> Response:
     """`GET /health/ready`: whether the server accepts requests."""
     if service.draining:
-        return json_response({"status": "draining"}, 503)
-    return json_response({"status": "ready"})
+        return json_response(Health("draining"), 503)
+    return json_response(Health("ready"))
 
 
 async def page(service: Service, request: Request) -> Response:
@@ -129,32 +114,32 @@ async def metrics(service: Service, request: Request) -> Response:
 
 async def models(service: Service, request: Request) -> Response:
     """`GET /v1/models` and `GET /models`: the only model, in the shape of OpenAI's list."""
-    model = {"id": service.model, "object": "model", "created": service.started_at, "owned_by": "emoscope"}
-    return json_response({"object": "list", "data": [model]})
+    model = Model(service.model, "model", service.started_at, "emoscope")
+    return json_response(Models("list", [model]))
 
 
 async def info(service: Service, request: Request) -> Response:
     """`GET /info`: the model and the limits, with the keys that text-embeddings-inference has for them."""
     names, settings = Labels(service.labels), service.settings
     return json_response(
-        {
-            "model_id": service.model,
-            "served_model_name": service.model,
-            "model_sha": None,
-            "model_dtype": "float32",
-            "model_type": {"classifier": {"id2label": names.id2label, "label2id": names.label2id}},
-            "max_concurrent_requests": settings.max_connections,
-            "max_input_length": settings.max_characters,
-            "max_batch_tokens": settings.max_batch_tokens,
-            "max_batch_requests": None,
-            "max_client_batch_size": settings.max_texts,
-            "auto_truncate": False,
-            "tokenization_workers": 1,
-            "version": __version__,
-            "sha": None,
-            "docker_label": None,
-            "labels": names.names,
-            "limits": {
+        Info(
+            model_id=service.model,
+            served_model_name=service.model,
+            model_sha=None,
+            model_dtype="float32",
+            model_type={"classifier": {"id2label": names.id2label, "label2id": names.label2id}},
+            max_concurrent_requests=settings.max_connections,
+            max_input_length=settings.max_characters,
+            max_batch_tokens=settings.max_batch_tokens,
+            max_batch_requests=None,
+            max_client_batch_size=settings.max_texts,
+            auto_truncate=False,
+            tokenization_workers=1,
+            version=__version__,
+            sha=None,
+            docker_label=None,
+            labels=names.names,
+            limits={
                 "body_bytes": settings.max_body_bytes,
                 "texts": settings.max_texts,
                 "characters": settings.max_characters,
@@ -165,5 +150,5 @@ async def info(service: Service, request: Request) -> Response:
                 "timeout_seconds": settings.timeout,
                 "target_latency_seconds": service.batcher.target_latency,
             },
-        }
+        )
     )

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from itertools import count
 from re import compile as regex
 from secrets import token_hex
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
+from msgspec import Struct
+
 from emoscope.serving.content_encoding import Message, Receive, decoded
+from emoscope.serving.decoding import decode
 from emoscope.serving.errors import RequestError
 from emoscope.serving.memory_budget import MemoryBudget
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
+T = TypeVar("T", bound=Struct)
 
 _REQUEST_ID = regex(rb"[\w.:/+=-]{1,128}")
 _PROCESS_ID = token_hex(6)
@@ -132,11 +135,11 @@ class Request:
         while (await self._receive())["type"] != "http.disconnect":
             pass
 
-    async def json(self, limit: int) -> Any:
-        """The body as JSON.
+    async def json(self, kind: type[T], limit: int) -> T:
+        """The body as a struct.
 
         Raises:
-            RequestError: the Content-Type is not JSON, or the body is not JSON in UTF-8 or too long.
+            RequestError: the Content-Type is not JSON, or the body is too long or does not fit.
             DisconnectedError: the client closed the connection.
         """
         if self.media_type != "application/json":
@@ -144,17 +147,7 @@ class Request:
                 "unsupported_media_type",
                 f"the Content-Type is {self.media_type or 'none'!r}; send JSON with 'Content-Type: application/json'",
             )
-        body = await self.body(limit)
-        try:
-            return json.loads(body.decode())
-        except UnicodeDecodeError as error:
-            raise RequestError(
-                "invalid_utf8", f"byte 0x{body[error.start]:02x} at offset {error.start} of the body is not UTF-8"
-            ) from None
-        except RecursionError:
-            raise RequestError("invalid_json", "the JSON is nested too deeply; send texts as one flat list") from None
-        except ValueError as error:
-            raise RequestError("invalid_json", f"the body is not JSON: {error}") from None
+        return decode(await self.body(limit), kind)
 
 
 def _too_large(limit: int) -> RequestError:

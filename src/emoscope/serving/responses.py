@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 Headers = tuple[tuple[bytes, bytes], ...]
 
 WITHOUT_BODY = (204, 304)
@@ -48,9 +50,13 @@ class Response:
         return [*headers, *SECURITY_HEADERS, *self.headers]
 
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_encode = msgspec.json.Encoder().encode
 
 
 def json_response(value: Any, status: int = 200, headers: Headers = ()) -> Response:
-    """A JSON response, in ASCII with escapes so that lone surrogates in a text can be sent."""
-    return Response(_encode(value).encode(), status, JSON, headers)
+    """A JSON response of a struct or a plain value; a text with a lone surrogate makes it ASCII with escapes."""
+    try:
+        body = _encode(value)
+    except UnicodeEncodeError:
+        body = json.dumps(msgspec.to_builtins(value), separators=(",", ":")).encode()
+    return Response(body, status, JSON, headers)

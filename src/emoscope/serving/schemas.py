@@ -1,139 +1,178 @@
-"""Checks of request bodies. Every message says what was found and what is allowed.
+"""Requests of every API as msgspec structs: they check bodies, and `openapi.py` describes them.
 
-The checks return a valid value unchanged. `name` (of the field) and `example` (a valid value) are for the message.
+A field that is `Any` with a schema of its own is checked by its handler. The limits in descriptions are the defaults.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from emoscope.explanation import count_perturbations
-from emoscope.sentences import Sentence, sentences
-from emoscope.serving.batching import estimated_tokens
-from emoscope.serving.errors import RequestError
-from emoscope.serving.requests import Request
+from msgspec import UNSET, Meta, Struct, UnsetType
+
 from emoscope.serving.settings import Settings
-from emoscope.text import expanded_size
 
-METHODS = ("loo", "shapley")
-"""Methods of explanations."""
-_TYPES = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+MAX_TEXT = f"Up to {Settings.max_characters:,} characters."
+MAX_TEXTS = f"Up to {Settings.max_texts:,} texts of up to {Settings.max_characters:,} characters."
+TRUNCATE = "Cut texts that are over the limit of characters, instead of rejecting them."
+_TEI_TEXT = {"type": "string", "minLength": 1, "description": MAX_TEXT}
+_TEI_ONE = {"type": "array", "items": _TEI_TEXT, "minItems": 1, "maxItems": 1}
 
-
-def json_type(value: Any) -> str:
-    """The JSON type of a value, in words."""
-    return "null" if value is None else _TYPES[type(value)]
-
-
-async def json_body(request: Request, settings: Settings, example: str) -> dict[str, Any]:
-    """The body of a request, which must be a JSON object within the limit of bytes.
-
-    Raises:
-        RequestError: the body is not JSON, not an object, or too long.
-        DisconnectedError: the client closed the connection.
-    """
-    return json_object(await request.json(settings.max_body_bytes), example)
-
-
-def json_object(value: Any, example: str, name: str = "the body") -> dict[str, Any]:
-    """The value, if it is an object."""
-    if not isinstance(value, dict):
-        raise RequestError("invalid_request", f"{name} must be an object, got {json_type(value)}; write {example}")
-    return value
-
-
-def known_fields(body: dict[str, Any], *allowed: str) -> None:
-    """Reject a field that would be ignored."""
-    for name in body:
-        if name not in allowed:
-            raise RequestError("invalid_request", f"unknown field {name!r:.80}; allowed: {', '.join(allowed)}")
+Text = Annotated[str, Meta(description=MAX_TEXT)]
+Texts = Annotated[list[str], Meta(description=MAX_TEXTS, extra_json_schema={"minItems": 1})]
+ExplainedTexts = Annotated[
+    list[str], Meta(description=f"Up to {Settings.max_explained} texts.", extra_json_schema={"minItems": 1})
+]
+TeiInputs = Annotated[
+    Any, Meta(extra_json_schema={"oneOf": [_TEI_TEXT, _TEI_ONE, {"type": "array", "items": _TEI_ONE, "minItems": 1}]})
+]
+TopK = Annotated[
+    Any,
+    Meta(
+        description="Number of labels to return; default: all.",
+        extra_json_schema={"type": "integer", "nullable": True, "minimum": 1},
+    ),
+]
+Ignored = Annotated[Any, Meta(description="Ignored.")]
+Logits = Annotated[bool | None, Meta(description="Logits instead of probabilities.")]
+Truncate = Annotated[bool | None, Meta(description=TRUNCATE)]
+Activation = Annotated[bool | UnsetType | None, Meta(description="False for logits.")]
+ModelName = Annotated[Any, Meta(description="Any name; it is ignored.")]
 
 
-def text_list(value: Any, name: str, settings: Settings) -> list[str]:
-    """The value, if it is a list of texts within the limits."""
-    if not isinstance(value, list):
-        raise RequestError(
-            "invalid_request", f'{name} must be a list of strings, got {json_type(value)}; write ["a text"]'
+class PredictRequest(Struct, forbid_unknown_fields=True):
+    """Texts to score."""
+
+    texts: Texts
+
+
+class ExplainRequest(Struct, forbid_unknown_fields=True):
+    """Texts to explain."""
+
+    texts: ExplainedTexts
+    method: Literal["loo", "shapley"] = "loo"
+
+
+class SentencesRequest(Struct, forbid_unknown_fields=True):
+    """A text to score sentence by sentence."""
+
+    text: Text
+
+
+class HuggingFaceParameters(Struct, forbid_unknown_fields=True):
+    """The keywords of a call of the pipeline."""
+
+    top_k: TopK = None
+    function_to_apply: Annotated[
+        Literal["softmax", "sigmoid", "none"] | None,
+        Meta(description="`none` for logits; default: the model's own probabilities."),
+    ] = None
+    return_all_scores: Annotated[Any, Meta(description="Ignored: all scores are returned unless `top_k` is given.")] = (
+        None
+    )
+    batch_size: Ignored = None
+    max_length: Annotated[Any, Meta(description="Ignored: texts are read whole.")] = None
+    num_workers: Ignored = None
+    padding: Ignored = None
+    truncate: Truncate = None
+    truncation: Truncate = None
+
+
+class HuggingFaceRequest(Struct):
+    """A request to Hugging Face inference."""
+
+    inputs: Text | Texts
+    parameters: HuggingFaceParameters | None = None
+
+
+class TeiRequest(Struct):
+    """A request to text-embeddings-inference."""
+
+    inputs: TeiInputs
+    raw_scores: Logits = None
+    truncate: Truncate = None
+
+
+class VllmRequest(Struct):
+    """A request to vLLM; `use_activation` has had three names."""
+
+    input: Text | Texts
+    model: ModelName = None
+    use_activation: Activation = UNSET
+    activation: Activation = UNSET
+    softmax: Activation = UNSET
+    truncate_prompt_tokens: Annotated[
+        Any, Meta(description="If present, texts that are over the limit of characters are cut.")
+    ] = UNSET
+    truncation_side: Ignored = UNSET
+    add_special_tokens: Ignored = UNSET
+    priority: Ignored = UNSET
+    user: Ignored = UNSET
+
+    @property
+    def is_of_vllm(self) -> bool:
+        """Whether infinity would not take it: it has a string, or a field that only vLLM has."""
+        of_vllm = (
+            *(self.use_activation, self.activation, self.softmax, self.truncate_prompt_tokens),
+            *(self.truncation_side, self.add_special_tokens, self.priority, self.user),
         )
-    if not value:
-        raise RequestError("empty", f"{name} is an empty list; send at least one text")
-    if len(value) > settings.max_texts:
-        raise RequestError(
-            "too_many_texts",
-            f"{name} has {len(value):,} texts, at most {settings.max_texts:,} are allowed; send several requests, "
-            "or stream them to /v1/score",
-        )
-    for i, text in enumerate(value):
-        if not isinstance(text, str):
-            raise RequestError("invalid_request", f"{name}[{i}] must be a string, got {json_type(text)}")
-    check_lengths(value, name, settings)
-    return value
+        return isinstance(self.input, str) or any(value is not UNSET for value in of_vllm)
 
 
-def check_lengths(texts: Sequence[str], name: str, settings: Settings) -> None:
-    """Reject texts that are too long."""
-    for i, text in enumerate(texts):
-        if problem := length_problem(text, settings):
-            where = name if len(texts) == 1 else f"{name}[{i}]"
-            raise RequestError("text_too_long", f"{where} {problem}; shorten it")
+class ClassifyRequest(VllmRequest):
+    """A request to infinity, or to vLLM."""
+
+    raw_scores: Logits = None
 
 
-def length_problem(text: str, settings: Settings) -> str | None:
-    """Why a text is too long; None if it is not. What counts is what the model reads: U+FDFA is 18 letters."""
-    limit = settings.max_characters
-    size = expanded_size(text).characters
-    if size <= limit:
-        return None
-    written = "" if size == len(text) else " with emoji and ligatures written out"
-    return f"has {size:,} characters{written}, at most {limit:,} are allowed"
+class ScoreQuery(Struct, forbid_unknown_fields=True):
+    """The query of `/v1/score`."""
+
+    text_column: Annotated[
+        str,
+        Meta(
+            description="Name of the column with the texts; for a CSV without a header its number, from 0.",
+            examples=["review"],
+            extra_json_schema={"minLength": 1},
+        ),
+    ]
+    columns: Annotated[
+        str | None,
+        Meta(description="Columns to add, separated by commas; default: all.", examples=["emotion,emotion_score"]),
+    ] = None
+    neutral: Annotated[
+        Literal["column", "label"],
+        Meta(
+            description="With `label`, `emotion` is `neutral`, and `emotion_score` the probability of it, where that "
+            "is at least 0.5; with `column`, `emotion` is always a label."
+        ),
+    ] = "column"
+    format: Annotated[
+        Literal["csv", "jsonl"] | None, Meta(description="`csv` or `jsonl`; default: as the Content-Type says.")
+    ] = None
+    allow_rejected: Annotated[
+        Literal["true", "false"],
+        Meta(description="Whether to return a table of whose first 256 rows more than half cannot be read."),
+    ] = "false"
 
 
-def one_text(value: Any, name: str, settings: Settings) -> str:
-    """The value, if it is a text within the limits."""
-    if not isinstance(value, str):
-        raise RequestError("invalid_request", f"{name} must be a string, got {json_type(value)}")
-    check_lengths([value], name, settings)
-    return value
-
-
-def check_explained(texts: Sequence[str], method: str, settings: Settings) -> None:
-    """Reject more texts than can be explained at once, or texts that are too long to be explained in time."""
-    limit = settings.max_explained
-    if len(texts) > limit:
-        raise RequestError(
-            "too_many_texts", f"texts has {len(texts)} texts, at most {limit} can be explained at once; send fewer"
-        )
-    tokens = sum(count_perturbations(text, method) * estimated_tokens(text) for text in texts)
-    if tokens > (limit := settings.max_explained_tokens):
-        raise RequestError(
-            "text_too_long",
-            f"explaining these texts takes about {tokens:,} tokens, at most {limit:,} are allowed; send fewer or "
-            "shorter texts",
-        )
-
-
-def sentence_list(text: str, settings: Settings) -> list[Sentence]:
-    """The sentences of a text, if they are within the limits."""
-    found, limit = sentences(text), settings.max_texts
-    if len(found) > limit:
-        raise RequestError(
-            "too_many_texts", f"text has {len(found):,} sentences, at most {limit:,} are allowed; send it in parts"
-        )
-    return found
-
-
-def choice(value: Any, name: str, allowed: Sequence[str]) -> str:
-    """The value, if it is one of the allowed ones."""
-    if value not in allowed or not isinstance(value, str):
-        got = repr(value) if isinstance(value, str) else json_type(value)
-        raise RequestError("invalid_request", f"{name} must be one of {', '.join(allowed)}; got {got:.80}")
-    return value
-
-
-def flag(body: dict[str, Any], name: str, default: bool = False) -> bool:
-    """The boolean with that name in the body, or the default if it is absent or null."""
-    value = body.get(name)
-    if value is not None and not isinstance(value, bool):
-        raise RequestError("invalid_request", f"{name} must be true or false, got {json_type(value)}")
-    return default if value is None else value
+EXAMPLES: Mapping[type, tuple[Any, ...]] = MappingProxyType(
+    {
+        PredictRequest: ({"texts": ["i feel so happy today", "why would you do that to me"]},),
+        ExplainRequest: ({"texts": ["i feel so happy today"], "method": "loo"},),
+        SentencesRequest: ({"text": "I was sad. Now I am so happy!"},),
+        HuggingFaceRequest: (
+            {"inputs": "i feel so happy today"},
+            {"inputs": ["i feel so happy", "why would you do that"], "parameters": {"top_k": 2}},
+        ),
+        HuggingFaceParameters: ({"top_k": 2},),
+        TeiRequest: (
+            {"inputs": "i feel so happy today"},
+            {"inputs": [["i feel so happy"], ["why would you do that"]]},
+        ),
+        VllmRequest: ({"model": "emoscope", "input": ["i feel so happy today"]},),
+        ClassifyRequest: ({"model": "emoscope", "input": ["i feel so happy today"]},),
+    }
+)
+"""Valid requests, for messages and for OpenAPI."""

@@ -10,10 +10,12 @@ from emoscope.errors import DataError
 from emoscope.inputs import is_blank
 from emoscope.prediction import NO_NEUTRAL
 from emoscope.rows.lines import Block, LineDecoder
+from emoscope.serving.checks import length_problem
+from emoscope.serving.decoding import convert
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response
-from emoscope.serving.schemas import length_problem
+from emoscope.serving.schemas import ScoreQuery
 from emoscope.serving.service import Service
 from emoscope.serving.spool import Spool, has_space
 from emoscope.serving.table_stream import MAX_ROW_BYTES, CsvTable, JsonlTable, Table, TableRow, added_columns
@@ -63,26 +65,19 @@ def _is_small(request: Request) -> bool:
 
 
 def _table(service: Service, request: Request) -> tuple[str, Table]:
-    query = request.query
-    allowed = ("text_column", "columns", "neutral", "format", "allow_rejected")
-    if unknown := [name for name in query if name not in allowed]:
-        raise RequestError("invalid_request", f"unknown parameter {unknown[0]!r:.80}; allowed: {', '.join(allowed)}")
-    text_column = query.get("text_column")
-    if not text_column:
+    given = request.query
+    if not given.get("text_column"):
+        convert(given | {"text_column": "text"}, ScoreQuery, field="parameter")
         raise RequestError(
             "invalid_request",
             "the name of the text column is missing; write /v1/score?text_column=text (for a CSV without a header its "
             "number, from 0)",
         )
-    table_format = query.get("format") or FORMATS.get(request.media_type)
-    if query.get("format", "csv") not in MEDIA_TYPES:
-        raise RequestError("invalid_request", f"format must be csv or jsonl, got {query['format']!r:.80}")
-    for name, values in (("allow_rejected", ("true", "false")), ("neutral", ("column", "label"))):
-        if query.get(name, values[0]) not in values:
-            raise RequestError("invalid_request", f"{name} must be {' or '.join(values)}, got {query[name]!r:.80}")
-    neutral_as_label = query.get("neutral") == "label"
+    query = convert(given, ScoreQuery, field="parameter")
+    neutral_as_label = query.neutral == "label"
     if neutral_as_label and not service.has_neutral:
         raise RequestError("invalid_request", NO_NEUTRAL)
+    table_format = query.format or FORMATS.get(request.media_type)
     if table_format is None:
         raise RequestError(
             "unsupported_media_type",
@@ -90,11 +85,11 @@ def _table(service: Service, request: Request) -> tuple[str, Table]:
             "format=csv or format=jsonl",
         )
     try:
-        added = added_columns(query.get("columns"), service.labels, has_neutral=service.has_neutral)
+        added = added_columns(query.columns, service.labels, has_neutral=service.has_neutral)
     except DataError as error:
         raise RequestError("invalid_request", str(error)) from None
     table = CsvTable if table_format == "csv" else JsonlTable
-    return table_format, table(text_column, added, service.labels, neutral_as_label=neutral_as_label)
+    return table_format, table(query.text_column, added, service.labels, neutral_as_label=neutral_as_label)
 
 
 async def _scored_parts(service: Service, request: Request, table: Table) -> AsyncIterator[bytes]:
