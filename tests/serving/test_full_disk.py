@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("uvicorn", reason="needs the extra serve")
 
 import live_server
-from waiting import DEADLINE
+from waiting import DEADLINE, wait_until
 
 PATH = "/v1/score?text_column=text"
 TABLE = b"id,text\n" + b"".join(b"%d,i feel happy today\n" % i for i in range(100_000))
@@ -57,6 +57,7 @@ def test_full_temporary_folder_stops_no_one(tmp_path, small_disk, workers):
     environment = {"TMPDIR": str(small_disk)}
     flags = ("--workers", workers, "--grace", "0")
     with live_server.emoscope(tmp_path / "log", *flags, environment=environment) as server:
+        wait_until(lambda: server.log.read_text().count('"url"') == int(workers))
         assert _send_chunked(server.port)[0] == 200
         fill(small_disk)
         assert _send_chunked(server.port) == (507, "insufficient_storage")

@@ -32,6 +32,26 @@ def test_files_of_counts_never_need_more_space(tmp_path):
         assert stat.st_blocks * 512 >= FILE_BYTES
 
 
+FILL = """
+import resource, signal, sys
+from pathlib import Path
+from emoscope.serving.metrics import reserve_files
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+try:
+    reserve_files(Path(sys.argv[1]))
+except OSError:
+    print("no space")
+"""
+
+
+def test_file_without_space_is_removed(tmp_path):
+    """The metrics of all workers would be an error as long as it is there."""
+    done = subprocess.run([sys.executable, "-c", FILL, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == "no space\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_counts_of_an_earlier_process_with_the_same_number_are_kept(tmp_path):
     reserve_files(tmp_path)
     (file, *_) = tmp_path.iterdir()

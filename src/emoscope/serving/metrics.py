@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -122,14 +121,21 @@ def reserve_files(folder: Path) -> None:
     """Write this process's files with zeros, which mean that nothing was counted.
 
     prometheus_client maps them into memory. Without space on the disk for a page that is first used later, the process
-    would be killed (SIGBUS).
+    would be killed (SIGBUS). A file that is not whole is removed: no worker could report the counts of all with it.
 
     Raises:
         OSError: there is no space on the disk.
     """
     for kind in FILES:
-        with suppress(FileExistsError), (folder / f"{kind}_{os.getpid()}.db").open("xb") as file:
-            file.write(bytes(FILE_BYTES))
+        path = folder / f"{kind}_{os.getpid()}.db"
+        try:
+            with path.open("xb") as file:
+                file.write(bytes(FILE_BYTES))
+        except FileExistsError:
+            continue
+        except OSError:
+            path.unlink()
+            raise
 
 
 def remove_folder() -> None:
