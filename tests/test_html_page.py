@@ -18,7 +18,8 @@ def test_page_is_whole_and_loads_nothing():
 
 
 def test_style_is_for_light_and_dark_screens_and_for_paper():
-    page = fragments_page("title", ["<p>one</p>", "<p>two</p>"])
+    page = fragments_page("title", ["<p>one</p>", "<p>two</p>"], "green & red")
+    assert '<p class="note">green &amp; red</p>' in page
     assert page.count("<section>") == 2
     assert "@media screen and (prefers-color-scheme: dark)" in page and "@media print" in page
     for index, (light, dark) in enumerate(zip(LIGHT, DARK, strict=True)):

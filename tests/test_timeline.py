@@ -1,4 +1,5 @@
 import json
+import re
 from math import log
 
 import numpy as np
@@ -165,3 +166,16 @@ def test_the_bundled_model_follows_a_text():
     assert tuple(line.prediction.scores) == EMOTIONS
     with pytest.raises(TypeError, match="a single str"):
         classifier.timeline(text)
+
+
+def test_neutral_sentences_have_low_bars_that_rise_from_the_bottom():
+    class Half:
+        labels = ("joy", "love")
+
+        def predict_with_neutral(self, texts):
+            return np.array([[0.75, 0.25, 0.8 if text == "It came." else 0.0] for text in texts], np.float32)
+
+    (line,) = timeline(Half(), ["It came. I am glad."])
+    np.testing.assert_allclose(line.columns(9), [[0.15, 0.05], [0.75, 0.25]], atol=1e-6)
+    bars = re.findall(r'<rect x="(\d)" y="([\d.]+)" width="[\d.]+" height="([\d.]+)"', line._repr_html_())
+    assert bars == [("0", "0.850", "0.150"), ("0", "0.800", "0.050"), ("1", "0.250", "0.750"), ("1", "0.000", "0.250")]

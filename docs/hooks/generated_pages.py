@@ -19,6 +19,7 @@ WIDTH = 92
 MARK = re.compile(r"<!-- generated: ([\w ]+) -->")
 LINK = re.compile(r"\]\((\.\./[^)#]+)\)")
 REPOSITORY = "https://github.com/emoscope/emoscope/blob/main"
+TABLE = re.compile(r"<table>.*?</table>", re.DOTALL)
 PICTURE = re.compile(r'<p><img alt="([^"]*)" src="(?:\.\./)*(assets/[\w-]+\.svg)" ?/?></p>')
 
 
@@ -29,8 +30,17 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Insert drawings into the page itself, so that they take its colours and their text can be selected."""
+    """Insert drawings into the page itself, so that they take its colours and their text can be selected.
+
+    A table is in a region that the keyboard can scroll.
+    """
+    html = TABLE.sub(r'<div class="scrolled" tabindex="0" role="region" aria-label="table">\g<0></div>', html)
     return PICTURE.sub(_drawing, html)
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Name the search for screen readers, as its theme does not."""
+    return output.replace('role="dialog">', 'role="dialog" aria-label="Search">')
 
 
 def commands() -> str:
@@ -69,7 +79,7 @@ def _readme(pattern: str) -> str:
     found = re.search(pattern, (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     if found is None:
         raise ValueError(f"no part of README.md matches {pattern!r}")
-    return found[1]
+    return found[1].replace("](docs/", "](")
 
 
 PARTS: dict[str, Callable[[], str]] = {
@@ -128,7 +138,7 @@ def _groups(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _entry(action: argparse.Action) -> str:
-    text = _flags_as_code(" ".join((action.help or "").split()))
+    text = _flags_as_code(" ".join(((action.help or "") % vars(action)).split()))
     return f"`{_invocation(action)}`\n:   {text}\n"
 
 

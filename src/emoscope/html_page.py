@@ -24,10 +24,10 @@ def _variables(colours: Iterable[str]) -> str:
 
 STYLE = f"""
 :root {{ color-scheme: light dark; --text: #1c2430; --muted: #5d6878; --line: #dde2e9; --back: #f6f7f9; --card: #fff;
-  --bar: #cfe0fb; --error: #b3261e; --error-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c;
+  --bar: #7da7ee; --error: #b3261e; --error-back: #fbe6e4; --hint: #7a5200; --hint-back: #fcf1d8; --fine: #1b6e3c;
   {_variables(LIGHT)} }}
 @media screen and (prefers-color-scheme: dark) {{ :root {{ --text: #e4e8ee; --muted: #9aa5b4; --line: #313945;
-  --back: #14181e; --card: #1c222a; --bar: #2a4468; --error: #ff9c94; --error-back: #43211f; --hint: #f2c666;
+  --back: #14181e; --card: #1c222a; --bar: #4d7cc0; --error: #ff9c94; --error-back: #43211f; --hint: #f2c666;
   --hint-back: #3c3016; --fine: #7fd6a0;
   {_variables(DARK)} }} }}
 * {{ box-sizing: border-box; }}
@@ -56,6 +56,7 @@ mark {{ border-radius: .2em; }}
 
 FRAGMENTS_STYLE = """
 section p { font-size: 1.1rem; line-height: 1.7; white-space: pre-wrap; overflow-wrap: anywhere; }
+section svg { margin: .5rem 0; }
 """.lstrip()
 
 MAX_FRAGMENTS = 20
@@ -123,6 +124,13 @@ class Fragments(list[Item]):
         return "".join([*(item._repr_html_() for item in self[:MAX_FRAGMENTS]), *others])
 
 
-def fragments_page(title: str, fragments: Iterable[str]) -> str:
-    """A whole page of HTML fragments that notebooks show too, each on a card."""
-    return html_page(title, (f"<section>{fragment}</section>" for fragment in fragments), FRAGMENTS_STYLE)
+def fragments_page(title: str, fragments: Iterable[str], legend: str) -> str:
+    """A whole page of HTML fragments that notebooks show too, each on a card.
+
+    Args:
+        title: as `html_page` takes it.
+        fragments: the fragments.
+        legend: what their colours mean, as plain text.
+    """
+    cards = (f"<section>{fragment}</section>" for fragment in fragments)
+    return html_page(title, [note(escaped(legend)), *cards], FRAGMENTS_STYLE)

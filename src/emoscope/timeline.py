@@ -91,8 +91,11 @@ class Timeline:
         }
 
     def columns(self, max_columns: int) -> NDArray[np.float64]:
-        """Probabilities of the sentences in order, float64 (columns, labels); means of runs if there are too many."""
-        rows = np.array([list(sentence.prediction.scores.values()) for sentence in self.sentences])
+        """How much the sentences express each label, in order, float64 (columns, labels); means of runs if too many.
+
+        The probabilities of a sentence, times the probability that it expresses an emotion at all.
+        """
+        rows = np.array([expressed(sentence.prediction) for sentence in self.sentences])
         runs = np.array_split(rows, min(len(rows), max_columns)) if len(rows) else []
         return np.array([run.mean(0) for run in runs]).reshape(-1, len(self.prediction.scores))
 
@@ -115,6 +118,12 @@ def shown_answer(prediction: Prediction) -> tuple[str, float]:
     if prediction.neutral is not None and prediction.is_neutral:
         return NO_EMOTION, prediction.neutral
     return prediction.label, prediction.score
+
+
+def expressed(prediction: Prediction) -> list[float]:
+    """The probability of each label, times the probability that a text expresses an emotion at all."""
+    share = 1.0 - (prediction.neutral or 0.0)
+    return [share * score for score in prediction.scores.values()]
 
 
 def timeline(classifier: Classifier, texts: Sequence[str]) -> list[Timeline]:
@@ -252,7 +261,7 @@ def stacked_bars(columns: NDArray[np.float64], colours: Sequence[str], name: str
     tops = np.cumsum(columns, axis=1) / np.maximum(columns.sum(1, keepdims=True), 1.0)
     width = 0.9 if len(tops) < 100 else 1
     bars = "".join(
-        f'<rect x="{x}" y="{top - height:.3f}" width="{width}" height="{height:.3f}" fill="{colour}"/>'
+        f'<rect x="{x}" y="{1 - top:.3f}" width="{width}" height="{height:.3f}" fill="{colour}"/>'
         for x, (column, row) in enumerate(zip(tops, np.diff(tops, prepend=0, axis=1), strict=True))
         for top, height, colour in zip(column, row, colours, strict=True)
         if height >= MIN_HEIGHT

@@ -15,5 +15,10 @@ def test_the_page_names_the_errors_and_escapes_texts() -> None:
     assert "<summary><h2>Equal texts with different labels in train (1)</h2></summary>" in page
 
 
+def test_the_bar_of_a_share_is_beside_its_digits() -> None:
+    page = audit_page(audit({"train": rows(*clean())}))
+    assert '<td class="figure"><span class="share" style="background: linear-gradient(' in page
+
+
 def test_the_page_of_clean_rows_has_no_errors() -> None:
     assert '<li class="fine">No errors.</li>' in audit_page(audit({"train": rows(*clean())}))

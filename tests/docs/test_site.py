@@ -82,7 +82,14 @@ def test_the_reference_has_every_command_and_flag(pages: dict[str, str]) -> None
         assert shown == {action.option_strings[-1] for action in visible if action.option_strings}
         text = " ".join(unescape(re.sub(r"<[^>]+>", "", parts[name])).split())
         for action in visible:
-            assert " ".join((action.help or "").split()) in text
+            assert " ".join(((action.help or "") % vars(action)).split()) in text
+
+
+def test_tables_and_the_search_can_be_used_without_a_mouse(pages: dict[str, str]) -> None:
+    for name, html in pages.items():
+        tables = re.findall(r"(.{60})<table>", html, re.DOTALL)
+        assert all(before.endswith('tabindex="0" role="region" aria-label="table">') for before in tables), name
+        assert 'data-md-component="search" role="dialog" aria-label="Search"' in html
 
 
 def test_sections_of_docstrings_are_rendered(pages: dict[str, str]) -> None:

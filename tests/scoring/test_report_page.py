@@ -4,6 +4,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from scoring_fakes import DAYS, HashClassifier, NeutralClassifier, emotion, score, texts, write_parquet
@@ -11,6 +12,7 @@ from scoring_fakes import DAYS, HashClassifier, NeutralClassifier, emotion, scor
 import emoscope.scoring
 from emoscope.errors import DataError
 from emoscope.scoring import ScoreReport
+from emoscope.scoring.charts import Columns, stacked
 from emoscope.terminal import counted
 
 
@@ -215,3 +217,17 @@ def test_rows_with_stray_times_are_in_the_summary(tmp_path):
     days = ["1970-01-01", *(f"2024-05-{day:02}" for day in range(1, 31) for _ in range(50))]
     source = write_parquet(tmp_path / "in.parquet", {"text": ["a"] * len(days), "when": days})
     assert report(source, tmp_path / "out.csv", tmp_path / "page.html", "when").time_outliers == 1
+
+
+def test_few_rows_are_listed_once(tmp_path):
+    source = tmp_path / "few.csv"
+    source.write_text("text\none\ntwo\n")
+    report(source, tmp_path / "out.csv", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert "Most confident" in page and "Least confident" not in page
+
+
+def test_long_ticks_have_room_on_a_small_screen():
+    chart = Columns("", np.ones((3, 1)), ["a"] * 3, 1, "", [(at, "2024-05-06 18:00") for at in (10.0, 50.0, 90.0)])
+    drawn = "".join(stacked(chart))
+    assert re.findall(r'<text( class="even")? x="(\d+)', drawn) == [("", "10"), (' class="even"', "50"), ("", "90")]

@@ -35,9 +35,17 @@ def test_significant_differences_come_first(found):
     page = shares_page("a", found, ["day, by month"])
     months = page[page.index("Differences by day") :]
     assert "2 of 2 differences significant" in months and '<tr class="found"><td>' in months
+    assert "The others" not in months and "All of them" not in months
+    teams = page[page.index("Differences by team") : page.index("Differences by day")]
+    assert "0 of 2 differences significant" in teams and "<summary>All of them</summary>" in teams
     assert "&lt; 0.001" in months or "< 0.001" in months
 
 
 def test_one_labeller_without_groups(found):
     page = shares_page("a", type(found)(found.overall), [])
     assert "Labellers" not in page and "Differences" not in page and page.count("<section>") == 2
+
+
+def test_dates_of_groups_are_not_broken(found):
+    rows = shares_page("a", found, [])
+    assert "<td>2024\u201101</td>" in rows

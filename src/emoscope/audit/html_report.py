@@ -14,10 +14,12 @@ MAX_ROWS = 500
 
 STYLE = """
 ul { list-style: none; margin: 1.2rem 0 0; padding: 0; }
-li { margin-top: .4rem; padding: .35rem .7rem; border-radius: 6px; }
+li { display: flex; margin-top: .4rem; padding: .35rem .7rem; border-radius: 6px; }
 .error { background: var(--error-back); color: var(--error); }
 .hint { background: var(--hint-back); color: var(--hint); }
-.fine { color: var(--fine); } li b { display: inline-block; width: 4.2rem; }
+.fine { color: var(--fine); } li b { flex: 0 0 3.6rem; }
+.share { display: inline-block; width: 8rem; height: .7em; margin-right: .6rem; }
+@media (max-width: 60rem) { .share { width: 4.5rem; } } @media (max-width: 40rem) { .share { display: none; } }
 """.lstrip()
 
 
@@ -76,4 +78,4 @@ def _cell(cell: str, last: bool = False) -> str:
     if not cell.endswith("%"):
         return f'<td class="figure">{cell}</td>'
     bar = f"background: linear-gradient(to left, var(--bar) {cell}, transparent {cell})"
-    return f'<td class="figure" style="{bar}">{cell}</td>'
+    return f'<td class="figure"><span class="share" style="{bar}"></span>{cell}</td>'

@@ -55,8 +55,9 @@ def calibrate_multi_label(
         - `model`; `dataset` {name, split, rows, fingerprint}; `rows`, the number of rows of each label
         - `temperature`, `loss` (binary cross-entropy in nats) and `ece`, each {before, after}, on all rows
         - `thresholds` {label: {before, after}}
-        - `half_splits`: fitted on one half of the rows and measured on the other, `repeats` times. `f1_macro`, `loss`
-          and `ece` are {before, after}, `label_f1` is {label: {before, after}}, each value {mean, standard_deviation}
+        - `half_splits`: fitted on one half of the rows and measured on the other, `repeats` times
+        - in it, `f1_macro`, `loss`, `ece` {before, after}, `label_f1` {label: {before, after}}, each with mean and
+            standard_deviation
         - `curves` {reliability}, which only the plots need
 
     Raises:

@@ -42,6 +42,7 @@ LONGEST = 40
 STYLES = ((0.6, "1;7"), (0.25, "1"), (0.05, "4"))
 """ANSI styles of a word by its share of the largest weight, added to its colour."""
 FOR, AGAINST = "32", "31"
+COLOURS = "Green words raise the probability of the label, red words lower it; the darker, the more."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     note_files(args.texts, "explain")
     explanations = load_classifier(args).explain(args.texts, method=args.method)
     if args.html:
-        write_output(args.html, fragments_page("emoscope explain", (one._repr_html_() for one in explanations)))
+        fragments = (one._repr_html_() for one in explanations)
+        write_output(args.html, fragments_page("emoscope explain", fragments, COLOURS))
         if not args.json:
             return 0
     show = _shaded if sys.stdout.isatty() and not args.json else _json

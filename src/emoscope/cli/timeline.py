@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 BLOCKS = " ▁▂▃▄▅▆▇█"
 BAR_WIDTH = 8
 MAX_SPEAKERS = 10
+BARS = "A bar for each sentence: how much it expresses each emotion. Sentences with a grey line express none."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     texts = args.texts or ["\n".join(decode_lines(sys.stdin.buffer.read().split(b"\n")))]
     timelines = load_classifier(args).timeline(texts)
     if args.html:
-        write_output(args.html, fragments_page("emoscope timeline", (one._repr_html_() for one in timelines)))
+        fragments = (one._repr_html_() for one in timelines)
+        write_output(args.html, fragments_page("emoscope timeline", fragments, BARS))
         if not (args.json or args.table):
             return 0
     as_table = _as_table(args)

@@ -27,7 +27,7 @@ from emoscope.html_page import escaped, html_page, note
 from emoscope.prediction import Prediction
 from emoscope.protocols import Classifier, neutral_predictor, predict_distinct, split_neutral, thresholds_of
 from emoscope.terminal import counted
-from emoscope.timeline import MAX_BARS, marked_style, shown_answer, stacked_bars
+from emoscope.timeline import MAX_BARS, expressed, marked_style, shown_answer, stacked_bars
 
 MAX_MESSAGES = 5_000
 """Maximum number of messages that a page shows."""
@@ -78,7 +78,7 @@ class ConversationTimeline:
 
     def columns(self, max_columns: int) -> NDArray[np.float64]:
         """How much the messages with words count for each label, in order, (columns, labels); means of runs."""
-        rows = np.array([_evidence(each) for each in self.predictions if each]).reshape(-1, len(self.labels))
+        rows = np.array([expressed(each) for each in self.predictions if each]).reshape(-1, len(self.labels))
         runs = np.array_split(rows, min(len(rows), max_columns)) if len(rows) else []
         return np.array([run.mean(0) for run in runs]).reshape(-1, len(self.labels))
 
@@ -181,11 +181,6 @@ def _turn(index: int, message: Message, before: str, after: str) -> Turn:
     words = shortened_words(message.text or "")
     time = shown_time(message.time)
     return Turn(index + 1, message.conversation, message.speaker or NO_NAME, time, words, before, after)
-
-
-def _evidence(prediction: Prediction) -> list[float]:
-    share = 1.0 - (prediction.neutral or 0.0)
-    return [share * score for score in prediction.scores.values()]
 
 
 def _message_to_json(message: Message, prediction: Prediction | None) -> dict[str, Any]:

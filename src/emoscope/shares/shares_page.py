@@ -5,6 +5,7 @@ It does not say when it was made, so equal rows give equal bytes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -30,9 +31,9 @@ td.chart { width: 55%; min-width: 8rem; padding-left: .5rem; border-bottom: 0; }
 table.rows td { vertical-align: middle; border-bottom: 0; padding-top: 0; padding-bottom: 0; }
 .courses { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); gap: .4rem 1.6rem; }
 tr.found td { font-weight: 600; }
-table.rows td:first-child { width: 20%; }
+table.rows td:first-child { width: 20%; min-width: 9.5rem; }
 @media (max-width: 40rem) { .wide, table.rows tr:first-child { display: none; } th, td { padding-right: .45rem; }
-  table.rows, table.rows tbody { display: block; } table.rows td:first-child { width: auto; }
+  table.rows, table.rows tbody { display: block; } table.rows td:first-child { width: auto; min-width: 0; }
   table.rows tr { display: grid; grid-template-columns: 1fr auto auto; margin-top: .5rem; }
   td.chart { grid-column: 1 / -1; grid-row: 2; width: auto; padding: 0; } }
 """
@@ -118,10 +119,15 @@ def _rows(
     yield f'<table class="rows"><tr><th>{head}</th><td class="chart"></td>{heads}</tr>'
     for share, point, colour in zip(shares, points, colours, strict=True):
         yield (
-            f'<tr class="c{colour}"><td>{escaped(point.name) or "(empty)"}</td>'
+            f'<tr class="c{colour}"><td>{_shown_name(point.name)}</td>'
             f'<td class="chart">{row_chart(point, top)}</td>{_cells(share)}</tr>'
         )
     yield f'<tr><td></td><td class="chart">{axis(top)}</td><td colspan="4"></td></tr></table>'
+
+
+def _shown_name(name: str) -> str:
+    """The name of a row; a date in it is not broken at its hyphens."""
+    return re.sub(r"(?<=\d)-(?=\d)", "\u2011", escaped(name)) or "(empty)"
 
 
 def _cells(share: ClassShare) -> str:
@@ -183,9 +189,10 @@ def _differences(tests: Sequence[ShareDifference]) -> Iterator[str]:
     )
     ordered = sorted(tests, key=lambda test: test.p)
     yield from _difference_table(ordered[:found]) if found else ()
-    yield "<details><summary>The others</summary>"
-    yield from _difference_table(ordered[found:])
-    yield "</details>"
+    if found < len(ordered):
+        yield f"<details><summary>{'The others' if found else 'All of them'}</summary>"
+        yield from _difference_table(ordered[found:])
+        yield "</details>"
 
 
 def _difference_table(tests: Sequence[ShareDifference]) -> Iterator[str]:
