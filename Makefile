@@ -41,7 +41,7 @@ demo: $(VENV)/.base
 	  "i still feel so tender and caring towards him" \
 	  "i was stunned and curious when i opened the letter"
 
-environment: $(VENV)/.test
+environment: $(VENV)/.test $(VENV)/.node
 
 # The tests of a file run in one process, which makes their models and servers once; tests/conftest.py orders the files.
 test: environment
@@ -88,6 +88,7 @@ bundled: accurate
 	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature
 	cat recipes/card_real_text.md >> runs/model/README.md
 	cp -r runs/model/. src/emoscope/bundled/
+	$(BIN)/python js/conformance.py
 	$(BIN)/python recipes/cascade.py $(ACCURATE) --data $(DATA) --tables runs/corpora --texts $(GOEMOTIONS)/train.tsv $(REAL)/*.tsv
 
 accurate: $(VENV)/.encoder corpora
@@ -123,6 +124,11 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --no-compile -e '.[all]' -e ./models/accurate --group test --group docs -c constraints.txt
 	@touch $@
 
+# The packages of js/, for the tests of the JavaScript; where npm or its registry is missing, these tests are skipped.
+$(VENV)/.node: js/package-lock.json | $(BIN)/python
+	@if command -v npm > /dev/null && npm ci --prefix js --ignore-scripts --no-audit --no-fund --loglevel error; then touch $@; \
+	else echo "the npm packages of js/ could not be installed: the tests of the JavaScript are skipped" >&2; fi
+
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) install --group lint -c constraints.txt
 	@touch $@
@@ -143,4 +149,4 @@ $(VENV)/.encoder: $(VENV)/.test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs site .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build runs site js/node_modules js/engine js/model .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -31,6 +31,8 @@ INTEGRATIONS: dict[str, set[str]] = {
 
 Other stages are imported inside functions.
 """
+SHARED = {"rows", "columnar", "conversations", "evaluation", "calibration", "page", "compact", "torch_runtime"}
+"""Folders that stages share."""
 ARROWS = {
     "root": {"rows", "columnar"},
     "rows": {"root"},
@@ -39,17 +41,15 @@ ARROWS = {
     "calibration": {"root", "rows", "evaluation"},
     "shares": {"root", "rows", "evaluation"},
     "conversations": {"root", "rows"},
+    "page": {"root"},
     "compact": {"root"},
     "torch_runtime": {"root", "compact"},
-    **{
-        stage: {"root", "rows", "columnar", "conversations", "evaluation", "calibration", "compact", "torch_runtime"}
-        for stage in STAGES
-    },
+    **{stage: {"root", *SHARED} for stage in STAGES},
     **{integration: {"root", "rows", *stages} for integration, stages in INTEGRATIONS.items()},
 }
 """The folders that the modules of a folder may import, besides their own; "root" is the modules in no folder."""
 FOLDERS = {*ARROWS, "cli"} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
-BASE = {"root", "rows", "conversations", "evaluation", "calibration", "shares", "cli", "__main__"}
+BASE = {"root", "rows", "conversations", "evaluation", "calibration", "shares", "page", "cli", "__main__"}
 HEAVY = {
     "torch",
     "transformers",

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from emoscope import EMOTIONS
-from emoscope.serving.static_files import FOLDER
+from emoscope.page.site import STATIC
+
+OF_SITE = re.compile(r"<!--site\n.*?-->", re.DOTALL)
+"""Comments of the page that `emoscope page` makes part of its sites."""
 
 
 def test_files_are_small_and_refer_only_to_each_other():
-    files = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
+    files = {path.name: OF_SITE.sub("", path.read_text("utf-8")) for path in STATIC.iterdir()}
     assert sum(len(text.encode()) for text in files.values()) < 150_000
     for name, text in files.items():
         addresses = set(re.findall(r"https?://[\w./]+", text)) - {"http://www.w3.org/2000/svg"}
@@ -58,7 +61,7 @@ COLOUR_VISION = {
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_emotion_colours_are_distinguishable_and_have_contrast(scheme):
-    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "style.css").read_text("utf-8"))
+    pairs = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", (STATIC / "style.css").read_text("utf-8"))
     colours = {name: linear(values[scheme]) for name, *values in pairs}
     for emotion in EMOTIONS:
         assert contrast(colours[emotion], colours["card"]) >= 3

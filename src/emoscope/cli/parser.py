@@ -19,7 +19,7 @@ from emoscope import __version__
 from emoscope.terminal import terminal_width
 
 COMMANDS = {
-    "classify texts": ("predict", "explain", "timeline", "score", "serve", "mcp"),
+    "classify texts": ("predict", "explain", "timeline", "score", "serve", "page", "mcp"),
     "measure shares": ("sample", "estimate"),
     "test models and data": ("evaluate", "compare", "bias", "audit"),
     "make models": ("train", "distill", "export", "calibrate", "push"),

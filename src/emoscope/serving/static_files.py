@@ -8,11 +8,11 @@ from mimetypes import guess_type
 from pathlib import Path
 
 from emoscope import __version__
+from emoscope.page.site import STATIC
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
 from emoscope.serving.responses import Response
 
-FOLDER = Path(__file__).parent / "static"
 OPENAPI = "openapi.json"
 MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".map": "application/json"}
 """Media types that the operating system's own table may have differently, by suffix."""
@@ -21,7 +21,7 @@ MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "ima
 class StaticFiles:
     """Files by their path in a folder; no other path can be requested."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path = STATIC) -> None:
         """Read all files."""
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         self._files = {path.relative_to(folder).as_posix(): _response(path, path.read_bytes()) for path in files}

@@ -5,24 +5,15 @@ EMOSCOPE_SCREENSHOTS=DIR keeps screenshots. All tests of a file share one browse
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("uvicorn", reason="needs the extra serve")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe-playwright-python")
 
 from intercepted_server import Interceptor, running
-from page_actions import TIMEOUT
 
+from chromium import DESKTOP, TIMEOUT, launched
 from emoscope import EmotionClassifier
 from emoscope.serving import create_app
-
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-FLAGS += ["--disable-sync", "--no-first-run"]
-DESKTOP = {"viewport": {"width": 1200, "height": 900}}
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +38,8 @@ def interceptor(intercepted):
 
 @pytest.fixture(scope="module")
 def browser():
-    if not CHROMIUM.exists():
-        pytest.skip(f"needs {CHROMIUM}")
-    playwright.expect.set_options(timeout=TIMEOUT)
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

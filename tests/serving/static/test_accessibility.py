@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
+
 from page_actions import (
     LOOKS,
     SCREENSHOTS,
@@ -14,7 +16,6 @@ from page_actions import (
     wait_for_animations,
     wait_in_page,
 )
-from playwright.sync_api import expect
 
 
 def full(page):

@@ -6,8 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from page_actions import violations
 from playwright.sync_api import expect
+
+from page_actions import violations
 
 OPENAPI = {
     "openapi": "3.1.0",

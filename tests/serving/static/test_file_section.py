@@ -10,10 +10,10 @@ import re
 
 import numpy as np
 import pytest
-from page_actions import downloaded, upload
 from playwright.sync_api import expect
 
 from emoscope import EMOTIONS
+from page_actions import downloaded, upload
 
 
 def messy_csv():

@@ -8,10 +8,10 @@ import json
 
 import numpy as np
 import pytest
-from page_actions import downloaded, upload, violations
 from playwright.sync_api import expect
 
 from emoscope import EMOTIONS, EmotionClassifier
+from page_actions import downloaded, upload, violations
 
 PARCELS = ["the parcel arrived on time", "the parcel has two handles", "the parcel came by post"]
 ROWS = [*PARCELS, "i am so happy with it", "i am furious about this", "", "i am so glad"]

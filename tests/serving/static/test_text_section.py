@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from page_actions import AMBIGUOUS, STORY, choose_example, percent, shown_scores, wait_for_animations
 from playwright.sync_api import expect
 
 from emoscope import EMOTIONS
 from emoscope.sentences import sentences
+from page_actions import AMBIGUOUS, STORY, choose_example, percent, shown_scores, wait_for_animations
 
 
 def test_bars_show_the_scores_of_the_model(page, classifier):

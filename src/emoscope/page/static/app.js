@@ -1,9 +1,10 @@
 // The page: connects the text field to its results, and opens tables in the file section.
 
-import { askForKey, call, Failure, newest } from "./client.js";
-import { announce, byId, element, showAlert } from "./dom.js";
+import { call, info } from "./client.js";
+import { actionButton, announce, byId, element, showAlert } from "./dom.js";
 import { Bars, count, dot, EMOTIONS, percent, verdict } from "./emotions.js";
 import { EXAMPLES } from "./examples.js";
+import { Failure, newest } from "./failures.js";
 import { FileSection } from "./file.js";
 import { looksLikeTable } from "./layout.js";
 import { answer, Timeline } from "./timeline.js";
@@ -124,17 +125,15 @@ const shadeSentence = newest(async ({ sentence, region }, signal) => {
 /** A text that could not be scored; scores on the page are those of an earlier text. */
 function showFailure(failure, seconds) {
   const retry = seconds ? ` Trying again in ${count(Math.ceil(seconds), "second")}.` : "";
-  const enterKey = async () => (await askForKey()) && onInput();
-  const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
   if (!seconds) clear("No result", "");
   const message = failure instanceof Failure ? `${failure.message}${retry}` : "The page failed.";
-  showAlert(byId("error"), message, ...(failure.status === 401 ? [" ", button] : []));
+  showAlert(byId("error"), message, ...actionButton(failure.action, onInput));
 }
 
 /** Shows in a region why its words or sentences are missing, but not while they are requested again. */
 function showFailureIn(region) {
   return (failure, seconds) => {
-    if (seconds || failure.status === 401) return;
+    if (seconds || failure.action) return;
     byId(region).replaceChildren(element("p", { class: "note" }, failure.message));
     byId(region).closest(".part").classList.remove("stale");
     byId(region).closest(".part").hidden = false;
@@ -153,19 +152,14 @@ function showExamples() {
 }
 
 async function showModel() {
-  try {
-    const response = await fetch("info");
-    const info = response.ok ? await response.json() : {};
-    const parts = [info.model_id && `Model: ${info.model_id}`, info.version && `emoscope ${info.version}`];
-    byId("model").textContent = parts.filter(Boolean).join(" · ");
-    files.setLimits(info);
-    const own = Object.values(info.model_type?.classifier?.id2label ?? {});
-    if (own.some((label) => !EMOTIONS.includes(label))) showOwnLabels(own);
-    else showExamples();
-  } catch {
-    // Without it the footer is shorter, and the file section learns the limits from the server's errors.
-    showExamples();
-  }
+  // Without it the footer is shorter, and the file section learns the limits from the server's errors.
+  const model = await info().catch(() => ({}));
+  const parts = [model.model_id && `Model: ${model.model_id}`, model.version && `emoscope ${model.version}`];
+  byId("model").textContent = parts.filter(Boolean).join(" · ");
+  files.setLimits(model);
+  const own = Object.values(model.model_type?.classifier?.id2label ?? {});
+  if (own.some((label) => !EMOTIONS.includes(label))) showOwnLabels(own);
+  else showExamples();
 }
 
 /** A model with other labels than emotions: another question, and no examples of emotions. */

@@ -1,19 +1,21 @@
-// Requests to the server: failures with messages for people, retries, the API key, and only the newest input.
+// Requests to the server, with the API key. The static site has a module of the same name that asks the model itself.
 
-import { byId, showAlert, sleep } from "./dom.js";
+import { byId, showAlert } from "./dom.js";
+import { Failure } from "./failures.js";
 
+/** Largest batch of a table that is scored at once. */
+export const MAX_BATCH = { texts: 256, characters: 100_000 };
+
+const ENTER_KEY = { name: "Enter a key", run: () => askForKey() };
 const STORAGE_KEY = "emoscope.key";
 const SENDABLE = /^[ -~]*$/;
 const NOT_SENDABLE = "Keys have ASCII characters only, but this one has others, such as “ or …. Copy it again.";
 const TIMEOUT = 30_000; // milliseconds
-const MAX_WAIT = 15; // seconds between two tries
 
-/** A request that failed. `wait`: seconds after which the same request may succeed; null if it never will. */
-export class Failure extends Error {
-  constructor(message, { status = 0, code = "", wait = null } = {}) {
-    super(message);
-    Object.assign(this, { status, code, wait });
-  }
+/** The model, the version and the limits of the server. */
+export async function info() {
+  const response = await fetch("info");
+  return response.ok ? await response.json() : {};
 }
 
 /** The JSON response to a POST of JSON. Asks for a key if the server requires one. */
@@ -68,7 +70,7 @@ async function failureOf(response) {
   if (status === 429) return new Failure("The server is busy.", { status, code, wait });
   if (status === 504) return new Failure("The server took too long.", { status, code, wait });
   if (status === 502 || status === 503) return new Failure("The server is not ready.", { status, code, wait });
-  if (status === 401) return new Failure("The server requires an API key.", { status, code });
+  if (status === 401) return new Failure("The server requires an API key.", { status, code, action: ENTER_KEY });
   if (status === 413) return new Failure(details || "This is too long for the server.", { status, code });
   if (status >= 500) return new Failure(details || `The server failed (${status}).`, { status, code });
   return new Failure(details || `The server rejected this (${status}).`, { status, code });
@@ -78,69 +80,6 @@ const asSentence = (message) => {
   const text = message.trim();
   return text && text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 };
-
-/** Do the work; while it fails in a way that can pass, wait and do it again. */
-export async function retry(work, { onWait, signal }) {
-  for (let failures = 1; ; failures++) {
-    try {
-      const result = await work();
-      if (failures > 1) onWait(null, 0);
-      return result;
-    } catch (failure) {
-      if (failure.wait == null) throw failure;
-      const seconds = waitAfter(failure, failures);
-      onWait(failure, seconds);
-      await sleep(seconds * 1000, signal);
-    }
-  }
-}
-
-const waitAfter = (failure, failures) =>
-  failure.status === 429 ? failure.wait : Math.min(failure.wait * 2 ** (failures - 1), MAX_WAIT);
-
-/**
- * A function that takes inputs and works on the newest. It works on one input at a time, so that an older result never
- * replaces a newer one, and skips inputs that were replaced before their turn.
- *
- * @param {function(*, AbortSignal)} work
- * @param {{pause: number, cancels: boolean, onFailure: function}} options `pause`: milliseconds to wait for a newer
- *   input first; `cancels`: a newer input cancels the work on an older one.
- */
-export function newest(work, { pause = 0, cancels = false, onFailure }) {
-  let next;
-  let isRunning = false;
-  let failures = 0;
-  let controller;
-
-  async function run() {
-    isRunning = true;
-    while (next) {
-      if (pause) await sleep(pause);
-      const { input } = next;
-      next = undefined;
-      controller = new AbortController();
-      try {
-        await work(input, controller.signal);
-        failures = 0;
-      } catch (failure) {
-        if (controller.signal.aborted) continue;
-        if (!(failure instanceof Failure)) console.error(failure);
-        const seconds = failure.wait == null ? 0 : waitAfter(failure, ++failures);
-        onFailure(failure, seconds);
-        if (!seconds) continue;
-        next ??= { input };
-        await sleep(seconds * 1000);
-      }
-    }
-    isRunning = false;
-  }
-
-  return (input) => {
-    next = { input };
-    if (cancels) controller?.abort();
-    if (!isRunning) run();
-  };
-}
 
 let key = storedKey();
 let hasDeclined = false;
@@ -165,7 +104,7 @@ function storeKey(value) {
 }
 
 /** Ask for a key, once for all requests that need one. After "Not now", only a click asks again. */
-export function askForKey(error = "") {
+function askForKey(error = "") {
   asking ??= new Promise((resolve) => {
     const dialog = byId("key-dialog");
     const field = byId("key");

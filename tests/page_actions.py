@@ -8,8 +8,6 @@ from pathlib import Path
 from axe_playwright_python import sync_playwright as axe
 from playwright.sync_api import expect
 
-TIMEOUT = 120_000
-"""Milliseconds: machines of continuous integration can be slow."""
 SCREENSHOTS = os.environ.get("EMOSCOPE_SCREENSHOTS")
 AMBIGUOUS = "I feel so sweet today."
 STORY = "A story"

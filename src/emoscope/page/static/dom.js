@@ -40,6 +40,13 @@ export function showAlert(region, sentence, ...extra) {
   region.hidden = !sentence;
 }
 
+/** A button for the action of a failure, in a list after a space, or nothing; once it is done, the work starts again. */
+export function actionButton(action, again) {
+  if (!action) return [];
+  const click = async () => (await action.run()) && again();
+  return [" ", element("button", { type: "button", class: "link", click }, action.name)];
+}
+
 export const sleep = (milliseconds, signal) =>
   new Promise((resolve, reject) => {
     signal?.throwIfAborted();

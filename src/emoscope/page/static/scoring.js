@@ -1,12 +1,11 @@
-// Scores a file in batches through the server, row after row and in order, and keeps what was read, scored and rejected.
+// Scores a file in batches, row after row and in order, and keeps what was read, scored and rejected.
 
-import { call, retry } from "./client.js";
+import { call, MAX_BATCH } from "./client.js";
 import { isNeutral, NO_EMOTION } from "./emotions.js";
+import { retry } from "./failures.js";
 import { linesOf, reader } from "./records.js";
 
 const FIRST_BATCH = 32;
-const MAX_TEXTS = 256;
-const MAX_CHARACTERS = 100_000; // in a batch
 const FAST = 200; // milliseconds: a batch that is faster can be larger
 const SLOW = 1000; // milliseconds: a batch that is slower should be smaller
 const REJECTED = new Set([400, 413, 422]);
@@ -22,9 +21,9 @@ export class ScoringRun {
    * @param {object} layout of `guessLayout`, with the encoding and whether the file begins with a byte order mark
    * @param {{signal: AbortSignal, onWait: function, maxTexts: number}} options
    */
-  constructor(file, layout, { signal, onWait, maxTexts = MAX_TEXTS }) {
+  constructor(file, layout, { signal, onWait, maxTexts = MAX_BATCH.texts }) {
     Object.assign(this, { file, layout, signal, onWait });
-    this.maxBatch = Math.max(1, Math.min(maxTexts, MAX_TEXTS));
+    this.maxBatch = Math.max(1, Math.min(maxTexts, MAX_BATCH.texts));
     this.batchSize = Math.min(FIRST_BATCH, this.maxBatch);
     Object.assign(this, { bytes: 0, rows: 0, scored: 0, blank: 0, labels: [], rejected: [] });
     this.counts = new Map();
@@ -46,7 +45,7 @@ export class ScoringRun {
       for (const row of rows.push(lines, isLast)) {
         this.pending.push(row);
         this.pendingCharacters += row.text?.length ?? 0;
-        const isFull = this.pending.length >= this.batchSize || this.pendingCharacters >= MAX_CHARACTERS;
+        const isFull = this.pending.length >= this.batchSize || this.pendingCharacters >= MAX_BATCH.characters;
         if (isFull) await this.flush(rows);
       }
       await this.flush(rows);
@@ -105,7 +104,7 @@ export class ScoringRun {
     }
   }
 
-  /** The server's response, retried while the server is busy or away. A second 429 fails, so that fewer texts are sent. */
+  /** The response, retried while a server is busy or away. A second 429 fails, so that fewer texts are sent. */
   predict(texts) {
     let refusals = 0;
     const work = async () => {

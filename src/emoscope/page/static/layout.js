@@ -159,7 +159,7 @@ function textColumn(columns, cellsOf) {
 }
 
 /** The first texts of a sample, read with a layout. */
-export function firstTexts(layout, { text, isComplete }, count = 3) {
+export function firstTexts(layout, { text, isComplete }, count) {
   const lines = completeLines(text, isComplete);
   if (layout.kind === "lines") return lines.filter((line) => line.trim()).slice(0, count);
   if (layout.kind === "jsonl") {

@@ -1,9 +1,9 @@
 // The file section: open a file, choose its layout, score it, and show the results.
 
-import { askForKey, Failure } from "./client.js";
-import { announce, byId, element, showAlert } from "./dom.js";
+import { actionButton, announce, byId, element, showAlert } from "./dom.js";
 import { colour, count, dot, NO_EMOTION, number, percent, verdict } from "./emotions.js";
 import { exampleFile } from "./examples.js";
+import { Failure } from "./failures.js";
 import { firstTexts, guessLayout, layoutAs, looksLikeTable, sampleOf, withHeader } from "./layout.js";
 import { ScoringRun } from "./scoring.js";
 
@@ -13,6 +13,9 @@ const PAGE_ROWS = 50;
 const MAX_SHOWN_CHARACTERS = 300;
 const MAX_SHOWN_REJECTED = 20;
 const MAX_ONE_TEXT_BYTES = 200_000;
+const PREVIEWED_TEXTS = 3;
+const MAX_CHECKED_TEXTS = 100; // If none of them has words or emoji, the column has no texts, but numbers or dates.
+const WITH_WORDS = /[\p{L}\p{So}]/u;
 
 export class FileSection {
   constructor() {
@@ -110,7 +113,8 @@ export class FileSection {
     byId("header-field").hidden = kind !== "delimited";
     byId("header").checked = Boolean(header);
     byId("as-one-text").hidden = kind !== "lines" || this.file.size > MAX_ONE_TEXT_BYTES;
-    this.texts = firstTexts(this.layout, this.sample);
+    const texts = firstTexts(this.layout, this.sample, MAX_CHECKED_TEXTS);
+    this.texts = texts.some((text) => WITH_WORDS.test(text)) ? texts.slice(0, PREVIEWED_TEXTS) : [];
     byId("preview-texts").replaceChildren(...this.texts.map((text) => element("li", {}, shortened(text))));
     showAlert(byId("file-error"), this.texts.length ? "" : "No texts found. Choose another format or column.");
     byId("preview").hidden = !this.texts.length;
@@ -143,7 +147,7 @@ export class FileSection {
       await run.start();
       if (this.isCurrent(controller)) this.finish("");
     } catch (error) {
-      if (this.isCurrent(controller)) this.finish(controller.signal.aborted ? "Stopped." : this.messageFor(error));
+      if (this.isCurrent(controller)) this.finish(controller.signal.aborted ? "Stopped." : this.messageFor(error), error.action);
     } finally {
       clearInterval(timer);
     }
@@ -177,15 +181,12 @@ export class FileSection {
     if (this.run.scored) this.showResult();
   }
 
-  finish(error) {
+  finish(error, action = null) {
     const { rows } = this.run;
     byId("run").hidden = true;
     byId("start").hidden = !error;
-    const needsKey = error && this.run.scored === 0 && /API key/.test(error);
-    const enterKey = async () => (await askForKey()) && this.start();
-    const button = element("button", { type: "button", class: "link", click: enterKey }, "Enter a key");
     const soFar = error && rows ? ` The first ${count(rows, "row")} are below.` : "";
-    showAlert(byId("file-error"), `${error}${soFar}`, ...(needsKey ? [" ", button] : []));
+    showAlert(byId("file-error"), `${error}${soFar}`, ...(rows ? [] : actionButton(action, () => this.start())));
     if (!rows && error) return;
     this.showResult(true);
     const seconds = (performance.now() - this.started) / 1000;

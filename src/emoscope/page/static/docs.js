@@ -1,8 +1,9 @@
 // The API page: the operations of openapi.json with their parameters, bodies and responses, and a form to try each.
 
-import { Failure, send } from "./client.js";
+import { send } from "./client.js";
 import { byId, element, showAlert } from "./dom.js";
 import { count } from "./emotions.js";
+import { Failure } from "./failures.js";
 import { example, resolve, schema, withCode } from "./schema.js";
 
 const MAX_WIDTH = 88; // characters of JSON in a line
