@@ -30,6 +30,15 @@ PURPOSES = {
 }
 
 
+PROGRAMS = {
+    "polars": "Polars",
+    "duckdb": "DuckDB",
+    "arrow js": "Arrow JS",
+    "calls beside the pipeline": "`pipeline` of transformers, called beside a classifier",
+}
+"""Names of programs in the table, where they differ from those in the results."""
+
+
 def main() -> None:
     for name in DOCUMENTS:
         path = ROOT / name
@@ -413,6 +422,22 @@ def _scoring_faults() -> str:
     return _table("| test | outcome |", rows)
 
 
+def _foreign_tables() -> str:
+    """Cells and calls by program; those of a program's formats are added up."""
+    result = _result("foreign_tables")
+    found: dict[str, tuple[list[str], int, int]] = {}
+    for name, counts in result.items():
+        if isinstance(counts, dict) and "compared" in counts:
+            program, _, form = name.partition(", ")
+            forms, compared, differ = found.get(program, ([], 0, 0))
+            found[program] = [*forms, form], compared + counts["compared"], differ + counts["differ"]
+    rows = [
+        _row(PROGRAMS.get(program, program), ", ".join(filter(None, forms)) or "-", f"{compared:,}", str(differ))
+        for program, (forms, compared, differ) in found.items()
+    ]
+    return _table("| program | formats that it wrote | cells, scores and calls compared | different |", rows)
+
+
 def _serving() -> str:
     latency, overload, drain = (_result(f"serving_{name}") for name in ("latency", "overload", "drain"))
     rows = [
@@ -625,6 +650,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "long_texts": _long_texts,
     "scoring": _scoring,
     "scoring_faults": _scoring_faults,
+    "foreign_tables": _foreign_tables,
     "serving": _serving,
     "precision": _precision,
     "serving_peers": _serving_peers,

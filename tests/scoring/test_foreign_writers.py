@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from scoring_fakes import emotion, read, score
 
+FOREIGN = Path(__file__).parents[2] / "benchmarks" / "foreign"
 TEXTS = [
     "one",
     'with "quotes", commas',
@@ -64,6 +67,16 @@ def datasets(name: str, path: Path) -> None:
     write[name](str(path))
 
 
+def arrow_js(name: str, path: Path) -> None:
+    if not (FOREIGN / "node_modules").is_dir():
+        pytest.skip(f"needs Arrow JS: npm ci --prefix {FOREIGN}")
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in zip(*COLUMNS.values(), strict=True)]
+    source = path.with_name("rows.jsonl")
+    source.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    form = "stream" if name.startswith("stream") else "file"
+    subprocess.run(["node", str(FOREIGN / "arrow.js"), "write", str(source), str(path), form], check=True)
+
+
 @pytest.mark.parametrize("target", ["jsonl", "csv", "parquet", "arrow"])
 @pytest.mark.parametrize(
     ("writer", "name"),
@@ -73,6 +86,7 @@ def datasets(name: str, path: Path) -> None:
         *((duckdb, name) for name in ("parquet", "csv", "csv.gz", "jsonl")),
         *((pandas, name) for name in ("parquet", "feather", "csv", "csv.gz", "jsonl")),
         *((datasets, name) for name in ("parquet", "csv", "jsonl")),
+        *((arrow_js, name) for name in ("arrow", "stream.arrow")),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
