@@ -1,6 +1,7 @@
 """A conversation message by message: speakers, turning points, JSON and HTML."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,12 @@ def test_page_escapes_what_people_write():
     shown = page(follow(Words(), quarrel()), "A & B")
     assert "&lt;mad&gt; 0" in shown and "<mad>" not in shown and "A &amp; B" in shown
     assert "joy → anger" in shown and "<script" not in shown
+
+
+def test_a_notebook_shows_bars_and_names_without_the_style_of_the_page():
+    shown = follow(Words(), quarrel())._repr_html_()
+    assert re.search(r'<svg style="[^"]*height:14px', shown)
+    assert re.search(r"</span> <b[^>]*>Anna</b> <span", shown) and "</span>joy</span> <span style" in shown
 
 
 def test_no_messages_with_words_is_a_page_too():

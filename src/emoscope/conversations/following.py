@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emoscope.conversations import fragments
-from emoscope.conversations.fragments import colours_of, legend, speakers_table, turns_list
+from emoscope.conversations.fragments import PLAIN_LIST, colours_of, legend, speakers_table, turns_list
 from emoscope.conversations.messages import Conversation, Message
 from emoscope.conversations.overview import (
     NO_NAME,
@@ -109,7 +109,7 @@ class ConversationTimeline:
 
     def _messages(self) -> Iterator[str]:
         colours, several = colours_of(self.labels), self.several
-        yield '<ol class="messages">'
+        yield f'<ol class="messages" style="{PLAIN_LIST}">'
         for message, prediction in list(zip(self.conversation.messages, self.predictions, strict=True))[:MAX_MESSAGES]:
             if not (message.text and prediction):
                 continue
@@ -118,8 +118,8 @@ class ConversationTimeline:
             when += [shown_time(message.time) or ""]
             mark = f'<mark style="{marked_style(label, score, colours)}" title="{escaped(label)} {score:.1%}">'
             yield (
-                f'<li><span class="when">{escaped(" ".join(filter(None, when)))}</span>'
-                f'<b dir="auto">{escaped(message.speaker or NO_NAME)}</b>'
+                f'<li><span class="when">{escaped(" ".join(filter(None, when)))}</span> '
+                f'<b dir="auto">{escaped(message.speaker or NO_NAME)}</b> '
                 f'<span class="words" dir="auto">{mark}{escaped(message.text)}</mark></span></li>'
             )
         yield "</ol>"
@@ -129,9 +129,8 @@ class ConversationTimeline:
 
 _STYLE = """
 section h2 { margin-top: 1.4rem; } section p.note { font-size: .95rem; line-height: 1.5; white-space: normal; }
-section p.legend { font-size: .9rem; white-space: normal; }
+section p.legend { font-size: .9rem; line-height: 1.6; white-space: normal; }
 section > svg { margin-top: .8rem; }
-.messages { list-style: none; margin: .6rem 0 0; padding: 0; }
 .messages li { display: grid; grid-template-columns: 9.5rem minmax(5rem, 10rem) 1fr; gap: 0 1rem; padding: .3rem 0;
   border-bottom: 1px solid var(--line); }
 .messages .when { color: var(--muted); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }

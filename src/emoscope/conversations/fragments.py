@@ -12,16 +12,18 @@ MAX_SPEAKERS = 30
 """Maximum number of speakers that are shown."""
 
 STYLE = """
-.legend { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .6rem 0; font-size: .9rem; }
-.key { display: inline-block; width: .75rem; height: .75rem; border-radius: 2px; margin-right: .4rem; }
 .speakers td.bar { width: 45%; min-width: 4rem; vertical-align: middle; } .speakers th.figure { white-space: normal; }
 .speakers td:first-child { min-width: 4rem; }
-.speakers td.bar svg { display: block; width: 100%; height: 14px; }
-.turns { list-style: none; margin: .6rem 0 0; padding: 0; }
-.turns li { border-left: 4px solid var(--line); padding: .1rem 0 .1rem .8rem; margin-top: .8rem; }
 .turns q { overflow-wrap: anywhere; } .turns .note { font-size: .9rem; }
 @media (max-width: 40rem) { .speakers .wide { display: none; } }
 """.lstrip()
+
+PLAIN_LIST = "list-style:none;margin:.6rem 0 0;padding:0"
+"""CSS of a list without numbers. It is in the elements, as is all without which a notebook would show nothing."""
+_ENTRY = "margin-right:.8rem;white-space:nowrap"
+_KEY = "display:inline-block;width:.75rem;height:.75rem;border-radius:2px;margin-right:.4rem"
+_BAR = "display:block;width:100%;height:14px"
+_TURN = "border-left:4px solid;padding:.1rem 0 .1rem .8rem;margin-top:.8rem"
 
 
 def colours_of(labels: Sequence[str]) -> dict[str, str]:
@@ -32,7 +34,7 @@ def colours_of(labels: Sequence[str]) -> dict[str, str]:
 def legend(labels: Sequence[str]) -> str:
     """The labels with their colours."""
     keys = (
-        f'<span><span class="key" style="background:{colour}"></span>{escaped(name)}</span>'
+        f'<span style="{_ENTRY}"><span style="{_KEY};background:{colour}"></span>{escaped(name)}</span> '
         for name, colour in colours_of(labels).items()
     )
     return f'<p class="legend">{"".join(keys)}</p>'
@@ -73,7 +75,7 @@ def _bar(speaker: Speaker, colours: dict[str, str]) -> str:
             place = f'x="{done:.2f}%" width="{width:.2f}%" height="14"'
             rects.append(f'<rect {place} style="fill:{colours[label]}">{title}</rect>')
             done += width
-    return f'<svg role="img" aria-label="emotions of {escaped(speaker.name)}">{"".join(rects)}</svg>'
+    return f'<svg style="{_BAR}" role="img" aria-label="emotions of {escaped(speaker.name)}">{"".join(rects)}</svg>'
 
 
 def turns_list(turns: Sequence[Turn], labels: Sequence[str], *, several: bool) -> Iterator[str]:
@@ -92,13 +94,14 @@ def turns_list(turns: Sequence[Turn], labels: Sequence[str], *, several: bool) -
         yield "<p>None found.</p>"
         return
     colours = colours_of(labels)
-    yield '<ol class="turns">'
+    yield f'<ol class="turns" style="{PLAIN_LIST}">'
     for turn in turns:
         place = [f"message {turn.message:,}", *([turn.time] if turn.time else [])]
         place += [turn.conversation] if several else []
         yield (
-            f'<li style="border-color:{colours[turn.after]}"><b>{escaped(turn.before)} → {escaped(turn.after)}</b>'
-            f'<br><span dir="auto">{escaped(turn.speaker)}: <q>{escaped(turn.text)}</q></span>'
+            f'<li style="{_TURN};border-color:{colours[turn.after]}">'
+            f"<b>{escaped(turn.before)} → {escaped(turn.after)}</b><br>"
+            f'<span dir="auto">{escaped(turn.speaker)}: <q>{escaped(turn.text)}</q></span>'
             f"{note(escaped(', '.join(place)))}</li>"
         )
     yield "</ol>"
