@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = (
     *("README.md", "docs/results.md", "docs/architecture.md", "docs/explain.md", "docs/timeline.md"),
     *("docs/evaluation.md", "docs/audit.md", "docs/calibration.md", "docs/gpu.md", "docs/shares.md"),
+    "docs/in-the-browser.md",
     *("src/emoscope/bundled/README.md", "models/accurate/src/emoscope_accurate/model/README.md"),
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -150,6 +151,16 @@ def _dependencies() -> str:
         for name, size in sorted(sizes.items(), key=lambda item: -item[1])
     ]
     return _table("| distribution | MB | purpose |", rows)
+
+
+def _browser() -> str:
+    result = _result("browser")
+    rows = [
+        _row("size of the site on the wire", f"{result['bytes_on_the_wire'] / 1e6:.1f} MB"),
+        _row("from opening the page to the first scores", f"{result['seconds_to_first_scores']:.1f} s"),
+        _row(f"texts per second of a CSV of {result['rows']:,} rows", f"{result['texts_per_second']:,.0f}"),
+    ]
+    return _table(f"| measure | Chromium, {result['machine']['cores']} cores |", rows)
 
 
 def _minilm() -> str:
@@ -632,6 +643,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "seeds": _seeds,
     "speed": _speed,
     "dependencies": _dependencies,
+    "browser": _browser,
     "minilm": _minilm,
     "comparison": _comparison,
     "full_size": _full_size,

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import pytest
@@ -191,8 +192,28 @@ def test_a_model_that_is_missing(folder, browser, address):
     page = browser.new_page()
     page.route("**/model/tokenizer.json", lambda route: route.fulfill(status=404))
     page.goto(f"{address}/site/")
-    page.fill("#text", "I am happy")
     expect(page.locator("#error")).to_contain_text("/site/model/tokenizer.json cannot be read (status 404)")
+    page.fill("#text", "I am happy")
+    expect(page.locator("#verdict")).to_have_text("No result")
+    page.close()
+
+
+def test_what_is_typed_before_the_model_is_there(browser, address):
+    page, held = browser.new_page(), Queue()
+
+    def hold(route):
+        held.put(route)
+
+    page.route("**/onnx/model.onnx", hold)
+    page.goto(f"{address}/site/")
+    page.fill("#text", "I am so happy today")
+    while held.empty():
+        page.wait_for_timeout(20)
+    expect(page.locator("#loading")).to_be_visible()
+    expect(page.locator("#verdict")).to_have_text("No text yet")
+    held.get().continue_()
+    expect(page.locator("#verdict")).to_contain_text("joy")
+    expect(page.locator("#loading")).to_be_hidden()
     page.close()
 
 

@@ -2,7 +2,7 @@
 
 OUT becomes a static site: the page of emoscope serve, the model, and ONNX Runtime for browsers. Copy it to any web
 server or static host; it needs no other files, no network and no build. Texts and tables are scored in the visitor's
-browser and sent nowhere. The scores are those of this program, to 1e-4.
+browser and sent nowhere. The scores are those of emoscope predict.
 
 ONNX Runtime for browsers is not part of the Python package. Its npm package (onnxruntime-web, 33 MB) is downloaded
 once, compared with a checksum, and kept in the cache of the Hugging Face Hub's client (HF_HOME). NPM_CONFIG_REGISTRY

@@ -26,7 +26,7 @@ SERVER_ONLY = ("docs.html", "docs.css", "docs.js", "schema.js")
 TOKENIZER = {"model": "WordPiece", "normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer"}
 """The kind of tokenizer that the engine has."""
 _OF_SERVER = re.compile(r" *<!--server-->.*?<!--end-->\n", re.DOTALL)
-_OF_SITE = re.compile(r"<!--site\n(.*?)-->\n", re.DOTALL)
+_OF_SITE = re.compile(r" *<!--site\n(.*?) *-->\n", re.DOTALL)
 
 
 def write_site(output: Path, folder: ModelFolder, runtime: Mapping[str, bytes], *, model: str = "bundled") -> int:

@@ -1,6 +1,7 @@
 // Asks the model in this browser: the static site has this module in place of the one that sends requests to a server.
 // The paths, bodies and answers are those of the server. Each worker runs the model on one core.
 
+import { byId, showAlert } from "./dom.js";
 import { Failure } from "./failures.js";
 
 /** Largest batch of a table that is scored at once; larger ones are faster, as rows of equal length run together. */
@@ -52,7 +53,16 @@ class ModelWorker {
 const workers = [new ModelWorker()];
 
 /** The model and the version, once the model is loaded. */
-export const info = () => workers[0].ask("info", {});
+export async function info() {
+  try {
+    return await workers[0].ask("info", {});
+  } catch (failure) {
+    showAlert(byId("error"), failure.message);
+    throw failure;
+  } finally {
+    byId("loading").hidden = true;
+  }
+}
 
 /** The answer to a question at one of the server's paths; a large batch is divided among the workers. */
 export async function call(path, body, { signal } = {}) {
