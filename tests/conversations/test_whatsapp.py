@@ -87,8 +87,26 @@ def test_order_of_messages_tells_day_from_month():
     assert found.date_order == "dates with the day first, as otherwise messages would go back in time"
 
 
+@pytest.mark.parametrize(
+    ("dates", "months", "why"),
+    [
+        (["01/02", "02/02", "05/02"], [2, 2, 2], "dates with the day first, as otherwise all messages were of one day"),
+        (
+            ["02/01", "02/02", "02/05"],
+            [2, 2, 2],
+            "dates with the month first, as otherwise all messages were of one day",
+        ),
+        (["03/03", "03/03"], [3, 3], None),
+    ],
+)
+def test_dates_that_differ_in_one_number_differ_in_the_day(dates, months, why):
+    found = chat(*(f"{date}/2025, 21:11 - Anna: hi" for date in dates))
+    assert [m.time.month for m in found.messages] == months
+    assert found.date_order == why or found.date_order.startswith(why)
+
+
 def test_an_order_that_does_not_fit_is_an_error():
-    with pytest.raises(DataError, match=r"cannot have the month first: 13/04/2025; leave --date-order out"):
+    with pytest.raises(DataError, match=r"not all are dates with the month first: 13/04/2025; leave --date-order out"):
         read_conversation(DATA / "WhatsApp Chat with Anna.txt", date_order="month-first")
     with pytest.raises(DataError, match="neither all the day first nor all the month first"):
         chat("13/04/2025, 21:11 - Anna: a", "04/13/2025, 21:11 - Anna: b")

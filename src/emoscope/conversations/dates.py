@@ -19,6 +19,7 @@ DATE = r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})\.?"
 TIME = rf"(\d{{1,2}})[:.](\d\d)(?:[:.](\d\d))?(?:{_SPACE}?([AaPp])\.?{_SPACE}?[Mm]\.?)?"
 """Patterns of a date and a time of day; their groups are the arguments of `Written.of`."""
 _WRITTEN = re.compile(rf"{DATE},?{_SPACE}{TIME}")
+_FEW_DATES = 3
 _PLACES = {DAY_FIRST: (2, 1, 0), MONTH_FIRST: (2, 0, 1), YEAR_FIRST: (0, 1, 2)}  # of year, month and day
 
 
@@ -76,7 +77,8 @@ def date_order(dates: Sequence[Written], name: str, chosen: str | None = None) -
     """The order of all dates of a file.
 
     Dates with the year first, or with full stops between the numbers, leave no choice. Otherwise an order must make a
-    day of every date; if two do, it is the one in which the messages go back in time less often.
+    day of every date; if two do, it is the one in which the messages go back in time less often, or, of three or more
+    dates of which only the first or only the second number differs, the one in which that number is the day.
 
     Args:
         dates: all dates, in the order of the file.
@@ -93,30 +95,40 @@ def date_order(dates: Sequence[Written], name: str, chosen: str | None = None) -
     example = shown.separator.join(f"{number:02}" for number in shown.numbers)
     possible = [order for order in DATE_ORDERS if all(Written(n, "", (0, 0, 0)).day(order) for n in distinct)]
     if chosen and (chosen in possible or not possible):
-        return DateOrder(chosen, f"dates with the {_words(chosen)}, as chosen")
+        return DateOrder(chosen, f"{_words(chosen)}, as chosen")
     if not possible:
         raise DataError(
             f"{name}: its dates have neither all the day first nor all the month first (the first is {example}); "
             "export the conversation again, or choose with --date-order and leave the times of the others out"
         )
     if chosen:
-        raise DataError(
-            f"{name}: a date cannot have the {_words(chosen)}: {_not_in(distinct, chosen)}; leave --date-order out"
-        )
-    if shown.separator == "." and DAY_FIRST in possible:
-        return DateOrder(DAY_FIRST, None)
-    if len(possible) == 1:
-        return DateOrder(
-            possible[0], f"dates with the {_words(possible[0])}, as in {_not_in(distinct, _other(possible[0]))}"
-        )
-    back = {order: sum(later < earlier for earlier, later in pairwise(_days(dates, order))) for order in possible}
-    best = min(possible, key=back.__getitem__)
-    if back[best] == back[_other(best)]:
+        raise DataError(f"{name}: not all are {_words(chosen)}: {_not_in(distinct, chosen)}; leave --date-order out")
+    found = _told_from(dates, distinct, possible)
+    if not found:
         raise DataError(
             f"{name}: its dates can be read with the day first or with the month first (the first is {example}); say "
             f"which: --date-order {DAY_FIRST} or --date-order {MONTH_FIRST}"
         )
-    return DateOrder(best, f"dates with the {_words(best)}, as otherwise messages would go back in time")
+    return found
+
+
+def _told_from(
+    dates: Sequence[Written], distinct: Sequence[tuple[int, int, int]], possible: Sequence[str]
+) -> DateOrder | None:
+    """The order that dates say by themselves, if they do."""
+    if (dates[0].separator == "." and DAY_FIRST in possible) or all(day == month for day, month, _ in distinct):
+        return DateOrder(DAY_FIRST, None)
+    if len(possible) == 1:
+        return DateOrder(possible[0], f"{_words(possible[0])}, as in {_not_in(distinct, _other(possible[0]))}")
+    back = {order: sum(later < earlier for earlier, later in pairwise(_days(dates, order))) for order in possible}
+    best = min(possible, key=back.__getitem__)
+    if back[best] != back[_other(best)]:
+        return DateOrder(best, f"{_words(best)}, as otherwise messages would go back in time")
+    varied = [len({numbers[place] for numbers in distinct}) > 1 for place in (0, 1)]
+    if len(distinct) >= _FEW_DATES and varied[0] != varied[1]:
+        order = DAY_FIRST if varied[0] else MONTH_FIRST
+        return DateOrder(order, f"{_words(order)}, as otherwise all messages were of one day of different months")
+    return None
 
 
 def _days(dates: Sequence[Written], order: str) -> Iterator[date]:
@@ -134,4 +146,4 @@ def _other(order: str) -> str:
 
 
 def _words(order: str) -> str:
-    return order.replace("-", " ")
+    return f"dates with the {order.replace('-', ' ')}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -11,7 +10,7 @@ from emoscope.conversations.dates import YEAR_FIRST, DateOrder, Written, date_or
 from emoscope.conversations.documents import Document, plain
 from emoscope.conversations.messages import LOCAL, UTC, Conversation, Message, words
 from emoscope.errors import DataError
-from emoscope.rows.csv_records import csv_problem
+from emoscope.rows.csv_records import csv_records
 
 _COLUMNS = ["AuthorID", "Author", "Date", "Content"]
 _OF_PEOPLE = ("Default", "Reply", "19", "ThreadStarterMessage", "ContextMenuCommand", "ChatInputCommand")
@@ -22,7 +21,8 @@ def matches(document: Document) -> bool:
     """Whether it is an export in JSON or CSV."""
     if isinstance(document.json, dict):
         return isinstance(document.json.get("messages"), list) and isinstance(document.json.get("channel"), dict)
-    return bool(document.lines) and next(csv.reader(document.lines[:1]), [])[:4] == _COLUMNS
+    head = document.lines[0][:100].replace('"', "") if document.lines else ""
+    return head.split(",")[: len(_COLUMNS)] == _COLUMNS
 
 
 def read(document: Document, chosen_order: str | None = None) -> Conversation:
@@ -69,16 +69,12 @@ def _of_csv(document: Document, chosen_order: str | None) -> Conversation:
 
 
 def _rows(document: Document) -> Iterator[tuple[int, Sequence[str]]]:
-    """Number of the line behind which each row begins, and the row, without the header."""
-    reader = csv.reader((f"{line}\n" for line in document.lines), strict=True)
-    try:
-        begin = 1
-        for row in reader:
-            if begin > 1 and len(row) >= len(_COLUMNS):
-                yield begin, row
-            begin = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(f"{document.name}, line {begin}: {csv_problem(error)}") from None
+    """Number of the line where each row begins, and the row, without the header."""
+    for row in csv_records([f"{line}\n" for line in document.lines], ",", start=1, longest=0, final=True):
+        if row.problem:
+            raise DataError(f"{document.name}, line {row.begin + 1}: {row.problem}")
+        if len(row.fields) >= len(_COLUMNS):
+            yield row.begin + 1, row.fields
 
 
 def _time(text: str, order: str) -> datetime | None:
@@ -100,6 +96,6 @@ def _iso(text: str) -> datetime | None:
     zone = rest[len(digits) :].replace("Z", "+00:00")
     try:
         found = datetime.fromisoformat(head + zone if dot else head.replace("Z", "+00:00"))
-    except ValueError:
+        return found.astimezone(timezone.utc).replace(tzinfo=None) if found.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return found.astimezone(timezone.utc).replace(tzinfo=None) if found.tzinfo else None

@@ -17,7 +17,7 @@ USERS = "users.json"
 """Name of the file with the names of users."""
 _DAY = re.compile(r"\d{4}-\d\d-\d\d\.json")
 _OF_PEOPLE = (None, "thread_broadcast", "me_message", "file_share", "bot_message", "reply_broadcast")
-_MARKUP = re.compile(r"<([@#!]?)([^|>]*)(?:\|([^>]*))?>")
+_MARKUP = re.compile(r"<([@#!]?)([^|<>]*)(?:\|([^<>]*))?>")
 
 
 def matches(documents: Sequence[Document]) -> bool:

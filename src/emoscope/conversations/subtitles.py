@@ -15,8 +15,8 @@ from emoscope.conversations.speakers import spoken
 
 _STAMP = r"(?:(\d{1,3}):)?(\d{1,2}):(\d\d)[.,](\d{1,3})"
 _ARROW = re.compile(rf"\s*{_STAMP}\s+-->\s+{_STAMP}")
-_VOICE = re.compile(r"<v(?:\.[\w.-]+)?[ \t]+([^>]+)>")
-_TAG = re.compile(r"</?(?:[a-z][\w.-]*)(?:[ \t][^>]*)?>|<\d[\d:.]*>|\{\\[^}]*\}", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[\w.-]+)?[ \t]([^<>]+)>")
+_TAG = re.compile(r"</?(?:[a-z][\w.-]*)(?:[ \t][^<>]*)?>|<\d[\d:.]*>|\{\\[^{}]*\}", re.IGNORECASE)
 _DASH = re.compile(r"[-–—][ \t]?(?=\S)")
 
 

@@ -12,7 +12,7 @@ from emoscope.conversations.messages import NO_TIMES, RECORDING, Conversation, M
 from emoscope.conversations.speakers import spoken
 
 _TIME = re.compile(r"[ \t]*[\[(]?(?:(\d{1,3}):)?(\d{1,2}):(\d\d)(?:[.,](\d{1,3}))?[\])]?[ \t]+(?:-[ \t]+)?")
-_TIME_BEHIND = re.compile(r"[ \t]*[\[(](?:(\d{1,3}):)?(\d{1,2}):(\d\d)(?:[.,](\d{1,3}))?[\])][ \t]*(?=:)")
+_TIME_BEHIND = re.compile(r"[\[(](?:(\d{1,3}):)?(\d{1,2}):(\d\d)(?:[.,](\d{1,3}))?[\])][ \t]*(?=:)")
 
 
 class _Line(NamedTuple):
@@ -50,7 +50,7 @@ def _lines(document: Document) -> Iterator[_Line]:
         time = _TIME.match(line)
         rest = line[time.end() :] if time else line
         if not time and (time := _TIME_BEHIND.search(line)):
-            rest = line[: time.start()] + line[time.end() :]
+            rest = line[: time.start()].rstrip() + line[time.end() :]
         said = spoken(rest)
         if said:
             yield _Line(number, said.name, _offset(time) if time else None, said.text)

@@ -32,9 +32,9 @@ _FOR_THE_GROUP = re.compile(
     r".* (?:created (?:this )?group|added|removed|left|joined|changed|turned (?:on|off)|is now|pinned)\b",
     re.IGNORECASE,
 )
-_ATTACHED = re.compile(rf"[{_MARKS}]*<attached: [^>]*>")
-_EDITED = re.compile(rf"[{_MARKS}]*<This message was edited>\s*$")
-_FILE_LINE = re.compile(r"[^\n]*\.\w{2,4} \(file attached\)(?:\n|$)")
+_ATTACHED = re.compile("<attached: [^<>]*>")
+_EDITED = "<This message was edited>"
+_FILE_LINE = re.compile(r"^[^\n]*\.\w{2,4} \(file attached\)$", re.MULTILINE)
 _FILE_NAME = re.compile(r"WhatsApp Chat (?:with|-) (.+)")
 
 
@@ -93,7 +93,7 @@ def _message(entry: _Entry, order: str, chat: str) -> Message | None:
     if not named or _SYSTEM_NAME.search(named[1]):
         return None
     text, is_marked = content[named.end() :], content[named.end() :].startswith("\u200e")
-    text = _without_marks(_EDITED.sub("", _ATTACHED.sub("", text))).strip()
+    text = _ATTACHED.sub("", _without_marks(text)).strip().removesuffix(_EDITED).rstrip()
     if _GENERATED.fullmatch(text):
         text = ""
     elif is_marked and _FOR_THE_GROUP.match(text):
