@@ -1,7 +1,8 @@
 """emoscope's connection class compared with uvicorn's own HTTP protocol and with Granian, with the same application.
 
 --part speed: in turns, with the other servers paused (SIGSTOP), the largest rate of single texts, and the latency at
-shares of the largest rate that emoscope's connection class has in the same round.
+shares of the largest rate that emoscope's connection class has in the same round. With --before, of the server of
+another checkout too.
 --part attacks: the memory of a new server with --idle connections that send nothing, and with as many clients that send
 a byte now and then; the attacks of attacks.py and memory.py; and SIGTERM under load, as in drain.py.
 
@@ -33,9 +34,10 @@ import memory
 import live_server
 import record
 
-OURS = "emoscope"
+OURS, BEFORE = "emoscope", "before"
 COMMANDS = {
     OURS: [*live_server.EMOSCOPE, "--port", "{port}"],
+    BEFORE: [*live_server.EMOSCOPE, "--port", "{port}"],
     **{
         name: [sys.executable, str(Path(__file__).parent / "kept_server.py"), name, "{port}"]
         for name in ("uvicorn", "granian")
@@ -54,7 +56,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder of splits; texts of validation are sent")
     parser.add_argument("--part", choices=("speed", "attacks"), required=True)
-    parser.add_argument("--servers", nargs="+", choices=COMMANDS, default=list(COMMANDS))
+    servers = [name for name in COMMANDS if name != BEFORE]
+    parser.add_argument("--servers", nargs="+", choices=servers, default=servers)
+    parser.add_argument("--before", type=Path, metavar="FOLDER", help="measure the speed of this checkout as well")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=8.0, help="duration of an open loop, and of a memory attack")
     parser.add_argument("--idle", type=int, default=1000, help="number of idle connections, and of slow ones")
@@ -63,6 +67,7 @@ def main() -> None:
     attacks.add_sizes(parser)
     memory.add_sizes(parser)
     args = parser.parse_args()
+    args.servers += [BEFORE] if args.before and args.part == "speed" else []
     name, results = ("serving_servers", _speed(args)) if args.part == "speed" else ("serving_servers_attacks", {})
     if args.part == "attacks":
         for server in args.servers:
@@ -89,42 +94,50 @@ def _speed(args: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         running, sent = {}, {}
         for name in args.servers:
-            running[name] = server = stack.enter_context(_running(name, Path(folder, name), {}))
+            environment = {"PYTHONPATH": str(args.before / "src")} if name == BEFORE else {}
+            running[name] = server = stack.enter_context(_running(name, Path(folder, name), environment))
             sent[name] = load.requests(server.url("/v1/predict"), rows)
+            load.closed(server.url("/v1/predict"), sent[name], connections=8, seconds=PROBE_SECONDS)
             server.pause()
-        rounds = [_round(args, running, sent) for _ in range(args.rounds)]
+        rounds = [_round(args, number, running, sent) for number in range(args.rounds)]
     return {"shares": SHARES, "rounds": rounds, "median": _medians(rounds, args.servers)}
 
 
 def _round(
-    args: argparse.Namespace, running: dict[str, live_server.Server], sent: dict[str, Iterator[bytes]]
+    args: argparse.Namespace, number: int, running: dict[str, live_server.Server], sent: dict[str, Iterator[bytes]]
 ) -> dict[str, Any]:
-    """The largest rate of each server, and its latency at shares of the rate of the first of them."""
+    """The largest rate of each server, and then its latency at shares of the rate of emoscope's."""
+    names = [*args.servers[number % len(args.servers) :], *args.servers[: number % len(args.servers)]]
     found: dict[str, Any] = {}
-    for name, server in running.items():
-        server.resume()
-        url = server.url("/v1/predict")
-        outcomes = [load.closed(url, sent[name], connections=n, seconds=PROBE_SECONDS) for n in (8, 32)]
+    for name in names:
+        with _resumed(running[name]) as url:
+            outcomes = [load.closed(url, sent[name], connections=n, seconds=PROBE_SECONDS) for n in (8, 32)]
         found[name] = {"largest": max(outcome.rate for outcome in outcomes)}
-        reference = found[next(iter(running))]["largest"]
-        for share in SHARES:
-            outcome = load.open_loop(
-                url, sent[name], rate=share * reference, seconds=args.seconds, connections=MAX_CONNECTIONS
-            )
-            found[name][str(share)] = {"rate": share * reference} | outcome.summary()
-        server.pause()
+    for name in names:
+        with _resumed(running[name]) as url:
+            for share in SHARES:
+                rate = share * found[OURS]["largest"]
+                outcome = load.open_loop(url, sent[name], rate=rate, seconds=args.seconds, connections=MAX_CONNECTIONS)
+                found[name][str(share)] = {"rate": rate} | outcome.summary()
         p99 = [round(found[name][str(share)]["latency_ms"]["p99"], 1) for share in SHARES]
         print(f"{name:<10} {found[name]['largest']:9,.0f}/s, p99 {p99} ms", flush=True)
     return found
 
 
+@contextmanager
+def _resumed(server: live_server.Server) -> Iterator[str]:
+    """The address of a server that runs meanwhile, and is paused afterwards."""
+    server.resume()
+    yield server.url("/v1/predict")
+    server.pause()
+
+
 def _medians(rounds: list[dict[str, Any]], servers: list[str]) -> dict[str, dict[str, float]]:
     """Medians over the rounds; the ratio of rates is that of each round."""
-    first = servers[0]
     return {
         name: {
             "largest": statistics.median(one[name]["largest"] for one in rounds),
-            "ratio": statistics.median(one[name]["largest"] / one[first]["largest"] for one in rounds),
+            "ratio": statistics.median(one[name]["largest"] / one[OURS]["largest"] for one in rounds),
             **{
                 f"p99_at_{share}": statistics.median(one[name][str(share)]["latency_ms"]["p99"] for one in rounds)
                 for share in SHARES

@@ -94,7 +94,7 @@ def test_every_error_of_a_route_is_described():
             described = DOCUMENT["paths"][NAMES.get(path, path)][method.lower()]["responses"]
             if route.scores:
                 for code in set(STATUS) - OF_CONNECTIONS - WITHOUT_ROUTE:
-                    status = route.error_format.response(RequestError(code, "")).status
+                    status = route.error_format.response(RequestError(code, "")).status_code
                     has_status = status != 507 if path != "/v1/score" else status not in (400, 413)
                     assert (str(status) in described) is has_status, (path, code)
 
@@ -163,7 +163,7 @@ def test_errors_match_the_schema_of_their_api(error_format, code):
     response = error_format.response(RequestError(code, "words"))
     schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
     jsonschema.validate(json.loads(response.body), as_json_schema(schema))
-    assert 400 <= response.status < 600
+    assert 400 <= response.status_code < 600
 
 
 def test_served_document_has_the_version_and_the_files(client):

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from time import perf_counter
 
-from emoscope.errors import ModelError
+from starlette.responses import Response
+from starlette.routing import Match, Route, Router
+from starlette.types import Message, Receive, Scope, Send
+
 from emoscope.protocols import Classifier
 from emoscope.serving.api_keys import ApiKeys, sent_key
-from emoscope.serving.content_encoding import Message, Receive
 from emoscope.serving.errors import EMOSCOPE, ErrorFormat, RequestError
 from emoscope.serving.logs import FIELDS, LOGGER
 from emoscope.serving.memory_budget import MemoryBudget
-from emoscope.serving.requests import DisconnectedError, Request, Scope, Send
-from emoscope.serving.responses import Headers, Response
-from emoscope.serving.routes import Route, methods_of
+from emoscope.serving.requests import DisconnectedError, Request
+from emoscope.serving.responses import RawHeaders, common_headers
+from emoscope.serving.routes import ROUTES, Operation
 from emoscope.serving.service import Service, overloaded
 from emoscope.serving.settings import Settings
 
@@ -33,11 +34,11 @@ MAX_UNSENT_BYTES = 64 * 1024 * 1024
 """Maximum memory of responses that clients do not read; beyond it, connections that have waited longest are closed."""
 MAX_BODIES_BYTES = 64 * 1024 * 1024
 """Maximum memory of the bodies of all requests together, except those that arrive at once; a body beyond it is 429."""
-PREFLIGHT = (
-    (b"access-control-allow-methods", b"GET, POST"),
-    (b"access-control-allow-headers", b"authorization, content-encoding, content-type, x-api-key, x-request-id"),
-    (b"access-control-max-age", b"600"),
-)
+PREFLIGHT = {
+    "access-control-allow-methods": "GET, POST",
+    "access-control-allow-headers": "authorization, content-encoding, content-type, x-api-key, x-request-id",
+    "access-control-max-age": "600",
+}
 
 
 def create_app(
@@ -63,6 +64,20 @@ async def _no_body() -> Message:
     return {"type": "http.disconnect"}
 
 
+class _Path:
+    """The ASGI application of a path: Starlette's router calls it, and passes requests for all methods."""
+
+    def __init__(self, app: App, operations: Mapping[str, Operation]) -> None:
+        self._app, self._operations = app, operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"scope type {scope['type']!r} is not supported; this application speaks HTTP only")
+        is_empty = "" in scope.get("path_params", {}).values()
+        await self._app.serve({} if is_empty else self._operations, scope, receive, send)
+
+
 class App:
     """The ASGI application.
 
@@ -83,21 +98,33 @@ class App:
         self._keys = keys
         self._hosts = {host.lower().encode() for host in service.settings.allowed_hosts}
         self._origins = {origin.encode() for origin in service.settings.cors_origins}
+        self._routes = [(Route(path, _Path(self, operations)), operations) for path, operations in ROUTES.items()]
+        self._router = Router(
+            [route for route, _ in self._routes],
+            redirect_slashes=False,
+            default=_Path(self, {}),
+            lifespan=self._lifespan,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop with the server."""
-        if scope["type"] == "lifespan":
-            return await self._lifespan(receive, send)
-        if scope["type"] != "http":
-            raise RuntimeError(f"scope type {scope['type']!r} is not supported; this application speaks HTTP only")
+        await self._router(scope, receive, send)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        await asyncio.to_thread(self.service.warm_up)
+        yield
+        self.service.close()
+
+    async def serve(self, operations: Mapping[str, Operation], scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request to a path with these operations, by method."""
         started = perf_counter()
         request = Request(scope, receive, self.bodies)
-        methods = methods_of(request.path) or {}
-        route = methods.get("GET" if request.method == "HEAD" else request.method)
-        name = route.name if route else next((other.name for other in methods.values()), UNKNOWN_ROUTE)
+        operation = operations.get("GET" if request.method == "HEAD" else request.method)
+        name = operation.name if operation else next((each.name for each in operations.values()), UNKNOWN_ROUTE)
         try:
-            response = await self._respond(request, route, list(methods))
-            status = response.status
+            response = await self._respond(request, operation, list(operations))
+            status = response.status_code
             await self._send(request, response, send)
         except DisconnectedError:
             status = CLIENT_CLOSED_REQUEST
@@ -107,37 +134,39 @@ class App:
         self.service.count_response(name, status, seconds)
         if self._logs_requests:
             self._log(request, status, seconds)
-        return None
 
-    def shed_load(self, scope: Scope) -> tuple[Response, str] | None:
-        """The 429 response and the request id for a request that would exceed the limit in flight; None if it fits.
+    def shed_load(self, scope: Scope) -> tuple[Response, RawHeaders] | None:
+        """The 429 response and its headers for a request that would exceed the limit in flight; None if it fits.
 
         The connection asks before it reads the body, which costs a third of running the application.
         """
         if self.service.concurrency_limit.has_room(len(self.in_flight)):
             return None
-        route = (methods_of(scope["path"]) or {}).get(scope["method"])
-        if route is None or not route.scores:
+        found = (operations for route, operations in self._routes if route.matches(scope)[0] is Match.FULL)
+        operation = next(found, {}).get(scope["method"])
+        if operation is None or not operation.scores:
             return None
-        self.service.metrics.count_response(route.name, 429)
+        self.service.metrics.count_response(operation.name, 429)
         self.service.metrics.errors("overloaded").inc()
-        response = _busy(route.error_format)
+        response = _busy(operation.error_format)
         request = Request(scope, _no_body)
         if self._logs_requests:
-            self._log(request, response.status, 0.0)
-        if self._origins:
-            response = replace(response, headers=(*response.headers, *self._cors_headers(request)))
-        return response, request.id
+            self._log(request, response.status_code, 0.0)
+        return response, self._headers(request, response)
 
-    async def _respond(self, request: Request, route: Route | None, methods: list[str]) -> Response:
-        """The handler's response, or the error in the format of the route's API."""
-        error_format = route.error_format if route else EMOSCOPE
+    def _headers(self, request: Request, response: Response) -> RawHeaders:
+        """All headers of a response."""
+        return (*response.raw_headers, *common_headers(request.id), *self._cors_headers(request))
+
+    async def _respond(self, request: Request, operation: Operation | None, methods: list[str]) -> Response:
+        """The handler's response, or the error in the format of the operation's API."""
+        error_format = operation.error_format if operation else EMOSCOPE
         try:
             self._check_host(request)
-            if route is None:
-                return self._without_route(request, methods)
-            self._admit(request, route)
-            return await route.handler(self.service, request)
+            if operation is None:
+                return self._without_operation(request, methods)
+            self._admit(request, operation)
+            return await operation.handler(self.service, request)
         except RequestError as error:
             return self._error(request, error, error_format)
         except (DisconnectedError, asyncio.CancelledError, KeyboardInterrupt, SystemExit):
@@ -157,24 +186,24 @@ class App:
             shown = host.decode("latin-1")
             raise RequestError("foreign_host", f"the Host {shown!r:.200} is not allowed; allow it with --allowed-host")
 
-    def _admit(self, request: Request, route: Route) -> None:
+    def _admit(self, request: Request, operation: Operation) -> None:
         """Reject, before the body is read, a request that is not allowed or for which there is no capacity."""
-        if not route.is_public and not self._keys.accepts(request.headers):
+        if not operation.is_public and not self._keys.accepts(request.headers):
             raise RequestError(
                 "unauthorized",
                 "unknown API key; check it, or ask for one whose hash this server has"
                 if sent_key(request.headers)
                 else "an API key is needed; send it as 'Authorization: Bearer KEY'",
-                ((b"www-authenticate", b"Bearer"),),
+                {"www-authenticate": "Bearer"},
             )
-        if route.scores:
+        if operation.scores:
             if self._is_cross_origin(request):
                 origin = request.headers[b"origin"].decode("latin-1")
                 raise RequestError(
                     "foreign_origin", f"pages of {origin:.200} may not use this server; allow them with --cors-origin"
                 )
             if self.service.draining:
-                headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+                headers = {"retry-after": "1", "connection": "close"}
                 raise RequestError("draining", "the server is shutting down; try again", headers)
             if self.service.batcher.is_full:
                 raise overloaded(self.service.batcher.retry_after)
@@ -192,13 +221,13 @@ class App:
             return site not in (b"same-origin", b"none")
         return origin.partition(b"://")[2] != request.headers.get(b"host")
 
-    def _without_route(self, request: Request, methods: list[str]) -> Response:
+    def _without_operation(self, request: Request, methods: list[str]) -> Response:
         if not methods:
             raise RequestError("not_found", f"there is nothing at {request.path:.200}; see /docs for all paths")
         allowed = ", ".join([*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])])
-        allow = ((b"allow", allowed.encode()),)
+        allow = {"allow": allowed}
         if request.method == "OPTIONS":
-            return Response(b"", 204, headers=(*allow, *(PREFLIGHT if self._origins else ())))
+            return Response(status_code=204, headers=allow | (PREFLIGHT if self._origins else {}))
         raise RequestError("method_not_allowed", f"{request.path} does not take {request.method}; use {allowed}", allow)
 
     def _error(self, request: Request, error: RequestError, error_format: ErrorFormat) -> Response:
@@ -209,27 +238,20 @@ class App:
         return error_format.response(error)
 
     async def _send(self, request: Request, response: Response, send: Send) -> None:
-        body = response.body
-        headers = response.all_headers(request.id)
-        headers += self._cors_headers(request)
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        if isinstance(body, bytes):
-            await send({"type": "http.response.body", "body": body})
-        else:
-            await self._stream(request, body, send)
+        """Send a response; if a streamed one fails, break off the connection, so that no one takes it for complete."""
 
-    async def _stream(self, request: Request, body: AsyncGenerator[bytes, None], send: Send) -> None:
-        """Send a streamed body; if it fails, break off the connection so that no client takes it for complete."""
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._headers(request, response)
+            await send(message)
+
         try:
-            async with aclosing(body):
-                async for chunk in body:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await response(request.scope, _no_body, send_with_headers)
         except RequestError as error:
             self._error(request, error, EMOSCOPE)
             raise DisconnectedError from error
-        await send({"type": "http.response.body", "body": b""})
 
-    def _cors_headers(self, request: Request) -> Headers:
+    def _cors_headers(self, request: Request) -> RawHeaders:
         """The headers that let a page of an allowed origin read the response."""
         if not self._origins:
             return ()
@@ -254,15 +276,3 @@ class App:
         if self._log_texts and request.texts is not None:
             fields["texts"] = request.texts
         logger.info("request", extra={FIELDS: fields})
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        try:
-            await asyncio.to_thread(self.service.warm_up)
-        except ModelError as error:
-            await send({"type": "lifespan.startup.failed", "message": str(error)})
-            return
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self.service.close()
-        await send({"type": "lifespan.shutdown.complete"})

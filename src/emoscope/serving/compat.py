@@ -21,7 +21,7 @@ from emoscope.serving.checks import check_texts
 from emoscope.serving.decoding import json_type
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
-from emoscope.serving.responses import Response, json_response
+from emoscope.serving.responses import JSONResponse
 from emoscope.serving.schemas import ClassifyRequest, HuggingFaceParameters, HuggingFaceRequest, TeiRequest, VllmRequest
 from emoscope.serving.service import LOGITS, PROBABILITIES, Service
 from emoscope.text import expanded_size
@@ -29,7 +29,7 @@ from emoscope.text import expanded_size
 Scores = Sequence[Sequence[float]]
 
 
-async def hugging_face(service: Service, request: Request) -> Response:
+async def hugging_face(service: Service, request: Request) -> JSONResponse:
     """`POST /` and `POST /models/{id}`: text classification of the Hugging Face inference API."""
     body = await request.json(HuggingFaceRequest, service.settings.max_body_bytes)
     parameters = body.parameters or HuggingFaceParameters()
@@ -37,7 +37,7 @@ async def hugging_face(service: Service, request: Request) -> Response:
     texts = _texts(body.inputs, "inputs", service, truncate)
     top_k = _top_k(parameters.top_k)
     scores = await _scores(service, request, texts, parameters.function_to_apply)
-    return json_response([_ranked(service, row)[:top_k] for row in scores])
+    return JSONResponse([_ranked(service, row)[:top_k] for row in scores])
 
 
 def _top_k(value: Any) -> int | None:
@@ -50,7 +50,7 @@ def _top_k(value: Any) -> int | None:
     return int(value)
 
 
-async def tei(service: Service, request: Request) -> Response:
+async def tei(service: Service, request: Request) -> JSONResponse:
     """`POST /predict`: text-embeddings-inference."""
     body = await request.json(TeiRequest, service.settings.max_body_bytes)
     inputs = body.inputs
@@ -61,7 +61,7 @@ async def tei(service: Service, request: Request) -> Response:
     texts = _texts(texts, "inputs", service, bool(body.truncate))
     scores = await _scores(service, request, texts, "none" if body.raw_scores else None)
     ranked = [_ranked(service, row) for row in scores]
-    return json_response(ranked if is_batch else ranked[0])
+    return JSONResponse(ranked if is_batch else ranked[0])
 
 
 def _single(value: Any, place: str | None = None) -> str:
@@ -87,7 +87,7 @@ def _single(value: Any, place: str | None = None) -> str:
     return value[0]
 
 
-async def classify(service: Service, request: Request) -> Response:
+async def classify(service: Service, request: Request) -> JSONResponse:
     """`POST /classify`, a path of both infinity and vLLM.
 
     A string, which infinity does not take, or a field of vLLM alone gets the response of vLLM.
@@ -96,10 +96,10 @@ async def classify(service: Service, request: Request) -> Response:
     return await (_vllm if body.is_of_vllm else _infinity)(service, request, body)
 
 
-async def _infinity(service: Service, request: Request, body: ClassifyRequest) -> Response:
+async def _infinity(service: Service, request: Request, body: ClassifyRequest) -> JSONResponse:
     texts = _texts(body.input, "input", service, False)
     scores = await _scores(service, request, texts, "none" if body.raw_scores else None)
-    return json_response(
+    return JSONResponse(
         InfinityAnswer(
             object="classify",
             data=[_ranked(service, row) for row in scores],
@@ -111,16 +111,16 @@ async def _infinity(service: Service, request: Request, body: ClassifyRequest) -
     )
 
 
-async def vllm(service: Service, request: Request) -> Response:
+async def vllm(service: Service, request: Request) -> JSONResponse:
     """`POST /v1/classify`: vLLM, whose clients get this server's address with `/v1` appended."""
     return await _vllm(service, request, await request.json(VllmRequest, service.settings.max_body_bytes))
 
 
-async def _vllm(service: Service, request: Request, body: VllmRequest) -> Response:
+async def _vllm(service: Service, request: Request, body: VllmRequest) -> JSONResponse:
     texts = _texts(body.input, "input", service, body.truncate_prompt_tokens not in (None, UNSET))
     has_activation = False not in (body.use_activation, body.activation, body.softmax)
     scores = await _scores(service, request, texts, None if has_activation else "none")
-    return json_response(
+    return JSONResponse(
         VllmAnswer(
             id=f"classify-{uuid4().hex}",
             object="list",

@@ -21,6 +21,7 @@ from emoscope.serving.errors import EMOSCOPE, RequestError
 from emoscope.serving.heads import asgi_scope, check_hosts
 from emoscope.serving.logs import LOGGER
 from emoscope.serving.requests import next_id
+from emoscope.serving.responses import common_headers
 from emoscope.serving.timeouts import TIMEOUTS, Timeouts
 
 logger = logging.getLogger(LOGGER)
@@ -356,7 +357,8 @@ class Connection(asyncio.Protocol):
         elif self._responding or self._pipeline:
             self._close_after_responses()
         elif not self.transport.is_closing():
-            self.transport.write(response_bytes(EMOSCOPE.response(RequestError(code, message)), next_id()))
+            response = EMOSCOPE.response(RequestError(code, message))
+            self.transport.write(response_bytes(response, (*response.raw_headers, *common_headers(next_id()))))
             self._linger()
 
     def _abandon_request(self) -> bool:

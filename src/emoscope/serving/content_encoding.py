@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+
+from starlette.types import Message, Receive
 
 from emoscope.serving.errors import RequestError
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 
 PIECE_BYTES = 64 * 1024
 """Maximum size of a decoded piece: a small body can decode to a thousand times its size."""
@@ -31,7 +28,7 @@ def decoded(receive: Receive, encoding: bytes) -> Receive:
         raise RequestError(
             "unsupported_media_type",
             f"the Content-Encoding is {shown!r:.80}; allowed: gzip; send the body as gzip, or as it is",
-            ((b"accept-encoding", b"gzip"),),
+            {"accept-encoding": "gzip"},
         )
     return _Gunzip(receive)
 

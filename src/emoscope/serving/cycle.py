@@ -13,10 +13,14 @@ from http import HTTPStatus
 from time import time
 from typing import Any, Protocol
 
+from starlette.responses import Response
+
 from emoscope.serving.logs import LOGGER
-from emoscope.serving.responses import WITHOUT_BODY, Response
+from emoscope.serving.responses import RawHeaders
 
 logger = logging.getLogger(LOGGER)
+
+WITHOUT_BODY = (204, 304)
 
 MAX_BUFFERED_BYTES = 64 * 1024
 """Bytes of a body that may wait for the application; beyond that, reading from the client pauses."""
@@ -169,12 +173,11 @@ class RequestResponseCycle:
         return b"".join(parts)
 
 
-def response_bytes(response: Response, request_id: str, *, keep_alive: bool = False) -> bytes:
-    """A complete response to a request that does not reach the application."""
-    assert isinstance(response.body, bytes)
-    lines = [b"%b: %b\r\n" % header for header in response.all_headers(request_id)]
+def response_bytes(response: Response, headers: RawHeaders, *, keep_alive: bool = False) -> bytes:
+    """A complete response to a request that does not reach the application, with these headers."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
     end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    return b"".join([STATUS_LINES[response.status], _date_header(int(time())), *lines, end, response.body])
+    return b"".join([STATUS_LINES[response.status_code], _date_header(int(time())), *lines, end, response.body])
 
 
 @lru_cache(1)

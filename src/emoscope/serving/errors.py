@@ -17,7 +17,7 @@ from emoscope.serving.answers import (
     TeiError,
     TeiErrorType,
 )
-from emoscope.serving.responses import Headers, Response, json_response
+from emoscope.serving.responses import JSONResponse
 
 STATUS: Mapping[str, int] = MappingProxyType(
     {
@@ -57,7 +57,7 @@ class RequestError(Exception):
         headers: headers that the response has in addition.
     """
 
-    def __init__(self, code: str, message: str, headers: Headers = ()) -> None:
+    def __init__(self, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -84,10 +84,10 @@ class ErrorFormat:
         """The status of an error code."""
         return self.statuses.get(code, STATUS[code])
 
-    def response(self, error: RequestError) -> Response:
+    def response(self, error: RequestError) -> JSONResponse:
         """The response to a request with this error."""
         status = self.status(error.code)
-        return json_response(self.body(status, error), status, error.headers)
+        return JSONResponse(self.body(status, error), status, error.headers)
 
 
 _TEI_TYPES: Mapping[int, TeiErrorType] = {424: "Backend", 429: "Overloaded", 503: "Unhealthy"}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from starlette.responses import Response
 
 from emoscope import __version__
 from emoscope.labels import Labels
@@ -15,14 +16,14 @@ from emoscope.serving.answers import Health, Info, Model, Models, PredictAnswer,
 from emoscope.serving.checks import check_explained, check_lengths, check_texts, sentence_list
 from emoscope.serving.metrics import CONTENT_TYPE
 from emoscope.serving.requests import Request
-from emoscope.serving.responses import Response, json_response
+from emoscope.serving.responses import JSONResponse
 from emoscope.serving.schemas import ExplainRequest, PredictRequest, SentencesRequest
 from emoscope.serving.service import Service
 from emoscope.serving.static_files import OPENAPI
 from emoscope.timeline import combine, combine_neutral
 
 
-async def predict(service: Service, request: Request) -> Response:
+async def predict(service: Service, request: Request) -> JSONResponse:
     """`POST /v1/predict`: labels and scores of texts, in columns."""
     settings = service.settings
     texts = (await request.json(PredictRequest, settings.max_body_bytes)).texts
@@ -32,7 +33,7 @@ async def predict(service: Service, request: Request) -> Response:
     scores, best, prediction_sets, neutral = zip(*rows, strict=True)
     sets = prediction_sets if prediction_sets[0] is not None else None
     knows_neutral = neutral[0] is not None
-    return json_response(
+    return JSONResponse(
         PredictAnswer(
             model=service.model,
             labels=labels,
@@ -48,17 +49,17 @@ async def predict(service: Service, request: Request) -> Response:
     )
 
 
-async def explain(service: Service, request: Request) -> Response:
+async def explain(service: Service, request: Request) -> JSONResponse:
     """`POST /v1/explain`: how much each word contributes to the label of its text."""
     settings = service.settings
     body = await request.json(ExplainRequest, settings.max_body_bytes)
     check_texts(body.texts, "texts", settings)
     check_explained(body.texts, body.method, settings)
     explanations = await service.explain(request, body.texts, body.method)
-    return json_response({"explanations": [explanation.to_json() for explanation in explanations]})
+    return JSONResponse({"explanations": [explanation.to_json() for explanation in explanations]})
 
 
-async def by_sentence(service: Service, request: Request) -> Response:
+async def by_sentence(service: Service, request: Request) -> JSONResponse:
     """`POST /v1/sentences`: the scores of each sentence of a text, and of the sentences together."""
     text = (await request.json(SentencesRequest, service.settings.max_body_bytes)).text
     check_lengths([text], "text", service.settings)
@@ -74,7 +75,7 @@ async def by_sentence(service: Service, request: Request) -> Response:
         Sentence(**sentence._asdict(), **_scored(service, row[0], row[3]))
         for sentence, row in zip(found, rows, strict=False)
     ]
-    return json_response(SentencesAnswer(labels=service.labels, **_scored(service, combined, least), sentences=scored))
+    return JSONResponse(SentencesAnswer(labels=service.labels, **_scored(service, combined, least), sentences=scored))
 
 
 def _scored(service: Service, scores: Sequence[float], neutral: float | None) -> dict[str, Any]:
@@ -83,16 +84,16 @@ def _scored(service: Service, scores: Sequence[float], neutral: float | None) ->
     return scored if neutral is None else scored | {"neutral": neutral}
 
 
-async def health(service: Service, request: Request) -> Response:
+async def health(service: Service, request: Request) -> JSONResponse:
     """`GET /health`: the process is alive."""
-    return json_response(Health("ok"))
+    return JSONResponse(Health("ok"))
 
 
-async def ready(service: Service, request: Request) -> Response:
+async def ready(service: Service, request: Request) -> JSONResponse:
     """`GET /health/ready`: whether the server accepts requests."""
     if service.draining:
-        return json_response(Health("draining"), 503)
-    return json_response(Health("ready"))
+        return JSONResponse(Health("draining"), 503)
+    return JSONResponse(Health("ready"))
 
 
 async def page(service: Service, request: Request) -> Response:
@@ -112,16 +113,16 @@ async def metrics(service: Service, request: Request) -> Response:
     return Response(service.metrics.exposition(), media_type=CONTENT_TYPE)
 
 
-async def models(service: Service, request: Request) -> Response:
+async def models(service: Service, request: Request) -> JSONResponse:
     """`GET /v1/models` and `GET /models`: the only model, in the shape of OpenAI's list."""
     model = Model(service.model, "model", service.started_at, "emoscope")
-    return json_response(Models("list", [model]))
+    return JSONResponse(Models("list", [model]))
 
 
-async def info(service: Service, request: Request) -> Response:
+async def info(service: Service, request: Request) -> JSONResponse:
     """`GET /info`: the model and the limits, with the keys that text-embeddings-inference has for them."""
     names, settings = Labels(service.labels), service.settings
-    return json_response(
+    return JSONResponse(
         Info(
             model_id=service.model,
             served_model_name=service.model,

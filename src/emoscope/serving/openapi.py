@@ -26,7 +26,7 @@ from emoscope.serving.answers import (
     VllmAnswer,
 )
 from emoscope.serving.errors import EMOSCOPE, STATUS, ErrorFormat
-from emoscope.serving.routes import ROUTES, Route
+from emoscope.serving.routes import ROUTES, Operation
 from emoscope.serving.schemas import (
     EXAMPLES,
     ClassifyRequest,
@@ -112,8 +112,8 @@ OTHER_CODES = {
 
 
 @dataclass(frozen=True)
-class Operation:
-    """What the document says of a route.
+class Description:
+    """What the document says of an operation.
 
     Attributes:
         id: name of the operation, which generated clients use.
@@ -132,8 +132,8 @@ class Operation:
     description: str = ""
 
 
-OPERATIONS: Mapping[tuple[str, str], Operation] = {
-    ("/v1/predict", "POST"): Operation(
+DESCRIBED: Mapping[tuple[str, str], Description] = {
+    ("/v1/predict", "POST"): Description(
         "predict",
         OWN,
         "Labels and scores of texts, in columns",
@@ -142,7 +142,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Every key of the response except `model` and `labels` holds a list with one entry per text. `sets` and "
         "`clear` are old names and will be removed: use `prediction_sets` and `neutral`.",
     ),
-    ("/v1/explain", "POST"): Operation(
+    ("/v1/explain", "POST"): Description(
         "explain",
         OWN,
         "How much each word contributes to the label of its text",
@@ -151,7 +151,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "`loo` leaves out one word at a time. `shapley` averages the contribution of a word over random orders, which "
         "is more faithful and takes about ten times as long.",
     ),
-    ("/v1/sentences", "POST"): Operation(
+    ("/v1/sentences", "POST"): Description(
         "sentences",
         OWN,
         "Scores of a long text, and of each of its sentences",
@@ -159,7 +159,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         SentencesRequest,
         "The text may have up to 1,024 sentences. `start` and `end` are offsets in characters (code points).",
     ),
-    ("/v1/score", "POST"): Operation(
+    ("/v1/score", "POST"): Description(
         "score",
         OWN,
         "Add emotions to a table of any length",
@@ -169,8 +169,8 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "and `emotion_error` with the reason if a row cannot be read. A row without a text gets empty cells. A table "
         "can have any length; a row can have up to 512 KiB.",
     ),
-    ("/", "GET"): Operation("page", SERVER, "The page", ("text/html",)),
-    ("/", "POST"): Operation(
+    ("/", "GET"): Description("page", SERVER, "The page", ("text/html",)),
+    ("/", "POST"): Description(
         "hugging_face",
         COMPATIBLE,
         "Hugging Face inference",
@@ -178,7 +178,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         HuggingFaceRequest,
         "For `huggingface_hub.InferenceClient(model=URL).text_classification`.",
     ),
-    ("/models/{model}", "POST"): Operation(
+    ("/models/{model}", "POST"): Description(
         "hugging_face_model",
         COMPATIBLE,
         "Hugging Face inference, with the name of a model",
@@ -186,7 +186,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         HuggingFaceRequest,
         "Like `/`, for clients that append the name of a model to the address.",
     ),
-    ("/predict", "POST"): Operation(
+    ("/predict", "POST"): Description(
         "tei",
         COMPATIBLE,
         "text-embeddings-inference",
@@ -195,7 +195,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "A list of two texts is a pair in this API, and the model does not read pairs: send several texts as a list "
         "of lists.",
     ),
-    ("/classify", "POST"): Operation(
+    ("/classify", "POST"): Description(
         "classify",
         COMPATIBLE,
         "infinity, and vLLM",
@@ -204,7 +204,7 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         "Text classification of infinity. A string in `input`, or a field of vLLM alone such as `use_activation`, gets "
         "the response of vLLM.",
     ),
-    ("/v1/classify", "POST"): Operation(
+    ("/v1/classify", "POST"): Description(
         "vllm",
         COMPATIBLE,
         "vLLM",
@@ -212,21 +212,23 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         VllmRequest,
         "vLLM's `/classify`: give its clients this server's address with `/v1` appended.",
     ),
-    ("/health", "GET"): Operation("health", SERVER, "The process is alive", (Health,)),
-    ("/health/ready", "GET"): Operation("ready", SERVER, "Whether the server accepts requests", (Health,)),
-    ("/v1/models", "GET"): Operation("models", COMPATIBLE, "The model, as OpenAI lists models", (Models,)),
-    ("/models", "GET"): Operation("models_without_version", COMPATIBLE, "The model, as OpenAI lists models", (Models,)),
-    ("/info", "GET"): Operation(
+    ("/health", "GET"): Description("health", SERVER, "The process is alive", (Health,)),
+    ("/health/ready", "GET"): Description("ready", SERVER, "Whether the server accepts requests", (Health,)),
+    ("/v1/models", "GET"): Description("models", COMPATIBLE, "The model, as OpenAI lists models", (Models,)),
+    ("/models", "GET"): Description(
+        "models_without_version", COMPATIBLE, "The model, as OpenAI lists models", (Models,)
+    ),
+    ("/info", "GET"): Description(
         "info",
         SERVER,
         "The model and the limits",
         (Info,),
         description="Includes the keys of text-embeddings-inference.",
     ),
-    ("/metrics", "GET"): Operation("metrics", SERVER, "Metrics for Prometheus", ("text/plain",)),
-    ("/openapi.json", "GET"): Operation("openapi", SERVER, "This document", (dict[str, Any],)),
-    ("/docs", "GET"): Operation("docs", SERVER, "This document as a page", ("text/html",)),
-    ("/page/{file}", "GET"): Operation("page_file", SERVER, "A file of the page", ("*/*",)),
+    ("/metrics", "GET"): Description("metrics", SERVER, "Metrics for Prometheus", ("text/plain",)),
+    ("/openapi.json", "GET"): Description("openapi", SERVER, "This document", (dict[str, Any],)),
+    ("/docs", "GET"): Description("docs", SERVER, "This document as a page", ("text/html",)),
+    ("/page/{file}", "GET"): Description("page_file", SERVER, "A file of the page", ("*/*",)),
 }
 PATH_PARAMETERS = {
     "/models/{model}": ("model", "Any name; it may contain slashes.", "owner/name"),
@@ -236,11 +238,11 @@ PATH_PARAMETERS = {
 
 def document() -> dict[str, Any]:
     """The OpenAPI document, without the version of emoscope and the names of the page's files."""
-    routes = {(route.name, method): route for methods in ROUTES.values() for method, route in methods.items()}
+    operations = {(each.name, method): each for methods in ROUTES.values() for method, each in methods.items()}
     parts = _Components()
     paths: dict[str, dict[str, Any]] = {}
-    for (path, method), operation in OPERATIONS.items():
-        paths.setdefault(path, {})[method.lower()] = parts.operation(path, operation, routes[path, method])
+    for (path, method), described in DESCRIBED.items():
+        paths.setdefault(path, {})[method.lower()] = parts.operation(path, described, operations[path, method])
     return {
         "openapi": "3.0.3",
         "info": {
@@ -269,21 +271,21 @@ class _Components:
         self.schemas: dict[str, Any] = {}
         self.responses: dict[str, Any] = {}
 
-    def operation(self, path: str, operation: Operation, route: Route) -> dict[str, Any]:
+    def operation(self, path: str, described: Description, operation: Operation) -> dict[str, Any]:
         """An operation with its parameters, body and responses."""
-        found: dict[str, Any] = {"operationId": operation.id, "summary": operation.summary, "tags": [operation.tag]}
-        if operation.description:
-            found["description"] = operation.description
-        if route.is_public:
+        found: dict[str, Any] = {"operationId": described.id, "summary": described.summary, "tags": [described.tag]}
+        if described.description:
+            found["description"] = described.description
+        if operation.is_public:
             found["security"] = []
         if parameters := self._parameters(path):
             found["parameters"] = parameters
-        if operation.request:
-            found["requestBody"] = {"required": True, "content": {JSON: self._body(operation.request)}}
+        if described.request:
+            found["requestBody"] = {"required": True, "content": {JSON: self._body(described.request)}}
         elif path == SCORE:
             content = {kind: STRING | {"example": table} for kind, table in TABLES.items()}
             found["requestBody"] = {"required": True, "content": content}
-        return found | {"responses": self._responses(path, operation, route)}
+        return found | {"responses": self._responses(path, described, operation)}
 
     def _parameters(self, path: str) -> list[dict[str, Any]]:
         if path in PATH_PARAMETERS:
@@ -315,17 +317,19 @@ class _Components:
         found = [_of_3_0(schema) for schema in schemas]
         return found[0] if len(found) == 1 else {"oneOf": found}
 
-    def _responses(self, path: str, operation: Operation, route: Route) -> dict[str, Any]:
-        kinds = [kind for kind in operation.response if not isinstance(kind, str)]
-        content = {kind: STRING for kind in operation.response if isinstance(kind, str)}
+    def _responses(self, path: str, described: Description, operation: Operation) -> dict[str, Any]:
+        kinds = [kind for kind in described.response if not isinstance(kind, str)]
+        content = {kind: STRING for kind in described.response if isinstance(kind, str)}
         if kinds:
             content[JSON] = {"schema": self._schema(*kinds)}
             content[JSON] |= {"example": answers.EXAMPLES[kinds[0]]} if kinds[0] in answers.EXAMPLES else {}
         found: dict[str, Any] = {"200": {"description": "Success.", "headers": REQUEST_ID, "content": content}}
         if path == READY:
             found["503"] = {"description": "The server is shutting down.", "headers": REQUEST_ID, "content": content}
-        for status, codes in sorted(_errors(route).items()):
-            found[str(status)] = {"$ref": f"#/components/responses/{self._error(route.error_format, status, codes)}"}
+        for status, codes in sorted(_errors(operation).items()):
+            found[str(status)] = {
+                "$ref": f"#/components/responses/{self._error(operation.error_format, status, codes)}"
+            }
         return found
 
     def _error(self, error_format: ErrorFormat, status: int, codes: Sequence[str]) -> str:
@@ -340,20 +344,20 @@ class _Components:
         return name
 
 
-def _errors(route: Route) -> dict[int, list[str]]:
-    """The error codes of a route by status."""
+def _errors(operation: Operation) -> dict[int, list[str]]:
+    """The error codes of an operation by status."""
     codes: tuple[str, ...]
-    if not route.scores:
-        codes = () if route.is_public else ("unauthorized",)
-        codes += ("not_found",) if route.name in PATH_PARAMETERS else ()
+    if not operation.scores:
+        codes = () if operation.is_public else ("unauthorized",)
+        codes += ("not_found",) if operation.name in PATH_PARAMETERS else ()
     else:
-        is_table = route.name == SCORE
+        is_table = operation.name == SCORE
         without = {*WITHOUT_ROUTE, *(TABLE_HAS_NOT if is_table else ("insufficient_storage",))}
-        without |= set() if route.error_format is EMOSCOPE else {"request_timeout"}
+        without |= set() if operation.error_format is EMOSCOPE else {"request_timeout"}
         codes = tuple(code for code in STATUS if code not in without)
     found: dict[int, list[str]] = {}
     for code in codes:
-        found.setdefault(route.error_format.status(code), []).append(code)
+        found.setdefault(operation.error_format.status(code), []).append(code)
     return found
 
 

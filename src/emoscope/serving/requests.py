@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from itertools import count
 from re import compile as regex
 from secrets import token_hex
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from typing import TypeVar
 
 from msgspec import Struct
+from starlette.datastructures import QueryParams
+from starlette.types import Message, Receive, Scope
 
-from emoscope.serving.content_encoding import Message, Receive, decoded
+from emoscope.serving.content_encoding import decoded
 from emoscope.serving.decoding import decode
 from emoscope.serving.errors import RequestError
 from emoscope.serving.memory_budget import MemoryBudget
 
-Scope = MutableMapping[str, Any]
-Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T", bound=Struct)
 
 _REQUEST_ID = regex(rb"[\w.:/+=-]{1,128}")
@@ -65,8 +64,7 @@ class Request:
     @property
     def query(self) -> dict[str, str]:
         """Parameters of the query string; the last value of a repeated parameter."""
-        pairs = parse_qs(self.scope.get("query_string", b"").decode("ascii", "replace"), keep_blank_values=True)
-        return {name: values[-1] for name, values in pairs.items()}
+        return dict(QueryParams(self.scope.get("query_string", b"").decode("ascii", "replace")))
 
     @property
     def media_type(self) -> str:
@@ -125,7 +123,7 @@ class Request:
         if size > limit:
             raise _too_large(limit)
         if self._bodies and not self._bodies.hold(self, size):
-            headers = ((b"retry-after", b"1"), (b"connection", b"close"))
+            headers = {"retry-after": "1", "connection": "close"}
             raise RequestError(
                 "overloaded", "the bodies of all requests take too much memory; try again in 1 s", headers
             )
@@ -152,4 +150,4 @@ class Request:
 
 def _too_large(limit: int) -> RequestError:
     message = f"the body is larger than {limit:,} bytes; send fewer texts per request, or stream them to /v1/score"
-    return RequestError("body_too_large", message, ((b"connection", b"close"),))
+    return RequestError("body_too_large", message, {"connection": "close"})

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from starlette.responses import Response
+
 from emoscope.serving import compat, handlers
 from emoscope.serving.errors import EMOSCOPE, HUGGING_FACE, OPENAI, TEI, ErrorFormat
 from emoscope.serving.requests import Request
-from emoscope.serving.responses import Response
 from emoscope.serving.score import score
 from emoscope.serving.service import Service
 
@@ -17,7 +18,7 @@ Handler = Callable[[Service, Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
-class Route:
+class Operation:
     """One method of one path.
 
     Attributes:
@@ -35,27 +36,26 @@ class Route:
     is_public: bool = False
 
 
-def _scoring(name: str, handler: Handler, error_format: ErrorFormat = EMOSCOPE) -> Mapping[str, Route]:
-    return {"POST": Route(handler, name, error_format, scores=True)}
+def _scoring(name: str, handler: Handler, error_format: ErrorFormat = EMOSCOPE) -> Mapping[str, Operation]:
+    return {"POST": Operation(handler, name, error_format, scores=True)}
 
 
-def _get(name: str, handler: Handler, *, is_public: bool = True) -> Mapping[str, Route]:
-    return {"GET": Route(handler, name, is_public=is_public)}
+def _get(name: str, handler: Handler, *, is_public: bool = True) -> Mapping[str, Operation]:
+    return {"GET": Operation(handler, name, is_public=is_public)}
 
 
-MODELS = "/models/"
-"""Prefix before the name of a model, which may contain slashes."""
-PAGE = "/page/"
-"""Prefix before the name of a file of the page."""
+MODELS = "/models/{model:path}"
+"""The name of a model may contain slashes."""
+PAGE = "/page/{file:path}"
 
-ROUTES: Mapping[str, Mapping[str, Route]] = MappingProxyType(
+ROUTES: Mapping[str, Mapping[str, Operation]] = MappingProxyType(
     {
+        "/v1/predict": _scoring("/v1/predict", handlers.predict),
         "/": {**_get("/", handlers.page), **_scoring("/", compat.hugging_face, HUGGING_FACE)},
         MODELS: _scoring("/models/{model}", compat.hugging_face, HUGGING_FACE),
         "/predict": _scoring("/predict", compat.tei, TEI),
         "/classify": _scoring("/classify", compat.classify, OPENAI),
         "/v1/classify": _scoring("/v1/classify", compat.vllm, OPENAI),
-        "/v1/predict": _scoring("/v1/predict", handlers.predict),
         "/v1/explain": _scoring("/v1/explain", handlers.explain),
         "/v1/sentences": _scoring("/v1/sentences", handlers.by_sentence),
         "/v1/score": _scoring("/v1/score", score),
@@ -70,11 +70,4 @@ ROUTES: Mapping[str, Mapping[str, Route]] = MappingProxyType(
         PAGE: _get("/page/{file}", handlers.page),
     }
 )
-
-
-def methods_of(path: str) -> Mapping[str, Route] | None:
-    """The routes of a path by method; None if the path does not exist."""
-    for prefix in (MODELS, PAGE):
-        if path.startswith(prefix):
-            return ROUTES[prefix] if path != prefix else None
-    return ROUTES.get(path)
+"""The operations of each path by method; Starlette tries the paths in this order."""

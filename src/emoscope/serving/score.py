@@ -14,7 +14,7 @@ from emoscope.serving.checks import length_problem
 from emoscope.serving.decoding import convert
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
-from emoscope.serving.responses import Response
+from emoscope.serving.responses import TableResponse
 from emoscope.serving.schemas import ScoreQuery
 from emoscope.serving.service import Service
 from emoscope.serving.spool import Spool, has_space
@@ -35,27 +35,27 @@ FORMATS = {
     "application/x-jsonlines": "jsonl",
 }
 """Format of a request by its media type."""
-MEDIA_TYPES = {"csv": b"text/csv; charset=utf-8", "jsonl": b"application/x-ndjson"}
+MEDIA_TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 """Media type of the response by format."""
 
 
-async def score(service: Service, request: Request) -> Response:
+async def score(service: Service, request: Request) -> TableResponse:
     """Rows in, the same rows with emotions out."""
     table_format, table = _table(service, request)
     if service.streams >= MAX_STREAMS:
         raise RequestError(
-            "overloaded", f"{MAX_STREAMS} tables are being scored; try again later", ((b"retry-after", b"5"),)
+            "overloaded", f"{MAX_STREAMS} tables are being scored; try again later", {"retry-after": "5"}
         )
     if not (_is_small(request) or has_space()):
         raise RequestError(
             "insufficient_storage",
             f"the server has no space for a temporary file; send at most {SMALL_BYTES:,} bytes with a Content-Length, "
             "or try again later",
-            ((b"retry-after", b"60"),),
+            {"retry-after": "60"},
         )
     body = _spooled(service, _scored_parts(service, request, table))
     await anext(body)
-    return Response(body, media_type=MEDIA_TYPES[table_format])
+    return TableResponse(body, media_type=MEDIA_TYPES[table_format])
 
 
 def _is_small(request: Request) -> bool:

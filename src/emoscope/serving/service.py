@@ -240,7 +240,7 @@ def overloaded(retry_after: float) -> RequestError:
     return RequestError(
         "overloaded",
         f"the server is busy; try again in {seconds} s",
-        ((b"retry-after", str(seconds).encode()),),
+        {"retry-after": str(seconds)},
     )
 
 

@@ -7,13 +7,16 @@ import json
 from mimetypes import guess_type
 from pathlib import Path
 
+from starlette.responses import Response
+
 from emoscope import __version__
 from emoscope.page.site import STATIC
 from emoscope.serving.errors import RequestError
 from emoscope.serving.requests import Request
-from emoscope.serving.responses import Response
 
 OPENAPI = "openapi.json"
+CACHING = ("etag", "cache-control")
+"""Headers that a client keeps with a file."""
 MEDIA_TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".svg": "image/svg+xml", ".map": "application/json"}
 """Media types that the operating system's own table may have differently, by suffix."""
 
@@ -36,10 +39,9 @@ class StaticFiles:
         response = self._files.get(name)
         if response is None:
             raise RequestError("not_found", f"there is nothing at {request.path}; the page is at /")
-        etag = response.headers[0][1]
-        cached = request.headers.get(b"if-none-match", b"").replace(b"W/", b"").split(b",")
-        if etag in (tag.strip() for tag in cached):
-            return Response(b"", 304, response.media_type, response.headers)
+        cached = request.headers.get(b"if-none-match", b"").decode("latin-1").replace("W/", "").split(",")
+        if response.headers["etag"] in (tag.strip() for tag in cached):
+            return Response(status_code=304, headers={name: response.headers[name] for name in CACHING})
         return response
 
 
@@ -53,7 +55,5 @@ def _openapi(files: list[str]) -> bytes:
 
 def _response(path: Path, body: bytes) -> Response:
     media_type = MEDIA_TYPES.get(path.suffix) or guess_type(path.name)[0] or "application/octet-stream"
-    if media_type.startswith("text/") or media_type == "application/json":
-        media_type += "; charset=utf-8"
-    etag = b'"' + hashlib.sha256(body).hexdigest()[:32].encode() + b'"'
-    return Response(body, 200, media_type.encode(), ((b"etag", etag), (b"cache-control", b"no-cache")))
+    caching = dict(zip(CACHING, (f'"{hashlib.sha256(body).hexdigest()[:32]}"', "no-cache"), strict=True))
+    return Response(body, headers=caching, media_type=media_type)
