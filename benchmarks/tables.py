@@ -572,6 +572,40 @@ def _serving_peers() -> str:
     return _table("| server | requests/s | ratio to best peer |", rows)
 
 
+def _serving_servers() -> str:
+    speed, attacked = _result("serving_servers"), _result("serving_servers_attacks")
+    names = {
+        "emoscope": "emoscope's connection class",
+        "uvicorn": "uvicorn, httptools",
+        "granian": "Granian",
+        "before": "emoscope, the commit before",
+    }
+    rows = []
+    for name, median in speed["median"].items():
+        ratios = [one[name]["largest"] / one["emoscope"]["largest"] for one in speed["rounds"]]
+        cells = [
+            f"{median['ratio']:.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+            *(f"{median[f'p99_at_{share}']:.0f} ms" for share in speed["shares"]),
+        ]
+        rows.append(_row(names[name], *cells, *_attacked(attacked[name]) if name in attacked else [""] * 5))
+    shares = " | ".join(f"p99 at {share:.0%}" for share in speed["shares"])
+    heads = "5xx of 10,000 broken requests | slow clients ended | 20 headers without end | requests cut by 5 SIGTERMs"
+    return _table(f"| server | largest rate | {shares} | 1,000 idle, slow clients | {heads} |", rows)
+
+
+def _attacked(found: dict[str, Any]) -> list[str]:
+    held, drain = found["connections"], found["drain"]
+    idle, slow = (held[kind] - held["before"] for kind in ("idle", "slow"))
+    heads, attacks = found["memory"]["heads"], found["attacks"]
+    return [
+        f"{idle:+.0f}, {slow:+.0f} MB",
+        f"{len(attacks['broken']['failures'])}",
+        f"{attacks['slow']['ended_by_the_server']:,} of {attacks['slow']['clients']:,}",
+        f"{heads['extra_mb']:+.0f} MB",
+        f"{drain['cut_after_the_signal']}",
+    ]
+
+
 def _shares_simulation() -> str:
     found = _result("shares_simulation")
     rows = []
@@ -666,6 +700,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "serving": _serving,
     "precision": _precision,
     "serving_peers": _serving_peers,
+    "serving_servers": _serving_servers,
     "shares_simulation": _shares_simulation,
     "shares_corpora": _shares_corpora,
     "shares_case": _shares_case,
