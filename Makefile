@@ -6,8 +6,9 @@
 # make release  build the sdist, the wheels and the bill of materials (SBOM, CycloneDX) into dist/
 # make requirements  write the pinned distributions with hashes in requirements/ again
 # make dependency-bounds  run the tests of the base install with the lowest and highest allowed dependencies
-# make bundled  train, export and install the bundled and the accurate model again (about 90 minutes)
+# make bundled  train, export and install the bundled and the accurate model again (about 5 hours)
 # make corpora  write the tables of corpora that recipes/accurate.toml trains on
+# make left-out train models without one or two of the corpora, to fit the calibration of written texts (about 3 hours)
 # make docs     build the documentation site into site/
 # make tables   write the tables in README and docs from benchmarks/results
 
@@ -24,13 +25,15 @@ HUB_CACHE := $(VENV)/hub/models--sentence-transformers--all-MiniLM-L6-v2
 OFFLINE_HUB := HF_HUB_CACHE=$(VENV)/hub HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
+WRITTEN_TEXT := $(BIN)/python recipes/written_text.py --left-out runs/leave_one_out/all --corpora runs/corpora --data $(DATA)
+
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.10 --generate-hashes --no-annotate -c constraints.txt \
   --custom-compile-command 'make requirements'
 
 # Python keeps the bytecode of modules, whatever the environment says: the tests start some hundred processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo environment test lint wheel release requirements dependency-bounds docs bundled accurate corpora tables clean
+.PHONY: demo environment test lint wheel release requirements dependency-bounds docs bundled accurate corpora left-out tables clean
 
 demo: $(VENV)/.base
 	@$(BIN)/emoscope predict --table \
@@ -78,24 +81,26 @@ requirements: $(VENV)/.release
 docs: $(VENV)/.test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-# The known words are those of all labelled texts; --keep-temperature, as training has fitted it.
-bundled: accurate
+# The known words are those of all labelled texts; --keep-temperature, as the training of a compact student has fitted it.
+bundled: accurate left-out
 	rm -rf runs/compact_teacher runs/compact runs/model
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/compact_teacher.toml --data $(DATA) --output runs/compact_teacher
 	$(OFFLINE_HUB) $(BIN)/emoscope distill recipes/bundled.toml --data $(DATA) --output runs/compact
 	$(BIN)/emoscope export runs/compact runs/model --data $(DATA)
 	$(BIN)/python recipes/ambiguous_keywords.py runs/model --data $(DATA)
 	$(BIN)/emoscope calibrate runs/model --data $(DATA) --keep-temperature
+	$(WRITTEN_TEXT) runs/model --recipe compact
 	cat recipes/card_real_text.md >> runs/model/README.md
 	cp -r runs/model/. src/emoscope/bundled/
 	$(BIN)/python js/conformance.py
 	$(BIN)/python recipes/cascade.py $(ACCURATE) --data $(DATA) --tables runs/corpora --texts $(GOEMOTIONS)/train.tsv $(REAL)/*.tsv
 
-accurate: $(VENV)/.encoder corpora
+accurate: $(VENV)/.encoder corpora left-out
 	rm -rf runs/accurate $(ACCURATE)
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/accurate.toml --data $(DATA) --output runs/accurate
 	$(BIN)/emoscope export runs/accurate $(ACCURATE) --data $(DATA) --quantize
-	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA) --keep-temperature
+	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA)
+	$(WRITTEN_TEXT) $(ACCURATE) --recipe accurate
 	cat recipes/card_real_text.md >> $(ACCURATE)/README.md
 
 corpora: $(VENV)/.base
@@ -107,6 +112,10 @@ corpora: $(VENV)/.base
 	$(BIN)/python recipes/real_text.py $(GOEMOTIONS) runs/corpora/made_up_few.csv --comments 0 --finer 0 --made-up 5000 --misspelt 2000
 	$(BIN)/python recipes/situations.py runs/corpora/situations_few.csv --texts 8000
 	ln -sfn $(abspath $(UNLABELLED)) runs/unlabelled
+
+left-out: $(VENV)/.encoder corpora
+	$(OFFLINE_HUB) $(BIN)/python benchmarks/leave_one_out.py --corpora runs/corpora --data $(DATA) \
+	  --leave edos xed+emorynlp goemotions+brighter benchmarks/left_out/accurate.toml benchmarks/left_out/compact.toml
 
 tables: $(VENV)/.base
 	$(BIN)/python benchmarks/tables.py

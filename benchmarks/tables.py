@@ -20,6 +20,8 @@ DOCUMENTS = (
 )
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
+BUNDLED, ACCURATE = ROOT / "src/emoscope/bundled", ROOT / "models/accurate/src/emoscope_accurate/model"
+CORPORA = {"goemotions": "GoEmotions", "edos": "EDOS", "xed": "XED", "brighter": "BRIGHTER", "emorynlp": "EmoryNLP"}
 PURPOSES = {
     "onnxruntime": "runs the graph",
     "numpy": "arrays in and out",
@@ -354,18 +356,32 @@ def _sentences() -> str:
 
 def _corpora() -> str:
     """Each corpus by models that were trained without it."""
-    titles = {"goemotions": "GoEmotions", "edos": "EDOS", "xed": "XED", "brighter": "BRIGHTER", "emorynlp": "EmoryNLP"}
     names = {"baseline": "bundled's student on `emotion` and GoEmotions", "compact": "bundled", "accurate": "accurate"}
     rows = []
     for model, corpora in _result("leave_one_out")["models"].items():
-        for corpus in (*titles, "mean"):
+        for corpus in (*CORPORA, "mean"):
             figures = corpora[corpus]
             keys = ("accuracy", "f1_macro", "ece", "neutral_auroc", "neutral_sure")
             values = ("-" if figures[key] is None else f"{figures[key]:.3f}" for key in keys)
-            rows.append(_row(names[model], titles.get(corpus, corpus), *values))
+            rows.append(_row(names[model], CORPORA.get(corpus, corpus), *values))
     return _table(
         "| model | left-out corpus | accuracy | macro F1 | ECE | AUROC of neutral | neutral texts above 0.8 |", rows
     )
+
+
+def _written_text() -> str:
+    """What each model's calibration of written texts does on a corpus, if it is fitted on the others."""
+    rows = []
+    for model, folder in {"bundled": BUNDLED, "accurate": ACCURATE}.items():
+        manifest = json.loads((folder / "emoscope.json").read_text())
+        for corpus, row in manifest["calibration_report"]["written"]["left_out"].items():
+            digits = {"ece": 3, "neutral_sure": 3, "set_coverage": 3, "set_size": 1}
+            cells = (
+                f"{row[f'{key}_before']:.{count}f} → {row[f'{key}_after']:.{count}f}" for key, count in digits.items()
+            )
+            rows.append(_row(model, CORPORA[corpus], *cells))
+    header = "| model | left-out corpus | ECE | neutral texts above 0.8 | coverage of sets for 90 % | labels per set |"
+    return _table(header, rows)
 
 
 def _selective_prediction() -> str:
@@ -690,6 +706,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": _models,
     "sentences": _sentences,
     "corpora": _corpora,
+    "written_text": _written_text,
     "selective_prediction": _selective_prediction,
     "temperature": _temperature,
     "cpu_encoders": _cpu_encoders,

@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--tables", type=Path, required=True, help="folder of the tables that both models learnt from")
     parser.add_argument("--texts", type=Path, nargs="+", required=True, help="files of further texts")
     args = parser.parse_args()
+    manifest = read_manifest(args.folder)
     (args.folder / CASCADE).unlink(missing_ok=True)
+    write_manifest(args.folder, manifest)
     texts = load_splits(args.data)["validation"].texts + unknown_texts(args.texts, args.tables)
     models = (EmotionClassifier.from_pretrained(name) for name in (None, args.folder))
     fast, accurate = (model.predict_with_neutral(texts) for model in models)
@@ -48,7 +50,7 @@ def main() -> None:
         print(f"{share} %: {report(fast[1::2], accurate[1::2], thresholds[share])}")
     values = {"bundled": model_checksum(BUNDLED), "texts": len(texts[::2]), "thresholds": thresholds}
     (args.folder / CASCADE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
-    write_manifest(args.folder, read_manifest(args.folder))
+    write_manifest(args.folder, manifest)
 
 
 def unknown_texts(files: Sequence[Path], tables: Path) -> list[str]:

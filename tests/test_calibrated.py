@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from emoscope.calibrated import UNCALIBRATED, Calibration
+from emoscope.calibrated import UNCALIBRATED, Calibration, WrittenText
 from emoscope.neutral import Neutral, NeutralDistance, log_odds
 from emoscope.prediction_sets import PredictionSets
 from emoscope.probabilities import probabilities
 
 LOGITS = np.array([[1.0, -2.0, 0.5]], np.float32)
+SETS, WRITTEN_SETS = PredictionSets({90: (0.6, 0.6, 0.6)}), PredictionSets({90: (0.2, 0.2, 0.2)})
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,8 @@ LOGITS = np.array([[1.0, -2.0, 0.5]], np.float32)
         UNCALIBRATED,
         Calibration(0.5, (0.2, 0.5, 0.9)),
         Calibration(2.0, None, PredictionSets({90: (0.1, 0.2, 0.3)})),
+        Calibration(2.0, written=WrittenText(1.4)),
+        Calibration(2.0, None, SETS, written=WrittenText(1.4, WRITTEN_SETS)),
     ],
 )
 def test_json_is_read_as_it_was_written(calibration):
@@ -69,8 +72,20 @@ def test_thresholds_make_a_model_multi_label(thresholds, multi_label):
             ("neutral", value)
             for value in ("far", {"scale": 1.0}, {"scale": 1.0, "bias": "x"}, {"scale": None, "bias": 0})
         ),
+        *(("written", value) for value in (1.4, [], {"temperature_factor": 0}, {"prediction_sets": {"90": [0.5]}})),
     ],
 )
 def test_a_wrong_value_is_an_error_that_begins_with_its_key(key, value):
     with pytest.raises(ValueError, match=f"^{key}.* must"):
         Calibration.from_json({key: value}, 3)
+
+
+def test_sets_of_written_texts_have_their_own_thresholds():
+    rows = np.array([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], np.float32)
+    written = np.array([False, True])
+    both = Calibration(prediction_sets=SETS, written=WrittenText(prediction_sets=WRITTEN_SETS))
+    assert both.label_sets(rows, 0.9, written).tolist() == [[False] * 3, [True, True, True]]
+    assert (both.sets_for(False), both.sets_for(True)) == (SETS, WRITTEN_SETS)
+    one = Calibration(prediction_sets=SETS)
+    assert one.label_sets(rows, 0.9, written).tolist() == [[False] * 3] * 2 and one.sets_for(True) is SETS
+    assert UNCALIBRATED.label_sets(rows, 0.9, written) is None

@@ -1,10 +1,16 @@
+from copy import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emoscope import EMOTIONS, EmotionClassifier
+from emoscope.calibrated import WrittenText
 from emoscope.errors import ModelError
+from emoscope.prediction_sets import PredictionSets
+from emoscope.probabilities import temperature_scaled
 from emoscope.text import mark
 from emoscope.text_model import CHUNK
 
@@ -125,6 +131,27 @@ def test_any_text_is_scored(classifier, text):
 
 def test_repr_names_model_labels_and_runtime(classifier):
     assert repr(classifier) == f"EmotionClassifier('bundled', labels={EMOTIONS!r}, runtime=OnnxModel)"
+
+
+def test_written_texts_have_their_own_temperature_and_sets(classifier):
+    plain, written = ["i feel so happy", " i  feel fine"], ["I feel so happy", "so happy!", "café, oh no", "so. " * 900]
+    texts = [*plain, *written]
+    equal, softer = copy(classifier), copy(classifier)
+    equal.calibration = replace(classifier.calibration, written=WrittenText())
+    low, high = (PredictionSets({90: (value,) * 6}) for value in (0.0, 0.99))
+    softer.calibration = replace(classifier.calibration, prediction_sets=high, written=WrittenText(2.0, low))
+    before, after = equal.predict_with_neutral(texts), softer.predict_with_neutral(texts)
+    np.testing.assert_array_equal(after[: len(plain)], before[: len(plain)])
+    np.testing.assert_array_equal(after[:, -1], before[:, -1])
+    np.testing.assert_allclose(after[len(plain) :, :-1], temperature_scaled(before[len(plain) :, :-1], 2.0), atol=1e-6)
+    np.testing.assert_array_equal(softer.predict_logits(texts), equal.predict_logits(texts))
+    *_, row = softer.predict_in_steps(texts[-1], 512)
+    np.testing.assert_allclose(row[0], after[-1], atol=1e-5)
+    sets = [prediction.prediction_set(0.9) for prediction in softer.predict(texts)]
+    assert all(len(labels) < 2 for labels in sets[: len(plain)])
+    assert sets[len(plain) :] == [EMOTIONS] * len(written)
+    assert softer.prediction_sets(after[:, :-1], texts=texts).sum(axis=1).tolist() == list(map(len, sets))
+    assert softer.prediction_sets(after[:, :-1]).all()
 
 
 def test_old_names_of_methods_warn(classifier):

@@ -92,13 +92,13 @@ def test_a_blank_text_is_neutral(bundled, blank):
 
 
 def test_arrays_equal_predictions(bundled):
-    texts = ["i feel so happy today", "i feel passionate", "the bus leaves at nine", "i feel weird", "", "so " * 900]
+    texts = ["i feel so happy today", "i feel passionate", "The bus leaves at nine.", "i feel weird", "", "so " * 900]
     rows, neutral, predictions = bundled.predict_proba(texts), bundled.neutral_proba(texts), bundled.predict(texts)
     assert neutral.dtype == np.float32 and neutral.shape == (6,)
     assert neutral.tolist() == [prediction.neutral for prediction in predictions]
     np.testing.assert_array_equal(bundled.predict_with_neutral(texts), np.column_stack([rows, neutral]))
     for coverage in (0.5, 0.9, 0.945, 0.99):
-        sets = bundled.prediction_sets(rows, coverage)
+        sets = bundled.prediction_sets(rows, coverage, texts=texts)
         names = [tuple(np.array(bundled.labels)[row].tolist()) for row in sets]
         assert names == [prediction.prediction_set(coverage) for prediction in predictions]
 

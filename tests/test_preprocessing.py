@@ -24,6 +24,7 @@ from emoscope.preprocessing import Preprocessor, PreprocessorPool
 from emoscope.text import NORMALIZERS, normalize
 from emoscope.tokenization import TokenBatch, Tokenizer
 from hub.vocabularies import byte_level, unigram, wordpiece
+from waiting import DEADLINE
 
 TEXTS = ["I am SO happy", "", "stunned, and 42 zebras", "so sad " * 100, "\ud800 lone", "naïve café <pad>"]
 
@@ -161,7 +162,9 @@ if "killed" in sys.argv:
 def test_a_script_needs_no_main_guard_and_leaves_no_process_behind(tmp_path: Path, how: str) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    run = subprocess.run([sys.executable, str(script), how], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(
+        [sys.executable, str(script), how], capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
     assert (run.returncode, run.stderr) == (0 if how == "ends" else -signal.SIGKILL, "")
     tokens, pid = map(int, run.stdout.split())
     assert tokens == len(bundled().encode(["happy"]).ids)

@@ -44,7 +44,7 @@ class Capable(Bare):
     parameters = 12
     tokens_read = (30, 2)
 
-    def prediction_sets(self, probabilities, coverage=0.9):
+    def prediction_sets(self, probabilities, coverage, *, texts):
         return probabilities >= 1 - coverage
 
     def predict_with_neutral(self, texts):
@@ -77,7 +77,7 @@ def test_accessors_return_what_a_classifier_has(wrap):
     assert thresholds_of(classifier) == (0.5, 0.25)
     assert keywords_of(classifier) == Capable.ambiguous_keywords
     assert (parameters_of(classifier), tokens_read_of(classifier)) == (12, (30, 2))
-    assert prediction_sets_of(classifier, ROWS, 0.5).tolist() == [[True, False]]
+    assert prediction_sets_of(classifier, ROWS, ["a"], 0.5).tolist() == [[True, False]]
     assert neutral_predictor(classifier)(["", "abc"]).tolist() == [[0, 0, 1], [3, 0, 0]]
     assert has_neutral(classifier)
     assert logits_function(classifier)(["abc"])[0, 0] == -3
@@ -92,7 +92,7 @@ def test_accessors_return_defaults_for_a_classifier_without_capabilities():
     assert is_multi_label(classifier, default=True) is True
     assert keywords_of(classifier) == {}
     assert tokens_read_of(classifier) == (0, 0)
-    assert prediction_sets_of(classifier, ROWS) is None
+    assert prediction_sets_of(classifier, ROWS, ["a"]) is None
     assert neutral_predictor(classifier)(["abc"]).tolist() == [[3, 0]]
     for accessor in (thresholds_of, parameters_of, logits_function, token_counter, steps_function):
         assert accessor(classifier) is None

@@ -16,6 +16,7 @@ from emoscope.errors import ModelError
 from emoscope.model_folder import BUNDLED
 from emoscope.runtime import COMPACT, COMPACT_GRAPH, ENCODER, Grouping, OnnxModel
 from emoscope.tokenization import TokenBatch, Tokenizer
+from waiting import DEADLINE
 
 onnx = pytest.importorskip("onnx")
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -147,7 +148,7 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 def test_a_fork_has_threads_of_its_own(tmp_path: Path) -> None:
     path = write_graph(tmp_path / "model.onnx", "main_graph")
     command = [sys.executable, "-W", "ignore", "-c", FORK, str(path)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
     assert (run.stdout, run.stderr) == ("0\n", "")
 
 

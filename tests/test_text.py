@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from emoscope.text import NORMALIZERS, expanded_size, keep_punctuation, mark, normalize
+from emoscope.text import NORMALIZERS, are_written, expanded_size, keep_punctuation, mark, normalize
 from emoscope.text_damage import join_contractions
 
 FRAGMENTS = [
@@ -254,3 +254,10 @@ def test_training_texts_are_unchanged(emotion_data: Path) -> None:
     whole = [text for text in texts if join_contractions(text) == text]
     assert len(whole) > 0.9 * len(texts)
     assert [normalize(text.upper() + "!") for text in whole] == whole
+
+
+@given(
+    st.lists(anything | ascii_text | st.sampled_from(["i feel\x0bfine", "café noir", "i wasn t", " a  b ", "a\x00b"]))
+)
+def test_written_texts_are_those_that_get_the_mark(texts: list[str]) -> None:
+    assert are_written(texts).tolist() == [mark(text).startswith("! ") for text in texts]

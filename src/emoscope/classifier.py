@@ -27,6 +27,7 @@ from emoscope.pipeline import IGNORED, KEYWORDS, NOT_GIVEN, answer, apply_functi
 from emoscope.prediction import MIN_NEUTRAL, NO_NEUTRAL, Prediction, Predictions
 from emoscope.preprocessing import Preprocessor
 from emoscope.protocols import Keywords, Runtime, Steps
+from emoscope.text import are_written
 from emoscope.text_model import TextModel
 from emoscope.timeline import Timeline, timeline
 from emoscope.token_attribution import INTEGRATED_GRADIENTS, AttributeTokens, explain_by_tokens
@@ -209,9 +210,9 @@ class EmotionClassifier:
                 self.thresholds,
                 neutral=row[-1] if self.calibration.neutral else None,
                 familiar=like_training,
-                prediction_sets=self.calibration.prediction_sets,
+                prediction_sets=self.calibration.sets_for(written),
             )
-            for row, like_training in zip(rows, familiar, strict=True)
+            for row, like_training, written in zip(rows, familiar, are_written(texts).tolist(), strict=True)
         )
 
     def predict_proba(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -298,12 +299,16 @@ class EmotionClassifier:
         counts: list[int] = np.bincount(batch.text_index, batch.lengths, batch.texts).astype(int).tolist()
         return counts
 
-    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+    def prediction_sets(
+        self, probabilities: NDArray[Any], coverage: float = 0.9, *, texts: Sequence[str] | None = None
+    ) -> NDArray[np.bool_] | None:
         """Labels in the prediction set of each text; see `Prediction.prediction_set`.
 
         Args:
             probabilities: (texts, labels), what `predict_proba` returned.
             coverage: share of texts whose set contains the true label, from 0.5 to 0.99.
+            texts: the texts; None if they are all written texts, with capitals or punctuation. The sets of other texts
+                are smaller, as a model knows them better.
 
         Returns:
             bool (texts, labels), where a row may be all false; None if the model has no prediction sets.
@@ -311,8 +316,8 @@ class EmotionClassifier:
         Raises:
             ValueError: the coverage is out of range.
         """
-        sets = self.calibration.prediction_sets
-        return None if sets is None else sets.sets(probabilities, coverage)
+        written = np.ones(len(probabilities), bool) if texts is None else are_written(texts)
+        return self.calibration.label_sets(probabilities, coverage, written)
 
     def label_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
         """`prediction_sets`; deprecated."""

@@ -76,7 +76,7 @@ def read_manifest(path: Path) -> Manifest:
     config = read_json(path / "config.json")
     values = values or _values_of_config(path, config)
     outputs = Labels.from_config(config).names
-    keys = ("temperature", "prediction_sets", "neutral")
+    keys = ("temperature", "prediction_sets", "neutral", "written")
     fitted: dict[str, Any] = {key: values.pop(key) for key in keys if key in values}
     if len(outputs) == 1 or config.get("problem_type") == "multi_label_classification":
         fitted = {

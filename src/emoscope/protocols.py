@@ -90,17 +90,19 @@ def thresholds_of(classifier: Classifier) -> tuple[float, ...] | None:
 class SupportsPredictionSets(Protocol):
     """A classifier with conformal prediction sets."""
 
-    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
-        """Labels in the prediction set of each row, bool (rows, labels); None if the model was not calibrated."""
+    def prediction_sets(
+        self, probabilities: NDArray[Any], coverage: float, *, texts: Sequence[str]
+    ) -> NDArray[np.bool_] | None:
+        """Labels in the prediction set of each text, bool (texts, labels); None if the model was not calibrated."""
 
 
 def prediction_sets_of(
-    classifier: Classifier, probabilities: NDArray[Any], coverage: float = 0.9
+    classifier: Classifier, probabilities: NDArray[Any], texts: Sequence[str], coverage: float = 0.9
 ) -> NDArray[np.bool_] | None:
-    """Labels in the prediction set of each row, bool (rows, labels); None for a classifier without prediction sets."""
+    """Labels in the prediction set of each text, bool (texts, labels); None for a classifier without them."""
     if not hasattr(classifier, "prediction_sets"):
         return None
-    return cast(SupportsPredictionSets, classifier).prediction_sets(probabilities, coverage)
+    return cast(SupportsPredictionSets, classifier).prediction_sets(probabilities, coverage, texts=texts)
 
 
 class SupportsNeutral(Protocol):

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 from unicodedata import category, combining, name
 from unicodedata import normalize as unicode_normalize
 
+import numpy as np
+from numpy.typing import NDArray
+
 from emoscope.text_damage import APOSTROPHES, ENDINGS, fix_encoding, join_contractions
 
 _PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789 "
+_PLAIN_OR_SPACE = _PLAIN + b"\t\n\v\f\r\x1c\x1d\x1e\x1f"  # what `str.split` takes for a space
 _HTML = (
     "a|abbr|b|big|blockquote|br|center|code|div|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|small|span|strike|strong"
     "|sub|sup|table|tbody|td|th|tr|u|ul"
@@ -220,6 +224,17 @@ def mark(text: str) -> str:
     text, words = _undamaged(text)
     plain = " ".join(words)
     return plain if words == text.split() else f"! {plain}"
+
+
+def are_written(texts: Sequence[str]) -> NDArray[np.bool_]:
+    """Whether each text is one of those that `mark` marks, bool (len(texts),)."""
+    return np.fromiter(map(_is_written, texts), bool, len(texts))
+
+
+def _is_written(text: str) -> bool:
+    if text.isascii():
+        return bool(text.encode().translate(None, _PLAIN_OR_SPACE))
+    return mark(text).startswith("! ")
 
 
 def keep_punctuation(text: str) -> str:

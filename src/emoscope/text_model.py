@@ -12,7 +12,9 @@ from emoscope.calibrated import Calibration
 from emoscope.errors import ModelError
 from emoscope.parallel import map_in_threads
 from emoscope.preprocessing import Preprocessor, PreprocessorPool, growing_chunks
+from emoscope.probabilities import temperature_scaled
 from emoscope.protocols import Runtime, Steps, hidden_of, parameters_of, tokens_read_of
+from emoscope.text import are_written
 from emoscope.tokenization import TokenBatch
 
 CHUNK = 16_384
@@ -76,7 +78,7 @@ class TextModel:
         for rows in self._chunk_rows(texts, score):
             result[done : done + len(rows)] = rows
             done += len(rows)
-        return result
+        return self._at_their_temperature(texts, result, output)
 
     def rows_in_steps(self, text: str, max_tokens: int, output: Output) -> Steps:
         """The row of a long text; see `protocols.SupportsSteps`."""
@@ -84,7 +86,7 @@ class TextModel:
         for part in batch.parts(max_tokens):
             windows.append(self._window_rows(part, output))
             yield None
-        yield batch.text_means(np.concatenate(windows))
+        yield self._at_their_temperature([text], batch.text_means(np.concatenate(windows)), output)
 
     def hidden(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Hidden vectors of the texts, float32 (len(texts), units).
@@ -120,6 +122,16 @@ class TextModel:
             "probabilities": self.calibration.probabilities,
             "with_neutral": self.calibration.probabilities_and_neutral,
         }[output]
+
+    def _at_their_temperature(
+        self, texts: Sequence[str], rows: NDArray[np.float32], output: Output
+    ) -> NDArray[np.float32]:
+        """The rows of texts, those of written texts at the temperature for them."""
+        factor = self.calibration.written.temperature_factor
+        if output != "logits" and factor != 1:
+            written, labels = are_written(texts), self._outputs - self.calibration.neutral_output
+            rows[written, :labels] = temperature_scaled(rows[written, :labels], factor)
+        return rows
 
     def _window_rows(self, batch: TokenBatch, output: Output) -> NDArray[np.float32]:
         rows = self._conversion(output)(self._window_logits(batch))

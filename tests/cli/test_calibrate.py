@@ -83,7 +83,9 @@ def test_a_folder_is_calibrated_in_place_and_stays_valid(folder, data, capsys):
     assert status == 0 and f"written: {folder}" in out
     after = manifest(folder)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"temperature", "prediction_sets", "calibration_report", "verification"}
+    assert changed == {"temperature", "prediction_sets", "written", "calibration_report", "verification"}
+    factor = before["written"]["temperature_factor"]
+    assert after["written"] == {"temperature_factor": factor, "prediction_sets": None} and factor > 1
     assert after["temperature"] > before["temperature"]
     assert after["calibration_report"]["dataset"]["rows"] == 120
     assert open_folder(folder).graph.read_bytes() == (BUNDLED / "onnx" / "model.onnx").read_bytes()

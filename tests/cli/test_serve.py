@@ -105,6 +105,12 @@ def test_wrong_use_is_one_line(flags, status, words, capsys):
     assert words in last
 
 
+def test_workers_on_windows_are_an_error(monkeypatch, capsys):
+    monkeypatch.setattr("emoscope.cli.serve.sys.platform", "win32")
+    assert main(["serve", "--port", "0", "--workers", "2"]) == 1
+    assert "start one server without --workers" in capsys.readouterr().err
+
+
 def test_log_is_json_and_the_process_exits_with_0(tmp_path):
     with live_server.emoscope(tmp_path / "log", "--log-texts", "--grace", "0") as server:
         live_server.request(server.port, "POST", "/v1/predict", BODY, {"X-Request-Id": "mine"})

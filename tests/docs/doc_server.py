@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 from doc_shell import CommandError, environment
 
-SECONDS = 30
+SECONDS = 180
 _START = re.compile(r"^\s*emoscope serve\b(?!.*--(?:new-key|help))")
 _PORT = re.compile(r"(?<=127\.0\.0\.1:)\d{4}\b|(?<=localhost:)\d{4}\b|(?<=--port )\d{4}\b")
 DEFAULT = "8000"

@@ -22,7 +22,7 @@ from cli.processes import Terminal, run_here
 from emoscope.cli.parser import build_parser
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 60
+SECONDS = 180
 _QUOTED = re.compile(r"'[^']*'|\"[^\"$`]*\"|(?:^|(?<=\s))#.*", re.MULTILINE)
 _NEEDS_BASH = re.compile(r"[$`*~;&(){}]|^\s*(?:until|while|for|if)\b|<<", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#(?:\s.*)?$")

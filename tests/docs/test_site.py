@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from emoscope.cli.parser import build_parser
+from waiting import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 NOT_FOR_USERS = {"cli", "columnar", "compact", "rows", "torch_runtime"}
@@ -29,7 +30,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 

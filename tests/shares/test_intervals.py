@@ -27,6 +27,13 @@ def test_no_share_is_certain_after_some_labels(share, variance):
     assert 0.02 < high - low < 0.3
 
 
+@pytest.mark.parametrize("share", [0.0003, 0.9997])
+def test_a_share_of_less_than_a_label_does_not_have_the_interval_of_a_few_labels(share):
+    low, high = share_interval(share, 1e-4, 77, 20, 0.95)
+    none_low, none_high = share_interval(round(share), 1e-4, 77, 20, 0.95)
+    assert high - low == pytest.approx(none_high - none_low, abs=0.005) and high - low < 0.06
+
+
 def test_a_higher_level_is_wider():
     low, high = share_interval(0.2, 1e-3, 150, 140, 0.99)
     narrow = share_interval(0.2, 1e-3, 150, 140, 0.8)

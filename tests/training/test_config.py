@@ -107,7 +107,7 @@ def test_integer_is_accepted_for_a_float():
 
 
 @needs_toml
-@pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"epochs = ", b"\xff\xfe", b"epochs = " + b"[" * 10_000])
 def test_recipe_that_is_not_toml_is_an_error_that_names_the_file(tmp_path, content):
     (tmp_path / "bad.toml").write_bytes(content)
     with pytest.raises(RecipeError, match=r"bad\.toml cannot be read"):

@@ -21,6 +21,7 @@ from emoscope.files import require_free, staged_folder, write_atomically
 from emoscope.manifest import MANIFEST, write_manifest
 from emoscope.model_folder import BUNDLED, ModelFolder
 from emoscope.probabilities import temperature_scaled
+from emoscope.text import are_written
 from emoscope.verification import VerificationRecord, margins
 
 RECORDED_DIGITS = 7
@@ -92,16 +93,19 @@ def _record(result: CalibrationResult, previous: Mapping[str, Any]) -> dict[str,
 
 def _verification(folder: ModelFolder, fitted: Calibration) -> dict[str, Any] | None:
     """The recorded verification, its probabilities at the new temperature; None if no text can be used any more."""
-    record, ratio = folder.manifest.verification, fitted.temperature / folder.calibration.temperature
-    if record is None or (ratio == 1 and not fitted.multi_label):
+    record, old = folder.manifest.verification, folder.calibration
+    ratio = fitted.temperature / old.temperature
+    of_written = fitted.written.temperature_factor / old.written.temperature_factor
+    if record is None or (ratio == of_written == 1 and not fitted.multi_label):
         return record if record is None else dict(record)
     try:
         before = np.array(record["probabilities"], np.float64)
-        tolerance = record["tolerance"] * max(1.0, 1.0 / ratio)
+        tolerance = record["tolerance"] * max(1.0, 1.0 / ratio, 1.0 / (ratio * of_written))
         if fitted.multi_label:
             return _multi_label_verification(record["texts"], before, tolerance, ratio, fitted)
-        rows = temperature_scaled(before, ratio).astype(float).round(RECORDED_DIGITS)
-        return {**record, "probabilities": rows.tolist(), "tolerance": tolerance}
+        rows, written = temperature_scaled(before, ratio), are_written(record["texts"])
+        rows[written] = temperature_scaled(before[written], ratio * of_written)
+        return {**record, "probabilities": rows.astype(float).round(RECORDED_DIGITS).tolist(), "tolerance": tolerance}
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{folder.path / MANIFEST}: verification cannot be read ({error}); export again") from error
 

@@ -110,6 +110,7 @@ def calibrate(
         temperature=temperature * ratio,
         prediction_sets=fit_prediction_sets(after, truth, classifier.labels),
         neutral=neutral,
+        written=replace(classifier.calibration.written, prediction_sets=None),
     )
     report = {
         "model": model_name,

@@ -136,9 +136,15 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
 
 
 def _serve_in_workers(args: argparse.Namespace, keys: ApiKeys) -> int:
+    from emoscope.errors import EmoscopeError
     from emoscope.model_folder import GRAPHS, WEIGHTS, cascade_agreement, open_folder, resolve
     from emoscope.serving.supervisor import Supervisor
 
+    if sys.platform == "win32":
+        raise EmoscopeError(
+            "--workers needs a system whose processes can share a socket, which Windows does not let them; start one "
+            "server without --workers, or several on ports of their own behind a proxy"
+        )
     name = args.model if cascade_agreement(args.model) is None else "accurate"
     open_folder(resolve(name, one_of=(GRAPHS, *WEIGHTS)))
     with _listen(args, keys) as listener:

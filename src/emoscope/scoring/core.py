@@ -126,7 +126,7 @@ class Scorer:
             raise ModelError(NO_NEUTRAL)
         labels = classifier.labels
         self.answers = (*labels, NEUTRAL) if scoring.neutral == "label" else labels
-        if scoring.coverage is not None and self._sets(np.empty((0, len(labels)), np.float32)) is None:
+        if scoring.coverage is not None and self._sets(np.empty((0, len(labels)), np.float32), ()) is None:
             raise ModelError(NO_PREDICTION_SETS)
         asked = [PREDICTION_SET] * (scoring.coverage is not None) + [ABSTAINS] * (scoring.abstain is not None)
         every = available_columns(labels, *[NEUTRAL] * self.has_neutral, *asked)
@@ -172,10 +172,11 @@ class Scorer:
         if self._scoring.sentence_rows:
             table = _one_row_a_sentence(plain_table(table), column)
         encoded = _texts_to_score(table.column(column)).dictionary_encode()
-        rows = self._probabilities(encoded.dictionary.to_pylist())
+        texts = encoded.dictionary.to_pylist()
+        rows = self._probabilities(texts)
         probabilities, neutral = split_neutral(rows, len(self._classifier.labels))
         answers, scores = self._answers(probabilities, neutral)
-        values = self._values(probabilities, neutral, answers, scores)
+        values = self._values(texts, probabilities, neutral, answers, scores)
         added = [values[name].take(encoded.indices) for name in self._chosen]
         scored = pa.Table.from_arrays([*table.columns, *added], schema=schema)
         return Scored(scored, probabilities, neutral, answers, scores, encoded.indices, rows_in)
@@ -204,6 +205,7 @@ class Scorer:
 
     def _values(
         self,
+        texts: Sequence[str],
         probabilities: NDArray[np.float32],
         neutral: NDArray[np.float32] | None,
         answers: NDArray[np.int64],
@@ -215,15 +217,15 @@ class Scorer:
         values |= dict(zip(labels, map(pa.array, np.ascontiguousarray(probabilities.T)), strict=True))
         if neutral is not None:
             values[NEUTRAL] = pa.array(neutral)
-        if (sets := self._sets(probabilities)) is not None:
+        if (sets := self._sets(probabilities, texts)) is not None:
             values[PREDICTION_SET] = pa.array((" ".join(compress(labels, row)) for row in sets.tolist()), pa.string())
         if scoring.abstain is not None:
             values[ABSTAINS] = pa.array(scores.astype(np.float64) < scoring.abstain)
         return values
 
-    def _sets(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+    def _sets(self, probabilities: NDArray[np.float32], texts: Sequence[str]) -> NDArray[np.bool_] | None:
         coverage = self._scoring.coverage
-        return None if coverage is None else prediction_sets_of(self._classifier, probabilities, coverage)
+        return None if coverage is None else prediction_sets_of(self._classifier, probabilities, texts, coverage)
 
 
 def score_batches(

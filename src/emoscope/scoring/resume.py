@@ -213,8 +213,10 @@ class _CachedClassifier:
             texts, neutral_predictor(self._classifier) if self._neutral else self._classifier.predict_proba
         )
 
-    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
-        return prediction_sets_of(self._classifier, probabilities, coverage)
+    def prediction_sets(
+        self, probabilities: NDArray[Any], coverage: float, *, texts: Sequence[str]
+    ) -> NDArray[np.bool_] | None:
+        return prediction_sets_of(self._classifier, probabilities, texts, coverage)
 
 
 def _difference(kept: Mapping[str, Any], run: Mapping[str, Any]) -> str | None:

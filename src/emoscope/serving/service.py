@@ -95,11 +95,11 @@ class Service:
 
     def _score(self, texts: Sequence[str]) -> list[Row]:
         """Probabilities, and what the calibration adds to them."""
-        return self._calibrated(neutral_predictor(self.classifier)(texts))
+        return self._calibrated(neutral_predictor(self.classifier)(texts), texts)
 
-    def _calibrated(self, rows: NDArray[np.float32]) -> list[Row]:
+    def _calibrated(self, rows: NDArray[np.float32], texts: Sequence[str]) -> list[Row]:
         probabilities, neutral = split_neutral(rows, len(self.labels))
-        sets = prediction_sets_of(self.classifier, probabilities)
+        sets = prediction_sets_of(self.classifier, probabilities, texts)
         return _rows(
             probabilities,
             None if sets is None else [tuple(compress(self.labels, row)) for row in sets.tolist()],
@@ -112,16 +112,16 @@ class Service:
         if predict is None:
             return {}
 
-        def scorer(convert: Callable[[NDArray[np.float32]], list[Row]], **options: bool) -> StepScorer:
+        def scorer(convert: Callable[[NDArray[np.float32], list[str]], list[Row]], **options: bool) -> StepScorer:
             return lambda text, max_tokens: (
-                None if rows is None else convert(rows)[0] for rows in predict(text, max_tokens, **options)
+                None if rows is None else convert(rows, [text])[0] for rows in predict(text, max_tokens, **options)
             )
 
         labels = len(self.labels)
         return {
             PROBABILITIES: scorer(self._calibrated),
-            PERTURBATIONS: scorer(lambda rows: _rows(split_neutral(rows, labels)[0])),
-            LOGITS: scorer(_rows, logits=True),
+            PERTURBATIONS: scorer(lambda rows, _: _rows(split_neutral(rows, labels)[0])),
+            LOGITS: scorer(lambda rows, _: _rows(rows), logits=True),
         }
 
     def _score_perturbations(self, texts: Sequence[str]) -> list[Row]:

@@ -40,6 +40,9 @@ def t_quantile(probability: float, degrees: float) -> float:
 def share_interval(share: float, variance: float, labels: int, degrees: float, level: float) -> Interval:
     """Wilson's interval of a share, with the effective number of labels and a quantile of Student's t.
 
+    The effective number is that of a share of at least one label: that of a smaller one would be near 0, and the
+    interval as wide as if there were hardly any labels.
+
     Args:
         share: estimate; it may be outside 0 to 1.
         variance: its variance; 0 where the labels do not vary.
@@ -51,6 +54,9 @@ def share_interval(share: float, variance: float, labels: int, degrees: float, l
     centre = min(max(share, 0.0), 1.0)
     spread = centre * (1 - centre)
     effective = spread / variance if variance > 0 and spread > 0 else float(labels)
+    if effective < labels:
+        one_label = 1 / (labels + 1)
+        effective = min(float(labels), max(spread, one_label * (1 - one_label)) / variance)
     scale = 1 + t**2 / effective
     middle = (centre + t**2 / (2 * effective)) / scale
     arm = t / scale * sqrt(spread / effective + t**2 / (4 * effective**2))

@@ -19,6 +19,7 @@ from scoring_fakes import HashClassifier, NeutralClassifier, score, texts, write
 import emoscope.scoring
 from emoscope.errors import MissingExtraError
 from emoscope.scoring import ScoreReport
+from waiting import DEADLINE
 
 needs_ray = pytest.mark.skipif(
     find_spec("ray") is None or sys.platform == "win32", reason="needs the extra ray, on a system where clusters run"
@@ -49,7 +50,7 @@ def on_ray(folder):
     with (folder / "log.txt").open("w") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         try:
-            process.wait(timeout=240)
+            process.wait(timeout=5 * DEADLINE)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -156,7 +157,7 @@ for address in sys.argv[1:]:
 @needs_ray
 def test_address_without_a_cluster_is_an_error():
     command = [sys.executable, "-c", ASK, *ADDRESSES]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=DEADLINE)
     for shown, words in zip(result.stdout.splitlines(), ADDRESSES.values(), strict=True):
         assert re.match(words, shown)
 

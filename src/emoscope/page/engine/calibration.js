@@ -1,7 +1,6 @@
 // Logits to probabilities of labels and of neutral, with what emoscope.json has fitted.
 
 const MIN_PROBABILITY = 1.1754943508222875e-38; // of float32
-const COVERAGE = "90"; // percent of the texts whose prediction set contains the true label
 
 /** How the logits of a model become probabilities. */
 export class Calibration {
@@ -13,7 +12,7 @@ export class Calibration {
     this.temperature = values.temperature ?? 1;
     this.neutral = values.neutral ?? null;
     this.isMultiLabel = isMultiLabel;
-    this.setThresholds = values.prediction_sets?.[COVERAGE] ?? null;
+    this.writtenFactor = values.written?.temperature_factor ?? 1;
   }
 
   /** Whether the last output is the one for neutral texts, rather than a label. */
@@ -31,9 +30,12 @@ export class Calibration {
     return rows;
   }
 
-  /** Names of the labels in the prediction set of a row of scores; null if the model has no prediction sets. */
-  predictionSet(labels, scores) {
-    return this.setThresholds && labels.filter((_, i) => scores[i] >= this.setThresholds[i]);
+  /** The row of a written text (`isWritten`), at the temperature of those. */
+  ofWritten(row) {
+    if (this.writtenFactor === 1) return row;
+    const labels = this.neutral ? row.slice(0, -1) : row;
+    const scaled = softmax(labels.map((value) => logarithm(value) / this.writtenFactor));
+    return this.neutral ? [...scaled, row.at(-1)] : scaled;
   }
 }
 

@@ -5,7 +5,7 @@ import { Calibration } from "./calibration.js";
 import { codePoints, explain } from "./explanation.js";
 import { Graph } from "./graph.js";
 import { combine, sentences } from "./sentences.js";
-import { NORMALIZERS } from "./text.js";
+import { NORMALIZERS, isWritten } from "./text.js";
 import { Tokenizer } from "./tokenizer.js";
 
 const GRAPHS = ["onnx/model.onnx", "onnx/model_quantized.onnx"];
@@ -118,7 +118,8 @@ export class EmotionClassifier {
     let next = 0;
     return texts.map((text, i) => {
       const rows = windows[i].map(() => this.calibration.probabilities(logits[next++]));
-      const row = weightedMean(rows, windows[i].map((window) => window.length));
+      const mean = weightedMean(rows, windows[i].map((window) => window.length));
+      const row = isWritten(text) ? this.calibration.ofWritten(mean) : mean;
       if (this.calibration.neutral && isBlank(text)) row[row.length - 1] = 1;
       return row;
     });

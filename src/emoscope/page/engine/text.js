@@ -57,6 +57,11 @@ export function mark(text) {
   return equal(words, splitWords(fixed)) ? plain : `! ${plain}`;
 }
 
+/** Whether a text is one of those that `mark` marks. */
+export function isWritten(text) {
+  return isAscii(text) ? /[^a-z0-9 \t-\r\x1c-\x1f]/.test(text) : mark(text).startsWith("! ");
+}
+
 /** The normalizer `written`: lower case with punctuation. */
 export function keepPunctuation(text) {
   let written = withoutMarkup(joinContractions(fixEncoding(text)));

@@ -81,6 +81,6 @@ async function predictInParts(texts) {
   const parts = Array.from({ length: count }, (_, i) => texts.slice(cut(i), cut(i + 1)));
   const answers = await Promise.all(parts.map((part, i) => ready[i].ask("v1/predict", { texts: part })));
   const joined = (name) => (answers[0][name] === null ? null : answers.flatMap((answer) => answer[name]));
-  const columns = ["label", "score", "scores", "prediction_sets", "neutral"].map((name) => [name, joined(name)]);
+  const columns = ["label", "score", "scores", "neutral"].map((name) => [name, joined(name)]);
   return { labels: answers[0].labels, ...Object.fromEntries(columns) };
 }

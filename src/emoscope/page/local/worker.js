@@ -43,15 +43,12 @@ const ANSWERS = {
   info: ({ site }) => site,
   async "v1/predict"({ classifier }, { texts }) {
     const predictions = await classifier.predict(texts);
-    const scores = predictions.map((prediction) => Object.values(prediction.scores));
-    const { labels, calibration } = classifier;
     return {
-      labels,
+      labels: classifier.labels,
       label: predictions.map(({ label }) => label),
       score: predictions.map(({ score }) => score),
-      scores,
-      prediction_sets: calibration.setThresholds && scores.map((row) => calibration.predictionSet(labels, row)),
-      neutral: calibration.neutral && predictions.map(({ neutral }) => neutral),
+      scores: predictions.map((prediction) => Object.values(prediction.scores)),
+      neutral: classifier.calibration.neutral && predictions.map(({ neutral }) => neutral),
     };
   },
   async "v1/explain"({ classifier }, { texts }) {

@@ -82,8 +82,8 @@ function clear(heading = "No text yet", details = "Type a text, or try an exampl
   announce("");
 }
 
-function showScores({ scores: [scores], prediction_sets: sets, neutral, sentenceCount }) {
-  const { isSure, names, heading, score, why } = verdict(labels, scores, sets?.[0] ?? null, neutral?.[0] ?? null);
+function showScores({ scores: [scores], neutral, sentenceCount }) {
+  const { isSure, names, heading, score, why } = verdict(labels, scores, neutral?.[0] ?? null);
   const shownScore = isSure ? [element("span", { class: "score" }, percent(score))] : [];
   const dots = names.map((name) => dot(name, labels));
   byId("verdict").replaceChildren(...dots, element("strong", {}, heading), ...shownScore);

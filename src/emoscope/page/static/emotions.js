@@ -40,23 +40,20 @@ export function percent(probability) {
 }
 
 /**
- * The conclusion from the scores of a text. In doubt are the labels of the prediction set, and labels whose score comes
- * near the highest.
+ * The conclusion from the scores of a text. In doubt are labels whose score comes near the highest.
  *
  * @param {string[]} labels
  * @param {number[]} scores
- * @param {?string[]} predictionSet contains the true label nine times in ten, and can be empty; null if not known
  * @param {?number} neutral probability that the text expresses no emotion; null if not known
  * @returns {{isSure: boolean, heading: string, names: string[], label: string, score: number, why: string}} `names`:
  *   labels to highlight; `label` and `score`: the highest
  */
-export function verdict(labels, scores, predictionSet, neutral) {
+export function verdict(labels, scores, neutral) {
   const ranked = labels.map((name, i) => ({ name, score: scores[i] })).sort((a, b) => b.score - a.score);
   const { name: label, score } = ranked[0];
   const result = (heading, names, why, isSure = false) => ({ isSure, names, heading, label, score, why });
   if (isNeutral(neutral)) return result(NO_EMOTION, [], `Neutral at ${percent(neutral)}; the closest emotion is ${label}.`);
-  const isInDoubt = (other) => other.score > score * NEAR || predictionSet?.includes(other.name);
-  const names = ranked.filter(isInDoubt).map(({ name }) => name);
+  const names = ranked.filter((other) => other.score > score * NEAR).map(({ name }) => name);
   if (names.length > MAX_NAMED) return result("hard to tell", [], `It may be ${either.format(names)}.`);
   if (names.length > 1) return result(either.format(names), names, `No label stands out; ${label} has the highest score.`);
   if (score < LIKELY) return result(`perhaps ${label}`, names, "The highest score, but below 50%.");

@@ -265,10 +265,10 @@ export class FileSection {
   }
 }
 
-function tableRow({ line, text, score, scores, predictionSet, neutral }, labels) {
+function tableRow({ line, text, score, scores, neutral }, labels) {
   const emotion = element("td", { class: "emotion" });
   if (scores) {
-    const { isSure, names, heading } = verdict(labels, scores, predictionSet, neutral);
+    const { isSure, names, heading } = verdict(labels, scores, neutral);
     emotion.append(
       ...names.map((name) => dot(name, labels)),
       element("span", { class: isSure ? false : "unsure" }, heading),

@@ -88,7 +88,6 @@ export class ScoringRun {
       const response = await this.predict(batch.map((row) => row.text));
       batch.forEach((row, i) => {
         row.scores = response.scores[i];
-        row.predictionSet = response.prediction_sets?.[i] ?? null;
         row.neutral = response.neutral?.[i] ?? null;
         row.label = isNeutral(row.neutral) ? NO_EMOTION : response.label[i];
         row.score = isNeutral(row.neutral) ? row.neutral : response.score[i];

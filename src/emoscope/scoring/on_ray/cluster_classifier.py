@@ -67,9 +67,11 @@ class Worker:
         """What the classifier's `neutral_predictor` returns."""
         return neutral_predictor(self._classifier)(texts)
 
-    def prediction_sets(self, probabilities: NDArray[Any], coverage: float) -> NDArray[np.bool_] | None:
+    def prediction_sets(
+        self, probabilities: NDArray[Any], coverage: float, texts: Sequence[str]
+    ) -> NDArray[np.bool_] | None:
         """Prediction sets of the classifier."""
-        return prediction_sets_of(self._classifier, probabilities, coverage)
+        return prediction_sets_of(self._classifier, probabilities, texts, coverage)
 
 
 class ClusterClassifier:
@@ -188,10 +190,12 @@ class ClusterClassifier:
         scores: NDArray[np.float32] = self._ask(lambda worker: worker.predict_with_neutral.remote(texts), len(texts))
         return scores
 
-    def prediction_sets(self, probabilities: NDArray[Any], coverage: float = 0.9) -> NDArray[np.bool_] | None:
+    def prediction_sets(
+        self, probabilities: NDArray[Any], coverage: float, *, texts: Sequence[str]
+    ) -> NDArray[np.bool_] | None:
         """Prediction sets of the model, bool (texts, labels), or None; errors of `predict_with_neutral`."""
         sets: NDArray[np.bool_] | None = self._ask(
-            lambda worker: worker.prediction_sets.remote(probabilities, coverage), len(probabilities)
+            lambda worker: worker.prediction_sets.remote(probabilities, coverage, texts), len(probabilities)
         )
         return sets
 
