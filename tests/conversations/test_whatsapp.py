@@ -62,6 +62,10 @@ def test_ios_export_without_marks():
         ("[13/03/2025, 21:11:07] ", (3, 13, 21)),
         ("\u200e[2025-03-13, 9:11:07\u202fPM] ", (3, 13, 21)),
         ("[13.03.25, 21:11:07] ", (3, 13, 21)),
+        ("[12.3.2025 klo 21.11.07] ", (3, 12, 21)),
+        ("[2025/03/13\u200921:11:07] ", (3, 13, 21)),
+        ("[13/03/2025, 9:11:07 p.m.] ", (3, 13, 21)),
+        ("13/3/2025 9:11 p.\u00a0m. - ", (3, 13, 21)),
     ],
 )
 def test_forms_of_dates(head, time):
@@ -126,6 +130,34 @@ def test_zip_with_pictures_is_read_as_its_text(tmp_path):
 def test_messages_with_colons_and_lines_that_look_like_speakers_stay_whole():
     found = chat("13.04.25, 21:11 - Anna: Note: a", "Ben: not a message", "https://x.y", "13.04.25, 21:12 - Ben: ok")
     assert [m.text for m in found.messages] == ["Note: a\nBen: not a message\nhttps://x.y", "ok"]
+
+
+@pytest.mark.parametrize(
+    "generated",
+    [
+        *("<Media omitted>", "IMG-20260601-WA0034.jpg (file attached)", "IMG-20260601-WA0034.jpg (archivo adjunto)"),
+        *("Report of May.pdf (file attached)", "location: https://maps.google.com/?q=19.6,-99.1", "null"),
+        *("You deleted this message", "This message was deleted", "Missed voice call", "\u200eVoice call, \u200e2 min"),
+        *(
+            "\u200evideo omitted",
+            "\u200eLocation: https://maps.google.com/?q=1,2",
+            "Waiting for this message. This may take",
+            "Missed video call at 21:10",
+            "\u200eMissed voice call, \u200eTap to call back",
+        ),
+    ],
+)
+def test_what_the_program_writes_for_a_person_is_no_words(generated):
+    (message,) = chat(f"13.04.25, 21:11 - +44 7123 456789: {generated}").messages
+    assert (message.speaker, message.text) == ("+44 7123 456789", None)
+
+
+@pytest.mark.parametrize(
+    "said", ["Video call tonight?", "This message is for you", "Waiting for this message all day", "omitted"]
+)
+def test_what_people_write_is_kept(said):
+    (message,) = chat(f"13.04.25, 21:11 - Anna: {said}").messages
+    assert message.text == said
 
 
 def test_placeholders_of_other_languages_are_no_words():

@@ -14,7 +14,7 @@ DAY_FIRST, MONTH_FIRST, YEAR_FIRST = "day-first", "month-first", "year-first"
 DATE_ORDERS = (DAY_FIRST, MONTH_FIRST)
 """Orders that a caller may choose."""
 
-_SPACE = "[ \u00a0\u202f]"
+_SPACE = "[ \u00a0\u2009\u202f]"
 DATE = r"(\d{1,4})([./-])(\d{1,2})\2(\d{2,4})\.?"
 TIME = rf"(\d{{1,2}})[:.](\d\d)(?:[:.](\d\d))?(?:{_SPACE}?([AaPp])\.?{_SPACE}?[Mm]\.?)?"
 """Patterns of a date and a time of day; their groups are the arguments of `Written.of`."""

@@ -11,7 +11,8 @@ from emoscope.conversations.documents import Document
 from emoscope.conversations.messages import LOCAL, Conversation, Message, words
 
 _MARKS = "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff"  # invisible, for the direction of text
-_DAY_AND_TIME = rf"{DATE}[,،]?[ \u00a0\u202f](?:[^\W\d]{{1,4}}[ \u00a0\u202f])?{TIME}"
+_GAP = "[ \u00a0\u2009\u202f]"
+_DAY_AND_TIME = rf"{DATE}[,،]?{_GAP}(?:[^\W\d]{{1,4}}{_GAP})?{TIME}"
 _IOS = re.compile(rf"[{_MARKS}]*\[{_DAY_AND_TIME}\][ \u00a0]?")
 _ANDROID = re.compile(rf"[{_MARKS}]*{_DAY_AND_TIME}[ \u00a0][-–][ \u00a0]")
 _NAME = re.compile(r"(.{1,100}?):(?: |$)")
@@ -22,9 +23,11 @@ _SYSTEM_NAME = re.compile(
 )
 _GENERATED = re.compile(  # what WhatsApp writes after a name; on iOS a mark for the direction of text is before it
     r"<?(?:Media|(?:image|video|video note|audio|sticker|GIF|document|Contact card|photo|view once \w+)) omitted>?|"
-    r"(?:This|You deleted this) message(?: was deleted)?(?: by admin .*)?\.?|"
-    r"(?:Missed |Silenced )?(?:group )?(?:voice|video) call\b.*|null|<View once .*>|"
-    r"<[^<>\n]{5,40}>|Waiting for this message.*",  # the former is "<Media omitted>" in other languages
+    r"This message was deleted(?: by admin .*)?\.?|You deleted this message(?: as admin)?\.?|"
+    r"(?:Missed |Silenced )(?:group )?(?:voice|video) call\.?(?: at .*|,? tap to call back)?|"
+    r"(?:voice|video) call, (?:\d+ \w+|no answer)|null|<View once .*>|"
+    r"location: https?://\S+|Waiting for this message\..*|"
+    r"<[^<>\n]{5,40}>",  # "<Media omitted>" in other languages
     re.IGNORECASE,
 )
 _FOR_THE_GROUP = re.compile(
@@ -34,7 +37,9 @@ _FOR_THE_GROUP = re.compile(
 )
 _ATTACHED = re.compile("<attached: [^<>]*>")
 _EDITED = "<This message was edited>"
-_FILE_LINE = re.compile(r"^[^\n]*\.\w{2,4} \(file attached\)$", re.MULTILINE)
+_FILE_LINE = re.compile(
+    r"^(?:[^\n]*\.\w{2,4} \(file attached\)|[A-Z]{3}-\d{8}-WA\d{4}\.\w{2,4} \([^()\n]{3,30}\))$", re.MULTILINE
+)
 _FILE_NAME = re.compile(r"WhatsApp Chat (?:with|-) (.+)")
 
 
