@@ -158,4 +158,4 @@ $(VENV)/.encoder: $(VENV)/.test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) dist build runs site js/node_modules js/engine js/model .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) dist build runs site js/node_modules js/engine js/model js/LICENSE js/NOTICE .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -76,6 +76,22 @@ test("a folder without a model is an error", async () => {
   }
 });
 
+test("the examples of the documentation run", async () => {
+  const pages = ["../README.md", "../../docs/in-the-browser.md"].map((name) => new URL(name, import.meta.url));
+  const texts = await Promise.all(pages.map((page) => readFile(page, "utf8")));
+  const blocks = texts.flatMap((text) => Array.from(text.matchAll(/^```js\n(.*?)^```/gms), (match) => match[1]));
+  assert.equal(blocks.length, 2);
+  for (const [i, block] of blocks.entries()) {
+    const file = new URL(`example-${i}.mjs`, import.meta.url); // in this package, so that it can import it by its name
+    await writeFile(file, block);
+    try {
+      await import(file);
+    } finally {
+      await rm(file);
+    }
+  }
+});
+
 async function changed(folder, name, change) {
   const path = join(folder, name);
   const values = JSON.parse(await readFile(path, "utf8"));

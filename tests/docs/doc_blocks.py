@@ -23,7 +23,7 @@ REASONS = (
     "takes minutes",
 )
 SHELL = ("", "bash", "console")
-SHOWN = ("text", "csv", "mermaid", "js")
+SHOWN = ("text", "csv", "mermaid", "js")  # js/test runs JavaScript
 _FENCE = re.compile(r"^( *)(```+)[ ]*([\w+-]*)(.*)$")
 _MARK = re.compile(r"<!-- (not run|not compared): (.*?) -->")
 _TITLE = re.compile(r'title="([^"]+)"')
