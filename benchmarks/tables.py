@@ -522,6 +522,14 @@ def _serving() -> str:
             f"{answered:,} answered with 200, {unavailable:,} with 503",
         )
     )
+    workers = _result("serving_workers")
+    rows.append(
+        _row(
+            f"SIGKILL of one of 2 workers under load, {len(workers['kills'])} times",
+            f"{workers['failed_in_other_workers']} failed requests in the other worker, {workers['failed']} in these",
+            f"a new client has its response after at most {workers['longest_seconds_to_a_response']:.2f} s",
+        )
+    )
     return _table("| load | outcome | reference |", rows + _serving_fairness())
 
 
