@@ -328,6 +328,11 @@ def test_a_table_without_a_text_column_says_what_to_do(tmp_path, capsys):
     assert "for a table of texts, name their column: emoscope score IN OUT --text-column C" in capsys.readouterr().err
 
 
+def test_a_conversation_with_a_text_column_says_what_to_do(tmp_path, capsys):
+    assert main(["score", str(CONVERSATIONS / "film.srt"), str(tmp_path / "b.csv"), "--text-column", "text"]) == 1
+    assert "for a chat, subtitles or a transcript, leave --text-column out" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "flags", [["--time-column", "when", "--report", "r.html"], ["--input-format", "csv"]], ids=lambda flags: flags[0]
 )

@@ -24,7 +24,7 @@ def test_standard_input_is_one_text():
 def test_a_terminal_shows_blocks_and_sentences():
     shown = on_terminal("timeline", TEXT)
     assert re.search(r"over 2 sentences", shown)
-    assert re.search(r"fear +\d+\.\d% \x1b\[36m█", shown)
+    assert re.search(r"fear +\d+\.\d% \x1b\[36m[▅▆▇█]", shown)
     assert re.search(r"2 \x1b\[33m█+ *joy +9\d\.\d%\x1b\[0m I am so happy now!", shown)
 
 
@@ -98,6 +98,11 @@ def test_a_conversation_in_a_pipe_is_json(capsys):
     (told,) = map(json.loads, capsys.readouterr().out.splitlines())
     assert [message["speaker"] for message in told["messages"]] == ["Anna", "Ben", "Anna", None]
     assert told["messages"][0]["label"] == "joy" and told["turning_points"] == []
+
+
+def test_a_conversation_from_standard_input():
+    result = run("timeline", "--conversation", "-", stdin=(CONVERSATIONS / "film.srt").read_bytes())
+    assert [message["speaker"] for message in json.loads(result.stdout)["messages"]] == [None, "ANNA", None, "BEN"]
 
 
 def test_a_conversation_as_a_page(tmp_path, capsys):

@@ -49,7 +49,7 @@ BARS = "A bar for each sentence: how much it expresses each emotion. Sentences w
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of the command."""
     parser.add_argument("texts", nargs="*", metavar="TEXT", help="a text; default: all of standard input as one text")
-    parser.add_argument("--conversation", metavar="FILE", help="follow the messages of a conversation instead")
+    parser.add_argument("--conversation", metavar="FILE", help="follow a conversation, or '-' for standard input")
     add_date_order_argument(parser)
     parser.add_argument(
         "--encoding", default="utf-8", metavar="E", help="encoding of the text of the conversation (default: utf-8)"
@@ -92,21 +92,29 @@ def _as_table(args: argparse.Namespace) -> bool:
 
 def _follow_conversation(args: argparse.Namespace) -> int:
     """Score the messages of a conversation, and print or write its timeline."""
-    from emoscope.conversations import follow, read_conversation
+    from emoscope.conversations import ReadOptions, follow, parse_conversation, read_conversation
     from emoscope.conversations.following import page
 
     if args.texts:
         args.refuse("--conversation takes the place of TEXT; leave one of them out")
-    conversation = read_conversation(args.conversation, date_order=args.date_order, encoding=args.encoding)
+    if args.conversation == "-":
+        options = ReadOptions(args.date_order, args.encoding)
+        conversation = parse_conversation("standard input", sys.stdin.buffer.read(), options)
+    else:
+        conversation = read_conversation(args.conversation, date_order=args.date_order, encoding=args.encoding)
     timeline = follow(load_classifier(args), conversation)
     if args.html:
-        write_output(args.html, page(timeline, f"Emotions in {Path(args.conversation).name}"))
+        write_output(args.html, page(timeline, f"Emotions in {_title(args.conversation)}"))
         if not (args.json or args.table):
             return 0
     lines = _conversation_table(timeline) if _as_table(args) else [json.dumps(timeline.to_json(), ensure_ascii=False)]
     for line in lines:
         print(line)
     return 0
+
+
+def _title(conversation: str) -> str:
+    return "a conversation" if conversation == "-" else Path(conversation).name
 
 
 def _conversation_table(timeline: ConversationTimeline) -> Iterator[str]:

@@ -152,7 +152,9 @@ def folder_files(path: Path) -> list[Path]:
     """
     files = sorted(file for file in path.rglob("*.json") if is_document(file.relative_to(path).as_posix()))
     if not files:
-        raise DataError(f"{path}: a folder without a Slack export (no .json in it); give the files in it one by one")
+        raise DataError(
+            f"{path}: a folder without a Slack export (no .json in it); give the files in it one by one; {FOR_TABLES}"
+        )
     users = path.parent / slack.USERS
     return files if (path / slack.USERS).exists() or not users.is_file() else [*files, users]
 

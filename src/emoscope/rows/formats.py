@@ -33,6 +33,8 @@ CONVERSATION = "conversation"
 COLUMNAR = ("parquet", "arrow", "xlsx", "ods")
 """Formats with typed columns, which are not text."""
 
+_OF_CONVERSATIONS = (".txt", ".json", ".srt", ".vtt")
+_FOR_CONVERSATIONS = "; for a chat, subtitles or a transcript, leave --text-column out"
 _PACKED = ("parquet", "xlsx", "ods")
 """Formats that are compressed inside."""
 
@@ -110,6 +112,7 @@ class Format:
             raise DataError(
                 f"{name}: no known format; allowed: names that end in {', '.join(FORMATS)}, all but "
                 f"{', '.join(f'.{name}' for name in _PACKED)} also followed by {' or '.join(COMPRESSIONS)}"
+                f"{_FOR_CONVERSATIONS if suffix in _OF_CONVERSATIONS else ''}"
             )
         if FORMATS[suffix] in _PACKED and compression:
             raise DataError(f"{name}: {suffix} files are compressed inside; name it without {dot}{last}")
