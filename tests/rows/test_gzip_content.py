@@ -11,7 +11,7 @@ import pytest
 from emoscope.rows.gzip_content import BehindEndError, GzipContent
 
 CONTENT = b"".join(b"row %d,some text %d\n" % (i, i * 7919 % 1000) for i in range(10_000))
-PACKED = gzip.compress(CONTENT)
+PACKED = gzip.compress(CONTENT, mtime=0)
 
 
 def decoded(packed: bytes, size: int = 65_536) -> tuple[bytes, OSError | None]:
