@@ -1,9 +1,9 @@
 // The npm package: the engine of emoscope with ONNX Runtime, and the model folder in this package.
 
 import * as ort from "#onnxruntime";
+import { reader } from "#read";
 
 import { EmotionClassifier as Engine } from "./engine/classifier.js";
-import { reader } from "./read.js";
 
 ort.env.wasm.numThreads = 1; // the bundled model is no faster with more
 

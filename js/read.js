@@ -1,25 +1,9 @@
-// Reads files of a folder that is on the disk (in Node) or behind a URL.
+// Reads files of a folder behind a URL.
 
 /** A function that returns the contents of a file of the folder by its name, or null if there is none. */
 export function reader(folder) {
-  if (!isUrl(folder)) return (name) => readPath(`${folder}/${name}`);
-  const base = String(folder).endsWith("/") ? folder : `${folder}/`;
-  return (name) => {
-    const url = new URL(name, base);
-    return url.protocol === "file:" ? readPath(url) : fetchBytes(url);
-  };
-}
-
-const isUrl = (folder) => folder instanceof URL || /^[a-z][a-z0-9+.-]+:/i.test(folder);
-
-async function readPath(path) {
-  const { readFile } = await import("node:fs/promises");
-  try {
-    return await readFile(path);
-  } catch (error) {
-    if (error.code === "ENOENT") return null;
-    throw error;
-  }
+  const base = new URL(String(folder).endsWith("/") ? folder : `${folder}/`, globalThis.location?.href);
+  return (name) => fetchBytes(new URL(name, base));
 }
 
 async function fetchBytes(url) {
