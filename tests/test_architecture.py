@@ -62,7 +62,7 @@ HEAVY = {
 }
 NOT_AT_IMPORT = HEAVY | {"numpy", "onnxruntime", "tokenizers", "huggingface_hub"}
 MAX_FUNCTION_LINES, MAX_FILE_LINES = 60, 420
-IMPORT_NAMES = {"scikit_learn": "sklearn"}
+IMPORT_NAMES = {"scikit_learn": "sklearn", "opentelemetry_sdk": "opentelemetry"}
 """Import names of distributions that have another name."""
 
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())

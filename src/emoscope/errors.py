@@ -103,6 +103,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "polars": ("polars", "pyarrow", "fsspec", "tqdm"),
     "duckdb": ("duckdb", "pyarrow", "fsspec", "tqdm"),
     "mcp": ("mcp", "uvicorn", "httptools", "starlette", "msgspec", "prometheus_client", "pyarrow", "fsspec", "tqdm"),
+    "otel": ("opentelemetry.sdk", "opentelemetry.instrumentation.asgi", "opentelemetry.exporter.otlp.proto.http"),
     "serve": ("uvicorn", "httptools", "starlette", "msgspec", "prometheus_client"),
     "torch": ("torch", "transformers", "safetensors"),
     "tensorboard": ("tensorboard",),
@@ -121,8 +122,15 @@ def require_extra(extra: str) -> None:
     Raises:
         MissingExtraError: names the missing modules and the pip command that installs them.
     """
-    missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
+    missing = [module for module in EXTRAS[extra] if not _is_installed(module)]
     if missing:
         raise MissingExtraError(
             f"this needs {', '.join(missing)}, not installed here; run: pip install 'emoscope[{extra}]'"
         )
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package that it would be in
+        return False

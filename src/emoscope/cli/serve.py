@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds after SIGTERM during which new requests still get a 503 response (default: 1)",
     )
+    parser.add_argument(
+        "--otlp-endpoint",
+        metavar="URL",
+        help="send a trace of every request to this OpenTelemetry collector, such as http://localhost:4318",
+    )
     parser.add_argument("--worker", type=int, nargs=2, help=argparse.SUPPRESS)  # its socket, and its parent process
     access = parser.add_argument_group("access")
     access.add_argument("--api-keys", type=Path, metavar="FILE", help="file with the hashes of accepted API keys")
@@ -104,12 +109,15 @@ def run(args: argparse.Namespace) -> int:
     from emoscope.errors import require_extra
     from emoscope.serving.api_keys import new_key, read_keys
     from emoscope.serving.logs import configure_logging
+    from emoscope.serving.tracing import check_endpoint
 
     if args.new_key:
         key, line = new_key()
         print(f"key, for the client:  {key}\nline, for the file:   {line}")
         return 0
     require_extra("serve")
+    if args.otlp_endpoint:
+        check_endpoint(args.otlp_endpoint)
     keys = read_keys(args.api_keys, os.environ)
     configure_logging(worker=bool(args.worker))
     if args.worker or args.workers == 1:
@@ -125,11 +133,14 @@ def _serve(args: argparse.Namespace, keys: ApiKeys) -> int:
     from emoscope.parallel import usable_cores
     from emoscope.serving import create_app
     from emoscope.serving import run as serve
+    from emoscope.serving.tracing import trace_requests
 
     descriptor, parent = args.worker or (None, None)
     threads = max(1, usable_cores() // args.workers)
     classifier = EmotionClassifier.from_pretrained(args.model, device=args.device, threads=threads)
     app = create_app(classifier, _settings(args), model=args.model, keys=keys)
+    if args.otlp_endpoint:
+        trace_requests(app, args.otlp_endpoint)
     listener = socket(fileno=descriptor) if args.worker else _listen(args, keys)
     serve(app, listener, grace=args.grace, parent=parent)
     return 0

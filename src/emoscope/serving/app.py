@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from time import perf_counter
 
 from starlette.responses import Response
 from starlette.routing import Match, Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emoscope.protocols import Classifier
 from emoscope.serving.api_keys import ApiKeys, sent_key
@@ -64,6 +64,10 @@ async def _no_body() -> Message:
     return {"type": "http.disconnect"}
 
 
+def _route_name(operations: Mapping[str, Operation]) -> str:
+    return next((operation.name for operation in operations.values()), UNKNOWN_ROUTE)
+
+
 class _Path:
     """The ASGI application of a path: Starlette's router calls it, and passes requests for all methods."""
 
@@ -105,10 +109,23 @@ class App:
             default=_Path(self, {}),
             lifespan=self._lifespan,
         )
+        self._asgi: ASGIApp = self._router
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop with the server."""
-        await self._router(scope, receive, send)
+        await self._asgi(scope, receive, send)
+
+    def wrap(self, middleware: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Let a middleware have every request first."""
+        self._asgi = middleware(self._asgi)
+
+    def route_name(self, scope: Scope) -> str:
+        """Label of the path of a request, as in the metrics."""
+        return _route_name(self._operations(scope))
+
+    def _operations(self, scope: Scope) -> Mapping[str, Operation]:
+        found = (operations for route, operations in self._routes if route.matches(scope)[0] is not Match.NONE)
+        return next(found, {})
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
@@ -121,7 +138,7 @@ class App:
         started = perf_counter()
         request = Request(scope, receive, self.bodies)
         operation = operations.get("GET" if request.method == "HEAD" else request.method)
-        name = operation.name if operation else next((each.name for each in operations.values()), UNKNOWN_ROUTE)
+        name = _route_name(operations)
         try:
             response = await self._respond(request, operation, list(operations))
             status = response.status_code
@@ -142,8 +159,7 @@ class App:
         """
         if self.service.concurrency_limit.has_room(len(self.in_flight)):
             return None
-        found = (operations for route, operations in self._routes if route.matches(scope)[0] is Match.FULL)
-        operation = next(found, {}).get(scope["method"])
+        operation = self._operations(scope).get(scope["method"])
         if operation is None or not operation.scores:
             return None
         self.service.metrics.count_response(operation.name, 429)
