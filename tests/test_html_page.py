@@ -36,3 +36,10 @@ def test_an_emotion_has_its_colour_in_every_order():
     assert label_colours(["neutral", "joy", "anger"]) == [0, 1, 3]
     assert label_colours([*EMOTIONS, "neutral", "other", "third"])[6:] == [6, 7, 6]
     assert len(set(label_colours([f"label {i}" for i in range(len(LIGHT))]))) == len(LIGHT)
+
+
+def test_words_in_tables_are_not_broken_into_letters():
+    """A cell that may break anywhere is as narrow as a letter unless it has a minimum."""
+    rules = dict(re.findall(r"^(td[^{]*) \{ (.*) \}$", html_page("title", []), re.MULTILINE))
+    assert "overflow-wrap: anywhere" in rules["td"] and "min-width: 4.6rem" in rules["td"]
+    assert rules["td:last-child:not(.figure, :empty, [colspan])"] == "min-width: 12rem;"

@@ -43,7 +43,9 @@ summary {{ cursor: pointer; }} summary h2 {{ display: inline; }}
 table {{ border-collapse: collapse; margin-top: .6rem; width: 100%; }}
 th {{ text-align: left; color: var(--muted); font-weight: 600; }}
 th, td {{ padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }}
-td {{ overflow-wrap: anywhere; }}
+td {{ overflow-wrap: anywhere; min-width: 4.6rem; }}
+td:last-child:not(.figure, :empty, [colspan]) {{ min-width: 12rem; }}
+td.figure {{ min-width: 0; }}
 td.figure, th.figure {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }}
 td.short {{ white-space: nowrap; }}
 mark {{ border-radius: .2em; }}

@@ -13,9 +13,9 @@ MAX_SPEAKERS = 30
 
 STYLE = """
 .speakers td.bar { width: 45%; min-width: 4rem; vertical-align: middle; } .speakers th.figure { white-space: normal; }
-.speakers td:first-child { min-width: 4rem; }
+.speakers td:first-child { min-width: 3.4rem; }
 .turns q { overflow-wrap: anywhere; } .turns .note { font-size: .9rem; }
-@media (max-width: 40rem) { .speakers .wide { display: none; } }
+@media (max-width: 40rem) { .speakers .wide { display: none; } .speakers :is(td, th) { padding-right: .4rem; } }
 """.lstrip()
 
 PLAIN_LIST = "list-style:none;margin:.6rem 0 0;padding:0"
