@@ -526,7 +526,7 @@ def _serving() -> str:
     rows.append(
         _row(
             f"SIGKILL of one of 2 workers under load, {len(workers['kills'])} times",
-            f"failed requests: {workers['failed']} in the killed workers, {workers['failed_in_other_workers']} in others",
+            f"failed requests: {workers['failed']} in killed workers, {workers['failed_in_other_workers']} in others",
             f"a new client has its response after at most {workers['longest_seconds_to_a_response']:.2f} s",
         )
     )

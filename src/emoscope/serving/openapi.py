@@ -259,7 +259,7 @@ def document() -> dict[str, Any]:
             "securitySchemes": SECURITY,
             "headers": HEADERS,
             "responses": dict(sorted(parts.responses.items())),
-            "schemas": {name: _of_3_0(schema) for name, schema in sorted(parts.schemas.items())},
+            "schemas": parts.described_schemas(),
         },
     }
 
@@ -270,6 +270,8 @@ class _Components:
     def __init__(self) -> None:
         self.schemas: dict[str, Any] = {}
         self.responses: dict[str, Any] = {}
+        self.described: list[Any] = [self.responses]
+        """What refers to the schemas."""
 
     def operation(self, path: str, described: Description, operation: Operation) -> dict[str, Any]:
         """An operation with its parameters, body and responses."""
@@ -285,7 +287,15 @@ class _Components:
         elif path == SCORE:
             content = {kind: STRING | {"example": table} for kind, table in TABLES.items()}
             found["requestBody"] = {"required": True, "content": content}
-        return found | {"responses": self._responses(path, described, operation)}
+        found["responses"] = self._responses(path, described, operation)
+        self.described.append(found)
+        return found
+
+    def described_schemas(self) -> dict[str, Any]:
+        """The schemas that the document refers to."""
+        schemas = {name: _of_3_0(schema, self.schemas) for name, schema in sorted(self.schemas.items())}
+        written_out = {name for name in schemas if f'schemas/{name}"' not in json.dumps([schemas, self.described])}
+        return {name: schema for name, schema in schemas.items() if name not in written_out}
 
     def _parameters(self, path: str) -> list[dict[str, Any]]:
         if path in PATH_PARAMETERS:
@@ -314,7 +324,7 @@ class _Components:
         """The schema of a type, or of one of several."""
         schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
         self.schemas |= components
-        found = [_of_3_0(schema) for schema in schemas]
+        found = [_of_3_0(schema, components) for schema in schemas]
         return found[0] if len(found) == 1 else {"oneOf": found}
 
     def _responses(self, path: str, described: Description, operation: Operation) -> dict[str, Any]:
@@ -363,7 +373,7 @@ def _errors(operation: Operation) -> dict[int, list[str]]:
 
 def _query_parameters(kind: type[msgspec.Struct]) -> Iterator[dict[str, Any]]:
     """The fields of a struct as parameters of a query."""
-    described = _of_3_0(msgspec.json.schema_components([kind])[1][kind.__name__])
+    described = _of_3_0(msgspec.json.schema_components([kind])[1][kind.__name__], {})
     for name, schema in described["properties"].items():
         parameter = {"name": name, "in": "query", "required": name in described.get("required", ())}
         parameter |= {key: schema.pop(key) for key in ("description", "example") if key in schema}
@@ -371,14 +381,19 @@ def _query_parameters(kind: type[msgspec.Struct]) -> Iterator[dict[str, Any]]:
         yield parameter | {"schema": schema}
 
 
-def _of_3_0(node: Any) -> Any:
-    """A JSON Schema as OpenAPI 3.0 has it: without null as a type and titles, and with one example."""
+def _of_3_0(node: Any, components: Mapping[str, Any]) -> Any:
+    """A JSON Schema as OpenAPI 3.0 has it: without null as a type and titles, and with one example.
+
+    What may be null is written out instead of referred to: generators ignore that a reference may be.
+    """
     if isinstance(node, list):
-        return [_of_3_0(each) for each in node]
+        return [_of_3_0(each, components) for each in node]
     if not isinstance(node, dict):
         return node
     found = {
-        name: {key: _of_3_0(value) for key, value in content.items()} if name == "properties" else _of_3_0(content)
+        name: {key: _of_3_0(value, components) for key, value in content.items()}
+        if name == "properties"
+        else _of_3_0(content, components)
         for name, content in node.items()
         if name not in ("title", "examples") and not (name in ("required", "default") and content in ([], None))
     }
@@ -387,8 +402,9 @@ def _of_3_0(node: Any) -> Any:
     choices = [choice for choice in found.get("anyOf", []) if choice.get("type") != "null"]
     if len(choices) < len(found.get("anyOf", [])):
         (only,) = choices
-        plain = {"type": "object", "allOf": [only]} if "$ref" in only else only
-        found = {name: value for name, value in found.items() if name != "anyOf"} | plain | {"nullable": True}
+        if "$ref" in only:
+            only = _of_3_0(components[only["$ref"].rpartition("/")[2]], components)
+        found = only | {name: value for name, value in found.items() if name != "anyOf"} | {"nullable": True}
     if "enum" in found:
         found |= {"type": "string"} | ({"enum": [*found["enum"], None]} if found.get("nullable") else {})
     return found
