@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 
 import pytest
 from serving_fakes import JSON, SCORING, HashClassifier
+from starlette.testclient import TestClient
 
+from emoscope.errors import ModelError
+from emoscope.serving import create_app
 from emoscope.serving.api_keys import ApiKeys, read_keys
 from emoscope.serving.responses import SECURITY_HEADERS
 
@@ -207,3 +211,21 @@ def test_exception_that_is_none_gets_a_response(serve):
     assert client.post("/v1/explain", {"texts": ["panic"]}).status_code == 500
     assert client.post("/classify", {"input": ["one"]}).status_code == 500
     assert not client.app.service.batcher.waiting_tokens
+
+
+def test_application_starts_with_any_server_or_says_why_not(classifier):
+    with TestClient(create_app(classifier)) as client:
+        assert len(classifier.calls) > 1  # the warm-up
+        assert client.post("/v1/predict", json={"texts": ["a"]}).status_code == 200
+
+    class Broken(HashClassifier):
+        def predict_proba(self, texts):
+            raise RuntimeError("no such graph")
+
+    with pytest.raises(ModelError, match="no such graph"), TestClient(create_app(Broken())):
+        pass
+
+
+def test_other_protocols_than_http_are_an_error(client):
+    with pytest.raises(RuntimeError, match="speaks HTTP only"):
+        asyncio.run(client.app({"type": "websocket", "path": "/", "headers": []}, None, None))
