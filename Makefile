@@ -6,7 +6,7 @@
 # make release  build the sdist, the wheels and the bill of materials (SBOM, CycloneDX) into dist/
 # make requirements  write the pinned distributions with hashes in requirements/ again
 # make dependency-bounds  run the tests of the base install with the lowest and highest allowed dependencies
-# make bundled  train, export and install the bundled and the accurate model again (about 5 hours)
+# make bundled  train, export and install the bundled and the accurate model again (about 6 hours)
 # make corpora  write the tables of corpora that recipes/accurate.toml trains on
 # make left-out train models without one or two of the corpora, to fit the calibration of written texts (about 3 hours)
 # make docs     build the documentation site into site/
@@ -96,9 +96,11 @@ bundled: accurate left-out
 	$(BIN)/python recipes/cascade.py $(ACCURATE) --data $(DATA) --tables runs/corpora --texts $(GOEMOTIONS)/train.tsv $(REAL)/*.tsv
 
 accurate: $(VENV)/.encoder corpora left-out
-	rm -rf runs/accurate $(ACCURATE)
+	rm -rf runs/accurate runs/accurate_longer runs/average/accurate $(ACCURATE)
 	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/accurate.toml --data $(DATA) --output runs/accurate
-	$(BIN)/emoscope export runs/accurate $(ACCURATE) --data $(DATA) --quantize
+	$(OFFLINE_HUB) $(BIN)/emoscope train recipes/accurate_longer.toml --data $(DATA) --output runs/accurate_longer
+	$(BIN)/python recipes/average_weights.py runs/accurate runs/accurate_longer runs/average/accurate --data $(DATA)
+	$(BIN)/emoscope export runs/average/accurate $(ACCURATE) --data $(DATA) --quantize
 	$(BIN)/emoscope calibrate $(ACCURATE) --data $(DATA)
 	$(WRITTEN_TEXT) $(ACCURATE) --recipe accurate
 	cat recipes/card_real_text.md >> $(ACCURATE)/README.md

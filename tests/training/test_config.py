@@ -134,7 +134,8 @@ def test_committed_recipes_of_the_student_are_the_defaults_with_more_texts():
     bundled = configure(read_recipe(RECIPES / "bundled.toml"))
     texts = {"unlabelled": bundled.unlabelled, "unlabelled_epochs": 1, "recombined": 1.5}
     weights = {"soft_weight": 0.8, "hard_weight": 0.2, "epochs": 5}
-    assert bundled == CompactStudentConfig(**more, **texts, **weights, teachers=("accurate", "runs/compact_teacher"))
+    teachers = ("runs/accurate", "runs/compact_teacher")
+    assert bundled == CompactStudentConfig(**more, **texts, **weights, teachers=teachers)
 
 
 @needs_toml

@@ -91,6 +91,11 @@ def test_card_of_an_encoder_says_that_an_epoch_was_selected(report, config_class
     assert ModelCard(model_card(config_class(model=str(tmp_path)), Corpus.of(TRAIN), report, 1)).data.base_model is None
 
 
+def test_card_counts_the_rows_of_the_train_split_once(report):
+    text = text_of(model_card(EncoderConfig(repeats=3), Corpus.of(TRAIN), report, 1))
+    assert "- the 120 rows of the train split" in text
+
+
 def test_card_of_a_multi_label_model_lists_thresholds():
     rows = replace(TRAIN, label_ids=np.eye(6, dtype=bool)[TRAIN.label_ids])
     report = evaluate(Uniform(), rows, model_name="m", thresholds=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])

@@ -95,9 +95,8 @@ def _fill(part: str, **values: Any) -> str:
 def _training(config: AnyConfig, corpus: Corpus) -> str:
     """What the model learnt from: a list of texts, and its teachers."""
     compact = config if isinstance(config, CompactConfig) else CompactConfig()
-    repeats = config.repeats if isinstance(config, EncoderConfig) else 1
     counts = {
-        "train split": corpus.train_rows // repeats,
+        "train split": corpus.train_rows,
         "extra data": corpus.labelled - corpus.train_rows,
         "recombined": round(compact.recombined * corpus.train_rows),
         "unlabelled": len(corpus) - corpus.labelled - corpus.copies,
