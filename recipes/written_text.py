@@ -64,7 +64,8 @@ class Corpus:
         """The rows with a probability for those labels alone that the corpus has."""
         present = np.isin(np.arange(self.rows.shape[1]), self.truth)
         rows = np.where(present, self.rows, 0)
-        return rows / rows.sum(axis=1, keepdims=True)
+        shares: NDArray[np.float32] = rows / rows.sum(axis=1, keepdims=True)
+        return shares
 
     def sample(self) -> Corpus:
         """The corpus with SET_ROWS random emotional texts, or all."""
