@@ -540,6 +540,7 @@ def _serving_fairness() -> list[str]:
         "long_texts": "{} clients with the longest texts, U+FDFA",
         "bodies": "{} bodies of 3.9 MB that never end",
         "disk": "{} tables without end, and no reader",
+        "heads": "{} headers without end",
     }
     rows = [
         _row(
