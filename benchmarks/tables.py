@@ -631,6 +631,14 @@ def _attacked(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _frames() -> str:
+    rows = [
+        _row(name, f"{way['rows_per_second']:,.0f}", f"{way['share_of_bare']:.0%}")
+        for name, way in _result("frames")["ways"].items()
+    ]
+    return _table("| column of texts | rows/s | share of bare `predict_proba` |", rows)
+
+
 def _shares_simulation() -> str:
     found = _result("shares_simulation")
     rows = []
@@ -727,6 +735,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "precision": _precision,
     "serving_peers": _serving_peers,
     "serving_servers": _serving_servers,
+    "frames": _frames,
     "shares_simulation": _shares_simulation,
     "shares_corpora": _shares_corpora,
     "shares_case": _shares_case,
