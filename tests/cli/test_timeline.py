@@ -83,7 +83,8 @@ def test_wrong_flags_exit_with_2(capsys):
 CONVERSATIONS = Path(__file__).parents[1] / "data" / "conversations"
 
 
-def test_a_conversation_has_speakers_and_turning_points(capsys):
+def test_a_conversation_has_speakers_and_turning_points(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     assert main(["timeline", "--table", "--conversation", str(CONVERSATIONS / "WhatsApp Chat with Anna.txt")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("WhatsApp: 17 messages of 2 speakers; 3 without words")
