@@ -1,13 +1,13 @@
 """Shares of emotions from 200 labels: do the intervals hold, is the bias gone, how narrow are the intervals.
 
 Run: python benchmarks/shares.py simulation
-     python benchmarks/shares.py corpora --corpora runs/corpora --data DIR
+     python benchmarks/shares.py corpora --corpora runs/corpora --data DIR --left-out runs/leave_one_out/all
 
 `simulation` draws true shares, a model (its accuracy, confusions and confidence), 400 to 10,000 rows, and 100 to 300
 labels, as a simple random sample and with `plan_sample`; a quarter of the rows or more are in each of two groups.
 
-`corpora` takes labelled corpora as the scored rows and draws 200 of their labels again and again. The model is the
-bundled one, and the corpus is in its training data or not: results/leave_one_out.json says how much that matters.
+`corpora` takes labelled corpora as the scored rows and draws 200 of their labels again and again. Each corpus is scored
+by the compact student that `benchmarks/leave_one_out.py` trained without it, and `emotion` by the bundled model.
 
 Measured for each emotion with MIN_SHARE of the rows or more: how often the interval contains the true share, the mean
 error of the estimate and of the count of predictions in points, and how much narrower the interval is than that of as
@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--corpora", type=Path, help="folder of labelled tables")
     parser.add_argument("--data", type=Path, help="folder of dair-ai/emotion")
+    parser.add_argument("--left-out", type=Path, help="folder of the models that were trained without a corpus")
     parser.add_argument("--output", type=Path, default=record.RESULTS)
     args = parser.parse_args()
     results = simulation(args.draws, args.seed) if args.what == "simulation" else corpora(args)
@@ -173,12 +174,13 @@ def corpora(args: argparse.Namespace) -> dict[str, Any]:
     """The measures of each corpus, with its emotions and with neutral as a class where it has neutral rows."""
     results: dict[str, Any] = {"draws": args.draws, "labels": LABELS}
     for name, texts, labels in read_corpora(args.corpora, args.data):
+        model = "bundled" if name == "emotion" else trained_without(name, args.left_out)
         for classes in (EMOTIONS, (*EMOTIONS, NEUTRAL)):
             kept = [index for index, label in enumerate(labels) if label in classes]
             if len(kept) < 2 * LABELS or (classes[-1] == NEUTRAL and NEUTRAL not in labels):
                 continue
             truth = np.array([classes.index(labels[index]) for index in kept])
-            population = Population(truth, probabilities([texts[index] for index in kept], classes))
+            population = Population(truth, probabilities(model, [texts[index] for index in kept], classes))
             key = f"{name}, with neutral" if classes[-1] == NEUTRAL else name
             if name == "emotion":
                 results["case"] = case(population)
@@ -208,8 +210,16 @@ def read_corpora(tables: Path | None, data: Path | None) -> Iterator[tuple[str, 
             yield file.stem, [row.text for row in rows], [row.label for row in rows]
 
 
-def probabilities(texts: list[str], classes: tuple[str, ...]) -> NDArray[np.float64]:
-    classifier = EmotionClassifier.from_pretrained()
+def trained_without(corpus: str, left_out: Path) -> Path:
+    """The folder of the compact student that was trained without a corpus."""
+    folders = (
+        folder for folder in sorted(left_out.glob("without_*")) if corpus in folder.name.split("_")[1].split("+")
+    )
+    return next(folders) / "compact"
+
+
+def probabilities(model: str | Path, texts: list[str], classes: tuple[str, ...]) -> NDArray[np.float64]:
+    classifier = EmotionClassifier.from_pretrained(model)
     scores = np.asarray(classifier.predict_proba(texts), np.float64)
     if len(classes) == len(EMOTIONS):
         return scores

@@ -702,7 +702,7 @@ def _shares_speed() -> str:
                 f"{figures['peak_megabytes']} MB",
             )
             rows.append(_row(f"`emoscope {command}`, {kind}", f"{int(count):,}", *cells))
-    return _table("| command | rows | CPU time | clock, beside other work | peak memory |", rows)
+    return _table("| command | rows | CPU time | clock | peak memory |", rows)
 
 
 TABLES: dict[str, Callable[[], str]] = {
