@@ -18,7 +18,6 @@ from emoscope.conversations.overview import (
     Scores,
     Speaker,
     Turn,
-    shortened_words,
     shown_time,
     speakers_of,
     turns_of,
@@ -165,7 +164,7 @@ def follow(classifier: Classifier, conversation: Conversation) -> ConversationTi
         tuple(_predictions(scores, thresholds_of(classifier))),
         labels,
         tuple(speakers_of([message.speaker for message in messages], scores)),
-        tuple(_turn(index, messages[index], before, after) for index, before, after in points),
+        tuple(_turn(point, messages[point[0]]) for point in points),
     )
 
 
@@ -176,10 +175,10 @@ def _predictions(scores: Scores, thresholds: Sequence[float] | None) -> Iterator
         yield Prediction.from_scores(named, thresholds, neutral=each) if has_text else None
 
 
-def _turn(index: int, message: Message, before: str, after: str) -> Turn:
-    words = shortened_words(message.text or "")
-    time = shown_time(message.time)
-    return Turn(index + 1, message.conversation, message.speaker or NO_NAME, time, words, before, after)
+def _turn(point: tuple[int, str, str], message: Message) -> Turn:
+    return Turn.of(
+        point, conversation=message.conversation, speaker=message.speaker, time=message.time, text=message.text
+    )
 
 
 def _message_to_json(message: Message, prediction: Prediction | None) -> dict[str, Any]:

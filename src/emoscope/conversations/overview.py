@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
+from datetime import time as clock_time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,22 @@ class Turn:
     text: str
     before: str
     after: str
+
+    @classmethod
+    def of(
+        cls,
+        point: tuple[int, str, str],
+        *,
+        conversation: str,
+        speaker: str | None,
+        time: datetime | timedelta | clock_time | None,
+        text: str | None,
+    ) -> Turn:
+        """A point of `turns_of`, with the message that it names."""
+        index, before, after = point
+        return cls(
+            index + 1, conversation, speaker or NO_NAME, shown_time(time), shortened_words(text or ""), before, after
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The turning point as `json.dumps` takes it; the labels are `from` and `to`."""
@@ -143,11 +160,11 @@ def turns_of(conversations: Sequence[str], scores: Scores) -> list[tuple[int, st
     return sorted(found)
 
 
-def shown_time(moment: datetime | timedelta | time | None) -> str | None:
+def shown_time(moment: datetime | timedelta | clock_time | None) -> str | None:
     """A time as people read it: "2025-03-12 21:11", or in a recording "0:01:02"; None for None."""
     if isinstance(moment, datetime):
         return moment.strftime("%Y-%m-%d %H:%M")
-    if isinstance(moment, time):
+    if isinstance(moment, clock_time):
         return f"{moment.hour}:{moment.minute:02}:{moment.second:02}"
     if moment is None:
         return None

@@ -11,12 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from emoscope.conversations.overview import (
-    NO_NAME,
     Scores,
     Speaker,
     Turn,
-    shortened_words,
-    shown_time,
     speakers_of,
     turns_of,
 )
@@ -79,11 +76,10 @@ class ConversationStatistics:
         scores = Scores(self.labels, np.concatenate(self._probabilities), neutral, np.concatenate(self._has_text))
         speakers = speakers_of(table.column(SPEAKER).to_pylist(), scores)
         conversations = table.column(NAME).to_pylist()
-        turns = [_turn(table, *point) for point in turns_of(conversations, scores)]
+        turns = [_turn(table, point) for point in turns_of(conversations, scores)]
         return Overview(self.labels, speakers, turns, several=len(set(conversations)) > 1)
 
 
-def _turn(table: pa.Table, index: int, before: str, after: str) -> Turn:
-    row = table.slice(index, 1).to_pylist()[0]
-    speaker, time, text = row[SPEAKER] or NO_NAME, shown_time(row[TIME]), shortened_words(row[TEXT] or "")
-    return Turn(index + 1, row[NAME], speaker, time, text, before, after)
+def _turn(table: pa.Table, point: tuple[int, str, str]) -> Turn:
+    (row,) = table.slice(point[0], 1).to_pylist()
+    return Turn.of(point, conversation=row[NAME], speaker=row[SPEAKER], time=row[TIME], text=row[TEXT])
