@@ -30,14 +30,15 @@ import numpy as np
 
 import record
 from emoscope import EmotionClassifier
-from emoscope.data import Examples, load_examples, load_splits
+from emoscope.data import Examples, load_splits
 from emoscope.evaluation.metrics import auroc, averages, confusion_matrix, expected_calibration_error
 from emoscope.export import export
-from emoscope.labels import EMOTIONS, NEUTRAL, Labels
+from emoscope.labels import EMOTIONS
 from emoscope.model_folder import open_folder
 from emoscope.protocols import split_neutral
 from emoscope.training import distill, train
 from emoscope.training.config import AnyConfig, Distillation, EncoderConfig, configure, read_recipe
+from left_out_models import folder_name, load_table
 
 CORPORA = ("goemotions", "edos", "xed", "brighter", "emorynlp")
 SURE = 0.8
@@ -73,18 +74,13 @@ def main() -> None:
     print(record.write(args.result, {"seed": args.seed, "only": args.only, "models": results}, packages=PACKAGES))
 
 
-def load_table(file: Path) -> Examples:
-    """A table whose labels are the emotions and neutral."""
-    return load_examples(file, labels=Labels((*EMOTIONS, NEUTRAL)))
-
-
 def trained_without(corpora: str, args: argparse.Namespace) -> dict[str, EmotionClassifier]:
     """A classifier of each recipe, by its name, trained without the corpus, or corpora joined by "+"."""
     splits = load_splits(args.data)
     folders: dict[str, Path] = {}
     for path in args.recipes:
         config = without(configure(read_recipe(path)), corpora.split("+"), args.only, folders, args.seed)
-        output = args.work / (args.result if args.only else "all") / f"without_{corpora}_{args.seed}" / path.stem
+        output = args.work / (args.result if args.only else "all") / folder_name(corpora, args.seed) / path.stem
         folders[path.stem] = output
         if not output.exists():
             fit = distill if isinstance(config, Distillation) else train

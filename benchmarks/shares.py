@@ -31,6 +31,7 @@ from emoscope.data import load_examples
 from emoscope.labelled_rows import ReadOptions, read_rows
 from emoscope.labels import NEUTRAL
 from emoscope.shares import Grouping, LabelledRows, Shares, draw_rows, estimate, plan_sample
+from left_out_models import left_out_models
 
 MIN_SHARE = 0.02
 LABELS = 200
@@ -68,6 +69,8 @@ def main() -> None:
     parser.add_argument("--left-out", type=Path, help="folder of the models that were trained without a corpus")
     parser.add_argument("--output", type=Path, default=record.RESULTS)
     args = parser.parse_args()
+    if args.corpora and not args.left_out:
+        parser.error("--corpora needs --left-out, with the models that have not seen them")
     results = simulation(args.draws, args.seed) if args.what == "simulation" else corpora(args)
     name = f"shares_{args.what}"
     print(record.write(name, results, packages=("numpy",), seed=args.seed, folder=args.output))
@@ -173,8 +176,9 @@ def mean(values: list[Any]) -> float:
 def corpora(args: argparse.Namespace) -> dict[str, Any]:
     """The measures of each corpus, with its emotions and with neutral as a class where it has neutral rows."""
     results: dict[str, Any] = {"draws": args.draws, "labels": LABELS}
+    models = dict(left_out_models(args.left_out, "compact")) if args.left_out else {}
     for name, texts, labels in read_corpora(args.corpora, args.data):
-        model = "bundled" if name == "emotion" else trained_without(name, args.left_out)
+        model = "bundled" if name == "emotion" else models[name]
         for classes in (EMOTIONS, (*EMOTIONS, NEUTRAL)):
             kept = [index for index, label in enumerate(labels) if label in classes]
             if len(kept) < 2 * LABELS or (classes[-1] == NEUTRAL and NEUTRAL not in labels):
@@ -208,14 +212,6 @@ def read_corpora(tables: Path | None, data: Path | None) -> Iterator[tuple[str, 
         if not file.stem.endswith("_few"):
             rows = list(read_rows(file, ReadOptions()))
             yield file.stem, [row.text for row in rows], [row.label for row in rows]
-
-
-def trained_without(corpus: str, left_out: Path) -> Path:
-    """The folder of the compact student that was trained without a corpus."""
-    folders = (
-        folder for folder in sorted(left_out.glob("without_*")) if corpus in folder.name.split("_")[1].split("+")
-    )
-    return next(folders) / "compact"
 
 
 def probabilities(model: str | Path, texts: list[str], classes: tuple[str, ...]) -> NDArray[np.float64]:

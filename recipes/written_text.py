@@ -19,6 +19,7 @@ with what is fitted on the other corpora alone.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,12 +31,15 @@ from numpy.typing import NDArray
 from emoscope import EmotionClassifier
 from emoscope.calibrated import WrittenText
 from emoscope.calibration import CalibrationResult, fit_prediction_sets, fit_temperature, write_calibrated
-from emoscope.data import Examples, load_examples, load_splits
+from emoscope.data import Examples, load_splits
 from emoscope.evaluation.metrics import expected_calibration_error, log_loss
-from emoscope.labels import EMOTIONS, NEUTRAL, Labels
+from emoscope.labels import EMOTIONS
 from emoscope.model_folder import open_folder
 from emoscope.prediction_sets import PredictionSets
 from emoscope.probabilities import log_probabilities, temperature_scaled
+
+sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
+from left_out_models import left_out_models, load_table
 
 SET_ROWS = 4_000
 """Rows of a corpus that prediction sets are fitted on, at most."""
@@ -133,17 +137,16 @@ def _quality(name: str, corpora: Mapping[str, Corpus]) -> dict[str, Any]:
 
 
 def _scored(left_out: Path, recipe: str, tables: Path, validation: Examples) -> Iterator[tuple[str, Corpus]]:
-    """Each corpus that is in the name of a folder, with its rows scored by the model in there."""
-    for folder in sorted(left_out.glob("without_*")):
-        classifier = EmotionClassifier.from_pretrained(folder / recipe)
+    """Each corpus that was left out, with its rows scored by the model that was trained without it."""
+    for name, model in left_out_models(left_out, recipe):
+        classifier = EmotionClassifier.from_pretrained(model)
         held_out = _probabilities(classifier, validation)
         plain = fit_temperature(log_probabilities(held_out), validation.label_ids)
         plain_sets = fit_prediction_sets(temperature_scaled(held_out, plain), validation.label_ids, EMOTIONS)
-        for name in folder.name.split("_")[1].split("+"):
-            table = load_examples(tables / f"{name}.csv", labels=Labels((*EMOTIONS, NEUTRAL)))
-            emotional = table.label_ids < len(EMOTIONS)
-            rows = temperature_scaled(_probabilities(classifier, table), plain)
-            yield name, Corpus(rows[emotional], table.label_ids[emotional], rows[~emotional], plain_sets)
+        table = load_table(tables / f"{name}.csv")
+        emotional = table.label_ids < len(EMOTIONS)
+        rows = temperature_scaled(_probabilities(classifier, table), plain)
+        yield name, Corpus(rows[emotional], table.label_ids[emotional], rows[~emotional], plain_sets)
 
 
 def _probabilities(classifier: EmotionClassifier, examples: Examples) -> NDArray[np.float32]:
